@@ -1,0 +1,58 @@
+"""Batches by a token budget, and smaller ones where memory runs out."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+
+logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def plan_batches(sizes: Sequence[int], budget: int) -> list[list[int]]:
+    """Indices by batch, longest first, each batch at most `budget` tokens (or one item)."""
+    batches: list[list[int]] = []
+    filled = 0
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        if not batches or filled + sizes[i] > budget:
+            batches.append([])
+            filled = 0
+        batches[-1].append(i)
+        filled += sizes[i]
+    return batches
+
+
+def halve_on_memory_error(
+    run: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
+) -> list[Result]:
+    """Runs `items` as one batch; where memory runs out, as two halves, and so on.
+
+    Raises MemoryError where a single item does not fit.
+    """
+    try:
+        return run(items)
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        if len(items) == 1:
+            raise MemoryError(
+                "one text does not fit into memory: lower `window`, use a smaller `dtype`, or "
+                "a device with more memory"
+            ) from error
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = len(items) // 2
+    logger.warning("out of memory with %d texts in a batch; trying %d", len(items), half)
+    return [
+        *halve_on_memory_error(run, items[:half]),
+        *halve_on_memory_error(run, items[half:]),
+    ]
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    message = str(error).lower()
+    return "out of memory" in message or "can't allocate memory" in message

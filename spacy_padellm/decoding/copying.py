@@ -1,0 +1,86 @@
+"""The copy constraint: a mention is a contiguous slice of its text's own tokens.
+
+Per branch, the set of places where the mention may have begun. A next token is allowed if it
+continues one of them; the end is allowed if one of them may end there.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+import numpy.typing as npt
+
+from ..types import EncodedText
+
+
+class TextSlices:
+    """The slices of one text that mentions may be.
+
+    starts, ends: characters at which a mention may start and end, for example token boundaries
+    of a Doc; anywhere if None.
+    """
+
+    def __init__(
+        self,
+        encoded: EncodedText,
+        starts: Collection[int] | None = None,
+        ends: Collection[int] | None = None,
+    ) -> None:
+        self.encoded = encoded
+        self.ids = np.asarray(encoded.ids, dtype=np.int64)
+        visible = np.array([end > start for start, end in encoded.offsets], dtype=bool)
+        # Bytes of one character share its offsets: a mention starts with the first of them
+        # and ends with the last.
+        offsets = encoded.offsets
+        n = len(offsets)
+        first = np.array([i == 0 or offsets[i - 1] != offsets[i] for i in range(n)], dtype=bool)
+        last = np.array([i + 1 == n or offsets[i + 1] != offsets[i] for i in range(n)], dtype=bool)
+        self.may_start = visible & first
+        self.may_end = visible & last
+        if starts is not None:
+            self.may_start &= np.array([start in starts for start, _ in offsets], dtype=bool)
+        if ends is not None:
+            self.may_end &= np.array([end in ends for _, end in offsets], dtype=bool)
+        # A start is of use only if some end lies behind it.
+        if self.may_end.any():
+            self.may_start[np.flatnonzero(self.may_end)[-1] + 1 :] = False
+        else:
+            self.may_start[:] = False
+        self.last_end = int(np.flatnonzero(self.may_end)[-1]) if self.may_end.any() else -1
+        self.all_starts = np.flatnonzero(self.may_start)
+
+    def __bool__(self) -> bool:
+        return len(self.all_starts) > 0
+
+
+class CopyBranch:
+    """One mention on its way: places where it may have begun, and how long it is (tokens)."""
+
+    def __init__(self, slices: TextSlices) -> None:
+        self.slices = slices
+        self.starts = slices.all_starts
+        self.length = 0
+
+    def allowed(self, end_ids: Collection[int]) -> npt.NDArray[np.int64]:
+        """The ids that may come next; never empty before the end."""
+        slices = self.slices
+        following = self.starts + self.length
+        ids = np.unique(slices.ids[following[following <= slices.last_end]])
+        if self.length and slices.may_end[following - 1].any():
+            ids = np.concatenate([ids, np.fromiter(end_ids, dtype=np.int64)])
+        return ids
+
+    def advance(self, token: int) -> None:
+        following = self.starts + self.length
+        inside = following <= self.slices.last_end
+        starts = self.starts[inside]
+        self.starts = starts[self.slices.ids[following[inside]] == token]
+        self.length += 1
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Characters of every slice that the mention can be, in the order of the text."""
+        offsets = self.slices.encoded.offsets
+        return [
+            (offsets[start][0], offsets[start + self.length - 1][1])
+            for start in self.starts
+            if self.slices.may_end[start + self.length - 1]
+        ]

@@ -1,0 +1,144 @@
+"""Texts and labels in, counts and mentions with probabilities out. Knows nothing of spaCy."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+from ..encoding import PromptEncoder, TextPrompt
+from ..lm import LanguageModel
+from ..types import Prediction
+from .batching import halve_on_memory_error, plan_batches
+from .copying import TextSlices
+from .counts import decode_counts
+from .mentions import decode_mentions
+from .row_session import RowSession
+from .session import Session
+from .tree_session import TreeSession
+
+Method = Literal["tree", "rows", "paper"]
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """A text to annotate.
+
+    starts, ends: characters at which a copied mention may start and end; anywhere if None.
+    """
+
+    text: str
+    starts: Collection[int] | None = None
+    ends: Collection[int] | None = None
+
+
+@dataclass
+class DecodingWork:
+    """What a decoder has done so far: forward passes, tokens run (padding included), batches."""
+
+    texts: int = 0
+    batches: int = 0
+    passes: int = 0
+    tokens: int = 0
+
+
+@dataclass
+class Decoder:
+    """Two-step parallel decoding (PaDeLLM-NER, section 3).
+
+    method: "tree" (each text once, all branches in one packed row), "rows" (the text's cache
+    repeated a branch, for any architecture), "paper" (every prompt encoded whole; to compare).
+    copy: mentions are copied from the text, with exact offsets. token_budget: step-1 tokens a
+    batch. max_count, max_mention_tokens: caps, reported when reached.
+
+    Raises ValueError where the method cannot serve this model.
+    """
+
+    lm: LanguageModel
+    encoder: PromptEncoder
+    method: Method = "tree"
+    copy: bool = True
+    token_budget: int = 4096
+    max_count: int = 64
+    max_mention_tokens: int = 64
+    work: DecodingWork = field(default_factory=DecodingWork)
+
+    def __post_init__(self) -> None:
+        if self.method not in ("tree", "rows", "paper"):
+            raise ValueError(f"decoder must be 'tree', 'rows' or 'paper', not {self.method!r}")
+        if self.method == "tree" and not self.lm.tree:
+            raise ValueError(
+                f"{self.lm.name} does not keep the branches of a tree apart; set decoder = 'rows'"
+            )
+        for name in ("token_budget", "max_count", "max_mention_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.encoder.template.bidirectional and not self.lm.tree:
+            raise ValueError(
+                f"template {self.encoder.template.name!r} is bidirectional, which "
+                f"{self.lm.name} cannot do: train it with bidirectional = false"
+            )
+
+    def predict(
+        self, texts: Sequence[TextInput | str], labels: Sequence[str]
+    ) -> list[Prediction]:
+        """A prediction for each text, in the order given.
+
+        Raises ValueError without labels, or for a text beyond the model's positions.
+        """
+        inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
+        prompts = [self.encoder.prompt(text.text, labels) for text in inputs]
+        for prompt in prompts:
+            self._check_length(prompt)
+        sizes = [self._cost(prompt) for prompt in prompts]
+        results: dict[int, Prediction] = {}
+        items = list(zip(inputs, prompts, strict=True))
+        for batch in plan_batches(sizes, self.token_budget):
+            predictions = halve_on_memory_error(self._decode, [items[i] for i in batch])
+            results.update(zip(batch, predictions, strict=True))
+        return [results[i] for i in range(len(inputs))]
+
+    def text_size(self, text: str) -> int:
+        """Tokens of a text alone."""
+        return len(self.encoder.encode_text(text).ids)
+
+    @torch.inference_mode()
+    def _decode(self, items: Sequence[tuple[TextInput, TextPrompt]]) -> list[Prediction]:
+        prompts = [prompt for _, prompt in items]
+        slices = None
+        if self.copy:
+            slices = [TextSlices(p.encoded, t.starts, t.ends) for t, p in items]
+        session = self._open(prompts)
+        counts, branches = decode_counts(session, self.encoder, prompts, self.max_count)
+        mentions = decode_mentions(
+            session, self.encoder, prompts, counts, branches, slices, self.max_mention_tokens
+        )
+        self.work.texts += len(items)
+        self.work.batches += 1
+        self.work.passes += session.passes
+        self.work.tokens += session.tokens
+        return [Prediction(c, m) for c, m in zip(counts, mentions, strict=True)]
+
+    def _open(self, prompts: Sequence[TextPrompt]) -> Session:
+        both_ways = self.encoder.template.bidirectional
+        if self.method == "tree":
+            return TreeSession(self.lm, prompts, both_ways)
+        return RowSession(
+            self.lm, prompts, both_ways, share=self.method == "rows", cached=self.lm.rows_cached
+        )
+
+    def _cost(self, prompt: TextPrompt) -> int:
+        if self.method == "tree":
+            return prompt.size
+        return (len(prompt.trunk) + max(map(len, prompt.branches))) * len(prompt.branches)
+
+    def _check_length(self, prompt: TextPrompt) -> None:
+        limit = self.lm.max_positions
+        length = len(prompt.trunk) + max(map(len, prompt.branches))
+        if limit is not None and length > limit:
+            raise ValueError(
+                f"a text of {len(prompt.encoded.ids)} tokens is beyond the {limit} positions of "
+                f"{self.lm.name}: split it (the component's setting `window` does)"
+            )
+
+

@@ -1,0 +1,172 @@
+"""The session for any architecture: one row a branch, the text's cache repeated.
+
+With `share=False` it is the paper's own algorithm: every prompt of both steps is encoded whole.
+With `cached=False` no cache is kept at all (recurrent models), every pass reads whole rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..encoding import TextPrompt
+from ..lm import LanguageModel
+from .session import Branch
+
+
+class RowSession:
+    """Rows are padded on the right; padding and forgotten columns are masked out.
+
+    Every group of branches shares a cache, [branches, columns]. Selecting rows of a parent's
+    cache is what the paper calls repeating the prefix.
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        prompts: Sequence[TextPrompt],
+        bidirectional: bool = False,
+        share: bool = True,
+        cached: bool = True,
+    ) -> None:
+        self.lm = lm
+        self.prompts = prompts
+        self.bidirectional = bidirectional
+        self.share = share
+        self.cached = cached
+        self.passes = 0
+        self.tokens = 0
+        self._states: dict[Branch, tuple[_Rows, int]] = {}
+
+    def extend(self, branches: Sequence[Branch]) -> torch.Tensor:
+        if not self.cached:
+            return self._run(_Rows.empty(None, len(branches)), [branch.ids for branch in branches])
+        self._encode_origins(branches)
+        groups: dict[int, list[int]] = {}
+        starts = [self._start(branch) for branch in branches]
+        for i, start in enumerate(starts):
+            groups.setdefault(id(start.rows), []).append(i)
+        logits: dict[int, torch.Tensor] = {}
+        for members in groups.values():
+            group = [branches[i] for i in members]
+            rows, news = self._go_on(group, [starts[i] for i in members])
+            logits.update(zip(members, self._run(rows, news, group), strict=True))
+            for row, branch in enumerate(group):
+                branch.nodes = list(range(len(branch.ids)))
+                self._states[branch] = (rows, row)
+        return torch.stack([logits[i] for i in range(len(branches))])
+
+    def _encode_origins(self, branches: Sequence[Branch]) -> None:
+        """Texts first, once each, where prefixes are shared."""
+        if self.share:
+            origins = {b.origin: None for b in branches if not b.nodes and b.origin is not None}
+            fresh = [origin for origin in origins if origin not in self._states]
+            if fresh:
+                self.extend(fresh)
+
+    def _start(self, branch: Branch) -> "_Start":
+        """Where a branch goes on from: its own row, its origin's, or nothing."""
+        if branch in self._states:
+            return _Start(*self._states[branch], known=len(branch.nodes))
+        if self.share and branch.origin is not None:
+            # The last id is always run, since its logits are wanted.
+            known = min(branch.shared_with_origin(), len(branch.ids) - 1)
+            return _Start(*self._states[branch.origin], known=known)
+        return _Start(None, 0, known=0)
+
+    def _go_on(
+        self, branches: Sequence[Branch], starts: Sequence["_Start"]
+    ) -> tuple["_Rows", list[list[int]]]:
+        """The rows to append to, and the new ids of each branch."""
+        news = [b.ids[s.known :] for b, s in zip(branches, starts, strict=True)]
+        source = starts[0].rows
+        if source is None:
+            return _Rows.empty(self.lm.new_cache(), len(branches)), news
+        return source.select([s.row for s in starts], [s.known for s in starts]), news
+
+    def _run(
+        self,
+        rows: "_Rows",
+        news: Sequence[Sequence[int]],
+        branches: Sequence[Branch] = (),
+    ) -> torch.Tensor:
+        width = max(map(len, news))
+        ids = np.zeros((len(news), width), dtype=np.int64)
+        real = np.zeros((len(news), width), dtype=bool)
+        for i, new in enumerate(news):
+            ids[i, : len(new)] = new
+            real[i, : len(new)] = True
+        positions = rows.lengths[:, None] + np.arange(width)[None]
+        first = rows.columns.shape[1] == 0
+        rows.columns = np.concatenate([rows.columns, real], axis=1)
+        rows.lengths = rows.lengths + real.sum(axis=1)
+        inputs = {
+            "input_ids": torch.from_numpy(ids).to(self.lm.device),
+            "attention_mask": torch.from_numpy(rows.columns.astype(np.int64)).to(self.lm.device),
+            "position_ids": torch.from_numpy(positions).to(self.lm.device),
+        }
+        if self.bidirectional and first:
+            inputs["attention_mask"] = self._prefix_mask(real, branches)
+        if not self.cached:
+            # Right padding behind a row's end cannot reach it in a causal model.
+            inputs = {"input_ids": inputs["input_ids"]}
+        self.passes += 1
+        self.tokens += ids.size
+        last = np.array([len(new) - 1 for new in news], dtype=np.int64)
+        return self.lm.forward(inputs, rows.cache, np.arange(len(news)), last)
+
+    def _prefix_mask(self, real: np.ndarray, branches: Sequence[Branch]) -> torch.Tensor:
+        width = real.shape[1]
+        inside = np.zeros_like(real)
+        for i, branch in enumerate(branches):
+            inside[i, : self.prompts[branch.text].bidirectional_length] = True
+        inside &= real
+        mask = np.tri(width, dtype=bool)[None] | (inside[:, :, None] & inside[:, None, :])
+        mask = (mask & real[:, None, :]) | np.eye(width, dtype=bool)[None]
+        return self.lm.mask_tensor(mask[:, None])
+
+
+@dataclass
+class _Start:
+    rows: "_Rows | None"
+    row: int
+    known: int
+
+
+class _Rows:
+    """A cache with what its columns mean.
+
+    columns: [rows, columns], True where a column belongs to the row's sequence.
+    lengths: [rows], tokens in the sequence.
+    """
+
+    def __init__(self, cache: Any, columns: np.ndarray, lengths: np.ndarray) -> None:
+        self.cache = cache
+        self.columns = columns
+        self.lengths = lengths
+
+    @classmethod
+    def empty(cls, cache: Any, n: int) -> "_Rows":
+        return cls(cache, np.zeros((n, 0), dtype=bool), np.zeros(n, dtype=np.int64))
+
+    def select(self, picked: Sequence[int], known: Sequence[int]) -> "_Rows":
+        """Rows picked (some perhaps several times), each forgetting all after `known` ids."""
+        index = np.asarray(picked)
+        columns = self.columns[index]
+        lengths = np.asarray(known, dtype=np.int64)
+        columns = columns & (np.cumsum(columns, axis=1) <= lengths[:, None])
+        if not np.array_equal(index, np.arange(len(self.lengths))):
+            cache = _copy_cache(self.cache, torch.as_tensor(index))
+        else:
+            cache = self.cache
+        return _Rows(cache, columns, lengths)
+
+
+def _copy_cache(cache: Any, index: torch.Tensor) -> Any:
+    copy = type(cache)()
+    for i, layer in enumerate(cache.layers):
+        at = index.to(layer.keys.device)
+        copy.update(layer.keys[at], layer.values[at], i)
+    return copy

@@ -1,0 +1,41 @@
+"""What the two decoding steps ask of a model: extend branches, give the logits at their ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+
+@dataclass(eq=False)
+class Branch:
+    """A sequence of ids, from the root, that a session encodes and extends.
+
+    origin: a branch that begins with the same ids; what it has encoded need not be encoded
+    again. nodes: the session's handles of the ids encoded so far.
+    """
+
+    text: int
+    ids: list[int]
+    origin: "Branch | None" = None
+    nodes: list[int] = field(default_factory=list)
+
+    def shared_with_origin(self) -> int:
+        """How many first ids the origin has encoded already."""
+        if self.origin is None:
+            return 0
+        limit = min(len(self.origin.nodes), len(self.ids))
+        if self.ids[:limit] == self.origin.ids[:limit]:
+            return limit
+        return next(i for i in range(limit) if self.ids[i] != self.origin.ids[i])
+
+
+class Session(Protocol):
+    """The state of one batch. `passes` and `tokens` count what was run, padding included."""
+
+    passes: int
+    tokens: int
+
+    def extend(self, branches: Sequence[Branch]) -> torch.Tensor:
+        """Encodes what is new in the branches; logits [branches, vocabulary] behind each."""
+        ...

@@ -1,0 +1,53 @@
+"""The default session: all branches of all texts of a batch in one packed tree."""
+
+from collections.abc import Sequence
+
+import torch
+
+from ..encoding import TextPrompt
+from ..lm import LanguageModel
+from ..tree import PromptTree, pack_rows
+from .session import Branch
+
+
+class TreeSession:
+    """Encodes each text once; labels and mentions are branches of it.
+
+    row_width: about how many nodes share a row; short texts are packed together.
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        prompts: Sequence[TextPrompt],
+        bidirectional: bool = False,
+        row_width: int = 256,
+    ) -> None:
+        self.lm = lm
+        self.prompts = prompts
+        self.bidirectional = bidirectional
+        self.tree = PromptTree(pack_rows([p.size for p in prompts], row_width), lm.window)
+        self.cache = lm.new_cache()
+        self.passes = 0
+        self.tokens = 0
+
+    def extend(self, branches: Sequence[Branch]) -> torch.Tensor:
+        for branch in branches:
+            self._grow(branch)
+        taken = self.tree.take_pass()
+        rows, columns = self.tree.place([branch.nodes[-1] for branch in branches], taken)
+        self.passes += 1
+        self.tokens += taken.ids.size
+        return self.lm.tree_pass(taken, self.cache, rows, columns)
+
+    def _grow(self, branch: Branch) -> None:
+        if not branch.nodes and branch.origin is not None:
+            if not branch.origin.nodes:
+                self._grow(branch.origin)
+            branch.nodes = branch.origin.nodes[: branch.shared_with_origin()]
+        text = branch.text
+        both_ways = self.prompts[text].bidirectional_length if self.bidirectional else 0
+        first = not branch.nodes
+        branch.nodes = self.tree.add(
+            text, branch.ids, branch.nodes, bidirectional=both_ways if first else 0
+        )

@@ -1,0 +1,158 @@
+"""A causal LM with its tokenizer, as decoder and trainer use it: passes of a tree, or of rows.
+
+Knows Hugging Face models: mask forms, the KV cache, the output head. Knows nothing of labels.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from .tree import Ints, TreePass
+
+# These take a 4-D mask and ignore it, wholly or in some layers: their answer would be silently
+# wrong. What fails loudly, or is not known, is found by the self-check.
+IGNORES_TREE_MASK = frozenset(
+    {"mpt", "gpt_neo", "llama4", "llama4_text", "rwkv", "qwen3_next", "lfm2", "lfm2_moe", "lfm3"}
+)
+MASKED_ATTENTION = ("sdpa", "eager")
+
+
+@dataclass
+class LanguageModel:
+    """A loaded model.
+
+    name: what the user called it, for messages. tree: whether a tree mask is exact for this
+    model, and rows_cached: whether its KV cache can be repeated row by row, as found by the
+    self-check (`selfcheck.py`).
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str = "model"
+    tree: bool = True
+    rows_cached: bool = True
+
+    @property
+    def config(self) -> Any:
+        return self.model.config.get_text_config()
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.get_input_embeddings().weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.get_input_embeddings().weight.dtype
+
+    @property
+    def attention(self) -> str:
+        return getattr(self.config, "_attn_implementation", None) or "eager"
+
+    @property
+    def window(self) -> int | None:
+        """Sliding-window size in positions, None where every layer sees everything."""
+        kinds = getattr(self.config, "layer_types", None)
+        if kinds and "sliding_attention" not in kinds:
+            return None
+        return getattr(self.config, "sliding_window", None)
+
+    @property
+    def mixes_windows(self) -> bool:
+        """Whether some layers have the window and others do not."""
+        kinds = set(getattr(self.config, "layer_types", None) or ())
+        return self.window is not None and len(kinds) > 1
+
+    @property
+    def max_positions(self) -> int | None:
+        """The longest sequence the model was made for, in tokens."""
+        for name in ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"):
+            if isinstance(value := getattr(self.config, name, None), int):
+                return value
+        return None
+
+    @cached_property
+    def _takes_positions(self) -> bool:
+        model = self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
+        return "position_ids" in inspect.signature(model.forward).parameters
+
+    def new_cache(self) -> DynamicCache:
+        """A plain cache: one built from the config would crop sliding layers by column."""
+        return DynamicCache()
+
+    def tree_pass(
+        self, taken: TreePass, cache: Any | None, rows: Ints, columns: Ints
+    ) -> torch.Tensor:
+        """Runs the nodes of a pass; returns logits [len(rows), vocabulary] in float32.
+
+        rows, columns: the nodes whose logits are wanted, within the pass. cache: holds the
+        columns of earlier passes and takes those of this one; None in training.
+        """
+        return self.forward(
+            {
+                "input_ids": torch.from_numpy(taken.ids).to(self.device),
+                "position_ids": torch.from_numpy(taken.positions).to(self.device),
+                "attention_mask": self._tree_mask(taken),
+            },
+            cache,
+            rows,
+            columns,
+        )
+
+    def forward(
+        self, inputs: Mapping[str, Any], cache: Any | None, rows: Ints, columns: Ints
+    ) -> torch.Tensor:
+        """Runs the model; logits [len(rows), vocabulary] in float32 at the places asked for."""
+        if not self._takes_positions:  # alibi models count positions by the mask
+            inputs = {k: v for k, v in inputs.items() if k != "position_ids"}
+        with self._head_reads(rows, columns) as gathered:
+            output = self.model(**inputs, past_key_values=cache, use_cache=cache is not None)
+        logits = output.logits[0] if gathered else output.logits[rows, columns]
+        return logits.float()
+
+    def mask_tensor(self, mask: np.ndarray) -> torch.Tensor:
+        """A boolean mask in the form that the attention in use understands.
+
+        sdpa takes booleans; eager adds the mask to the scores, and a boolean would add 1.
+        """
+        allowed = torch.from_numpy(mask).to(self.device)
+        if self.attention == "sdpa":
+            return allowed
+        low = torch.finfo(self.dtype).min
+        zero = torch.zeros((), dtype=self.dtype, device=self.device)
+        return torch.where(allowed, zero, low)
+
+    def _tree_mask(self, taken: TreePass) -> torch.Tensor | dict[str, torch.Tensor]:
+        if taken.window_mask is None:
+            return self.mask_tensor(taken.mask)
+        windowed = self.mask_tensor(taken.window_mask)
+        if not self.mixes_windows:
+            return windowed
+        return {
+            "full_attention": self.mask_tensor(taken.mask),
+            "sliding_attention": windowed,
+        }
+
+    @contextlib.contextmanager
+    def _head_reads(self, rows: Ints, columns: Ints) -> Iterator[bool]:
+        """The output head sees the wanted places only, [1, n, hidden], inside the model's own
+        forward, so that scaling and soft-caps behind the head still happen.
+
+        Yields whether that could be arranged (the model has a head module).
+        """
+        head = self.model.get_output_embeddings()
+        if head is None:
+            yield False
+            return
+        at = (torch.from_numpy(rows).to(self.device), torch.from_numpy(columns).to(self.device))
+        hook = head.register_forward_pre_hook(lambda _, args: (args[0][at][None], *args[1:]))
+        try:
+            yield True
+        finally:
+            hook.remove()

@@ -1,0 +1,184 @@
+"""What the model is asked: text → label (+ description) → count → mention, as strings.
+
+A template knows strings only; `encoding.py` turns them into token ids. Source of the two-step
+form: PaDeLLM-NER (Lu et al., NeurIPS 2024), section 3.1 and the released code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PromptTemplate:
+    """Renders prompts. Two kinds of template share these fields.
+
+    markers="special": structure is made of special tokens, which a text cannot contain by
+    construction; the pieces are tokenised apart, the text once. A label that has a token of
+    its own, `label_token`, is one token; any other is spelled between `before_label` and
+    `after_label`.
+
+    markers="text": structure is plain text, for pretrained models. With `joint`, a prompt is
+    tokenised as one string, as the paper's code does; without, the text is tokenised once and
+    the rest is appended.
+
+    bidirectional: tokens of the text see each other both ways (prefix LM); what follows is
+    causal. The model must have been trained that way.
+    """
+
+    name: str
+    before_text: str
+    before_label: str
+    after_label: str
+    before_mention: str
+    description: str = " ({description})"
+    count: str = "{n}"
+    label_token: str = ""
+    end_of_mention: str = ""
+    markers: str = "text"
+    joint: bool = False
+    bidirectional: bool = False
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.markers not in ("text", "special"):
+            raise ValueError(f"template.markers must be 'text' or 'special', not {self.markers!r}")
+        if "{i}" not in self.before_mention or "{n}" not in self.count:
+            raise ValueError(
+                f"template {self.name!r}: before_mention must contain {{i}} (the number of the "
+                f"mention) and count must contain {{n}}"
+            )
+        if self.joint and self.markers == "special":
+            raise ValueError(f"template {self.name!r}: joint needs markers = 'text'")
+        if self.version != 1:
+            raise ValueError(
+                f"template {self.name!r} has version {self.version}; this release reads "
+                f"version 1: install a newer spacy-padellm"
+            )
+
+    def label(self, label: str, description: str = "") -> str:
+        """The label as the model reads it, with its description where there is one."""
+        if not description:
+            return label
+        return label + _fill(self.description, description=description)
+
+    def text_prefix(self, text: str) -> str:
+        """Everything up to and with the text."""
+        return self.before_text + text
+
+    def label_prompt(self, text: str, label: str, description: str = "") -> str:
+        """Step 1: all that stands before the count."""
+        asked = self.label(label, description)
+        return self.text_prefix(text) + self.before_label + asked + self.after_label
+
+    def mention_marker(self, index: int) -> str:
+        """What follows the count and asks for mention number `index` (from 1)."""
+        return _fill(self.before_mention, i=str(index))
+
+    def count_text(self, n: int) -> str:
+        return _fill(self.count, n=str(n))
+
+    def mention_prompt(
+        self, text: str, label: str, n: int, index: int, description: str = ""
+    ) -> str:
+        """Step 2: all that stands before mention number `index` of `n`."""
+        return (
+            self.label_prompt(text, label, description)
+            + self.count_text(n)
+            + self.mention_marker(index)
+        )
+
+    def special_tokens(self, labels: tuple[str, ...] = (), max_count: int = 64) -> list[str]:
+        """The tokens that a tokenizer needs for this template (none for markers="text")."""
+        if self.markers != "special":
+            return []
+        tokens = [self.before_text, self.before_label, self.after_label, self.end_of_mention]
+        tokens += [_fill(self.label_token, label=label) for label in labels]
+        tokens += [self.count_text(n) for n in range(max_count + 1)]
+        tokens += [self.mention_marker(i) for i in range(1, max_count + 1)]
+        return [token for token in dict.fromkeys(tokens) if token]
+
+    def token_of_label(self, label: str) -> str:
+        """The label's own token; empty where the template has no such form."""
+        return _fill(self.label_token, label=label) if self.label_token else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "PromptTemplate":
+        """Raises ValueError where a field is unknown or missing."""
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise ValueError(f"template cannot be read: {error}") from None
+
+
+def _fill(pattern: str, **values: str) -> str:
+    """One pass, so that a value that holds braces stays as it is."""
+    for name, value in values.items():
+        before, found, after = pattern.partition("{" + name + "}")
+        pattern = before + value + after if found else pattern
+    return pattern
+
+
+COMPACT = PromptTemplate(
+    name="compact",
+    before_text="<|text|>",
+    before_label="<|label|>",
+    after_label="<|num|>",
+    label_token="<|label:{label}|>",
+    count="<|{n}|>",
+    before_mention="<|mention {i}|>",
+    end_of_mention="<|end|>",
+    markers="special",
+)
+
+PLAIN = PromptTemplate(
+    name="plain",
+    before_text="Text: ",
+    before_label="\nEntity type: ",
+    after_label="\nNumber of mentions: ",
+    before_mention="\nMention {i}:",
+)
+
+# Byte for byte the strings of the released training and evaluation code.
+PAPER_ENGLISH = PromptTemplate(
+    name="paper_english",
+    before_text="text:\n",
+    before_label="\nentity type:\n",
+    after_label="\n\n<num>",
+    before_mention="\n<mention {i}>",
+    joint=True,
+)
+
+# The released single-GPU script for English asks with the Chinese marker.
+PAPER_ENGLISH_SINGLE_GPU = replace(
+    PAPER_ENGLISH, name="paper_english_single_gpu", before_mention="\n<第{i}文段>"
+)
+
+PAPER_CHINESE = PromptTemplate(
+    name="paper_chinese",
+    before_text="文本:\n",
+    before_label="\n指定NER标签:\n",
+    after_label="\n\n<数量>",
+    before_mention="\n<第{i}文段>",
+    joint=True,
+)
+
+PRESETS: dict[str, PromptTemplate] = {
+    template.name: template
+    for template in (COMPACT, PLAIN, PAPER_ENGLISH, PAPER_ENGLISH_SINGLE_GPU, PAPER_CHINESE)
+}
+
+
+def get_template(preset: str, **changes: Any) -> PromptTemplate:
+    """A preset by name, with some of its fields changed.
+
+    Raises ValueError for a name that is no preset.
+    """
+    if preset not in PRESETS:
+        raise ValueError(
+            f"template preset {preset!r} does not exist; choose one of {', '.join(PRESETS)}"
+        )
+    return PromptTemplate.from_dict({**PRESETS[preset].to_dict(), **changes})

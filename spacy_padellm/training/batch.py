@@ -1,0 +1,73 @@
+"""Training texts to one packed pass with targets, and the loss over it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..lm import LanguageModel
+from ..tree import Ints, PromptTree, TreePass, pack_rows
+from .examples import TrainingText
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """One forward pass. rows, columns, targets: [n], the node that predicts each target id."""
+
+    taken: TreePass
+    rows: Ints
+    columns: Ints
+    targets: Ints
+
+    @property
+    def n_tokens(self) -> int:
+        """Columns of all rows, padding included."""
+        return int(self.taken.ids.size)
+
+
+def make_batch(
+    texts: Sequence[TrainingText],
+    bidirectional: bool = False,
+    window: int | None = None,
+    row_width: int = 512,
+    expanded: bool = False,
+) -> TrainingBatch:
+    """Packs texts into rows of about `row_width` nodes.
+
+    expanded: every path in a row of its own, as fine-tuning without a tree would have it; the
+    same loss and gradients from far more tokens (for tests and benchmarks).
+    """
+    if expanded:
+        owners = [i for i, text in enumerate(texts) for _ in text.paths]
+        groups = [[path] for text in texts for path in text.paths]
+        rows = list(range(len(groups)))
+    else:
+        owners = list(range(len(texts)))
+        groups = [list(text.paths) for text in texts]
+        rows = pack_rows([text.size for text in texts], row_width)
+    tree = PromptTree(rows, window)
+    predictors: list[int] = []
+    targets: list[int] = []
+    for group, (owner, paths) in enumerate(zip(owners, groups, strict=True)):
+        prompt = texts[owner].prompt
+        trunk = list(prompt.trunk)
+        both_ways = prompt.bidirectional_length if bidirectional else 0
+        known = tree.add(group, trunk, bidirectional=both_ways)
+        for path in paths:
+            ids = list(path.ids)
+            along = known if ids[: len(trunk)] == trunk else ()
+            nodes = tree.add(group, ids[:-1], along)
+            predictors += nodes[-path.n_targets :]
+            targets += ids[-path.n_targets :]
+    taken = tree.take_pass()
+    at_rows, at_columns = tree.place(predictors, taken)
+    return TrainingBatch(taken, at_rows, at_columns, np.asarray(targets, dtype=np.int64))
+
+
+def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
+    """Sum of the cross-entropies (nats) over all targets; divide by their number as you need."""
+    logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns)
+    targets = torch.from_numpy(batch.targets).to(logits.device)
+    return F.cross_entropy(logits, targets, reduction="sum")

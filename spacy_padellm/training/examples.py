@@ -1,0 +1,102 @@
+"""Gold spans to what the model must say: paths in the prompt tree, with their targets.
+
+The loss falls on counts and mentions (paper, section 3.1); a label without mentions is a
+count of 0. Mention targets are the text's own token slices, never a mention tokenised alone.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..encoding import PromptEncoder, TextPrompt
+
+Span = tuple[int, int, str]
+
+
+@dataclass(frozen=True)
+class GoldText:
+    """A text with its spans (start, end in characters, label).
+
+    labels: those that were annotated in this text; only they are asked for. Empty means all
+    labels of the training.
+    """
+
+    text: str
+    spans: tuple[Span, ...]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TargetPath:
+    """A whole sequence whose last `n_targets` ids the model must produce itself.
+
+    The last id of all is only ever a target, never read.
+    """
+
+    ids: tuple[int, ...]
+    n_targets: int
+
+
+@dataclass(frozen=True)
+class TrainingText:
+    """A text ready for training. unaligned: gold spans that lie inside a token of the model."""
+
+    prompt: TextPrompt
+    paths: tuple[TargetPath, ...]
+    unaligned: tuple[Span, ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """About how many tree nodes the text takes."""
+        return self.prompt.size + sum(path.n_targets + 1 for path in self.paths)
+
+
+def make_training_text(
+    encoder: PromptEncoder,
+    gold: GoldText,
+    labels: Sequence[str],
+    max_labels: int | None = None,
+    rng: random.Random | None = None,
+) -> TrainingText:
+    """Targets for one text.
+
+    max_labels: ask at most so many labels, those present first, the rest drawn by `rng`; for
+    schemes with very many labels. Spans off the model's tokens are left out of counts and
+    mentions, and returned as `unaligned`; so are those beyond the encoder's max_count.
+    """
+    asked = [label for label in (gold.labels or labels)]
+    spans = sorted({span for span in gold.spans if span[2] in set(asked)})
+    if max_labels is not None and len(asked) > max_labels:
+        asked = _draw_labels(asked, {label for _, _, label in spans}, max_labels, rng)
+    prompt = encoder.prompt(gold.text, asked)
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    for i, (start, end) in enumerate(prompt.encoded.offsets):
+        if end > start:  # bytes of one character share offsets: first start, last end
+            starts.setdefault(start, i)
+            ends[end] = i + 1
+    paths: list[TargetPath] = []
+    unaligned: list[Span] = []
+    for label in asked:
+        slices = []
+        for span in (span for span in spans if span[2] == label):
+            on_tokens = span[0] in starts and span[1] in ends
+            if on_tokens and len(slices) < encoder.max_count:
+                slices.append(prompt.encoded.ids[starts[span[0]] : ends[span[1]]])
+            else:
+                unaligned.append(span)
+        path, targets = encoder.count_targets(prompt, label, len(slices))
+        paths.append(TargetPath((*path, *targets), len(targets)))
+        for index, ids in enumerate(slices, 1):
+            path = encoder.mention_path(prompt, label, len(slices), index)
+            paths.append(TargetPath((*path, *ids, encoder.mention_end_ids[0]), len(ids) + 1))
+    return TrainingText(prompt, tuple(paths), tuple(unaligned))
+
+
+def _draw_labels(
+    asked: Sequence[str], present: set[str], limit: int, rng: random.Random | None
+) -> list[str]:
+    absent = [label for label in asked if label not in present]
+    room = max(0, limit - len(present))
+    drawn = set((rng or random.Random(0)).sample(absent, min(room, len(absent))))
+    return [label for label in asked if label in present or label in drawn]

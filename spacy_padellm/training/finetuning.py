@@ -1,0 +1,156 @@
+"""Fine-tuning on packed trees without spaCy: resumable, the best weights by dev F1 kept.
+
+`spacy train` trains the component itself; this loop is for machines without spaCy and for
+models made from scratch.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from ..decoding import Decoder
+from ..encoding import PromptEncoder
+from ..lm import LanguageModel
+from ..scoring import span_scores
+from .batch import batch_loss, make_batch
+from .checkpoint import load_checkpoint, save_checkpoint
+from .examples import GoldText
+from .mixture import Mixture
+from .optimizer import make_adamw, take_step, warmup_cosine
+
+logger = logging.getLogger(__name__)
+
+
+def finetune(
+    lm: LanguageModel,
+    encoder: PromptEncoder,
+    mixture: Mixture,
+    output: Path,
+    *,
+    seconds: float | None = None,
+    steps: int | None = None,
+    learn_rate: float = 1e-3,
+    weight_decay: float = 0.05,
+    clip: float = 1.0,
+    row_width: int = 256,
+    evaluate: Callable[[], float] | None = None,
+    evaluate_seconds: float = 600,
+    checkpoint_seconds: float = 120,
+) -> list[dict[str, Any]]:
+    """Trains in place for a time or a number of steps, resuming from `output`/checkpoint.pt.
+
+    evaluate: gives a score, higher is better; the best weights are saved in `output`/best.pt
+    and loaded at the end. seconds count over all resumed runs.
+
+    Returns the log: step, epoch, loss (nats a target), tokens a second, score.
+    """
+    if (seconds is None) == (steps is None):
+        raise ValueError("give either `seconds` or `steps`")
+    optimizer = make_adamw(lm.model, learn_rate, weight_decay)
+    schedule = warmup_cosine()
+    progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
+    log: list[dict[str, Any]] = []
+    state = load_checkpoint(output / "checkpoint.pt")
+    if state:
+        lm.model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        progress, log = state["progress"], state["log"]
+        logger.info("resuming fine-tuning at step %d", progress["step"])
+
+    def save() -> None:
+        model, optimizer_state = lm.model.state_dict(), optimizer.state_dict()
+        save_checkpoint(
+            output / "checkpoint.pt",
+            {"model": model, "optimizer": optimizer_state, "progress": progress, "log": log},
+        )
+        (output / "log.json").write_text(json.dumps(log, indent=1), encoding="utf8")
+
+    def done() -> float:
+        return progress["spent"] / seconds if seconds else progress["step"] / (steps or 1)
+
+    def score() -> None:
+        if evaluate is None:
+            return
+        lm.model.eval()
+        value = evaluate()
+        lm.model.train()
+        logger.info("step %d: score %.4f", progress["step"], value)
+        log.append({"step": progress["step"], "epoch": progress["epoch"], "score": value})
+        if value > progress["best"]:
+            progress["best"] = value
+            save_checkpoint(output / "best.pt", {"model": lm.model.state_dict()})
+
+    both_ways = encoder.template.bidirectional
+    lm.model.train()
+    bar = tqdm(total=100, unit="%", desc="NER")
+    last_save = last_score = last_log = time.monotonic()
+    losses, targets, tokens = 0.0, 0, 0
+    while done() < 1:
+        batches = mixture.epoch(progress["epoch"])
+        while progress["batch"] < len(batches) and done() < 1:
+            began = time.monotonic()
+            texts = batches[progress["batch"]]
+            batch = make_batch(texts, both_ways, lm.window, row_width)
+            with torch.autocast(
+                lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"
+            ):
+                loss = batch_loss(lm, batch)
+            (loss / len(batch.targets)).backward()
+            take_step(optimizer, learn_rate * schedule(done()), clip)
+            losses += loss.item()
+            targets += len(batch.targets)
+            tokens += batch.n_tokens
+            progress["step"] += 1
+            progress["batch"] += 1
+            now = time.monotonic()
+            progress["spent"] += now - began
+            bar.n = min(100, round(100 * done(), 1))
+            if progress["step"] % 50 == 0:
+                entry = {
+                    "step": progress["step"],
+                    "epoch": progress["epoch"] + progress["batch"] / len(batches),
+                    "loss": losses / targets,
+                    "tokens_a_second": tokens / (now - last_log),
+                }
+                log.append(entry)
+                bar.set_postfix(loss=f"{entry['loss']:.3f}", epoch=f"{entry['epoch']:.2f}")
+                losses, targets, tokens, last_log = 0.0, 0, 0, now
+            if now - last_score > evaluate_seconds:
+                score()
+                last_score = time.monotonic()
+            if now - last_save > checkpoint_seconds:
+                save()
+                last_save = time.monotonic()
+        if progress["batch"] >= len(batches):
+            progress["epoch"] += 1
+            progress["batch"] = 0
+    bar.close()
+    score()
+    save()
+    best = load_checkpoint(output / "best.pt")
+    if best:
+        lm.model.load_state_dict(best["model"])
+    lm.model.eval()
+    return log
+
+
+def evaluate_spans(
+    decoder: Decoder, golds: Sequence[GoldText], labels: Sequence[str]
+) -> dict[str, Any]:
+    """Strict span scores of a decoder on gold texts, as `scoring.span_scores` gives them."""
+    predicted = []
+    for start in range(0, len(golds), 256):
+        texts = [gold.text for gold in golds[start : start + 256]]
+        for prediction in decoder.predict(texts, labels):
+            predicted.append({(m.label, m.start, m.end) for m in prediction.mentions})
+    gold_spans = [
+        {(label, start, end) for start, end, label in gold.spans if label in set(labels)}
+        for gold in golds
+    ]
+    return span_scores(gold_spans, predicted)

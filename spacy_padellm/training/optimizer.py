@@ -1,0 +1,45 @@
+"""AdamW and a learning-rate schedule, for training without spaCy."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+Schedule = Callable[[float], float]
+
+
+def make_adamw(
+    model: nn.Module, learn_rate: float = 1e-3, weight_decay: float = 0.05
+) -> torch.optim.AdamW:
+    """AdamW over all trainable weights; one-dimensional ones (norms, biases) do not decay."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98))
+
+
+def take_step(optimizer: torch.optim.Optimizer, learn_rate: float, clip: float) -> float:
+    """Clips all gradients to the norm `clip`, steps, clears; returns the norm before."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = float(nn.utils.clip_grad_norm_(parameters, clip))
+    for group in optimizer.param_groups:
+        group["lr"] = learn_rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+def warmup_cosine(warmup: float = 0.03, floor: float = 0.05) -> Schedule:
+    """The factor on the learning rate for a part done between 0 and 1."""
+
+    def factor(done: float) -> float:
+        if done < warmup:
+            return max(done / warmup, 1e-3)
+        rest = (min(done, 1.0) - warmup) / (1 - warmup)
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * rest))
+
+    return factor

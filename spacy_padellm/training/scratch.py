@@ -1,0 +1,81 @@
+"""A causal LM from nothing: a tokenizer trained on a corpus, and weights at random.
+
+For users who can download no model, and for the model in the box.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers.trainers import BpeTrainer
+from transformers import AutoModelForCausalLM, CONFIG_MAPPING, PreTrainedTokenizerFast
+
+from ..prompts import COMPACT, PromptTemplate
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+def train_tokenizer(
+    texts: Iterable[str],
+    vocab_size: int = 8192,
+    labels: Sequence[str] = (),
+    template: PromptTemplate = COMPACT,
+    max_count: int = 64,
+) -> PreTrainedTokenizerFast:
+    """A byte-level BPE whose tokens never cross a word, a punctuation mark or a digit.
+
+    Entity boundaries lie between words and punctuation, so that mentions are whole tokens.
+    Every string can be encoded (256 byte symbols). vocab_size includes the special tokens.
+
+    Raises ValueError where vocab_size cannot hold the bytes and the special tokens.
+    """
+    special = [END_OF_TEXT, *template.special_tokens(tuple(labels), max_count)]
+    if vocab_size < 256 + len(special) + 1:
+        raise ValueError(
+            f"vocab_size {vocab_size} is too small: 256 bytes and {len(special)} special "
+            f"tokens need at least {257 + len(special)}"
+        )
+    tokenizer = Tokenizer(models.BPE())
+    # So that the first word of a text has the same token as anywhere else.
+    tokenizer.normalizer = normalizers.Prepend(" ")
+    # A word takes the blank before it; letters, single digits and single marks stay apart.
+    words = Regex(r" ?\p{L}[\p{L}\p{M}]*| ?\p{N}| ?[^\s\p{L}\p{N}]|\s+(?!\S)|\s")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(words, behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
+    trainer = BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=END_OF_TEXT, additional_special_tokens=special[1:]
+    )
+
+
+def create_model(
+    tokenizer: PreTrainedTokenizerFast, architecture: str = "llama", **sizes: Any
+) -> Any:
+    """A causal LM of a transformers architecture with random weights.
+
+    sizes: fields of that architecture's config (hidden_size, num_hidden_layers, ...).
+
+    Raises ValueError for an unknown architecture, or one without a causal LM.
+    """
+    if architecture not in CONFIG_MAPPING:
+        raise ValueError(
+            f"architecture {architecture!r} is not known to transformers; use for example "
+            f"'llama', 'qwen3' or 'gpt2'"
+        )
+    eos = tokenizer.eos_token_id
+    config = CONFIG_MAPPING[architecture](
+        vocab_size=len(tokenizer), bos_token_id=eos, eos_token_id=eos, pad_token_id=eos, **sizes
+    )
+    return AutoModelForCausalLM.from_config(config)

@@ -1,0 +1,61 @@
+"""What the rooms hand to each other: encoded texts, counts, mentions.
+
+Knows nothing of spaCy, torch or tokenizers. All offsets are character offsets into the text,
+end exclusive.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A text as the language model reads it.
+
+    ids: token ids of the text alone, no prompt and no special token.
+    offsets: one (start, end) a token, in characters of `text`, without surrounding white space.
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many mentions of a label the model announced (step 1).
+
+    probability: of the emitted count, product over its tokens and its end.
+    capped: the model asked for more than the cap; `value` is the cap.
+    """
+
+    label: str
+    value: int
+    probability: float
+    capped: bool = False
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One generated mention (step 2).
+
+    index: 1 for the first mention of its label.
+    start, end: characters in the text, None if the mention was not found in it (unconstrained).
+    token_probabilities: of each generated token and of the end token, padding never counted.
+    probability: their product.
+    """
+
+    label: str
+    index: int
+    text: str
+    start: int | None
+    end: int | None
+    probability: float
+    token_probabilities: tuple[float, ...] = ()
+
+
+@dataclass
+class Prediction:
+    """What was decoded for one text: a count for every label, and all mentions."""
+
+    counts: list[Count] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
