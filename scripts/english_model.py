@@ -3,8 +3,8 @@
     python scripts/english_model.py --data DATA --output training/english [STAGE ...]
 
 DATA holds `text/wiki_en.txt.xz` and `ner/<set>/<split>.jsonl.gz`. Stages run in the order
-prepare, tokenizer, pretrain, finetune, export; without a name all of them do. A stage that
-was interrupted continues at its last checkpoint.
+tokenizer, pretrain, finetune, export; without a name all of them do. A stage that was
+interrupted continues at its last checkpoint.
 """
 
 import argparse
@@ -15,12 +15,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
+from english_data import LABELS, TRAIN_SETS, read_set
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from spacy_padellm.decoding import Decoder
+from spacy_padellm.lm import LanguageModel
+from spacy_padellm.loading import IN_THE_BOX, LoadedModel, save_model
+from spacy_padellm.prompts import get_template
+from spacy_padellm.training.examples import make_training_text
+from spacy_padellm.training.finetuning import evaluate_spans, finetune
+from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.pretraining import encode_lines, pretrain, read_lines
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 
-LABELS = ("PER", "ORG", "LOC")
+logger = logging.getLogger("english")
+
 VOCAB_SIZE = 8192
 ARCHITECTURE = "llama"
 SIZES = {
@@ -33,6 +42,15 @@ SIZES = {
     "tie_word_embeddings": True,
 }
 PRETRAIN_SECONDS = 35 * 60
+FINETUNE_SECONDS = 65 * 60
+SHARES = {
+    "uner_ewt": 1.5,
+    "gmb": 0.5,
+    "btc": 0.75,
+    "wikigold": 2.0,
+    "sec_filings": 0.5,
+    "litbank_names": 0.5,
+}
 
 
 def tokenizer_stage(data: Path, output: Path) -> None:
@@ -65,7 +83,48 @@ def pretrain_stage(data: Path, output: Path) -> None:
     (output / "pretrain" / "log.json").write_text(json.dumps(log))
 
 
-STAGES = {"tokenizer": tokenizer_stage, "pretrain": pretrain_stage}
+def finetune_stage(data: Path, output: Path) -> None:
+    loaded = _loaded(output, output / "pretrained")
+    encoder = loaded.encoder()
+    sets = {}
+    for name in TRAIN_SETS:
+        golds = read_set(data, name, "train")
+        sets[name] = [make_training_text(encoder, gold, LABELS) for gold in golds]
+        off = sum(len(text.unaligned) for text in sets[name])
+        logger.info("%s: %d texts, %d spans off the tokens", name, len(golds), off)
+    dev = read_set(data, "uner_ewt", "dev")
+    decoder = Decoder(loaded.lm, encoder)
+    finetune(
+        loaded.lm,
+        encoder,
+        Mixture(sets, SHARES, batch_tokens=2048),
+        output / "finetune",
+        seconds=FINETUNE_SECONDS,
+        learn_rate=1.5e-3,
+        evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
+    )
+    loaded.lm.model.save_pretrained(output / "finetuned")
+
+
+def export_stage(data: Path, output: Path) -> None:
+    """The model in the box: 16-bit weights, tokenizer, template and labels."""
+    loaded = _loaded(output, output / "finetuned")
+    loaded.lm.model.half()
+    save_model(loaded, IN_THE_BOX["english"], "full")
+
+
+def _loaded(output: Path, weights: Path) -> LoadedModel:
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(output / "tokenizer")
+    lm = LanguageModel(AutoModelForCausalLM.from_pretrained(weights), tokenizer, "english")
+    return LoadedModel(lm, get_template("compact", bidirectional=True), LABELS)
+
+
+STAGES = {
+    "tokenizer": tokenizer_stage,
+    "pretrain": pretrain_stage,
+    "finetune": finetune_stage,
+    "export": export_stage,
+}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 from .types import Mention
 
@@ -212,7 +212,7 @@ def _assign(
     own = [_own_place(index.text, mention) for mention in mentions]
     wanted = [
         mention.text if place is None else index.text[slice(*place)]
-        for mention, place in zip(mentions, own)
+        for mention, place in zip(mentions, own, strict=True)
     ]
     # Longer first, so that what a shorter mention may lie inside is known.
     order = sorted(range(len(mentions)), key=lambda i: -len(wanted[i]) if flat else 0)
@@ -236,9 +236,8 @@ def _assign(
         place = own[i]
         if not wanted[i].strip() or (place is None and not search):
             continue
-        if place is None or not index.is_whole(place) or inside_longer(place):
-            waiting.append(i)
-        elif not take(i, place):
+        keeps = place and index.is_whole(place) and not inside_longer(place) and take(i, place)
+        if not keeps:
             waiting.append(i)
 
     # One iterator for all equal mentions, so many repeats cost one pass over the occurrences.

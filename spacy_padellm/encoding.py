@@ -3,6 +3,7 @@
 Knows tokenizers (Hugging Face fast ones) and templates, nothing of trees or models.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -108,7 +109,15 @@ class PromptEncoder:
         """The count as generated, without what ends it."""
         key = ("count", n)
         if key not in self._cache:
-            self._cache[key] = self._structure_ids(self.template.count_text(n))
+            count = self.template.count_text(n)
+            if self.template.markers == "special":
+                self._cache[key] = self._structure_ids(count)
+            else:
+                # As it is tokenised behind the prompt, where that leaves the prompt's ids alone.
+                before = self.template.after_label
+                head, whole = self._plain(before)[0], self._plain(before + count)[0]
+                apart = whole[: len(head)] != head
+                self._cache[key] = self._plain(count)[0] if apart else whole[len(head) :]
         return list(self._cache[key])
 
     def count_targets(self, prompt: TextPrompt, label: str, n: int) -> tuple[list[int], list[int]]:
@@ -131,20 +140,7 @@ class PromptEncoder:
     @cached_property
     def digit_ids(self) -> frozenset[int]:
         """Ids that a count may consist of."""
-        if self.template.markers == "special":
-            return frozenset(
-                self._known_id(self.template.count_text(n)) for n in range(self.max_count + 1)
-            )
-        vocabulary = self.tokenizer.get_vocab()
-        special = set(self.tokenizer.all_special_ids)
-        found = frozenset(
-            token_id
-            for token, token_id in vocabulary.items()
-            if token_id not in special and token.strip("▁Ġ ").isdecimal() and token.isascii()
-        )
-        if not found:
-            raise ValueError("the tokenizer has no token for a digit: counts cannot be written")
-        return found
+        return frozenset(i for n in range(self.max_count + 1) for i in self.count_ids(n))
 
     @property
     def count_is_one_token(self) -> bool:
@@ -172,8 +168,8 @@ class PromptEncoder:
         """The number written by `ids`, 0 where there is none."""
         if self.template.markers == "special":
             return self._count_values.get(ids[0], 0) if ids else 0
-        digits = self.tokenizer.decode(list(ids)).strip()
-        return int(digits) if digits.isdecimal() else 0
+        digits = re.match(r"\s*(\d+)", self.tokenizer.decode(list(ids)))
+        return int(digits.group(1)) if digits else 0
 
     def read_mention(self, ids: Sequence[int]) -> str:
         """The string of a generated mention, without the blank before its first word."""

@@ -233,7 +233,7 @@ def _locate(name: str, relative_to: Path | None, setting: str) -> str | Path:
         if place.is_dir():
             return place.resolve()
     looks_like_path = (
-        name.startswith((".", "/", "~")) or os.sep == "\\" and "\\" in name or name.count("/") > 1
+        name.startswith((".", "/", "~")) or (os.sep == "\\" and "\\" in name) or name.count("/") > 1
     )
     if looks_like_path or not name:
         raise ValueError(

@@ -136,9 +136,10 @@ COMPACT = PromptTemplate(
 
 PLAIN = PromptTemplate(
     name="plain",
-    before_text="Text: ",
+    before_text="Text:\n",
     before_label="\nEntity type: ",
-    after_label="\nNumber of mentions: ",
+    after_label="\nNumber of mentions:",
+    count=" {n}",
     before_mention="\nMention {i}:",
 )
 

@@ -25,7 +25,7 @@ class Dropped:
 
     reason: "label" (the string is likelier under another label), "overlap" (a better span shares
     characters), "identical" (same span and label), "fragment" (cut by a window's edge).
-    winner: the mention that stayed in its stead.
+    winner: the mention preferred to it.
     """
 
     mention: Mention
@@ -134,11 +134,11 @@ def drop_identical(mentions: Sequence[Mention]) -> tuple[list[Mention], list[Dro
     """
     best: dict[tuple[int, int, str], int] = {}
     keys = [(*_span(mention), mention.label) for mention in mentions]
-    for i, (key, mention) in enumerate(zip(keys, mentions)):
+    for i, (key, mention) in enumerate(zip(keys, mentions, strict=True)):
         if key not in best or mention.probability > mentions[best[key]].probability:
             best[key] = i
     kept, dropped = [], []
-    for i, (key, mention) in enumerate(zip(keys, mentions)):
+    for i, (key, mention) in enumerate(zip(keys, mentions, strict=True)):
         if best[key] == i:
             kept.append(mention)
         else:

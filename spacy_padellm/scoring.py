@@ -49,7 +49,7 @@ def _set_scores(
     tp: Counter[str] = Counter()
     fp: Counter[str] = Counter()
     fn: Counter[str] = Counter()
-    for gold, pred in zip(golds, preds):
+    for gold, pred in zip(golds, preds, strict=True):
         wanted, found = set(gold), set(pred)
         tp.update(item[0] for item in wanted & found)
         fp.update(item[0] for item in found - wanted)

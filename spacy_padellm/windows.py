@@ -122,17 +122,17 @@ def merge_windows(
 
     shifted = [
         [_shift(mention, start) for mention in prediction.mentions]
-        for (start, _), prediction in zip(spans, predictions)
+        for (start, _), prediction in zip(spans, predictions, strict=True)
     ]
     placed: list[Mention] = []
     unplaced: list[Mention] = []
     dropped: list[Dropped] = []
-    for number, (span, mentions) in enumerate(zip(spans, shifted)):
+    for span, mentions in zip(spans, shifted, strict=True):
         for mention in mentions:
             if not _has_place(mention):
                 unplaced.append(mention)
                 continue
-            whole = _whole(text, span, mention, shifted, number)
+            whole = _whole(text, span, mention, shifted)
             if whole is None:
                 placed.append(mention)
             else:
@@ -159,28 +159,27 @@ def _whole(
     span: tuple[int, int],
     mention: Mention,
     windows: Sequence[Sequence[Mention]],
-    number: int,
 ) -> Mention | None:
-    """The likeliest mention of another window that this one is a cut-off part of, if any."""
+    """The longest mention of another window that this one is a cut-off part of, if any."""
     assert mention.start is not None and mention.end is not None
     cut_left = span[0] > 0 and not text[span[0] : mention.start].strip()
     cut_right = span[1] < len(text) and not text[mention.end : span[1]].strip()
     if not (cut_left or cut_right):
         return None
     wholes = [
-        other
-        for which, others in enumerate(windows)
-        if which != number
+        (other.end - other.start, other.probability, other)
+        for others in windows
         for other in others
         if other.label == mention.label
         and other.start is not None
         and other.end is not None
         and other.start <= mention.start
         and mention.end <= other.end
-        # Only what reaches over the cut shows that it was one.
+        # Only what reaches over the cut, so in another window, shows that it was one.
         and ((cut_left and other.start < span[0]) or (cut_right and other.end > span[1]))
     ]
-    return max(wholes, key=lambda whole: whole.probability, default=None)
+    # The longest is no fragment itself: what would hold it would be a longer one here.
+    return max(wholes, key=lambda whole: whole[:2])[2] if wholes else None
 
 
 def _sum_counts(predictions: Sequence[Prediction], less: Counter[str]) -> list[Count]:

@@ -1,4 +1,5 @@
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -141,6 +142,8 @@ def test_distinct_places_stay_and_only_copies_move():
     mentions = [copied("Paris", 7), copied("Paris", 7, index=2), copied("Paris", 0, index=3)]
     spread, surplus = spread_repeats(text, mentions)
     assert places(spread) == [(7, 12), (17, 22), (0, 5)]
+    spread, surplus = spread_repeats(text, [copied("Paris", 7), copied("Paris", 7, index=2)])
+    assert places(spread) == [(7, 12), (17, 22)]
     spread, surplus = spread_repeats(text, [copied("Paris", 17), copied("Paris", 17, index=2)])
     assert places(spread) == [(17, 22), (0, 5)]
     assert surplus == []
@@ -179,13 +182,13 @@ def test_a_place_outside_the_text_is_refused(start, end):
 
 def test_many_repeats_in_a_long_text_are_quick():
     text = "Ada and Bob. " * 8000
-    aligned, unaligned = align_mentions(text, [lost("Ada", index=i) for i in range(8000)])
+    aligned, _ = align_mentions(text, [lost("Ada", index=i) for i in range(8000)])
     assert places(aligned) == [(13 * i, 13 * i + 3) for i in range(8000)]
 
 
 # Little alphabets, so that repeats, near misses and odd sequences are common.
 CHARACTERS = st.sampled_from(
-    list("aAbß İıs1_- \n\t\u00a0\u3000éE北가ก.") + ["\u0301", "👍", "🇫", "\u200d"]
+    [*"aAbß İıs1_- \n\t\u00a0\u3000éE北가ก.", "\u0301", "👍", "🇫", "\u200d"]
 )
 TEXT = st.text(CHARACTERS, max_size=30) | st.text(max_size=30)
 WORDS = st.lists(
@@ -204,7 +207,7 @@ def test_found_places_lie_in_the_text_and_equal_the_mention(text, mention):
         assert 0 <= start < end <= len(text)
         assert normal(text[start:end]) == normal(mention)
     ordered = sorted(found)
-    assert all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(ordered))
 
 
 @given(st.data(), WORDS)

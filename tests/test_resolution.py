@@ -100,7 +100,7 @@ def test_a_mention_without_a_place_is_refused(rule, start, end):
 
 
 def test_an_unknown_rule_is_refused_by_name():
-    with pytest.raises(ValueError, match="resolution: 'best'.*flat"):
+    with pytest.raises(ValueError, match=r"resolution: 'best'.*flat"):
         resolve([], "best")
 
 

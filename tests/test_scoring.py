@@ -73,7 +73,9 @@ def test_span_scores_are_those_of_spacy():
         made.set_ents([Span(made, start, end, label=label) for label, start, end in spans])
         return made
 
-    theirs = Scorer.score_spans([Example(doc(p), doc(g)) for p, g in zip(preds, golds)], "ents")
+    theirs = Scorer.score_spans(
+        [Example(doc(p), doc(g)) for p, g in zip(preds, golds, strict=True)], "ents"
+    )
     ours = span_scores(golds, preds)
     for name in "prf":
         assert ours[name] == pytest.approx(theirs[f"ents_{name}"])

@@ -34,7 +34,7 @@ def decode_counts(
     digits = torch.tensor(sorted(encoder.digit_ids))
     ends = encoder.count_end_ids
     digits_or_end = torch.cat([digits, torch.tensor(ends, dtype=torch.long)])
-    most_digits = len(str(max_count)) + 1
+    most_tokens = len(str(max_count)) + 2  # digits, a blank, one digit too many
     active, allowed = flat, digits
     while active:
         tokens, log_probs = choose(session.extend(active), allowed)
@@ -44,7 +44,7 @@ def decode_counts(
             if token in ends:
                 continue
             written[branch].append(token)
-            if not encoder.count_is_one_token and len(written[branch]) < most_digits:
+            if not encoder.count_is_one_token and len(written[branch]) < most_tokens:
                 branch.ids.append(token)
                 going.append(branch)
         active, allowed = going, digits_or_end

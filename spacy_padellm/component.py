@@ -1,0 +1,318 @@
+"""The spaCy pipeline component `padellm_ner`: Docs in, entities with probabilities out.
+
+Knows spaCy and the rooms around it: `doc_decoding` (what the model says of a Doc), `annotation`
+(where that goes in the Doc), `doc_gold` (what the model should have said), `shim` (the model).
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from spacy import util
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Model, Optimizer
+
+from .annotation import keep_raw, place_mentions, set_entities, set_spans
+from .component_labels import LabelSet
+from .component_settings import Settings
+from .component_storage import StoredPipe
+from .decoding import Decoder
+from .doc_decoding import DocDecoder, DocPrediction
+from .doc_gold import GoldSource, report_unaligned
+from .thinc_model import DEFAULT_MODEL, add_gradients, shim_of
+from .training.examples import TrainingText, make_training_text
+
+logger = logging.getLogger(__name__)
+Labels = list[str] | dict[str, str] | None
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model": DEFAULT_MODEL,
+    "labels": None,
+    **Settings().to_config(),
+    "scorer": {"@scorers": "spacy_padellm.ner_scorer.v1"},
+}
+
+
+@Language.factory(
+    "padellm_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+        "strings_f": 0.0,
+    },
+)
+def make_padellm_ner(
+    nlp: Language,
+    name: str,
+    model: Model,
+    labels: Labels,
+    annotate: str,
+    spans_key: str,
+    alignment_mode: str,
+    resolution: str,
+    threshold: float,
+    copy_constraint: bool,
+    decoder: str,
+    token_budget: int,
+    max_count: int | None,
+    max_mention_tokens: int,
+    window: int,
+    overlap: int,
+    overwrite_ents: bool,
+    keep_raw: bool,
+    save_mode: str,
+    max_labels: int | None,
+    scorer: Callable | None,
+) -> "PaDeLLMNER":
+    """Parallel-decoding named entity recognition with a causal language model.
+
+    labels: names, or a mapping name → description; None takes those of the model, or of the
+    examples in training. The other settings are described in `component_settings.Settings`.
+    """
+    settings = Settings(
+        annotate=annotate,
+        spans_key=spans_key,
+        alignment_mode=alignment_mode,
+        resolution=resolution,
+        threshold=threshold,
+        copy_constraint=copy_constraint,
+        decoder=decoder,
+        token_budget=token_budget,
+        max_count=max_count,
+        max_mention_tokens=max_mention_tokens,
+        window=window,
+        overlap=overlap,
+        overwrite_ents=overwrite_ents,
+        keep_raw=keep_raw,
+        save_mode=save_mode,
+        max_labels=max_labels,
+    )
+    return PaDeLLMNER(nlp.vocab, model, name, settings=settings, labels=labels, scorer=scorer)
+
+
+class PaDeLLMNER(StoredPipe):
+    """Asks a causal LM for all labels of a text at once, then for all mentions at once.
+
+    Source: PaDeLLM-NER (Lu et al., NeurIPS 2024). Scores of entities: `annotation.entity_scores`.
+    `drop` of `update` has no effect: a causal LM has its dropout in its own config, an adapter in
+    `lora.dropout`. Weight averages of the optimizer are not kept.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "padellm_ner",
+        *,
+        settings: Settings | None = None,
+        labels: Labels = None,
+        scorer: Callable | None = None,
+    ) -> None:
+        """Raises ValueError for a setting out of its range, naming it."""
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.settings = settings or Settings()
+        self.scorer = scorer
+        self.cfg: dict[str, Any] = {}
+        self.shim = shim_of(model)
+        self.label_set = LabelSet(name, labels)
+        self.n_unaligned = 0
+        self._random = random.Random(0)
+
+    # --- labels
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels asked for; empty until they are known."""
+        return tuple(self._descriptions())
+
+    @property
+    def label_data(self) -> list[str] | dict[str, str]:
+        """What `spacy init labels` writes and `initialize` takes: names, or with descriptions."""
+        described = self._descriptions()
+        return described if any(described.values()) else list(described)
+
+    def add_label(self, label: str) -> int:
+        """1 for a new label, 0 for one that is there.
+
+        A trained model is asked for it zero-shot; a warning says so.
+        """
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        return self.label_set.add(label, self.shim.known_labels())
+
+    def _descriptions(self) -> dict[str, str]:
+        return self.label_set.known(self.shim.known_labels())
+
+    # --- annotating
+
+    def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
+        """What the model says of each Doc; the Docs stay as they are."""
+        docs = list(docs)
+        if not any(doc.text.strip() for doc in docs):
+            return [DocPrediction() for _ in docs]
+        self.shim.check_process()
+        self.shim.loaded.lm.model.eval()
+        labels = self.label_set.require(self.shim.known_labels())
+        return self._doc_decoder().decode(docs, labels)
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:
+        """Writes predictions into `doc.ents`, or into `doc.spans`."""
+        settings = self.settings
+        for doc, predicted in zip(docs, scores, strict=True):
+            placed = place_mentions(
+                doc,
+                predicted,
+                settings.alignment_mode,
+                settings.resolution_rule,
+                settings.threshold,
+            )
+            if settings.annotate == "ents":
+                set_entities(doc, placed, settings.overwrite_ents)
+            else:
+                set_spans(doc, placed, settings.spans_key)
+            if settings.keep_raw:
+                keep_raw(doc, self.name, predicted, placed)
+            self._note_unaligned(len(placed.unaligned))
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotates a stream, `batch_size` Docs at a time, in order.
+
+        Where a batch fails, its Docs are tried one by one, and only those that fail go to the
+        error handler.
+        """
+        for docs in util.minibatch(stream, size=batch_size):
+            try:
+                self.set_annotations(docs, self.predict(docs))
+                done = docs
+            except Exception as error:
+                done = self._one_by_one(docs, error)
+            yield from done
+
+    def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
+        handle = self.get_error_handler()
+        if len(docs) == 1:
+            handle(self.name, self, list(docs), error)
+            return
+        for doc in docs:
+            try:
+                self.set_annotations([doc], self.predict([doc]))
+            except Exception as own_error:
+                handle(self.name, self, [doc], own_error)
+            else:
+                yield doc
+
+    def _doc_decoder(self) -> DocDecoder:
+        settings, loaded = self.settings, self.shim.loaded
+        descriptions = {label: text for label, text in self._descriptions().items() if text}
+        decoder = Decoder(
+            loaded.lm,
+            loaded.encoder(descriptions),
+            method=settings.method(loaded.lm.tree),
+            copy=settings.copy_constraint,
+            token_budget=settings.token_budget,
+            max_count=min(settings.max_count or loaded.max_count, loaded.max_count),
+            max_mention_tokens=settings.max_mention_tokens,
+        )
+        return DocDecoder(
+            decoder,
+            settings.window,
+            settings.overlap,
+            on_tokens=settings.alignment_mode == "strict",
+            flat=settings.is_flat,
+        )
+
+    def _note_unaligned(self, n: int) -> None:
+        if n and not self.n_unaligned:
+            logger.warning(
+                "%s: a mention has no place of its own on the tokens of its Doc and was left out; "
+                "further ones are counted in `n_unaligned`, and kept with keep_raw = true",
+                self.name,
+            )
+        self.n_unaligned += n
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        where = {"annotate": self.settings.annotate, "spans_key": self.settings.spans_key}
+        return super().score(examples, **{**where, **kwargs})
+
+    # --- training
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Labels = None,
+    ) -> None:
+        """Finds the labels, loads or makes the model, and reports gold it cannot learn.
+
+        labels: names or name → description, for example from a file made by `spacy init labels`;
+        else those of the config, else those of the examples, else those of the model.
+        """
+        validate_get_examples(get_examples, "PaDeLLMNER.initialize")
+        gold = self._gold
+        self.label_set.initialize(labels, gold.count_labels(get_examples), self.shim.known_labels())
+        described = self._descriptions()
+        self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), described)
+        decoder = self._doc_decoder()
+        size = decoder.window_size(self.labels)
+        encoder = decoder.decoder.encoder
+        golds = gold.texts(get_examples(), encoder, size)
+        report_unaligned(self.name, golds, encoder, self.labels)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Adds the gradients of a batch, all branches of its texts packed; steps with `sgd`.
+
+        losses[name] grows by the mean loss (nats) of a target token.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "PaDeLLMNER.update")
+        texts = self._training_texts(examples)
+        loss = add_gradients(self.model, texts, self.settings.token_budget)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, float]:
+        raise NotImplementedError(
+            f"{self.name}: the loss is not a function of predictions; use update(), which "
+            f"returns it"
+        )
+
+    def rehearse(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, float]:
+        raise NotImplementedError(
+            f"{self.name} cannot rehearse: exclude it, or mix some of the old examples into update"
+        )
+
+    @property
+    def _gold(self) -> GoldSource:
+        return GoldSource(self.settings.annotate, self.settings.spans_key)
+
+    def _training_texts(self, examples: Sequence[Example]) -> list[TrainingText]:
+        labels = self.label_set.require(self.shim.known_labels())
+        decoder = self._doc_decoder()
+        encoder, size = decoder.decoder.encoder, decoder.window_size(labels)
+        return [
+            make_training_text(encoder, gold, labels, self.settings.max_labels, self._random)
+            for gold in self._gold.texts(examples, encoder, size)
+        ]

@@ -1,0 +1,75 @@
+"""The component on disk and in bytes: `cfg` with its labels, and the model's own folder `model`.
+
+Settings are not in it: they are in the pipeline's config, where a user may change them at load.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy import util
+from spacy.pipeline.trainable_pipe import TrainablePipe
+
+from .component_labels import LabelSet
+from .component_settings import Settings
+from .shim import CausalLMShim
+
+
+class StoredPipe(TrainablePipe):
+    """A trainable pipe whose weights are safetensors in a folder, not thinc bytes."""
+
+    shim: CausalLMShim
+    label_set: LabelSet
+    settings: Settings
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Writes labels to `cfg` and the model to the folder `model` (see `save_mode`)."""
+        folder = Path(path)
+        described = self.label_set.known(self.shim.known_labels())
+
+        def save_model(place: Path) -> None:
+            mode = self.shim.save(place, self.settings.save_mode, described)
+            self.cfg["save_mode"] = mode
+
+        serialize = {
+            "vocab": lambda place: self.vocab.to_disk(place, exclude=exclude),
+            "model": save_model,
+            "cfg": lambda place: srsly.write_json(place, self._saved_cfg()),
+        }
+        util.to_disk(folder, serialize, exclude)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "StoredPipe":
+        """Reads what `to_disk` wrote; the folder may have moved."""
+        deserialize = {
+            "cfg": lambda place: self._read_cfg(srsly.read_json(place)),
+            "vocab": lambda place: self.vocab.from_disk(place, exclude=exclude),
+            "model": lambda place: self.shim.read(place, self.cfg.get("save_mode") == "full"),
+        }
+        util.from_disk(Path(path), deserialize, exclude)
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Labels and a full copy of the model. Raises ValueError for a model too large for it."""
+        serialize = {
+            "cfg": lambda: srsly.json_dumps(self._saved_cfg()),
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+            "model": self.shim.to_bytes,
+        }
+        return util.to_bytes(serialize, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "StoredPipe":
+        deserialize: dict[str, Callable[[bytes], Any]] = {
+            "cfg": lambda data: self._read_cfg(srsly.json_loads(data)),
+            "vocab": lambda data: self.vocab.from_bytes(data, exclude=exclude),
+            "model": self.shim.from_bytes,
+        }
+        util.from_bytes(bytes_data, deserialize, exclude)
+        return self
+
+    def _saved_cfg(self) -> dict[str, Any]:
+        return {**self.cfg, **self.label_set.to_dict(self.shim.known_labels())}
+
+    def _read_cfg(self, saved: dict[str, Any]) -> None:
+        self.cfg = {k: v for k, v in saved.items() if k not in ("labels", "configured")}
+        self.label_set.from_dict(saved)

@@ -1,0 +1,85 @@
+"""Gold Docs to gold texts, window by window, and what of them the model cannot learn."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from .doc_windows import split_doc
+from .encoding import PromptEncoder
+from .training.examples import GoldText, make_training_text
+
+logger = logging.getLogger(__name__)
+GetExamples = Callable[[], Iterable[Example]]
+
+
+@dataclass(frozen=True)
+class GoldSource:
+    """Where the gold spans of a Doc are: annotate "ents", or "spans" under `spans_key`."""
+
+    annotate: str
+    spans_key: str
+
+    def spans(self, doc: Doc) -> list[Span] | None:
+        """None where the Doc is not annotated."""
+        if self.annotate == "spans":
+            return list(doc.spans[self.spans_key]) if self.spans_key in doc.spans else None
+        return list(doc.ents) if doc.has_annotation("ENT_IOB") else None
+
+    def count_labels(self, get_examples: GetExamples) -> Counter[str]:
+        """How many gold spans each label has."""
+        return Counter(
+            span.label_
+            for example in get_examples()
+            for span in self.spans(example.reference) or ()
+        )
+
+    def texts(
+        self, examples: Iterable[Example], encoder: PromptEncoder, max_tokens: int
+    ) -> Iterator[GoldText]:
+        """Windows that cut no gold span. Docs without annotation and blank ones are left out."""
+        for example in examples:
+            doc = example.reference
+            spans = self.spans(doc)
+            if spans is None:
+                continue
+            places = [(span.start_char, span.end_char, span.label_) for span in spans]
+            uncut = sorted({place[:2] for place in places})
+            for window in split_doc(doc, encoder, max_tokens, whole=uncut):
+                inside = tuple(
+                    (start - window.start, end - window.start, label)
+                    for start, end, label in places
+                    if window.start <= start and end <= window.end
+                )
+                if window.text.strip():
+                    yield GoldText(window.text, inside)
+
+
+def report_unaligned(
+    name: str, golds: Iterable[GoldText], encoder: PromptEncoder, labels: tuple[str, ...]
+) -> int:
+    """Logs how many gold spans lie off the model's tokens (or beyond max_count), with examples.
+
+    They are left out of training. Returns their number.
+    """
+    total, lost, shown = 0, 0, []
+    for gold in golds:
+        total += sum(label in labels for _, _, label in gold.spans)
+        for start, end, label in make_training_text(encoder, gold, labels).unaligned:
+            lost += 1
+            if len(shown) < 5:
+                around = gold.text[max(start - 10, 0) : end + 10]
+                shown.append(f"{gold.text[start:end]!r} ({label}) in {around!r}")
+    if lost:
+        logger.warning(
+            "%s: %d of %d gold mentions do not begin and end on tokens of the language model (or "
+            "exceed max_count) and are not learned, for example %s",
+            name,
+            lost,
+            total,
+            "; ".join(shown),
+        )
+    return lost

@@ -1,0 +1,123 @@
+"""Where the component's model comes from: a pretrained one, or one made from scratch.
+
+Made from the config alone, without touching weights; a saved pipeline never asks for them.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .lm import LanguageModel
+from .loading import (
+    IN_THE_BOX,
+    SETTINGS_FILE,
+    LoadedModel,
+    ModelSource,
+    find_device,
+    find_dtype,
+    load_model,
+)
+from .prompts import COMPACT, PromptTemplate
+from .selfcheck import check_language_model
+from .training.scratch import create_model, train_tokenizer
+
+Texts = Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A folder, a Hub id or a model in the box, with its adapter.
+
+    template: used instead of the one saved with the model.
+    """
+
+    source: ModelSource
+    template: PromptTemplate | None = None
+
+    @property
+    def device(self) -> str:
+        return self.source.device
+
+    @property
+    def dtype(self) -> str:
+        return self.source.dtype
+
+    @property
+    def in_the_box(self) -> bool:
+        return self.source.name in IN_THE_BOX
+
+    def load(self) -> LoadedModel:
+        return load_model(self.source, self.template)
+
+    def known_labels(self) -> dict[str, str]:
+        """Label → description, as far as a local folder tells without loading weights."""
+        for name in (self.source.adapter, self.source.name):
+            if name and (found := _saved_labels(IN_THE_BOX.get(name, Path(name).expanduser()))):
+                return found
+        return {}
+
+
+@dataclass(frozen=True)
+class FromScratch:
+    """An architecture with its sizes; tokenizer and weights are made by `initialize`.
+
+    vocab_size: tokens of the tokenizer, those of the template included.
+    max_count: the highest count that the template has a token for.
+    """
+
+    architecture: str = "llama"
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    vocab_size: int = 2048
+    template: PromptTemplate = COMPACT
+    max_count: int = 32
+    device: str = "auto"
+    dtype: str = "float32"
+
+    in_the_box = False
+
+    def load(self) -> LoadedModel:
+        raise ValueError(
+            "this model is made from scratch and does not exist yet: call nlp.initialize() "
+            "with examples (spacy train does), or load a trained pipeline"
+        )
+
+    def known_labels(self) -> dict[str, str]:
+        return {}
+
+    def create(self, texts: Iterable[str], labels: Mapping[str, str]) -> LoadedModel:
+        """A new model with random weights, its tokenizer trained on `texts`."""
+        device = find_device(self.device)
+        dtype = find_dtype(self.dtype, device)
+        tokenizer = train_tokenizer(
+            texts, self.vocab_size, tuple(labels), self.template, self.max_count
+        )
+        model = create_model(tokenizer, self.architecture, **self.sizes)
+        if dtype != "auto":
+            model.to(dtype)
+        model.to(device).eval()
+        name = f"{self.architecture} from scratch"
+        return LoadedModel(
+            lm=check_language_model(LanguageModel(model, tokenizer, name=name)),
+            template=self.template,
+            labels=tuple(labels),
+            descriptions={label: text for label, text in labels.items() if text},
+            max_count=self.max_count,
+            source=ModelSource("", device=self.device, dtype=self.dtype),
+        )
+
+
+Origin = Pretrained | FromScratch
+
+
+def _saved_labels(folder: Path) -> dict[str, str]:
+    path = folder / SETTINGS_FILE
+    if not path.exists():
+        return {}
+    try:
+        saved = json.loads(path.read_text(encoding="utf8"))
+    except ValueError:  # loading the model itself reports a broken file
+        return {}
+    descriptions = saved.get("descriptions", {})
+    return {label: descriptions.get(label, "") for label in saved.get("labels", ())}

@@ -1,0 +1,210 @@
+"""The torch model behind the thinc model: loaded late, stepped by torch, saved as safetensors."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from thinc.api import Optimizer
+from thinc.shims import Shim
+
+from .loading import IN_THE_BOX, LoadedModel, LoraSettings, ModelSource, add_lora, load_model
+from .model_origin import FromScratch, Origin, Texts
+from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
+from .training.batch import TrainingBatch, batch_loss
+from .training.optimizer import make_adamw
+
+logger = logging.getLogger(__name__)
+_IMPORTED_IN = os.getpid()
+
+
+class CausalLMShim(Shim):
+    """Holds a `LoadedModel` and trains it.
+
+    origin: where the model comes from; weights are read at first use. lora: a low-rank adapter
+    to train instead of all weights. mixed_precision: bfloat16 autocast in training.
+
+    Gradients of all batches since the last step are summed, and divided by their number of
+    targets in `finish_update`: accumulated batches equal one large batch.
+    """
+
+    def __init__(
+        self, origin: Origin, lora: LoraSettings | None = None, mixed_precision: bool = False
+    ) -> None:
+        super().__init__(model=None)
+        self.origin = origin
+        self.lora = lora
+        self.mixed_precision = mixed_precision
+        # Whether only a full copy can hold this model.
+        self.self_contained = False
+        self._loaded: LoadedModel | None = None
+        self._trainable = False
+        self._n_targets = 0
+
+    # --- the model
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._loaded is not None
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model, read now if it was not yet. Raises what `load_model` raises."""
+        if self._loaded is None:
+            self._set(self.origin.load())
+        assert self._loaded is not None
+        return self._loaded
+
+    def known_labels(self) -> dict[str, str]:
+        """The model's own labels → descriptions, without reading weights."""
+        if self._loaded is None:
+            return self.origin.known_labels()
+        descriptions = self._loaded.descriptions
+        return {label: descriptions.get(label, "") for label in self._loaded.labels}
+
+    def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
+        """Makes the model, if it is one from scratch, and readies it for training."""
+        if isinstance(self.origin, FromScratch):
+            self._set(self.origin.create(texts(), labels))
+            self.self_contained = True
+        self._make_trainable()
+
+    def _set(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self._model = loaded.lm.model
+        self._optimizer = None
+        self._trainable = False
+        self._n_targets = 0
+
+    # --- training
+
+    def begin_update(self, batch: TrainingBatch) -> tuple[float, Callable[[float], None]]:
+        """The summed loss (nats) of a batch, and what adds its gradient, times a factor."""
+        self._make_trainable()
+        lm = self.loaded.lm
+        lm.model.train()
+        with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
+            loss = batch_loss(lm, batch)
+
+        def backprop(factor: float) -> None:
+            (loss * factor).backward()
+            self._n_targets += len(batch.targets)
+
+        return loss.item(), backprop
+
+    def predict(self, batch: TrainingBatch) -> float:
+        lm = self.loaded.lm
+        lm.model.eval()
+        with torch.inference_mode():
+            return batch_loss(lm, batch).item()
+
+    def __call__(self, batch: TrainingBatch, is_train: bool) -> tuple[float, Callable]:
+        if is_train:
+            return self.begin_update(batch)
+        return self.predict(batch), lambda factor: None
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Steps AdamW with the current hyper-parameters of a thinc optimizer.
+
+        Clipping is by the norm of all gradients together. Raises ValueError for an optimizer
+        that is not of the Adam kind.
+        """
+        if self._n_targets == 0:
+            return
+        if not (optimizer.b1 and optimizer.b2):
+            raise ValueError(
+                "the optimizer has no moments (beta1 or beta2 is 0): set "
+                '@optimizers = "Adam.v1" in [training.optimizer]'
+            )
+        if self._optimizer is None:
+            self._optimizer = make_adamw(self._model)
+            for group in self._optimizer.param_groups:
+                group["decays"] = group["weight_decay"] > 0
+        weights = []
+        for group in self._optimizer.param_groups:
+            group["lr"] = float(optimizer.learn_rate)
+            group["betas"] = (float(optimizer.b1), float(optimizer.b2))
+            group["eps"] = float(optimizer.eps)
+            decay = float(optimizer.L2) if group["decays"] else 0.0
+            group["weight_decay"] = decay if optimizer.L2_is_weight_decay else 0.0
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                weight.grad.div_(self._n_targets)
+                if decay and not optimizer.L2_is_weight_decay:
+                    weight.grad.add_(weight.detach(), alpha=decay)
+                weights.append(weight)
+        if optimizer.grad_clip:
+            torch.nn.utils.clip_grad_norm_(weights, float(optimizer.grad_clip))
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._n_targets = 0
+        if not self.loaded.has_adapter:
+            self.self_contained = True
+
+    def _make_trainable(self) -> None:
+        if self._trainable:
+            return
+        loaded = self.loaded
+        if self.lora is not None or loaded.has_adapter:
+            self._set(add_lora(loaded, self.lora or LoraSettings()))
+        else:
+            for parameter in loaded.lm.model.parameters():
+                parameter.requires_grad_(True)
+        self._trainable = True
+
+    # --- devices and processes
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """The `device` setting decides where the model is, not thinc."""
+
+    def check_process(self) -> None:
+        """Makes a forked worker safe; torch's threads do not survive a fork.
+
+        Raises RuntimeError for a fork of a process whose model is on an accelerator.
+        """
+        if os.getpid() == _IMPORTED_IN:
+            return
+        if self.is_loaded and self.loaded.lm.device.type != "cpu":
+            raise RuntimeError(
+                f"the model is on {self.loaded.lm.device} and cannot be used in forked workers: "
+                f"use n_process=1 (a larger batch_size keeps the device busy)"
+            )
+        if torch.get_num_threads() > 1:
+            logger.warning(
+                "process %d is a forked worker (n_process > 1): torch runs with one thread in it",
+                os.getpid(),
+            )
+            torch.set_num_threads(1)
+
+    # --- to and from disk
+
+    def save(self, folder: Path, save_mode: str, labels: Mapping[str, str]) -> str:
+        """Writes the model with its labels; returns the mode used, "full" or "reference".
+
+        Raises ValueError for save_mode = "reference" where the weights are nowhere else.
+        """
+        loaded = replace(
+            self.loaded,
+            labels=tuple(labels),
+            descriptions={label: text for label, text in labels.items() if text},
+        )
+        boxed = self.origin.in_the_box or loaded.source.name in IN_THE_BOX
+        mode = save_mode_for(save_mode, self.self_contained, boxed)
+        replace_model(loaded, folder, mode)
+        return mode
+
+    def read(self, folder: Path, full: bool) -> None:
+        """Reads what `save` wrote, onto the device and in the dtype of the config."""
+        source = ModelSource(str(folder), device=self.origin.device, dtype=self.origin.dtype)
+        self._set(load_model(source))
+        self.self_contained = full
+
+    def to_bytes(self) -> bytes:
+        return folder_to_bytes(lambda folder: self.save(folder, "full", self.known_labels()))
+
+    def from_bytes(self, data: bytes) -> "CausalLMShim":
+        folder_from_bytes(data, lambda folder: self.read(folder, full=True))
+        return self

@@ -1,0 +1,135 @@
+"""The models that a config can name: `[components.padellm_ner.model]`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from thinc.api import Model
+
+from .decoding.batching import plan_batches
+from .loading import LoraSettings, ModelSource
+from .model_origin import FromScratch, Pretrained
+from .prompts import COMPACT, PromptTemplate, get_template
+from .shim import CausalLMShim
+from .training.batch import TrainingBatch, make_batch
+from .training.examples import TrainingText
+
+# Of a component that was added without a config: the model in the box.
+DEFAULT_MODEL: dict[str, Any] = {
+    "@architectures": "spacy_padellm.CausalLM.v1",
+    "name": "english",
+    "adapter": None,
+    "device": "auto",
+    "dtype": "auto",
+    "template": None,
+    "lora": None,
+    "mixed_precision": False,
+    "revision": None,
+}
+
+
+def build_causal_lm(
+    name: str = "english",
+    adapter: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    template: PromptTemplate | None = None,
+    lora: dict[str, Any] | None = None,
+    mixed_precision: bool = False,
+    revision: str | None = None,
+) -> Model[TrainingBatch, float]:
+    """A pretrained causal LM. Nothing is read before it is used.
+
+    name: a folder, a Hub id or a model in the box. adapter: folder or Hub id of a peft adapter.
+    device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16",
+    "float16". template: instead of the one saved with the model ("plain" where none is).
+    lora: rank, alpha, dropout, targets of an adapter to train; None trains all weights.
+    mixed_precision: bfloat16 autocast in training. revision: of a Hub id.
+    """
+    origin = Pretrained(ModelSource(name, adapter, device, dtype, revision), template)
+    return _wrap(CausalLMShim(origin, read_lora(lora), mixed_precision))
+
+
+def build_causal_lm_from_scratch(
+    architecture: str = "llama",
+    sizes: dict[str, Any] | None = None,
+    vocab_size: int = 2048,
+    template: PromptTemplate | None = None,
+    max_count: int = 32,
+    device: str = "auto",
+    dtype: str = "float32",
+    mixed_precision: bool = False,
+) -> Model[TrainingBatch, float]:
+    """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
+
+    architecture: of transformers ("llama", "qwen3", "gpt2", ...). sizes: fields of its config.
+    template: one with special tokens; "compact" if None. max_count: tokens for counts up to it.
+    """
+    origin = FromScratch(
+        architecture, dict(sizes or {}), vocab_size, template or COMPACT, max_count, device, dtype
+    )
+    return _wrap(CausalLMShim(origin, None, mixed_precision))
+
+
+def make_template(
+    preset: str = "plain",
+    bidirectional: bool | None = None,
+    changes: dict[str, Any] | None = None,
+) -> PromptTemplate:
+    """A preset prompt template.
+
+    bidirectional: tokens of the text see each other both ways; for models trained that way.
+    changes: other fields of `prompts.PromptTemplate`.
+    """
+    fields = dict(changes or {})
+    if bidirectional is not None:
+        fields["bidirectional"] = bidirectional
+    return get_template(preset, **fields)
+
+
+def read_lora(lora: dict[str, Any] | None) -> LoraSettings | None:
+    """Raises ValueError for a field that is unknown."""
+    if lora is None:
+        return None
+    try:
+        return LoraSettings(**lora)
+    except TypeError:
+        fields = ", ".join(LoraSettings.__dataclass_fields__)
+        raise ValueError(f"lora has the fields {fields}, not {', '.join(lora)}") from None
+
+
+def shim_of(model: Model) -> CausalLMShim:
+    """Raises ValueError for a model that is not one of this module."""
+    for shim in model.shims:
+        if isinstance(shim, CausalLMShim):
+            return shim
+    raise ValueError(
+        f"the component's model is {model.name!r}: set @architectures to "
+        f'"spacy_padellm.CausalLM.v1" or "spacy_padellm.CausalLMFromScratch.v1"'
+    )
+
+
+def add_gradients(model: Model, texts: Sequence[TrainingText], token_budget: int) -> float:
+    """Adds the gradients of all texts; returns the mean loss (nats) of a target token.
+
+    token_budget: tokens of the language model in one forward pass.
+    """
+    loaded = shim_of(model).loaded
+    total, n_targets = 0.0, 0
+    for plan in plan_batches([text.size for text in texts], token_budget):
+        chosen = [texts[i] for i in plan]
+        batch = make_batch(chosen, loaded.template.bidirectional, loaded.lm.window)
+        loss, add_gradient = model.begin_update(batch)
+        add_gradient(1.0)
+        total += loss
+        n_targets += len(batch.targets)
+    return total / max(n_targets, 1)
+
+
+def _wrap(shim: CausalLMShim) -> Model[TrainingBatch, float]:
+    return Model("padellm_causal_lm", _forward, shims=[shim])
+
+
+def _forward(
+    model: Model, batch: TrainingBatch, is_train: bool
+) -> tuple[float, Callable[[float], None]]:
+    return model.shims[0](batch, is_train)

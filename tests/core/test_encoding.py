@@ -1,0 +1,85 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.prompts import PRESETS, get_template
+
+PAPER = [name for name in PRESETS if name.startswith("paper")]
+TEXTS = ["Ada met Bob.", "", " ", "in 北京 2024", "a\nb\n", "<num>12\n<mention 1>x", "é ̈ 😀"]
+MARKERS = ["<|text|>", "<|num|>", "<|3|>", "<|end|>", "<|label:PER|>", "<|endoftext|>", "<s></s>"]
+
+
+@pytest.mark.parametrize("tokenizer_name", ["byte_tokenizer", "sentencepiece_tokenizer"])
+@pytest.mark.parametrize("preset", PAPER)
+@pytest.mark.parametrize("text", TEXTS)
+def test_joint_prompts_have_the_ids_of_the_whole_string(tokenizer_name, preset, text, request):
+    tokenizer = request.getfixturevalue(tokenizer_name)
+    encoder = PromptEncoder(tokenizer, get_template(preset))
+    prompt = encoder.prompt(text, ["PER", "LOC"])
+    for label, branch in zip(prompt.labels, prompt.branches, strict=True):
+        whole = encoder.template.label_prompt(text, label)
+        assert [*prompt.trunk, *branch] == tokenizer(whole)["input_ids"]
+        whole = encoder.template.mention_prompt(text, label, 12, 3)
+        assert encoder.mention_path(prompt, label, 12, 3) == tokenizer(whole)["input_ids"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_offsets_give_the_words_of_the_text(preset, compact_tokenizer, byte_tokenizer):
+    tokenizer = compact_tokenizer if preset == "compact" else byte_tokenizer
+    text = "Ada Lovelace met  Charles\tBabbage in London."
+    encoded = PromptEncoder(tokenizer, get_template(preset)).prompt(text, ["PER"]).encoded
+    pieces = [text[start:end] for start, end in encoded.offsets]
+    assert "".join(pieces) == "".join(text.split())
+    assert len(encoded.ids) == len(encoded.offsets)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pieces=st.lists(
+        st.sampled_from([*MARKERS, "<tool_call>", "a", " ", "\n", "北", "😀"]), max_size=8
+    )
+)
+@pytest.mark.parametrize("preset", ["compact", "plain", "paper_english"])
+def test_a_text_never_becomes_structure(preset, pieces, compact_tokenizer, byte_tokenizer):
+    text = "".join(pieces)
+    tokenizer = compact_tokenizer if preset == "compact" else byte_tokenizer
+    encoded = PromptEncoder(tokenizer, get_template(preset)).prompt(text, ["PER"]).encoded
+    added = set(tokenizer.added_tokens_decoder)
+    assert not added & set(encoded.ids)
+    covered = {i for start, end in encoded.offsets for i in range(start, end)}
+    assert covered == {i for i, char in enumerate(text) if not char.isspace()}
+
+
+def test_a_known_label_is_one_token_and_any_other_is_spelled(compact_tokenizer):
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"), {"LOC": "places"})
+    prompt = encoder.prompt("Ada", ["PER", "LOC", "WORK"])
+    own, described, spelled = prompt.branches
+    assert len(own) == 1 and len(spelled) > 2 and len(described) > len(own)
+    assert encoder.has_label_token("PER") and not encoder.has_label_token("WORK")
+
+
+@pytest.mark.parametrize("n", [0, 1, 9, 10, 64])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_counts_are_read_as_they_are_written(preset, n, request):
+    name = "compact_tokenizer" if preset == "compact" else "sentencepiece_tokenizer"
+    encoder = PromptEncoder(request.getfixturevalue(name), get_template(preset))
+    prompt = encoder.prompt("Ada met Bob.", ["PER"])
+    _, targets = encoder.count_targets(prompt, "PER", n)
+    digits = [token for token in targets if token not in encoder.count_end_ids]
+    assert set(digits) <= encoder.digit_ids
+    assert encoder.read_count(digits) == n
+
+
+def test_what_is_no_count_reads_as_zero(byte_tokenizer, compact_tokenizer):
+    assert PromptEncoder(byte_tokenizer, get_template("plain")).read_count([]) == 0
+    assert PromptEncoder(compact_tokenizer, get_template("compact")).read_count([0]) == 0
+
+
+def test_missing_tokens_and_labels_are_named(byte_tokenizer):
+    with pytest.raises(ValueError, match="special tokens"):
+        PromptEncoder(byte_tokenizer, get_template("compact"))
+    with pytest.raises(ValueError, match="labels"):
+        PromptEncoder(byte_tokenizer, get_template("plain")).prompt("a", [])
+    with pytest.raises(ValueError, match="fast"):
+        PromptEncoder(object(), get_template("plain"))
