@@ -42,7 +42,7 @@ SIZES = {
     "tie_word_embeddings": True,
 }
 PRETRAIN_SECONDS = 35 * 60
-FINETUNE_SECONDS = 65 * 60
+FINETUNE_SECONDS = 28 * 60
 SHARES = {
     "uner_ewt": 1.5,
     "gmb": 0.5,

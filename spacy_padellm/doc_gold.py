@@ -65,7 +65,8 @@ def report_unaligned(
 
     They are left out of training. Returns their number.
     """
-    total, lost, shown = 0, 0, []
+    total, lost = 0, 0
+    shown: list[str] = []
     for gold in golds:
         total += sum(label in labels for _, _, label in gold.spans)
         for start, end, label in make_training_text(encoder, gold, labels).unaligned:
