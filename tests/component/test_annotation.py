@@ -2,7 +2,7 @@ import pytest
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_padellm.annotation import entity_scores
-from tests.conftest import spans_of
+from sample_pipelines import spans_of
 
 TEXT = "Ada Lovelace met Charles Babbage in London."
 SCRIPT = {TEXT: [("PER", "Ada Lovelace", 0.9), ("PER", "Charles Babbage", 0.8), ("LOC", "London", 0.7)]}

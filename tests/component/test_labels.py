@@ -1,0 +1,132 @@
+import warnings
+
+import pytest
+import spacy
+import srsly
+from spacy.training import Example
+
+from spacy_padellm.loading import IN_THE_BOX
+from sample_pipelines import add_scratch_pipe, make_examples
+
+
+def test_labels_of_the_model_need_no_weights(random_nlp):
+    nlp = random_nlp()
+    assert nlp.get_pipe("padellm_ner").labels == ("PER", "LOC")
+    assert not nlp.get_pipe("padellm_ner").shim.is_loaded
+
+
+def test_labels_of_the_config_come_first(random_nlp):
+    pipe = random_nlp(labels=["LOC"]).get_pipe("padellm_ner")
+    assert pipe.labels == ("LOC",) and pipe.label_data == ["LOC"]
+
+
+def test_descriptions_are_asked(random_nlp):
+    nlp = random_nlp(labels={"LOC": "a place", "PER": ""})
+    pipe = nlp.get_pipe("padellm_ner")
+    assert pipe.label_data == {"LOC": "a place", "PER": ""}
+    assert pipe._doc_decoder().decoder.encoder.descriptions["LOC"] == "a place"
+    assert nlp("Ada is in Rome.").has_annotation("ENT_IOB")
+
+
+def test_labels_of_the_examples():
+    nlp = spacy.blank("en")
+    pipe = add_scratch_pipe(nlp)
+    assert pipe.labels == ()
+    nlp.initialize(lambda: make_examples(nlp, 20))
+    assert pipe.labels == ("LOC", "PER")
+
+
+def test_labels_of_a_file(tmp_path):
+    srsly.write_json(tmp_path / "labels.json", ["PER", "LOC", "DATE"])
+    nlp = spacy.blank("en")
+    pipe = add_scratch_pipe(nlp)
+    block = {"@readers": "spacy.read_labels.v1", "path": str(tmp_path / "labels.json")}
+    nlp.config["initialize"]["components"] = {"padellm_ner": {"labels": block}}
+    nlp.initialize(lambda: make_examples(nlp, 20))
+    assert pipe.labels == ("PER", "LOC", "DATE")
+
+
+def test_label_data_goes_back_in(random_nlp):
+    data = random_nlp(labels={"LOC": "a place", "PER": ""}).get_pipe("padellm_ner").label_data
+    pipe = random_nlp().get_pipe("padellm_ner")
+    pipe.initialize(lambda: make_examples(spacy.blank("en"), 5), labels=data)
+    assert pipe.label_data == data
+
+
+def test_fine_tuning_takes_the_labels_of_the_users_examples(random_nlp):
+    nlp = random_nlp()
+    doc = nlp.make_doc("Buy milk")
+    nlp.initialize(lambda: [Example.from_dict(doc, {"entities": [(4, 8, "FOOD")]})])
+    assert nlp.get_pipe("padellm_ner").labels == ("FOOD",)
+    nlp = random_nlp()
+    nlp.initialize()  # no examples: the model's own labels stay
+    assert nlp.get_pipe("padellm_ner").labels == ("PER", "LOC")
+
+
+def test_add_label_is_zero_shot_and_says_so(trained):
+    pipe = trained.get_pipe("padellm_ner")
+    with pytest.warns(UserWarning, match="not trained on the label 'DATE'"):
+        assert pipe.add_label("DATE") == 1
+    assert pipe.add_label("DATE") == 0 and pipe.add_label("PER") == 0
+    assert set(pipe.labels) == {"PER", "LOC", "DATE"}
+    doc = trained("Ada Lovelace lives in Paris.")
+    assert {"PER", "LOC"} <= {ent.label_ for ent in doc.ents}
+    with pytest.raises(ValueError, match="string"):
+        pipe.add_label(3)
+
+
+def test_added_labels_are_saved(trained, tmp_path):
+    with warnings.catch_warnings(action="ignore"):
+        trained.get_pipe("padellm_ner").add_label("DATE")
+    trained.to_disk(tmp_path / "p")
+    assert "DATE" in spacy.load(tmp_path / "p").get_pipe("padellm_ner").labels
+
+
+def test_labels_added_before_training_join_those_of_the_examples():
+    nlp = spacy.blank("en")
+    pipe = add_scratch_pipe(nlp)
+    with warnings.catch_warnings(action="error"):
+        pipe.add_label("DATE")
+    nlp.initialize(lambda: make_examples(nlp, 20))
+    assert pipe.labels == ("LOC", "PER", "DATE")
+
+
+@pytest.mark.parametrize(
+    "labels, words",
+    [([], "empty"), (["A", "A"], "twice"), ([" "], "not the name")],
+)
+def test_bad_labels_name_the_setting(random_nlp, labels, words):
+    with pytest.raises(ValueError, match=f"(?s)labels.*{words}"):
+        random_nlp(labels=labels)
+
+
+def test_no_labels():
+    nlp = spacy.blank("en")
+    add_scratch_pipe(nlp)
+    with pytest.raises(ValueError, match="padellm_ner has no labels: set `labels`"):
+        nlp.initialize()
+
+
+def test_unknown_labels_in_initialize(random_nlp):
+    pipe = random_nlp(labels=["PER"]).get_pipe("padellm_ner")
+    with pytest.raises(ValueError, match=r"initialize.labels has 'FOOD'.*setting `labels`"):
+        pipe.initialize(lambda: make_examples(spacy.blank("en"), 5), labels=["PER", "FOOD"])
+
+
+def test_gold_labels_that_are_not_asked(random_nlp, caplog):
+    examples = make_examples(spacy.blank("en"), 20)
+    with caplog.at_level("WARNING"):
+        random_nlp(labels=["PER"]).get_pipe("padellm_ner").initialize(lambda: examples)
+    assert "gold mentions of 'LOC' (" in caplog.text
+    with pytest.raises(ValueError, match=r"no mention of 'PERSON'.*correct `labels`"):
+        random_nlp(labels=["PERSON"]).get_pipe("padellm_ner").initialize(lambda: examples)
+
+
+@pytest.mark.skipif(
+    not (IN_THE_BOX["english"] / "padellm.json").exists(), reason="no model in the box yet"
+)
+def test_the_model_in_the_box():
+    nlp = spacy.blank("en")
+    assert set(nlp.add_pipe("padellm_ner").labels) >= {"PER", "ORG", "LOC"}
+    doc = nlp("Barack Obama was born in Hawaii.")
+    assert ("Barack Obama", "PER") in [(ent.text, ent.label_) for ent in doc.ents]

@@ -1,0 +1,222 @@
+import itertools
+
+import pytest
+import spacy
+import torch
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from thinc.api import Adam, SGD
+
+from sample_pipelines import add_scratch_pipe, make_examples
+
+
+@pytest.fixture
+def scratch():
+    nlp = spacy.blank("en")
+    pipe = add_scratch_pipe(nlp)
+    torch.manual_seed(0)
+    examples = make_examples(nlp, 24)
+    optimizer = nlp.initialize(lambda: examples)
+    return nlp, pipe, examples, optimizer
+
+
+def weights(pipe):
+    return {k: v.clone() for k, v in pipe.shim.loaded.lm.model.state_dict().items()}
+
+
+def gradients(pipe):
+    model = pipe.shim.loaded.lm.model
+    return {k: p.grad.clone() for k, p in model.named_parameters() if p.grad is not None}
+
+
+def test_the_loss_falls_under_the_components_name(scratch):
+    nlp, pipe, examples, optimizer = scratch
+    optimizer.learn_rate = 0.003
+    losses = []
+    for _ in range(12):
+        losses.append(nlp.update(examples, sgd=optimizer, losses={})["padellm_ner"])
+    assert 3 < losses[0] < 9 and losses[-1] < losses[0] / 2
+
+
+def test_accumulated_batches_step_as_one_large_batch(scratch):
+    _, pipe, examples, _ = scratch
+    start = weights(pipe)
+    optimizer = Adam(0.01, grad_clip=0.0, L2=0.0)
+    pipe.update(examples, sgd=optimizer)
+    whole = weights(pipe)
+    pipe.shim.loaded.lm.model.load_state_dict(start)
+    pipe.shim._optimizer = None
+    for part in (examples[:5], examples[5:6], examples[6:]):
+        pipe.update(part, sgd=None)
+        assert all(torch.equal(v, start[k]) for k, v in weights(pipe).items())
+    pipe.finish_update(optimizer)
+    for name, value in weights(pipe).items():
+        assert not torch.equal(value, start[name])
+        torch.testing.assert_close(value, whole[name], atol=2e-4, rtol=1e-3)
+
+
+def test_a_small_token_budget_gives_the_same_gradients(scratch):
+    _, pipe, examples, _ = scratch
+    pipe.update(examples)
+    whole = gradients(pipe)
+    pipe.shim.loaded.lm.model.zero_grad()
+    pipe.settings.__dict__.update(token_budget=40)
+    pipe.update(examples)
+    for name, gradient in gradients(pipe).items():
+        torch.testing.assert_close(gradient, whole[name], atol=1e-4, rtol=1e-3)
+
+
+def test_hyper_parameters_and_schedules_are_those_of_the_config(scratch):
+    _, pipe, examples, _ = scratch
+    rates = itertools.count(1)
+    optimizer = Adam(
+        (0.001 * i for i in rates), L2=0.02, beta1=0.8, beta2=0.9, eps=1e-5, grad_clip=0.5
+    )
+    seen = []
+    for _ in range(3):
+        pipe.update(examples[:2], sgd=optimizer)
+        group = pipe.shim._optimizer.param_groups[0]
+        seen.append(group["lr"])
+        optimizer.step_schedules()
+    assert seen == pytest.approx([0.001, 0.002, 0.003])
+    assert group["betas"] == (0.8, 0.9) and group["eps"] == 1e-5 and group["weight_decay"] == 0.02
+    assert pipe.shim._optimizer.param_groups[1]["weight_decay"] == 0.0
+
+
+def test_clipping(scratch):
+    _, pipe, examples, _ = scratch
+    norms = []
+    real = torch.nn.utils.clip_grad_norm_
+
+    def spy(parameters, limit):
+        parameters = list(parameters)
+        real(parameters, limit)
+        norms.append((limit, float(torch.cat([p.grad.flatten() for p in parameters]).norm())))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
+        pipe.update(examples, sgd=Adam(0.001, grad_clip=0.01))
+        pipe.update(examples, sgd=Adam(0.001, grad_clip=0.0))
+    assert norms == [(0.01, pytest.approx(0.01, rel=1e-3))]
+
+
+def test_an_optimizer_without_moments_is_refused(scratch):
+    _, pipe, examples, _ = scratch
+    with pytest.raises(ValueError, match=r"Adam.v1.*training.optimizer"):
+        pipe.update(examples, sgd=SGD(0.01))
+
+
+def test_lora_trains_the_adapter_alone(random_nlp):
+    nlp = random_nlp(model={"lora": {"rank": 2, "alpha": 4, "dropout": 0.1, "targets": ["q_proj"]}})
+    examples = make_examples(nlp, 8)
+    pipe = nlp.get_pipe("padellm_ner")
+    optimizer = nlp.initialize(lambda: examples)
+    before = weights(pipe)
+    optimizer.learn_rate = 0.01
+    nlp.update(examples, sgd=optimizer)
+    changed = {k for k, v in weights(pipe).items() if not torch.equal(v, before[k])}
+    assert changed and all("lora_" in name and "q_proj" in name for name in changed)
+
+
+@pytest.mark.parametrize(
+    "lora, words",
+    [({"rank": 2, "targets": ["nowhere"]}, "lora.targets"), ({"rang": 2}, "lora has the fields")],
+)
+def test_bad_lora_settings(random_nlp, lora, words):
+    with pytest.raises(ValueError, match=words):
+        nlp = random_nlp(model={"lora": lora})
+        nlp.initialize(lambda: make_examples(nlp, 2))
+
+
+def test_mixed_precision(scratch):
+    _, pipe, examples, optimizer = scratch
+    exact = pipe.update(examples, losses={})["padellm_ner"]
+    pipe.shim.mixed_precision = True
+    rough = pipe.update(examples, sgd=optimizer, losses={})["padellm_ner"]
+    assert rough != exact and rough == pytest.approx(exact, rel=0.02)
+
+
+def test_gold_off_the_models_tokens_is_reported_once(random_nlp, caplog):
+    nlp = random_nlp()
+    doc = Doc(nlp.vocab, words=["Ada", "Love", "lace", "Rome"], spaces=[True, False, True, False])
+    doc.ents = [Span(doc, 0, 2, label="PER"), Span(doc, 3, 4, label="LOC")]
+    encoder = nlp.get_pipe("padellm_ner").shim.loaded.encoder()
+    ends = {end for _, end in encoder.encode_text(doc.text).offsets}
+    example = Example(nlp.make_doc(doc.text), doc)
+    with caplog.at_level("WARNING"):
+        nlp.initialize(lambda: [example])
+    said = [r.getMessage() for r in caplog.records if "do not begin and end" in r.getMessage()]
+    if 8 in ends:  # this tokenizer happens to cut there
+        pytest.skip("the tokenizer cuts at the gold boundary")
+    assert len(said) == 1 and "1 of 2" in said[0] and "'Ada Love' (PER)" in said[0]
+
+
+def test_docs_without_annotation_and_empty_ones_are_left_out(scratch):
+    nlp, pipe, _, optimizer = scratch
+    unknown = Example(nlp.make_doc("Ada came."), nlp.make_doc("Ada came."))
+    empty = Example.from_dict(nlp.make_doc(""), {"entities": []})
+    before = weights(pipe)
+    assert pipe.update([unknown, empty], sgd=optimizer, losses={}) == {"padellm_ner": 0.0}
+    assert pipe.update([], sgd=optimizer, losses={}) == {"padellm_ner": 0.0}
+    assert all(torch.equal(v, before[k]) for k, v in weights(pipe).items())
+
+
+def test_a_long_doc_is_trained_window_by_window_without_cutting_gold(random_nlp):
+    nlp = random_nlp(window=16, overlap=0)
+    pipe = nlp.get_pipe("padellm_ner")
+    text = "Ada Lovelace met Charles Babbage in London. " * 20
+    starts = [i for i in range(len(text)) if text.startswith("Ada", i)]
+    spans = [(i, i + 12, "PER") for i in starts]
+    example = Example.from_dict(nlp.make_doc(text), {"entities": spans})
+    golds = list(pipe._gold.texts([example], pipe.shim.loaded.encoder(), 16))
+    assert len(golds) > 5 and "".join(gold.text for gold in golds) == text
+    found = [gold.text[s:e] for gold in golds for s, e, _ in gold.spans]
+    assert found == ["Ada Lovelace"] * 20
+    assert pipe.update([example], losses={})["padellm_ner"] > 0
+
+
+def test_span_groups_can_be_learned(random_nlp):
+    nlp = random_nlp(annotate="spans", spans_key="ner")
+    reference = nlp.make_doc("University of Texas")
+    reference.spans["ner"] = [Span(reference, 0, 3, "PER"), Span(reference, 2, 3, "LOC")]
+    example = Example(nlp.make_doc(reference.text), reference)
+    pipe = nlp.get_pipe("padellm_ner")
+    pipe.initialize(lambda: [example])
+    (gold,) = pipe._gold.texts([example], pipe.shim.loaded.encoder(), 100)
+    assert set(gold.spans) == {(0, 19, "PER"), (14, 19, "LOC")}
+    assert pipe.update([example], losses={})["padellm_ner"] > 0
+
+
+def test_max_labels(random_nlp):
+    labels = ["PER", "LOC", *(f"L{i}" for i in range(30))]
+    nlp = random_nlp(labels=labels, max_labels=5)
+    pipe = nlp.get_pipe("padellm_ner")
+    texts = pipe._training_texts([eg for eg in make_examples(nlp, 10) if eg.reference.ents])
+    assert {len(text.prompt.labels) for text in texts} == {5}
+    assert all({"PER", "LOC"} <= set(text.prompt.labels) for text in texts)
+    assert len({text.prompt.labels for text in texts}) > 1
+
+
+def test_what_is_not_there_says_so(scratch):
+    nlp, pipe, examples, _ = scratch
+    with pytest.raises(NotImplementedError, match="use update"):
+        pipe.get_loss(examples, None)
+    with pytest.raises(NotImplementedError, match="cannot rehearse"):
+        nlp.rehearse(examples)
+
+
+def test_training_goes_on_after_loading(trained):
+    examples = make_examples(trained, 16, seed=5)
+    optimizer = trained.resume_training()
+    optimizer.learn_rate = 0.0005
+    first = trained.update(examples, sgd=optimizer, losses={})["padellm_ner"]
+    assert first < 1.0
+    assert trained.evaluate(examples)["ents_f"] > 0.8
+
+
+def test_initialize_makes_a_scratch_model_anew(scratch):
+    nlp, pipe, examples, _ = scratch
+    before = weights(pipe)
+    nlp.initialize(lambda: examples)
+    after = weights(pipe)
+    assert any(not torch.equal(before[k], after[k]) for k in before)

@@ -1,0 +1,63 @@
+"""A language model that says what it is told: for tests of the two decoding steps."""
+
+import math
+
+import torch
+
+from spacy_padellm.decoding import Decoder
+
+
+class ScriptedSession:
+    """After a path of ids comes the id that the script gives it, with probability 0.9.
+
+    script: function from the ids of a branch to the next id.
+    """
+
+    def __init__(self, script, vocabulary):
+        self.script, self.vocabulary = script, vocabulary
+        self.passes = self.tokens = 0
+        self.batches = []
+
+    def extend(self, branches):
+        self.passes += 1
+        self.tokens += len(branches)
+        self.batches.append([list(branch.ids) for branch in branches])
+        logits = torch.full((len(branches), self.vocabulary), math.log(0.1 / (self.vocabulary - 1)))
+        for row, branch in zip(logits, branches, strict=True):
+            branch.nodes = list(range(len(branch.ids)))
+            row[self.script(branch.ids)] = math.log(0.9)
+        return logits
+
+
+class ScriptedDecoder(Decoder):
+    """A decoder whose answers come from gold: {text: {label: [mention strings]}}."""
+
+    def __init__(self, lm, encoder, answers, **settings):
+        super().__init__(lm, encoder, **settings)
+        self.answers = answers
+        self.sessions = []
+
+    def _open(self, prompts):
+        encoder, expected = self.encoder, {}
+        for prompt in prompts:
+            for label in prompt.labels:
+                mentions = self.answers[prompt.encoded.text].get(label, [])
+                path, targets = encoder.count_targets(prompt, label, len(mentions))
+                self._tell(expected, path, targets)
+                for index, mention in enumerate(mentions, 1):
+                    path = encoder.mention_path(prompt, label, len(mentions), index)
+                    ids = encoder.encode_text(" " + mention).ids
+                    ids = encoder.encode_text(mention).ids if not ids else ids
+                    ids = [i for i in ids if encoder.tokenizer.decode([i]).strip()]
+                    self._tell(expected, path, [*ids, encoder.mention_end_ids[0]])
+        end = encoder.mention_end_ids[0]
+        session = ScriptedSession(
+            lambda ids: expected.get(tuple(ids), end), len(encoder.tokenizer)
+        )
+        self.sessions.append(session)
+        return session
+
+    @staticmethod
+    def _tell(expected, path, targets):
+        for i, target in enumerate(targets):
+            expected[*path, *targets[:i]] = target
