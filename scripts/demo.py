@@ -1,6 +1,6 @@
 """Entities in real English text by the model in the box, printed and drawn.
 
-    python scripts/demo.py [--texts FILE] [--output output/demo.html]
+python scripts/demo.py [--texts FILE] [--output output/demo.html]
 """
 
 import argparse

@@ -37,13 +37,13 @@ def read_set(data: Path, name: str, split: str) -> list[GoldText]:
     """One split under the labels PER, ORG, LOC, de-tokenised where it was joined by blanks."""
     places = _places(data) if name == "gmb" else set()
     return [
-        _gold(text, spans, name, places) for text, spans in _lines(data, name, split) if text.strip()
+        _gold(text, spans, name, places)
+        for text, spans in _lines(data, name, split)
+        if text.strip()
     ]
 
 
-def _gold(
-    text: str, spans: list[tuple[int, int, str]], name: str, places: set[str]
-) -> GoldText:
+def _gold(text: str, spans: list[tuple[int, int, str]], name: str, places: set[str]) -> GoldText:
     scheme = SCHEMES[name]
     kept = []
     for start, end, label in spans:
@@ -83,9 +83,7 @@ def _places(data: Path) -> set[str]:
     return {string for string, n in counts.items() if n >= 3}
 
 
-def _lines(
-    data: Path, name: str, split: str
-) -> Iterator[tuple[str, list[tuple[int, int, str]]]]:
+def _lines(data: Path, name: str, split: str) -> Iterator[tuple[str, list[tuple[int, int, str]]]]:
     path = data / "ner" / name / f"{split}.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf8") as file:
         for line in file:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from os.path import commonprefix
 from typing import Any
 
 from .prompts import PromptTemplate
@@ -91,9 +90,7 @@ class PromptEncoder:
         encoded = self.encode_text(text)
         trunk = (*self._bos, *self._structure_ids(self.template.before_text), *encoded.ids)
         branches = tuple(self._label_ids(label) for label in labels)
-        return TextPrompt(
-            encoded, tuple(labels), trunk, branches, len(trunk) - len(encoded.ids)
-        )
+        return TextPrompt(encoded, tuple(labels), trunk, branches, len(trunk) - len(encoded.ids))
 
     def mention_path(self, prompt: TextPrompt, label: str, n: int, index: int) -> list[int]:
         """All ids from the beginning to where mention `index` of `n` starts (step 2)."""
@@ -132,7 +129,7 @@ class PromptEncoder:
             prompt.encoded.text, label, self.descriptions.get(label, "")
         ) + self.template.count_text(n)
         whole = [*self._bos, *self._plain(rendered)[0]]
-        shared = len(commonprefix([path, whole]))
+        shared = _shared_length([path, whole])
         return whole[:shared], [*whole[shared:], *self.count_end_ids[:1]]
 
     # --- generated ids back
@@ -215,8 +212,9 @@ class PromptEncoder:
                     tuple((start - begin, end - begin) for start, end in offsets[first:last]),
                 )
                 text_start = first + len(self._bos)
-        trunk = commonprefix(paths)
-        trunk = trunk[: min(len(path) for path in paths) - 1]
+        # A branch has at least one id of its own.
+        shared = min(_shared_length(paths), min(map(len, paths)) - 1)
+        trunk = paths[0][:shared]
         branches = tuple(tuple(path[len(trunk) :]) for path in paths)
         return TextPrompt(encoded, tuple(labels), tuple(trunk), branches, text_start)
 
@@ -288,6 +286,14 @@ class PromptEncoder:
             ]
             begin += len(piece)
         return ids, offsets
+
+
+def _shared_length(paths: Sequence[Sequence[int]]) -> int:
+    """How many first ids all paths have in common."""
+    for i, ids in enumerate(zip(*paths, strict=False)):
+        if any(token != ids[0] for token in ids):
+            return i
+    return min(map(len, paths))
 
 
 def _split_inside(text: str, markers: Sequence[str]) -> list[str]:

@@ -96,7 +96,9 @@ def load_model(
     adapter = source.adapter
     settings = _read_settings(place)
     if settings.get("base"):  # a folder that refers to its base
-        adapter = adapter or (str(place) if (Path(place) / "adapter_config.json").exists() else None)
+        adapter = adapter or (
+            str(place) if (Path(place) / "adapter_config.json").exists() else None
+        )
         tokenizer_place: str | Path = place
         inside = Path(place)  # a base saved along lies in this very folder
         base = ModelSource(**settings["base"])
@@ -133,10 +135,12 @@ def load_model(
 
 
 def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
-    """Writes a folder that `load_model` reads from anywhere.
+    """Writes a folder that `load_model` reads from anywhere; the tokenizer is always in it.
 
-    "full": all weights (safetensors); an adapter is kept apart, beside its base in `base/`. "reference": the adapter alone, with the name of its base; without an adapter the
-    base must be unchanged. The tokenizer is always there.
+    "full": all weights (safetensors); an adapter is kept apart, with its base in `base/`.
+    "reference": the name of the base, and the adapter where there is one.
+
+    Raises ValueError for another mode.
     """
     if mode not in ("full", "reference"):
         raise ValueError(f"save_mode must be 'full' or 'reference', not {mode!r}")

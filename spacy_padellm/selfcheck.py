@@ -99,7 +99,7 @@ def _rows_agree(lm: LanguageModel) -> bool:
     trunks = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (7, 4)]
     tails = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (3, 1, 2)]
     results = []
-    with _evaluating(lm):
+    with _small_window(lm, 3), _evaluating(lm):
         for cached in (True, False):
             session = RowSession(lm, [], share=True, cached=cached)
             origins = [Branch(text, trunk) for text, trunk in enumerate(trunks)]

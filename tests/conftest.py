@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a tiny random model, a pipeline trained in seconds, a scripted decoder."""
+"""Fixtures: a tiny random model, a pipeline trained in seconds, a scripted decoder."""
 
 import random
 from dataclasses import dataclass, field
@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 import spacy
 import torch
+from sample_pipelines import SENTENCES, SIZES, TEXTS, add_scratch_pipe, make_examples
 from spacy.util import fix_random_seed
 
-from sample_pipelines import SENTENCES, SIZES, TEXTS, add_scratch_pipe, make_examples
 from spacy_padellm import component
-from spacy_padellm.loading import LoadedModel, load_model, ModelSource, save_model
 from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import COMPACT
+from spacy_padellm.loading import LoadedModel, ModelSource, load_model, save_model
+from spacy_padellm.prompts import COMPACT, PLAIN
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 from spacy_padellm.types import Count, Mention, Prediction
 
 torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory) -> Path:
@@ -51,6 +52,17 @@ def lm_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("lm") / "random"
     loaded = LoadedModel(LanguageModel(model, tokenizer), COMPACT, ("PER", "LOC"), {}, 4)
     save_model(loaded, folder, "full")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain_lm_folder(tmp_path_factory) -> Path:
+    """A random pretrained model as others save it: no settings of ours, no special tokens."""
+    torch.manual_seed(1)
+    tokenizer = train_tokenizer([*TEXTS, *SENTENCES], 500, template=PLAIN)
+    folder = tmp_path_factory.mktemp("lm") / "plain"
+    create_model(tokenizer, "llama", **SIZES).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -101,9 +113,7 @@ class ScriptedDecoder:
             start = text.find(string)
             place = (start, start + len(string)) if start >= 0 else (None, None)
             mentions.append(Mention(label, index, string, *place, probability, (probability,)))
-        counts = [
-            Count(label, sum(m.label == label for m in mentions), 0.9) for label in labels
-        ]
+        counts = [Count(label, sum(m.label == label for m in mentions), 0.9) for label in labels]
         return Prediction(counts, mentions)
 
 

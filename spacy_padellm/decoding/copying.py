@@ -77,10 +77,16 @@ class CopyBranch:
         self.length += 1
 
     def spans(self) -> list[tuple[int, int]]:
-        """Characters of every slice that the mention can be, in the order of the text."""
-        offsets = self.slices.encoded.offsets
-        return [
-            (offsets[start][0], offsets[start + self.length - 1][1])
-            for start in self.starts
-            if self.slices.may_end[start + self.length - 1]
-        ]
+        """Characters of every slice that the mention can be, in the order of the text.
+
+        A mention that was cut where none may end goes on to the next place where it may.
+        """
+        offsets, may_end = self.slices.encoded.offsets, self.slices.may_end
+        last = self.starts + self.length - 1
+        exact = may_end[last]
+        if exact.any():
+            starts, last = self.starts[exact], last[exact]
+        else:
+            ends = np.flatnonzero(may_end)
+            starts, last = self.starts, ends[np.searchsorted(ends, last)]
+        return [(offsets[i][0], offsets[j][1]) for i, j in zip(starts, last, strict=True)]

@@ -79,9 +79,7 @@ class Decoder:
                 f"{self.lm.name} cannot do: train it with bidirectional = false"
             )
 
-    def predict(
-        self, texts: Sequence[TextInput | str], labels: Sequence[str]
-    ) -> list[Prediction]:
+    def predict(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Prediction]:
         """A prediction for each text, in the order given.
 
         Raises ValueError without labels, or for a text beyond the model's positions.
@@ -140,5 +138,3 @@ class Decoder:
                 f"a text of {len(prompt.encoded.ids)} tokens is beyond the {limit} positions of "
                 f"{self.lm.name}: split it (the component's setting `window` does)"
             )
-
-

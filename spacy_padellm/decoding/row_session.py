@@ -13,6 +13,7 @@ import torch
 
 from ..encoding import TextPrompt
 from ..lm import LanguageModel
+from ..tree import Bools, Ints, TreePass
 from .session import Branch
 
 
@@ -102,30 +103,43 @@ class RowSession:
         first = rows.columns.shape[1] == 0
         rows.columns = np.concatenate([rows.columns, real], axis=1)
         rows.lengths = rows.lengths + real.sum(axis=1)
-        inputs = {
-            "input_ids": torch.from_numpy(ids).to(self.lm.device),
-            "attention_mask": torch.from_numpy(rows.columns.astype(np.int64)).to(self.lm.device),
-            "position_ids": torch.from_numpy(positions).to(self.lm.device),
-        }
-        if self.bidirectional and first:
-            inputs["attention_mask"] = self._prefix_mask(real, branches)
-        if not self.cached:
-            # Right padding behind a row's end cannot reach it in a causal model.
-            inputs = {"input_ids": inputs["input_ids"]}
         self.passes += 1
         self.tokens += ids.size
-        last = np.array([len(new) - 1 for new in news], dtype=np.int64)
-        return self.lm.forward(inputs, rows.cache, np.arange(len(news)), last)
+        at = np.arange(len(news)), np.array([len(new) - 1 for new in news], dtype=np.int64)
+        if self.lm.tree:
+            inside = self._both_ways(real, branches) if self.bidirectional and first else None
+            taken = _as_pass(ids, positions, rows.columns, inside, self.lm.window)
+            return self.lm.tree_pass(taken, rows.cache, *at)
+        inputs = {"input_ids": torch.from_numpy(ids).to(self.lm.device)}
+        if self.cached:  # without: right padding cannot reach a row's end in a causal model
+            mask = torch.from_numpy(rows.columns.astype(np.int64))
+            inputs["attention_mask"] = mask.to(self.lm.device)
+            inputs["position_ids"] = torch.from_numpy(positions).to(self.lm.device)
+        return self.lm.forward(inputs, rows.cache, *at)
 
-    def _prefix_mask(self, real: np.ndarray, branches: Sequence[Branch]) -> torch.Tensor:
-        width = real.shape[1]
+    def _both_ways(self, real: Bools, branches: Sequence[Branch]) -> Bools:
+        """[rows, columns], the part of each row whose tokens see each other both ways."""
         inside = np.zeros_like(real)
         for i, branch in enumerate(branches):
             inside[i, : self.prompts[branch.text].bidirectional_length] = True
-        inside &= real
-        mask = np.tri(width, dtype=bool)[None] | (inside[:, :, None] & inside[:, None, :])
-        mask = (mask & real[:, None, :]) | np.eye(width, dtype=bool)[None]
-        return self.lm.mask_tensor(mask[:, None])
+        return inside & real
+
+
+def _as_pass(
+    ids: Ints, positions: Ints, columns: Bools, inside: Bools | None, window: int | None
+) -> TreePass:
+    """Rows as a pass with a mask of its own, for models that take one."""
+    width, known = ids.shape[1], columns.shape[1]
+    mask = columns[:, None, :] & np.tri(width, known, known - width, dtype=bool)[None]
+    if inside is not None:
+        mask |= inside[:, :, None] & inside[:, None, :]
+    mask |= np.eye(width, known, known - width, dtype=bool)[None]
+    window_mask = None
+    if window is not None:
+        key_positions = np.cumsum(columns, axis=1) - 1
+        near = np.abs(positions[:, :, None] - key_positions[:, None, :]) < window
+        window_mask = (mask & near)[:, None]
+    return TreePass(ids, positions, mask[:, None], window_mask)
 
 
 @dataclass

@@ -97,9 +97,7 @@ def finetune(
             began = time.monotonic()
             texts = batches[progress["batch"]]
             batch = make_batch(texts, both_ways, lm.window, row_width)
-            with torch.autocast(
-                lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"
-            ):
+            with torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"):
                 loss = batch_loss(lm, batch)
             (loss / len(batch.targets)).backward()
             take_step(optimizer, learn_rate * schedule(done()), clip)

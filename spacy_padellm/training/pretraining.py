@@ -150,9 +150,7 @@ def _sample(
     return torch.from_numpy(batch), torch.from_numpy(prefix)
 
 
-def _prefix_mask(
-    prefix: torch.Tensor, targets: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _prefix_mask(prefix: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """mask [rows, 1, n, n]; targets of a prefix are set to be ignored, its last one stays."""
     n = targets.shape[1]
     column = torch.arange(n, device=prefix.device)

@@ -3,10 +3,10 @@ import warnings
 import pytest
 import spacy
 import srsly
+from sample_pipelines import add_scratch_pipe, make_examples
 from spacy.training import Example
 
 from spacy_padellm.loading import IN_THE_BOX
-from sample_pipelines import add_scratch_pipe, make_examples
 
 
 def test_labels_of_the_model_need_no_weights(random_nlp):

@@ -5,9 +5,8 @@ import textwrap
 import weakref
 
 import pytest
-from spacy.tokens import Doc
-
 from sample_pipelines import TEXTS, spans_of
+from spacy.tokens import Doc
 
 GRID = {
     "empty": "",
@@ -73,7 +72,7 @@ def test_docs_with_words_of_ones_own(trained):
 
 def test_an_endless_stream_takes_constant_memory(trained):
     taken = 0
-    alive: "weakref.WeakSet[Doc]" = weakref.WeakSet()
+    alive: weakref.WeakSet[Doc] = weakref.WeakSet()
 
     def stream():
         nonlocal taken

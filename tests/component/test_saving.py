@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 import spacy
+from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
 
 from spacy_padellm import serialization
 from spacy_padellm.annotation import entity_scores
 from spacy_padellm.loading import ModelSource, load_model
-from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
 
 
 def answers(nlp):
@@ -78,7 +78,7 @@ def test_weights_trained_here_cannot_be_a_reference(random_nlp, tmp_path):
     nlp = random_nlp(save_mode="reference")
     examples = make_examples(nlp, 4)
     nlp.update(examples, sgd=nlp.initialize(lambda: examples))
-    with pytest.raises(ValueError, match="save_mode is 'reference'.*set save_mode"):
+    with pytest.raises(ValueError, match=r"save_mode is 'reference'.*set save_mode"):
         nlp.to_disk(tmp_path / "p")
     # With "auto" they are copied.
     nlp = random_nlp()

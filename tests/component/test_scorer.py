@@ -1,12 +1,12 @@
 import pytest
 import spacy
+from sample_pipelines import make_examples
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Span
 from spacy.training import Example
 
 from spacy_padellm.component_scorer import make_ner_scorer, score_ner
 from spacy_padellm.scoring import string_set_scores
-from sample_pipelines import make_examples
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@ import itertools
 import pytest
 import spacy
 import torch
+from sample_pipelines import add_scratch_pipe, make_examples
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.api import Adam, SGD
-
-from sample_pipelines import add_scratch_pipe, make_examples
+from thinc.api import SGD, Adam
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def gradients(pipe):
 
 
 def test_the_loss_falls_under_the_components_name(scratch):
-    nlp, pipe, examples, optimizer = scratch
+    nlp, _, examples, optimizer = scratch
     optimizer.learn_rate = 0.003
     losses = []
     for _ in range(12):

@@ -46,18 +46,14 @@ class ScriptedDecoder(Decoder):
                 self._tell(expected, path, targets)
                 for index, mention in enumerate(mentions, 1):
                     path = encoder.mention_path(prompt, label, len(mentions), index)
-                    ids = encoder.encode_text(" " + mention).ids
-                    ids = encoder.encode_text(mention).ids if not ids else ids
-                    ids = [i for i in ids if encoder.tokenizer.decode([i]).strip()]
+                    ids = encoder.encode_text(mention).ids
                     self._tell(expected, path, [*ids, encoder.mention_end_ids[0]])
         end = encoder.mention_end_ids[0]
-        session = ScriptedSession(
-            lambda ids: expected.get(tuple(ids), end), len(encoder.tokenizer)
-        )
+        session = ScriptedSession(lambda ids: expected.get(tuple(ids), end), len(encoder.tokenizer))
         self.sessions.append(session)
         return session
 
     @staticmethod
     def _tell(expected, path, targets):
         for i, target in enumerate(targets):
-            expected[*path, *targets[:i]] = target
+            expected[(*path, *targets[:i])] = target

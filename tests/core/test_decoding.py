@@ -192,9 +192,7 @@ def test_what_is_copied_is_a_slice_of_the_text(ids, picks):
     if written:
         spans = branch.spans()
         assert {text[s:e] for s, e in spans} == {"".join(written)}
-        assert len(spans) == sum(
-            text.startswith("".join(written), i) for i in range(len(text))
-        )
+        assert len(spans) == sum(text.startswith("".join(written), i) for i in range(len(text)))
 
 
 def test_bytes_of_a_character_stay_together():

@@ -1,0 +1,111 @@
+"""Tree against rows on tiny models of real architectures, and what must fall back."""
+
+import logging
+
+import pytest
+import torch
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+
+from spacy_padellm.decoding import Decoder
+from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.lm import LanguageModel
+from spacy_padellm.prompts import get_template
+from spacy_padellm.selfcheck import check_language_model
+
+LLAMA = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+}
+WINDOWED = {**LLAMA, "sliding_window": 8}
+FAMILIES = {
+    "llama": ("llama", LLAMA),
+    "qwen3": ("qwen3", LLAMA),
+    "mistral_window": ("mistral", WINDOWED),
+    "gemma2": ("gemma2", WINDOWED),
+    "gemma3": ("gemma3_text", WINDOWED),
+    "phi3": ("phi3", WINDOWED),
+    "gpt2": ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4}),
+}
+FALLBACKS = {
+    "bloom": ("bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
+    "mamba": ("mamba", {"hidden_size": 32, "num_hidden_layers": 2}),
+    "gpt_neo": (
+        "gpt_neo",
+        {"hidden_size": 32, "num_layers": 2, "num_heads": 4, "window_size": 4}
+        | {"attention_types": [[["global", "local"], 1]]},
+    ),
+}
+TEXTS = ["Ada Lovelace met Charles Babbage in London on 5 May 1833.", "No one.", "a b c d e f g"]
+LABELS = ["PER", "LOC", "WORK"]
+
+
+def make(name, tokenizer, attention=None):
+    kind, sizes = {**FAMILIES, **FALLBACKS}[name]
+    torch.manual_seed(3)
+    config = CONFIG_MAPPING[kind](vocab_size=len(tokenizer), pad_token_id=0, **sizes)
+    options = {"attn_implementation": attention} if attention else {}
+    model = AutoModelForCausalLM.from_config(config, **options).eval()
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Linear, torch.nn.Embedding)):
+            torch.nn.init.normal_(module.weight, std=0.3)
+    return check_language_model(LanguageModel(model, tokenizer, name=name))
+
+
+def answers(lm, tokenizer, method):
+    encoder = PromptEncoder(tokenizer, get_template("compact"))
+    decoder = Decoder(lm, encoder, method, max_count=5, max_mention_tokens=6)
+    return [
+        ([(c.label, c.value) for c in p.counts], [(m.label, m.start, m.end) for m in p.mentions])
+        for p in decoder.predict(TEXTS, LABELS)
+    ]
+
+
+@pytest.mark.parametrize("attention", [None, "eager"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_tree_and_rows_predict_the_same(name, attention, compact_tokenizer):
+    lm = make(name, compact_tokenizer, attention)
+    assert lm.tree
+    by_tree = answers(lm, compact_tokenizer, "tree")
+    assert by_tree == answers(lm, compact_tokenizer, "paper")
+    assert by_tree == answers(lm, compact_tokenizer, "rows")
+    assert any(mentions for _, mentions in by_tree)
+
+
+@pytest.mark.parametrize("name", FALLBACKS)
+def test_what_a_tree_would_break_falls_back_to_rows(name, compact_tokenizer, caplog):
+    with caplog.at_level(logging.WARNING):
+        lm = make(name, compact_tokenizer)
+    assert not lm.tree
+    assert name in caplog.text and "rows" in caplog.text
+    with pytest.raises(ValueError, match="rows"):
+        answers(lm, compact_tokenizer, "tree")
+    by_rows = answers(lm, compact_tokenizer, "rows")
+    lm.rows_cached = False
+    assert by_rows == answers(lm, compact_tokenizer, "rows")
+    assert any(mentions for _, mentions in by_rows)
+
+
+def test_a_model_that_ignores_the_mask_is_found_out(compact_tokenizer, monkeypatch):
+    lm = make("llama", compact_tokenizer)
+    monkeypatch.setattr(
+        LanguageModel, "_tree_mask", lambda self, taken: self.mask_tensor(taken.mask | True)
+    )
+    assert not check_language_model(lm).tree
+
+
+def test_a_lost_window_is_found_out(compact_tokenizer, monkeypatch):
+    lm = make("mistral_window", compact_tokenizer)
+    monkeypatch.setattr(
+        LanguageModel, "_tree_mask", lambda self, taken: self.mask_tensor(taken.mask)
+    )
+    assert not check_language_model(lm).tree
+
+
+def test_half_precision_passes_the_check(compact_tokenizer):
+    lm = make("llama", compact_tokenizer)
+    lm.model.bfloat16()
+    assert check_language_model(lm).tree
