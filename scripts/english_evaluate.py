@@ -1,0 +1,72 @@
+"""Strict span F1 of pipelines on the test sets of the English model, side by side.
+
+    python scripts/english_evaluate.py --data DATA NAME=PIPELINE ... [--output FILE.json]
+
+PIPELINE is a folder that `spacy.load` takes, or `padellm_ner` for the model in the box. Texts,
+tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC).
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import spacy
+from english_data import TEST_SETS, read_set
+from english_rival import to_docbin
+from spacy.language import Language
+from spacy.tokens import DocBin
+from spacy.training import Example
+from tqdm import tqdm
+
+
+def load(path: str) -> Language:
+    if path != "padellm_ner":
+        return spacy.load(path)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner")
+    return nlp
+
+
+def score(nlp: Language, corpus: Path) -> dict[str, Any]:
+    docs = list(DocBin().from_disk(corpus).get_docs(nlp.vocab))
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
+    began = time.perf_counter()
+    scores = nlp.evaluate(examples, batch_size=64)
+    return {
+        **{key: scores[key] for key in ("ents_p", "ents_r", "ents_f", "ents_per_type")},
+        "texts": len(docs),
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pipelines", nargs="+", metavar="NAME=PIPELINE")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--corpora", type=Path, default=Path("corpus/english"))
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/english.json"))
+    arguments = parser.parse_args()
+    for name in TEST_SETS:
+        to_docbin(read_set(arguments.data, name, "test"), arguments.corpora / f"{name}.spacy")
+    results: dict[str, dict[str, Any]] = {}
+    for pipeline in arguments.pipelines:
+        title, _, path = pipeline.partition("=")
+        nlp = load(path)
+        results[title] = {
+            name: score(nlp, arguments.corpora / f"{name}.spacy")
+            for name in tqdm(TEST_SETS, desc=title)
+        }
+    report = {"date": time.strftime("%Y-%m-%d"), "results": results}
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
+    print("| set (test) | " + " | ".join(results) + " |")
+    print("|---" * (len(results) + 1) + "|")
+    for name in TEST_SETS:
+        scores = " | ".join(f"{100 * found[name]['ents_f']:.1f}" for found in results.values())
+        print(f"| {name} | {scores} |")
+
+
+if __name__ == "__main__":
+    main()
