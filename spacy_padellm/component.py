@@ -6,7 +6,7 @@ Knows spaCy and the rooms around it: `doc_decoding` (what the model says of a Do
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from spacy import util
@@ -128,6 +128,7 @@ class PaDeLLMNER(StoredPipe):
         self.label_set = LabelSet(name, labels)
         self.n_unaligned = 0
         self._random = random.Random(0)
+        self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
 
     # --- labels
 
@@ -213,8 +214,16 @@ class PaDeLLMNER(StoredPipe):
                 yield doc
 
     def _doc_decoder(self) -> DocDecoder:
+        """Made anew where model, labels or settings have changed."""
+        described = self._descriptions()
+        made_of = (id(self.shim.loaded.lm), tuple(described.items()), self.settings)
+        if self._made is None or self._made[0] != made_of:
+            self._made = (made_of, self._make_doc_decoder(described))
+        return self._made[1]
+
+    def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded
-        descriptions = {label: text for label, text in self._descriptions().items() if text}
+        descriptions = {label: text for label, text in described.items() if text}
         decoder = Decoder(
             loaded.lm,
             loaded.encoder(descriptions),

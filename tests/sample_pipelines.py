@@ -1,6 +1,7 @@
 """Sentences about people and cities, and a pipeline small enough to learn them in seconds."""
 
 import random
+from dataclasses import replace
 
 from spacy.training import Example
 
@@ -52,3 +53,8 @@ def add_scratch_pipe(nlp, **settings):
 
 def spans_of(doc) -> list[tuple[int, int, str]]:
     return [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
+
+
+def change(pipe, **settings) -> None:
+    """Changes settings of a component that is in use."""
+    pipe.settings = replace(pipe.settings, **settings)

@@ -5,7 +5,7 @@ import textwrap
 import weakref
 
 import pytest
-from sample_pipelines import TEXTS, spans_of
+from sample_pipelines import TEXTS, change, spans_of
 from spacy.tokens import Doc
 
 GRID = {
@@ -29,7 +29,7 @@ GRID = {
     {"annotate": "ents", "copy_constraint": False, "decoder": "rows"},
 ], ids=lambda s: "-".join(map(str, s.values())))  # fmt: skip
 def test_every_text_is_annotated_in_order(random_nlp, settings, batch_size):
-    nlp = random_nlp(window=128, overlap=16, **settings)
+    nlp = random_nlp(window=128, overlap=16, max_mention_tokens=6, **settings)
     docs = list(nlp.pipe(GRID.values(), batch_size=batch_size))
     assert [doc.text for doc in docs] == list(GRID.values())
     found = 0
@@ -114,7 +114,7 @@ def test_a_long_doc_loses_nothing(scripted):
 def test_windows_agree_with_one_piece(trained):
     text = "Ada Lovelace lives in Paris. " * 3
     whole = spans_of(trained(text))
-    trained.get_pipe("padellm_ner").settings.__dict__.update(window=8, overlap=0)
+    change(trained.get_pipe("padellm_ner"), window=8, overlap=0)
     trained.add_pipe("sentencizer", first=True)
     windowed = spans_of(trained(text))
     assert len(windowed) == 6 and set(whole) <= set(windowed)

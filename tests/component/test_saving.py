@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import spacy
-from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
+from sample_pipelines import TEXTS, add_scratch_pipe, change, make_examples, spans_of
 
 from spacy_padellm import serialization
 from spacy_padellm.annotation import entity_scores
@@ -69,7 +69,7 @@ def test_an_adapter_is_saved_without_its_base(random_nlp, tmp_path):
     files = {path.name for path in (tmp_path / "p").rglob("*.safetensors")}
     assert files == {"adapter_model.safetensors"}
     assert answers(spacy.load(tmp_path / "p")) == expected
-    nlp.get_pipe("padellm_ner").settings.__dict__.update(save_mode="full")
+    change(nlp.get_pipe("padellm_ner"), save_mode="full")
     nlp.to_disk(tmp_path / "full")
     assert answers(spacy.load(tmp_path / "full")) == expected
 

@@ -1,6 +1,6 @@
 import pytest
 import spacy
-from sample_pipelines import make_examples
+from sample_pipelines import change, make_examples
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Span
 from spacy.training import Example
@@ -51,7 +51,7 @@ def test_the_component_uses_it(trained):
     assert scores["ents_f"] > 0.9 and scores["strings_f"] > 0.9
     pipe = trained.get_pipe("padellm_ner")
     assert pipe.scorer is make_ner_scorer() is score_ner
-    pipe.settings.__dict__.update(annotate="spans", spans_key="ner")
+    change(pipe, annotate="spans", spans_key="ner")
     for example in examples:
         example.reference.spans["ner"] = list(example.reference.ents)
     assert trained.evaluate(examples)["spans_ner_f"] > 0.9

@@ -3,7 +3,7 @@ import itertools
 import pytest
 import spacy
 import torch
-from sample_pipelines import add_scratch_pipe, make_examples
+from sample_pipelines import add_scratch_pipe, change, make_examples
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import SGD, Adam
@@ -59,7 +59,7 @@ def test_a_small_token_budget_gives_the_same_gradients(scratch):
     pipe.update(examples)
     whole = gradients(pipe)
     pipe.shim.loaded.lm.model.zero_grad()
-    pipe.settings.__dict__.update(token_budget=40)
+    change(pipe, token_budget=40)
     pipe.update(examples)
     for name, gradient in gradients(pipe).items():
         torch.testing.assert_close(gradient, whole[name], atol=1e-4, rtol=1e-3)

@@ -1,0 +1,122 @@
+"""Exports of annotation tools: Prodigy's and Doccano's spans.
+
+Prodigy: {"text", "spans": [{"start", "end", "label"}], "tokens": [{"start", "end"}], "answer"}.
+Doccano: {"text", "label": [[start, end, label]]}, with the name "labels" in older versions, or
+"entities": [{"start_offset", "end_offset", "label"}] where relations are annotated too.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
+from .files import read_records, write_records
+
+SPAN_KEYS = ("spans", "entities", "label", "labels")
+_TOKEN_KEYS = ("text", "start", "end", "id", "ws")
+
+
+def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:
+    """The texts of a Prodigy or Doccano export, JSON lines or one JSON array.
+
+    Texts answered "reject" or "ignore" in Prodigy are no gold data: they are left out and added
+    to `problems`. Raises FormatError for a record without text or spans.
+    """
+    for line, record in read_records(path):
+        if not isinstance(record, dict) or "text" not in record:
+            raise FormatError(path, line, 'no object with "text"', 'Give each record a "text"')
+        key = next((key for key in SPAN_KEYS if key in record), None)
+        # Prodigy leaves "spans" out of a text that was accepted without any.
+        if key is None and "answer" not in record and "tokens" not in record:
+            mend = f"Name the spans one of {', '.join(SPAN_KEYS)}; without any, write an empty list"
+            raise FormatError(path, line, "no spans", mend)
+        spans = record.get(key or "spans") or []
+        if not isinstance(spans, list):
+            raise FormatError(path, line, f'"{key}" is no list', 'Without spans write "spans": []')
+        answer = record.get("answer", "accept")
+        if answer != "accept":
+            _leave_out(path, line, record, answer, problems)
+            continue
+        tokens = _tokens(path, line, record)
+        triples = [as_triple(span) for span in spans]
+        yield annotate(record["text"], triples, tokens, _meta(record, key), path, line, problems)
+
+
+def write_prodigy(path: Path, texts: Iterable[AnnotatedText]) -> None:
+    """Records as Prodigy reads them; tokens where the text has them."""
+    write_records(path, map(_prodigy_record, texts))
+
+
+def write_doccano(path: Path, texts: Iterable[AnnotatedText]) -> None:
+    """Records as Doccano reads them for sequence labelling."""
+    write_records(
+        path,
+        ({**text.meta, "text": text.text, "label": [*map(list, text.spans)]} for text in texts),
+    )
+
+
+def as_triple(span: Any) -> Any:
+    """[start, end, label] of a span in any spelling; anything else as it is."""
+    if isinstance(span, dict):
+        start, end = ("start_offset", "end_offset") if "start_offset" in span else ("start", "end")
+        return [span.get(start), span.get(end), span.get("label")]
+    return span
+
+
+def _leave_out(
+    path: Path, line: int, record: dict, answer: Any, problems: list[Problem] | None
+) -> None:
+    if problems is not None:
+        text = annotate(record["text"], [], path=path, line=line)
+        reason = f"the text is answered {answer!r}, not 'accept'"
+        problems.append(text.problem((0, 0, ""), reason, lost=False))
+
+
+def _meta(record: dict, key: str | None) -> dict[str, Any]:
+    if key == "spans" or key is None:
+        meta = record.get("meta", {})
+        return meta if isinstance(meta, dict) else {"meta": meta}
+    return {name: value for name, value in record.items() if name not in ("text", key)}
+
+
+def _tokens(path: Path, line: int, record: dict) -> list[Place] | None:
+    tokens = record.get("tokens")
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    places = []
+    reached = 0
+    for token in tokens:
+        match token:
+            case {"start": int(start), "end": int(end)} if reached <= start < end:
+                places.append((start, end))
+                reached = end
+            case _:
+                mend = 'Give each token "start" and "end" in characters, or leave "tokens" out'
+                raise FormatError(path, line, f"{token!r} is no token after {reached}", mend)
+    if reached > len(record["text"]):
+        what = f"the last token ends at {reached}, beyond the text"
+        raise FormatError(path, line, what, 'Mend or leave out "tokens"')
+    return places
+
+
+def _prodigy_record(text: AnnotatedText) -> dict[str, Any]:
+    record: dict[str, Any] = {"text": text.text}
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    if text.tokens is not None:
+        rows = []
+        for i, (start, end) in enumerate(text.tokens):
+            values = (text.text[start:end], start, end, i, text.text[end : end + 1] == " ")
+            rows.append(dict(zip(_TOKEN_KEYS, values, strict=True)))
+            starts[start], ends[end] = i, i
+        record["tokens"] = rows
+    record["spans"] = []
+    for start, end, label in text.spans:
+        span: dict[str, Any] = {"start": start, "end": end, "label": label}
+        if start in starts and end in ends:
+            span |= {"token_start": starts[start], "token_end": ends[end]}
+        record["spans"].append(span)
+    record["answer"] = "accept"
+    if text.meta:
+        record["meta"] = text.meta
+    return record

@@ -1,0 +1,148 @@
+"""spaCy Docs: `AnnotatedText` to Doc and back, and `.spacy` files."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from spacy.util import filter_spans, get_words_and_spaces
+from spacy.vocab import Vocab
+
+from .annotated import AnnotatedText, FormatError, Problem, in_order
+
+AlignmentMode = Literal["strict", "contract", "expand"]
+Annotate = Literal["auto", "ents", "spans", "both"]
+META = "meta"
+
+
+@dataclass(frozen=True)
+class DocSettings:
+    """How spans come into a Doc.
+
+    annotate: "ents" for `doc.ents`, "spans" for `doc.spans[spans_key]`, "both", or "auto": a text
+    without overlaps has ents, one with overlaps has all its spans in the group and its ents are
+    left unannotated. "both" does as "auto" and fills the group always. alignment_mode: what
+    becomes of spans off the tokens, as `Doc.char_span`.
+    """
+
+    annotate: Annotate = "auto"
+    spans_key: str = "sc"
+    alignment_mode: AlignmentMode = "strict"
+
+
+def to_doc(
+    text: AnnotatedText,
+    nlp: Language,
+    settings: DocSettings | None = None,
+    problems: list[Problem] | None = None,
+) -> Doc:
+    """A Doc with the text's own tokens, or those of the pipeline's tokenizer.
+
+    Spans that are lost or moved are added to `problems`. meta goes to `doc.user_data["meta"]`.
+    """
+    settings = settings or DocSettings()
+    problems = [] if problems is None else problems
+    doc = _make_doc(text, nlp)
+    if text.meta:
+        doc.user_data[META] = dict(text.meta)
+    spans = _align(text, doc, settings.alignment_mode, problems)
+    overlaps = len(filter_spans(spans)) < len(spans)
+    if settings.annotate in ("spans", "both") or (settings.annotate == "auto" and overlaps):
+        doc.spans[settings.spans_key] = spans
+    if settings.annotate == "ents" and overlaps:
+        kept = filter_spans(spans)
+        for span in spans:
+            if span not in kept:
+                place = (span.start_char, span.end_char, span.label_)
+                problems.append(text.problem(place, "overlaps a longer or earlier entity"))
+        doc.set_ents(kept)
+    elif settings.annotate != "spans" and not overlaps:
+        doc.set_ents(spans)
+    return doc
+
+
+def from_doc(
+    doc: Doc,
+    spans_key: str = "sc",
+    file: str = "",
+    line: int = 0,
+    problems: list[Problem] | None = None,
+) -> AnnotatedText:
+    """The text with its tokens, its ents and the spans of the group, each once.
+
+    Spans without a label are left out and added to `problems`.
+    """
+    spans: list[Span] = [*doc.ents, *doc.spans.get(spans_key, ())]
+    places = {(span.start_char, span.end_char, span.label_) for span in spans}
+    tokens = tuple((token.idx, token.idx + len(token)) for token in doc)
+    meta = doc.user_data.get(META)
+    text = AnnotatedText(
+        doc.text,
+        in_order(place for place in places if place[2]),
+        tokens,
+        meta if isinstance(meta, dict) else {},
+        file,
+        line,
+    )
+    if problems is not None:
+        nameless = [place for place in places if not place[2]]
+        problems += [text.problem(place, "has no label") for place in nameless]
+    return text
+
+
+def read(
+    path: Path, spans_key: str = "sc", problems: list[Problem] | None = None
+) -> Iterator[AnnotatedText]:
+    """The texts of a `.spacy` file; the line is the number of the Doc from 1.
+
+    Raises FormatError if it is none.
+    """
+    try:
+        docs = DocBin().from_disk(path)
+    except Exception as error:
+        mend = "Give a file written by DocBin.to_disk or spacy convert, or name its format (--from)"
+        raise FormatError(path, 0, "not a .spacy file", mend) from error
+    for number, doc in enumerate(docs.get_docs(Vocab()), 1):
+        yield from_doc(doc, spans_key, str(path), number, problems)
+
+
+def write(path: Path, docs: Iterable[Doc]) -> None:
+    """A `.spacy` file for `spacy train`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+
+
+def _make_doc(text: AnnotatedText, nlp: Language) -> Doc:
+    if text.tokens is None:
+        return nlp.tokenizer(text.text)
+    words = [text.text[start:end] for start, end in text.tokens]
+    words, spaces = get_words_and_spaces(words, text.text)
+    return Doc(nlp.vocab, words=words, spaces=spaces)
+
+
+def _align(
+    text: AnnotatedText, doc: Doc, mode: AlignmentMode, problems: list[Problem]
+) -> list[Span]:
+    spans: list[Span] = []
+    taken: set[tuple[int, int, str]] = set()
+    for start, end, label in text.spans:
+        exact = doc.char_span(start, end, label)
+        span = exact if exact else doc.char_span(start, end, label, alignment_mode=mode)
+        reason = ""
+        if not span:
+            reason = f"is not on token boundaries (alignment mode {mode})"
+        elif not span.text.strip():
+            reason = "is white space alone"
+        elif (span.start, span.end, label) in taken:
+            reason = f"becomes equal to another span by alignment mode {mode}"
+        if reason or span is None:
+            problems.append(text.problem((start, end, label), reason))
+            continue
+        if not exact:
+            moved = f"is moved to {span.text!r} (alignment mode {mode})"
+            problems.append(text.problem((start, end, label), moved, lost=False))
+        taken.add((span.start, span.end, label))
+        spans.append(span)
+    return spans

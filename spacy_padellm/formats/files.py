@@ -1,0 +1,83 @@
+"""Lines and JSON records of files, plain or gzip, with their line numbers. UTF-8 only."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TextIO, cast
+
+from .annotated import FormatError
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end). A byte order mark is left out.
+
+    Raises FormatError if the file is not UTF-8 or, named .gz, no gzip.
+    """
+    number = 0
+    try:
+        with _open(path, "r") as file:
+            for number, line in enumerate(file, 1):
+                yield number, line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise FormatError(path, number + 1, "not UTF-8", "Save the file as UTF-8") from error
+    except (gzip.BadGzipFile, EOFError) as error:
+        what = "a broken gzip file" if number else "not a gzip file"
+        raise FormatError(path, 0, what, "Compress it again or drop .gz from its name") from error
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """One line each, ended by "\\n"; compressed if the name ends in .gz."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _open(path, "w") as file:
+        file.writelines(line + "\n" for line in lines)
+
+
+def read_records(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line number, value) of JSON lines; blank lines are left out.
+
+    A file that is one JSON array of objects gives those, with their index from 1 as the number.
+    Raises FormatError for a line that is not JSON.
+    """
+    first = True
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            if first and line.lstrip().startswith("["):
+                yield from enumerate(_read_array(path, number, error), 1)
+                return
+            raise _not_json(path, number, error) from error
+        if first and isinstance(record, list) and all(isinstance(item, dict) for item in record):
+            yield from enumerate(record, 1)
+        else:
+            yield number, record
+        first = False
+
+
+def write_records(path: Path, records: Iterable[Any]) -> None:
+    """JSON lines, characters as they are."""
+    write_lines(path, (json.dumps(record, ensure_ascii=False) for record in records))
+
+
+def _read_array(path: Path, number: int, error: json.JSONDecodeError) -> list[Any]:
+    try:
+        array = json.loads("\n".join(line for _, line in read_lines(path)))
+    except json.JSONDecodeError:
+        raise _not_json(path, number, error) from error
+    return cast(list[Any], array)
+
+
+def _not_json(path: Path, number: int, error: json.JSONDecodeError) -> FormatError:
+    what = f"not JSON at column {error.colno} ({error.msg})"
+    return FormatError(path, number, what, "Mend or remove this line")
+
+
+def _open(path: Path, mode: Literal["r", "w"]) -> TextIO:
+    encoding = "utf-8-sig" if mode == "r" else "utf-8"
+    newline = None if mode == "r" else "\n"
+    if path.suffix == ".gz":
+        return cast(TextIO, gzip.open(path, f"{mode}t", encoding=encoding, newline=newline))
+    return path.open(mode, encoding=encoding, newline=newline)
