@@ -43,8 +43,8 @@ SIZES = {
     "tie_word_embeddings": True,
 }
 PRETRAIN_SECONDS = 35 * 60
-MECHANISM_SECONDS = 6 * 60
-FINETUNE_SECONDS = 13 * 60
+MECHANISM_SECONDS = 5 * 60
+FINETUNE_SECONDS = 12 * 60
 SHARES = {
     "uner_ewt": 1.5,
     "gmb": 0.5,
@@ -91,7 +91,7 @@ def mechanism_stage(data: Path, output: Path) -> None:
     finetune(
         loaded.lm,
         loaded.encoder(),
-        Mixture({"wiki": _pseudo_texts(data, loaded, 30000)}, batch_tokens=4096),
+        Mixture({"wiki": _pseudo_texts(data, loaded, 15000)}, batch_tokens=1024),
         output / "mechanism",
         seconds=MECHANISM_SECONDS,
         learn_rate=2e-3,
@@ -104,7 +104,7 @@ def _pseudo_texts(data: Path, loaded: LoadedModel, n: int) -> list[TrainingText]
     encoder = loaded.encoder()
     return [
         make_training_text(encoder, pseudo_gold(piece), PSEUDO_LABELS)
-        for piece in short_pieces(lines)
+        for piece in short_pieces(lines, longest=70)
     ]
 
 

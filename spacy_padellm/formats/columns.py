@@ -92,7 +92,9 @@ def write(
     rows = [(text, *_layers(text, problems)) for text in texts]
     if problems is not None:
         reason = "the text has no characters to write"
-        problems += [text.problem((0, 0, ""), reason, False) for text, tokens, _ in rows if not tokens]
+        problems += [
+            text.problem((0, 0, ""), reason, False) for text, tokens, _ in rows if not tokens
+        ]
     width = max((len(layers) for _, _, layers in rows), default=1) or 1
     write_lines(path, _lines(path, rows, width, separator, comments))
     return width

@@ -82,9 +82,7 @@ def _close_unspaced(tokens: Sequence[str], spaces: list[bool]) -> None:
             spaces[i] = False
 
 
-def respace(
-    text: str, spans: Sequence[Span], join_sigils: bool = True
-) -> tuple[str, list[Span]]:
+def respace(text: str, spans: Sequence[Span], join_sigils: bool = True) -> tuple[str, list[Span]]:
     """Applies `detokenize` to a text of tokens joined by single blanks, moving its spans.
 
     spans: (start, end, label) in characters, end exclusive. White space at a span's edges is

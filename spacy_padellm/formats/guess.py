@@ -64,7 +64,7 @@ def guess_output(path: Path) -> Format:
         return "jsonl"
     if suffix in COLUMN_SUFFIXES:
         return "columns"
-    if suffix == ".spacy":
+    if path.suffix.lower() == ".spacy":
         return "spacy"
     mend = f"Name it with --to: {', '.join(FORMATS)}"
     raise FormatError(path, 0, f"no format is known by the name {suffix or path.name!r}", mend)

@@ -48,9 +48,7 @@ def read(
         yield annotate(text, spans, None, None, path, line, problems)
 
 
-def write(
-    path: Path, texts: Iterable[AnnotatedText], indices: Indices | None = None
-) -> None:
+def write(path: Path, texts: Iterable[AnnotatedText], indices: Indices | None = None) -> None:
     """One line a text. The format has no place for tokens and meta.
 
     indices: None for tokens if every span lies on tokens between blanks, otherwise characters.
@@ -101,9 +99,7 @@ def _likeliest(rows: Iterable[tuple[str, list[Any]]]) -> list[Indices]:
     return sorted(INDICES, key=lambda way: (-votes[way], INDICES.index(way)))
 
 
-def _find(
-    text: str, tokens: list[Place], mention: list[Any], order: list[Indices]
-) -> Place | None:
+def _find(text: str, tokens: list[Place], mention: list[Any], order: list[Indices]) -> Place | None:
     for way in order:
         place = _place(text, tokens, mention, way)
         if place:

@@ -1,0 +1,202 @@
+"""`python -m spacy padellm convert`: corpora between formats."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, cast
+
+from spacy.cli._util import Arg, Opt
+from wasabi import Printer
+
+from ..formats.columns import Columns
+from ..formats.conversion import Conversion
+from ..formats.docbin import DocSettings
+from ..formats.paper import Indices
+from .app import padellm_app
+from .convert_files import convert
+from .convert_report import show_problems
+
+
+class FormatName(str, Enum):
+    spacy = "spacy"
+    jsonl = "jsonl"
+    paper = "paper"
+    columns = "columns"
+    prodigy = "prodigy"
+    doccano = "doccano"
+
+
+class AlignmentName(str, Enum):
+    strict = "strict"
+    contract = "contract"
+    expand = "expand"
+
+
+class AnnotateName(str, Enum):
+    auto = "auto"
+    ents = "ents"
+    spans = "spans"
+    both = "both"
+
+
+class IndicesName(str, Enum):
+    auto = "auto"
+    tokens = "tokens"
+    tokens_exclusive = "tokens_exclusive"
+    characters = "characters"
+
+
+Input = Annotated[
+    Path, Arg(metavar="INPUT", help="File, or folder of files", exists=True, show_default=False)
+]
+Output = Annotated[
+    Path,
+    Arg(
+        metavar="OUTPUT",
+        help="File, or folder. One file takes the texts of a whole folder",
+        show_default=False,
+    ),
+]
+From = Annotated[
+    FormatName | None,
+    Opt("--from", "-f", help="Format of the input. Without it told by name and content"),
+]
+To = Annotated[
+    FormatName | None,
+    Opt("--to", "-t", help="Format of the output. Without it told by the name; .spacy in a folder"),
+]
+LabelsMap = Annotated[
+    str,
+    Opt(
+        "--labels-map",
+        "-m",
+        help="New names of labels, as old=new,other=new. 'old=' leaves that label out",
+    ),
+]
+Lang = Annotated[
+    str, Opt("--lang", "-l", help="Language of the tokenizer, for texts without tokens")
+]
+Annotate = Annotated[
+    AnnotateName,
+    Opt(
+        "--annotate",
+        "-a",
+        help="Where .spacy files have spans: doc.ents, doc.spans or both. With auto the span "
+        "group is used where spans overlap",
+    ),
+]
+SpansKey = Annotated[str, Opt("--spans-key", "-k", help="Name of the span group")]
+Alignment = Annotated[
+    AlignmentName,
+    Opt("--alignment-mode", help="What becomes of spans that do not begin and end on tokens"),
+]
+Separator = Annotated[
+    str | None,
+    Opt(
+        "--separator",
+        "-s",
+        help="What divides columns, '\\t' for a tab. Without it a tab or blanks are read, a tab "
+        "is written",
+    ),
+]
+ColumnToken = Annotated[
+    int, Opt("--column-token", help="Column of the token, from 0, or from the end if negative")
+]
+ColumnTag = Annotated[
+    str, Opt("--column-tag", help="Column of the tag; several, as 2,3, for overlapping spans")
+]
+Detokenize = Annotated[
+    bool,
+    Opt("--detokenize", "-d", help="Natural spacing: 'Rome , Italy' becomes 'Rome, Italy'"),
+]
+JoinSigils = Annotated[
+    bool,
+    Opt("--join-sigils", help="With --detokenize: write '#' and '@' on to the next token"),
+]
+TextComments = Annotated[
+    bool,
+    Opt("--text-comments", help="Write '# text = ...' in columns, which keeps the spacing"),
+]
+PaperIndices = Annotated[
+    IndicesName,
+    Opt(
+        "--paper-indices",
+        help="What the paper's format counts: tokens (the last one included, or exclusive) or "
+        "characters",
+    ),
+]
+Report = Annotated[
+    Path | None,
+    Opt("--report", "-r", help="Write what could not be kept as it was, as JSON lines"),
+]
+Strict = Annotated[bool, Opt("--strict", help="Exit with 1 if a span is lost")]
+
+
+@padellm_app.command("convert")
+def convert_cli(
+    input_path: Input,
+    output_path: Output,
+    source: From = None,
+    target: To = None,
+    labels_map: LabelsMap = "",
+    lang: Lang = "en",
+    annotate: Annotate = AnnotateName.auto,
+    spans_key: SpansKey = "sc",
+    alignment_mode: Alignment = AlignmentName.strict,
+    separator: Separator = None,
+    column_token: ColumnToken = 0,
+    column_tag: ColumnTag = "-1",
+    detokenize: Detokenize = False,
+    join_sigils: JoinSigils = False,
+    text_comments: TextComments = False,
+    paper_indices: PaperIndices = IndicesName.auto,
+    report: Report = None,
+    strict: Strict = False,
+) -> None:
+    """
+    Convert corpora between .spacy files, JSON lines, the paper's JSON lines, columns (CoNLL, IOB,
+    BIOES), Prodigy and Doccano. Files named .gz are read and written compressed.
+    """
+    msg = Printer()
+    auto = paper_indices is IndicesName.auto
+    try:
+        conversion = Conversion(
+            labels_map=_parse_map(labels_map),
+            detokenize=detokenize,
+            join_sigils=join_sigils,
+            columns=Columns(column_token, _parse_columns(column_tag), _unescape(separator)),
+            text_comments=text_comments,
+            indices=None if auto else cast(Indices, paper_indices.value),
+            doc=DocSettings(annotate.value, spans_key, alignment_mode.value),
+            lang=lang,
+        )
+        from_format = source.value if source else None
+        to_format = target.value if target else None
+        convert(input_path, output_path, conversion, from_format, to_format, msg)
+    except (ValueError, ImportError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    show_problems(msg, conversion.problems, report)
+    lost = sum(problem.lost for problem in conversion.problems)
+    if strict and lost:
+        msg.fail(f"{lost:,} spans are lost, which --strict forbids", exits=1)
+
+
+def _parse_map(string: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in string.split(",") if pair.strip()]
+    for old, equals, _ in pairs:
+        if not old.strip() or not equals:
+            raise ValueError(f"--labels-map {string!r} is no list of old=new. Give it as a=b,c=d")
+    return {old.strip(): new.strip() for old, _, new in pairs}
+
+
+def _parse_columns(string: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(column) for column in string.split(","))
+    except ValueError:
+        mend = "Give numbers from 0 (or from the end if negative), as -1 or 2,3"
+        raise ValueError(f"--column-tag {string!r} is no list of columns. {mend}") from None
+
+
+def _unescape(separator: str | None) -> str | None:
+    if separator == "":
+        raise ValueError("--separator is empty. Give the characters between columns, as '\\t'")
+    return separator.replace("\\t", "\t") if separator else None

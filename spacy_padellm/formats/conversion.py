@@ -1,0 +1,118 @@
+"""Files of one format to files of another.
+
+In between label names are mapped and blanks respaced. What cannot
+be kept as it was is added to a list of `Problem`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import spacy
+from spacy.language import Language
+
+from . import annotations, columns, docbin, jsonl, paper
+from .annotated import AnnotatedText, Problem, Span, in_order
+from .columns import Columns
+from .detokenize import respace
+from .docbin import DocSettings
+from .guess import Format
+
+
+@dataclass
+class Conversion:
+    """The settings of a conversion, named as those of the command.
+
+    labels_map: old label → new one, "" to leave its spans out; others stay. indices: the paper's,
+    None to find out. lang: of the tokenizer for texts without tokens. text_comments: lines
+    "# text = ..." in columns. labels_seen: what read files call their labels.
+    """
+
+    labels_map: Mapping[str, str] = field(default_factory=dict)
+    detokenize: bool = False
+    join_sigils: bool = False
+    columns: Columns = field(default_factory=Columns)
+    text_comments: bool = False
+    indices: paper.Indices | None = None
+    doc: DocSettings = field(default_factory=DocSettings)
+    lang: str = "en"
+    problems: list[Problem] = field(default_factory=list)
+    labels_seen: set[str] = field(default_factory=set)
+
+    @cached_property
+    def nlp(self) -> Language:
+        """The tokenizer, made when it is needed."""
+        return spacy.blank(self.lang)
+
+    def read(self, path: Path, source: Format) -> Iterator[AnnotatedText]:
+        """The texts of a file, with mapped labels."""
+        for text in self._read(path, source):
+            if self.detokenize and source != "columns":
+                text = self._respace(text)
+            yield self._map_labels(text)
+
+    def write(self, path: Path, target: Format, texts: Iterable[AnnotatedText]) -> int:
+        """Writes a file. Returns the number of tag columns, 0 for other formats."""
+        match target:
+            case "spacy":
+                docs = (docbin.to_doc(text, self.nlp, self.doc, self.problems) for text in texts)
+                docbin.write(path, docs)
+            case "jsonl":
+                jsonl.write(path, texts)
+            case "paper":
+                paper.write(path, texts, self.indices)
+            case "prodigy":
+                annotations.write_prodigy(path, texts)
+            case "doccano":
+                annotations.write_doccano(path, texts)
+            case "columns":
+                tokenised = map(self._tokenise, texts)
+                return columns.write(
+                    path, tokenised, self.columns, self.problems, self.text_comments
+                )
+        return 0
+
+    def _read(self, path: Path, source: Format) -> Iterator[AnnotatedText]:
+        match source:
+            case "spacy":
+                return docbin.read(path, self.doc.spans_key, self.problems)
+            case "jsonl":
+                return jsonl.read(path, self.problems)
+            case "paper":
+                return paper.read(path, self.problems, self.indices)
+            case "columns":
+                spacing = replace(
+                    self.columns, spacing=self.detokenize, join_sigils=self.join_sigils
+                )
+                return columns.read(path, spacing, self.problems)
+            case "prodigy" | "doccano":
+                return annotations.read(path, self.problems)
+
+    def _respace(self, text: AnnotatedText) -> AnnotatedText:
+        for span in text.spans:
+            if not text.text[span[0] : span[1]].strip():
+                self.problems.append(text.problem(span, "is white space alone"))
+        new, spans = respace(text.text, text.spans, self.join_sigils)
+        return replace(text, text=new, spans=in_order(set(spans)), tokens=None)
+
+    def _map_labels(self, text: AnnotatedText) -> AnnotatedText:
+        self.labels_seen.update(label for _, _, label in text.spans)
+        if not self.labels_map:
+            return text
+        mapped: set[Span] = set()
+        for start, end, label in text.spans:
+            span = start, end, self.labels_map.get(label, label)
+            if span in mapped:
+                reason = f"becomes equal to another span, as {label} is mapped to {span[2]}"
+                self.problems.append(text.problem((start, end, label), reason, lost=False))
+            elif span[2]:
+                mapped.add(span)
+        return replace(text, spans=in_order(mapped))
+
+    def _tokenise(self, text: AnnotatedText) -> AnnotatedText:
+        if text.tokens is not None:
+            return text
+        settings = replace(self.doc, annotate="spans")
+        doc = docbin.to_doc(text, self.nlp, settings, self.problems)
+        return docbin.from_doc(doc, settings.spans_key, text.file, text.line)
