@@ -4,10 +4,11 @@ Beside the usual Hugging Face files a folder holds `padellm.json`: the prompt te
 labels and their descriptions, and for an adapter the base it belongs to.
 """
 
+import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from .encoding import PromptEncoder
@@ -28,6 +30,8 @@ SETTINGS_FILE = "padellm.json"
 FORMAT_VERSION = 1
 BASE_FOLDER = "base"
 IN_THE_BOX = {"english": Path(__file__).parent / "models" / "english"}
+# transformers can run these as decoders, but nobody trained them so.
+ENCODERS = frozenset({"bert", "roberta", "xlm-roberta", "electra", "camembert", "modernbert"})
 SaveMode = Literal["full", "reference"]
 
 
@@ -53,7 +57,7 @@ class LoraSettings:
     for the architecture, or all linear layers where it has none."""
 
     rank: int = 8
-    alpha: float = 16.0
+    alpha: int = 16
     dropout: float = 0.0
     targets: list[str] | None = None
 
@@ -152,24 +156,28 @@ def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
         "descriptions": loaded.descriptions,
         "max_count": loaded.max_count,
     }
+    with _no_progress_bars():
+        settings.update(_save_weights(loaded, folder, mode))
+    loaded.lm.tokenizer.save_pretrained(folder)
+    text = json.dumps(settings, indent=2, ensure_ascii=False)
+    (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
+
+
+def _save_weights(loaded: LoadedModel, folder: Path, mode: SaveMode) -> dict[str, Any]:
+    """Returns what the settings must say of the base."""
     model = loaded.lm.model
     if mode == "reference":
         source = loaded.source
         name = str(Path(source.name).resolve()) if Path(source.name).exists() else source.name
-        settings["base"] = {"name": name, "revision": source.revision}
         if loaded.has_adapter:
             model.save_pretrained(folder)
-        elif source.adapter:
-            raise ValueError("an adapter was merged; save it with save_mode = 'full'")
-    elif loaded.has_adapter:
-        settings["base"] = {"name": BASE_FOLDER}
+        return {"base": {"name": name, "revision": source.revision}}
+    if loaded.has_adapter:
         _save_base(model, folder / BASE_FOLDER)
         model.save_pretrained(folder)
-    else:
-        model.save_pretrained(folder, safe_serialization=True)
-    loaded.lm.tokenizer.save_pretrained(folder)
-    text = json.dumps(settings, indent=2, ensure_ascii=False)
-    (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
+        return {"base": {"name": BASE_FOLDER}}
+    model.save_pretrained(folder)
+    return {}
 
 
 def add_lora(loaded: LoadedModel, settings: LoraSettings) -> LoadedModel:
@@ -229,6 +237,18 @@ def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"
     return found
 
 
+@contextlib.contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """transformers' bars would tear the tables that training prints."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
 def _locate(name: str, relative_to: Path | None, setting: str) -> str | Path:
     """A folder where there is one; else the name is taken for a Hub id."""
     if name in IN_THE_BOX:
@@ -277,16 +297,23 @@ def _load_causal_lm(source: ModelSource, place: str | Path, dtype: Any) -> Any:
     except (OSError, ValueError) as error:
         raise ValueError(_cannot_load(source.name, place, error)) from error
     kind = config.get_text_config().model_type
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not hasattr(config, "auto_map"):
+    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in ENCODERS
+    made_for = getattr(config, "architectures", None) or []
+    causal = causal or any(name.endswith("ForCausalLM") for name in made_for)
+    if not causal:
         raise ValueError(
             f"the model setting `name` is {source.name!r}, a {kind} model, which is not a causal "
             f"LM: choose a decoder model such as llama, qwen3, mistral, gemma3 or gpt2"
         )
     options = {"revision": source.revision, "dtype": dtype}
     try:
-        return AutoModelForCausalLM.from_pretrained(place, attn_implementation="sdpa", **options)
-    except ValueError:  # no sdpa for this architecture
-        return AutoModelForCausalLM.from_pretrained(place, **options)
+        with _no_progress_bars():
+            try:
+                return AutoModelForCausalLM.from_pretrained(
+                    place, attn_implementation="sdpa", **options
+                )
+            except ValueError:  # no sdpa for this architecture
+                return AutoModelForCausalLM.from_pretrained(place, **options)
     except OSError as error:
         raise ValueError(_cannot_load(source.name, place, error)) from error
 

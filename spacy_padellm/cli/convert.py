@@ -10,6 +10,7 @@ from wasabi import Printer
 from ..formats.columns import Columns
 from ..formats.conversion import Conversion
 from ..formats.docbin import DocSettings
+from ..formats.guess import Format
 from ..formats.paper import Indices
 from .app import padellm_app
 from .convert_files import convert
@@ -169,8 +170,8 @@ def convert_cli(
             doc=DocSettings(annotate.value, spans_key, alignment_mode.value),
             lang=lang,
         )
-        from_format = source.value if source else None
-        to_format = target.value if target else None
+        from_format: Format | None = source.value if source else None
+        to_format: Format | None = target.value if target else None
         convert(input_path, output_path, conversion, from_format, to_format, msg)
     except (ValueError, ImportError, OSError) as error:
         msg.fail(str(error), exits=1)

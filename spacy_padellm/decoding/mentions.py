@@ -99,15 +99,16 @@ def _choose(
     """
     normaliser = torch.logsumexp(logits, dim=-1)
     if active[0].copy is None:
-        best, tokens = logits.max(dim=-1)
-        return tokens.tolist(), (best - normaliser).tolist()
+        best, at_best = logits.max(dim=-1)
+        return at_best.tolist(), (best - normaliser).tolist()
     allowed = [m.copy.allowed(encoder.mention_end_ids) for m in active if m.copy is not None]
     sizes = np.array([len(ids) for ids in allowed])
     rows = torch.from_numpy(np.repeat(np.arange(len(active)), sizes)).to(logits.device)
     columns = torch.from_numpy(np.concatenate(allowed)).to(logits.device)
     values = logits[rows, columns].cpu().numpy()
     first = np.cumsum(sizes) - sizes
-    tokens, best_values = [], []
+    tokens: list[int] = []
+    best_values: list[float] = []
     for ids, start, size in zip(allowed, first, sizes, strict=True):
         at = int(values[start : start + size].argmax())
         tokens.append(int(ids[at]))

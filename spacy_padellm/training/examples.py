@@ -78,7 +78,7 @@ def make_training_text(
     paths: list[TargetPath] = []
     unaligned: list[Span] = []
     for label in asked:
-        slices = []
+        slices: list[tuple[int, ...]] = []
         for span in (span for span in spans if span[2] == label):
             on_tokens = span[0] in starts and span[1] in ends
             if on_tokens and len(slices) < encoder.max_count:

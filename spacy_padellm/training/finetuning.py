@@ -146,7 +146,8 @@ def evaluate_spans(
     for start in range(0, len(golds), 256):
         texts = [gold.text for gold in golds[start : start + 256]]
         for prediction in decoder.predict(texts, labels):
-            predicted.append({(m.label, m.start, m.end) for m in prediction.mentions})
+            spans = [(m.label, m.start, m.end) for m in prediction.mentions]
+            predicted.append({(label, s, e) for label, s, e in spans if s is not None and e})
     gold_spans = [
         {(label, start, end) for start, end, label in gold.spans if label in set(labels)}
         for gold in golds

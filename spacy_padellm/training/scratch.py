@@ -75,7 +75,7 @@ def create_model(
             f"'llama', 'qwen3' or 'gpt2'"
         )
     eos = tokenizer.eos_token_id
-    config = CONFIG_MAPPING[architecture](
-        vocab_size=len(tokenizer), bos_token_id=eos, eos_token_id=eos, pad_token_id=eos, **sizes
-    )
+    known = {"vocab_size": len(tokenizer)}
+    known |= dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), eos)
+    config = CONFIG_MAPPING[architecture](**{**known, **sizes})
     return AutoModelForCausalLM.from_config(config)
