@@ -122,11 +122,12 @@ def finetune_stage(data: Path, output: Path) -> None:
     finetune(
         loaded.lm,
         encoder,
-        Mixture(sets, SHARES, batch_tokens=2048),
+        Mixture(sets, SHARES, batch_tokens=1024),
         output / "finetune",
         seconds=FINETUNE_SECONDS,
         learn_rate=1.5e-3,
         evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
+        evaluate_seconds=270,
     )
     loaded.lm.model.save_pretrained(output / "finetuned")
 
@@ -141,7 +142,7 @@ def export_stage(data: Path, output: Path) -> None:
 def _loaded(output: Path, weights: Path) -> LoadedModel:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(output / "tokenizer")
     lm = LanguageModel(AutoModelForCausalLM.from_pretrained(weights), tokenizer, "english")
-    return LoadedModel(lm, get_template("compact", bidirectional=True), LABELS)
+    return LoadedModel(lm, get_template("compact", bidirectional=True, copies=True), LABELS)
 
 
 STAGES = {

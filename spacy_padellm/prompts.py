@@ -24,6 +24,10 @@ class PromptTemplate:
 
     bidirectional: tokens of the text see each other both ways (prefix LM); what follows is
     causal. The model must have been trained that way.
+
+    copies: the model is trained to choose among the tokens of the text and the end, not among
+    its whole vocabulary; probabilities of copied mentions are over what may be copied. It makes
+    small models learn to copy far sooner.
     """
 
     name: str
@@ -38,6 +42,7 @@ class PromptTemplate:
     markers: str = "text"
     joint: bool = False
     bidirectional: bool = False
+    copies: bool = False
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -54,8 +54,9 @@ def convert(
     for output, texts in corpora.items():
         to_format = target or guess_output(output)
         bar = tqdm(texts, output.name, unit=" texts", disable=None)
+        before = len(conversion.problems)
         n_columns = conversion.write(output, to_format, bar)
-        show_written(msg, output, texts)
+        show_written(msg, output, texts, conversion.problems[before:])
         if n_columns > 1:
             which = ",".join(map(str, range(1, n_columns + 1)))
             msg.info(f"Overlapping spans take {n_columns} columns; read with --column-tag {which}")
@@ -99,8 +100,8 @@ def _plan(
 
 def _belongs(path: Path, source: Format | None) -> bool:
     match source:
-        case None:
-            return is_corpus(path)
+        case None:  # .txt is as often a README
+            return is_corpus(path) and bare_suffix(path) != ".txt"
         case "spacy":
             return path.suffix == ".spacy"
         case "columns":

@@ -13,9 +13,12 @@ from ..formats.files import write_records
 SHOWN = 10
 
 
-def show_written(msg: Printer, path: Path, texts: Sequence[AnnotatedText]) -> None:
-    """One line: how many texts and spans, and the labels."""
+def show_written(
+    msg: Printer, path: Path, texts: Sequence[AnnotatedText], problems: Iterable[Problem] = ()
+) -> None:
+    """One line: how many texts and spans, and the labels; without those lost in writing."""
     labels = Counter(label for text in texts for _, _, label in text.spans)
+    labels -= Counter(problem.label for problem in problems if problem.lost)
     names = ", ".join(f"{label} {n:,}" for label, n in labels.most_common())
     spans = f"{labels.total():,} spans" + (f" ({names})" if names else "")
     msg.good(f"{path}: {len(texts):,} texts, {spans}")

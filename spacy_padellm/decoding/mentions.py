@@ -93,27 +93,31 @@ def _start(
 def _choose(
     logits: torch.Tensor, active: Sequence[_Pending], encoder: PromptEncoder
 ) -> tuple[list[int], list[float]]:
-    """The likeliest allowed token of each branch, and its log-probability in the vocabulary.
+    """The likeliest allowed token of each branch, and its log-probability: in the vocabulary, or
+    among the allowed ones for a template that `copies`.
 
     Candidates are gathered in one go: a [branches, vocabulary] mask would cost far more.
     """
-    normaliser = torch.logsumexp(logits, dim=-1)
     if active[0].copy is None:
         best, at_best = logits.max(dim=-1)
-        return at_best.tolist(), (best - normaliser).tolist()
+        return at_best.tolist(), (best - torch.logsumexp(logits, dim=-1)).tolist()
     allowed = [m.copy.allowed(encoder.mention_end_ids) for m in active if m.copy is not None]
     sizes = np.array([len(ids) for ids in allowed])
     rows = torch.from_numpy(np.repeat(np.arange(len(active)), sizes)).to(logits.device)
     columns = torch.from_numpy(np.concatenate(allowed)).to(logits.device)
     values = logits[rows, columns].cpu().numpy()
     first = np.cumsum(sizes) - sizes
+    if encoder.template.copies:
+        normaliser = np.logaddexp.reduceat(values, first)
+    else:
+        normaliser = torch.logsumexp(logits, dim=-1).cpu().numpy()
     tokens: list[int] = []
     best_values: list[float] = []
     for ids, start, size in zip(allowed, first, sizes, strict=True):
         at = int(values[start : start + size].argmax())
         tokens.append(int(ids[at]))
         best_values.append(float(values[start + at]))
-    return tokens, (np.array(best_values) - normaliser.cpu().numpy()).tolist()
+    return tokens, (np.array(best_values) - normaliser).tolist()
 
 
 def _finish(

@@ -17,6 +17,7 @@ from .files import read_lines, write_lines
 
 DOCUMENT = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")  # no others: a no-break space may be a token
+_BREAKS = " \t\r\n"
 _COMMENT = re.compile(r"# +(?:[\w.:-]+ *=|newdoc\b|newpar\b)")
 _TEXT = re.compile(r"# +text *= ?(.*)")
 _TAG = re.compile(r"O|([BIELUSMW])[-_](.+)")
@@ -191,7 +192,7 @@ def _layers(
     if text.tokens is None:
         what = f"the text {text.text[:40]!r} has no tokens"
         raise FormatError(text.file, text.line, what, "Tokenise it, for example by way of .spacy")
-    places = [(start, end) for start, end in text.tokens if text.text[start:end].strip()]
+    places = [(start, end) for start, end in text.tokens if text.text[start:end].strip(_BREAKS)]
     starts = {start: i for i, (start, _) in enumerate(places)}
     ends = {end: i for i, (_, end) in enumerate(places)}
     layers: list[list[str]] = []
@@ -229,8 +230,9 @@ def _lines(
             yield f"# text = {text.text}"
         columns = [tokens, *layers, *([["O"] * len(tokens)] * (width - len(layers)))]
         for fields in zip(*columns, strict=True):
-            if any(separator in field or "\n" in field or "\r" in field for field in fields):
+            line = separator.join(fields)
+            if line.split(separator) != [*fields] or "\n" in line or "\r" in line:
                 what = f"the token {fields[0]!r} or its tag holds the separator or a line break"
                 raise FormatError(text.file or path, text.line, what, "Set another --separator")
-            yield separator.join(fields)
+            yield line
         yield ""

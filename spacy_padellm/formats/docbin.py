@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
@@ -77,7 +77,7 @@ def from_doc(
     spans: list[Span] = [*doc.ents, *doc.spans.get(spans_key, ())]
     places = {(span.start_char, span.end_char, span.label_) for span in spans}
     tokens = tuple((token.idx, token.idx + len(token)) for token in doc)
-    meta = doc.user_data.get(META)
+    meta = _lists(doc.user_data.get(META))
     text = AnnotatedText(
         doc.text,
         in_order(place for place in places if place[2]),
@@ -112,6 +112,13 @@ def write(path: Path, docs: Iterable[Doc]) -> None:
     """A `.spacy` file for `spacy train`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     DocBin(docs=docs, store_user_data=True).to_disk(path)
+
+
+def _lists(value: Any) -> Any:
+    """JSON's lists again, where a `.spacy` file has made them tuples."""
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _make_doc(text: AnnotatedText, nlp: Language) -> Doc:

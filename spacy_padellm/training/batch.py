@@ -12,14 +12,22 @@ from ..tree import Ints, PromptTree, TreePass, pack_rows
 from .examples import TrainingText
 
 
+NO_LIMIT: Ints = np.array([-1])
+
+
 @dataclass(frozen=True)
 class TrainingBatch:
-    """One forward pass. rows, columns, targets: [n], the node that predicts each target id."""
+    """One forward pass. rows, columns, targets: [n], the node that predicts each target id.
+
+    candidates: [n, most], the ids that each target is chosen from, padded with -1; a row of -1
+    stands for the whole vocabulary. None where that is so for all.
+    """
 
     taken: TreePass
     rows: Ints
     columns: Ints
     targets: Ints
+    candidates: Ints | None = None
 
     @property
     def n_tokens(self) -> int:
@@ -33,9 +41,12 @@ def make_batch(
     window: int | None = None,
     row_width: int = 512,
     expanded: bool = False,
+    copies: bool = False,
 ) -> TrainingBatch:
     """Packs texts into rows of about `row_width` nodes.
 
+    copies: a mention's tokens are chosen among those of its text and the end (the template's
+    `copies`).
     expanded: every path in a row of its own, as fine-tuning without a tree would have it; the
     same loss and gradients from far more tokens (for tests and benchmarks).
     """
@@ -50,6 +61,7 @@ def make_batch(
     tree = PromptTree(rows, window)
     predictors: list[int] = []
     targets: list[int] = []
+    choices: list[Ints] = []
     for group, (owner, paths) in enumerate(zip(owners, groups, strict=True)):
         prompt = texts[owner].prompt
         trunk = list(prompt.trunk)
@@ -61,13 +73,32 @@ def make_batch(
             nodes = tree.add(group, ids[:-1], along)
             predictors += nodes[-path.n_targets :]
             targets += ids[-path.n_targets :]
+            if copies:
+                among = np.unique([*prompt.encoded.ids, ids[-1]]) if path.is_mention else NO_LIMIT
+                choices += [among] * path.n_targets
     taken = tree.take_pass()
     at_rows, at_columns = tree.place(predictors, taken)
-    return TrainingBatch(taken, at_rows, at_columns, np.asarray(targets, dtype=np.int64))
+    candidates = None
+    if copies:
+        candidates = np.full((len(choices), max(map(len, choices))), -1, dtype=np.int64)
+        for row, among in zip(candidates, choices, strict=True):
+            row[: len(among)] = among
+    return TrainingBatch(
+        taken, at_rows, at_columns, np.asarray(targets, dtype=np.int64), candidates
+    )
 
 
 def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
     """Sum of the cross-entropies (nats) over all targets; divide by their number as you need."""
     logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns)
     targets = torch.from_numpy(batch.targets).to(logits.device)
-    return F.cross_entropy(logits, targets, reduction="sum")
+    if batch.candidates is None:
+        return F.cross_entropy(logits, targets, reduction="sum")
+    candidates = torch.from_numpy(batch.candidates).to(logits.device)
+    limited = candidates[:, 0] >= 0
+    loss = F.cross_entropy(logits[~limited], targets[~limited], reduction="sum")
+    candidates, targets = candidates[limited], targets[limited]
+    scores = logits[limited].gather(1, candidates.clamp(min=0))
+    scores = scores.masked_fill(candidates < 0, float("-inf"))
+    at = (candidates == targets[:, None]).long().argmax(dim=1)
+    return loss + F.cross_entropy(scores, at, reduction="sum")

@@ -35,6 +35,7 @@ class TargetPath:
 
     ids: tuple[int, ...]
     n_targets: int
+    is_mention: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def make_training_text(
         paths.append(TargetPath((*path, *targets), len(targets)))
         for index, ids in enumerate(slices, 1):
             path = encoder.mention_path(prompt, label, len(slices), index)
-            paths.append(TargetPath((*path, *ids, encoder.mention_end_ids[0]), len(ids) + 1))
+            paths.append(TargetPath((*path, *ids, encoder.mention_end_ids[0]), len(ids) + 1, True))
     return TrainingText(prompt, tuple(paths), tuple(unaligned))
 
 

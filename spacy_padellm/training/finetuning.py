@@ -96,7 +96,9 @@ def finetune(
         while progress["batch"] < len(batches) and done() < 1:
             began = time.monotonic()
             texts = batches[progress["batch"]]
-            batch = make_batch(texts, both_ways, lm.window, row_width)
+            batch = make_batch(
+                texts, both_ways, lm.window, row_width, copies=encoder.template.copies
+            )
             with torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"):
                 loss = batch_loss(lm, batch)
             (loss / len(batch.targets)).backward()

@@ -163,6 +163,21 @@ def test_all_methods_agree(method, copy, bidirectional, compact_model, compact_t
             assert math.isclose(mine.probability, theirs.probability, rel_tol=1e-3, abs_tol=1e-9)
 
 
+def test_a_model_of_copies_gives_probabilities_among_what_may_be_copied(
+    compact_model, compact_tokenizer
+):
+    lm = LanguageModel(compact_model, compact_tokenizer)
+    by_template = {}
+    for copies in (False, True):
+        encoder = PromptEncoder(compact_tokenizer, get_template("compact", copies=copies))
+        (prediction,) = Decoder(lm, encoder, max_count=4).predict([TEXT], ["PER", "LOC", "WORK"])
+        by_template[copies] = prediction.mentions
+    assert by_template[True]
+    for among, whole in zip(by_template[True], by_template[False], strict=True):
+        assert (among.start, among.end) == (whole.start, whole.end)
+        assert whole.probability <= among.probability <= 1 + 1e-6
+
+
 def test_copied_mentions_start_and_end_where_they_may(compact_model, compact_tokenizer):
     encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
     decoder = Decoder(LanguageModel(compact_model, compact_tokenizer), encoder, max_count=5)

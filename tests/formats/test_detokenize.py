@@ -4,24 +4,10 @@ from hypothesis import strategies as st
 
 from spacy_padellm.formats.detokenize import detokenize, respace
 
-PIECES = st.sampled_from(
-    [*"\"'.,;:!?()[]$#@/-%", "''", "``", "n't", "'s", "’ll", "...", "?!", "word", "Boys"]
-    + [
-        "中",
-        "国",
-        "。",
-        "カ",
-        "한국",
-        "é",
-        "e\u0301",
-        "👩‍👩‍👧",
-        "\u200b",
-        "\u00a0",
-        " ",
-        "\n",
-        "-LRB-",
-    ]
-)
+MARKS = "\"'.,;:!?()[]$#@/-%中国。カé"
+WORDS = ["''", "``", "n't", "'s", "’ll", "...", "?!", "word", "Boys", "한국", "-LRB-"]
+ODD = ["e\u0301", "👩‍👩‍👧", "\u200b", "\u00a0", " ", "\n"]
+PIECES = st.sampled_from([*MARKS, *WORDS, *ODD])
 
 
 @st.composite
