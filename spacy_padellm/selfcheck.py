@@ -73,7 +73,9 @@ def tree_difference(lm: LanguageModel) -> float:
             first_new = len(tree)
             grown = [(path[:cut], tree.add(text, path[:cut])) for text, path in paths]
             taken = tree.take_pass()
-            new = [(p[: i + 1], n) for p, nodes in grown for i, n in enumerate(nodes) if n >= first_new]
+            new = [
+                (p[: i + 1], n) for p, nodes in grown for i, n in enumerate(nodes) if n >= first_new
+            ]
             rows, columns = tree.place([node for _, node in new], taken)
             logits = lm.tree_pass(taken, cache, rows, columns)
             for (prefix, _), row in zip(new, logits, strict=True):

@@ -118,9 +118,7 @@ def add_gradients(model: Model, texts: Sequence[TrainingText], token_budget: int
     for plan in plan_batches([text.size for text in texts], token_budget):
         chosen = [texts[i] for i in plan]
         template = loaded.template
-        batch = make_batch(
-            chosen, template.bidirectional, loaded.lm.window, copies=template.copies
-        )
+        batch = make_batch(chosen, template.bidirectional, loaded.lm.window, copies=template.copies)
         loss, add_gradient = model.begin_update(batch)
         add_gradient(1.0)
         total += loss

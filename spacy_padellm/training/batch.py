@@ -11,7 +11,6 @@ from ..lm import LanguageModel
 from ..tree import Ints, PromptTree, TreePass, pack_rows
 from .examples import TrainingText
 
-
 NO_LIMIT: Ints = np.array([-1])
 
 
