@@ -20,8 +20,9 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import IN_THE_BOX, LoadedModel, save_model
+from spacy_padellm.loading import IN_THE_BOX, LoadedModel
 from spacy_padellm.prompts import get_template
+from spacy_padellm.saving import save_model
 from spacy_padellm.training.examples import TrainingText, make_training_text
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.mechanism import PSEUDO_LABELS, pseudo_gold, short_pieces

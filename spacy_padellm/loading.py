@@ -4,24 +4,24 @@ Beside the usual Hugging Face files a folder holds `padellm.json`: the prompt te
 labels and their descriptions, and for an adapter the base it belongs to.
 """
 
-import contextlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-from transformers.utils import logging as transformers_logging
 
+from .adapters import load_adapter
+from .devices import find_device, find_dtype
 from .encoding import PromptEncoder
 from .lm import LanguageModel
 from .prompts import PLAIN, PromptTemplate
+from .quiet import no_progress_bars
 from .selfcheck import check_language_model
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ BASE_FOLDER = "base"
 IN_THE_BOX = {"english": Path(__file__).parent / "models" / "english"}
 # transformers can run these as decoders, but nobody trained them so.
 ENCODERS = frozenset({"bert", "roberta", "xlm-roberta", "electra", "camembert", "modernbert"})
-SaveMode = Literal["full", "reference"]
 
 
 @dataclass(frozen=True)
@@ -49,17 +48,6 @@ class ModelSource:
     device: str = "auto"
     dtype: str = "auto"
     revision: str | None = None
-
-
-@dataclass(frozen=True)
-class LoraSettings:
-    """A low-rank adapter to train (peft). targets: module names; None takes peft's own choice
-    for the architecture, or all linear layers where it has none."""
-
-    rank: int = 8
-    alpha: int = 16
-    dropout: float = 0.0
-    targets: list[str] | None = None
 
 
 @dataclass
@@ -123,7 +111,7 @@ def load_model(
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     if adapter_place is not None:
-        model = _load_adapter(model, adapter_place, source)
+        model = load_adapter(model, adapter_place, str(source.adapter), source.name)
     model.to(device).eval()
     saved = settings.get("template")
     chosen = template or (PromptTemplate.from_dict(saved) if saved else PLAIN)
@@ -136,117 +124,6 @@ def load_model(
         max_count=int(settings.get("max_count", 64)),
         source=source,
     )
-
-
-def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
-    """Writes a folder that `load_model` reads from anywhere; the tokenizer is always in it.
-
-    "full": all weights (safetensors); an adapter is kept apart, with its base in `base/`.
-    "reference": the name of the base, and the adapter where there is one.
-
-    Raises ValueError for another mode.
-    """
-    if mode not in ("full", "reference"):
-        raise ValueError(f"save_mode must be 'full' or 'reference', not {mode!r}")
-    folder.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {
-        "format": FORMAT_VERSION,
-        "template": loaded.template.to_dict(),
-        "labels": list(loaded.labels),
-        "descriptions": loaded.descriptions,
-        "max_count": loaded.max_count,
-    }
-    with _no_progress_bars():
-        settings.update(_save_weights(loaded, folder, mode))
-    loaded.lm.tokenizer.save_pretrained(folder)
-    text = json.dumps(settings, indent=2, ensure_ascii=False)
-    (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
-
-
-def _save_weights(loaded: LoadedModel, folder: Path, mode: SaveMode) -> dict[str, Any]:
-    """Returns what the settings must say of the base."""
-    model = loaded.lm.model
-    if mode == "reference":
-        source = loaded.source
-        name = str(Path(source.name).resolve()) if Path(source.name).exists() else source.name
-        if loaded.has_adapter:
-            model.save_pretrained(folder)
-        return {"base": {"name": name, "revision": source.revision}}
-    if loaded.has_adapter:
-        _save_base(model, folder / BASE_FOLDER)
-        model.save_pretrained(folder)
-        return {"base": {"name": BASE_FOLDER}}
-    model.save_pretrained(folder)
-    return {}
-
-
-def add_lora(loaded: LoadedModel, settings: LoraSettings) -> LoadedModel:
-    """Puts an untrained adapter on the model; only the adapter will be trained.
-
-    Raises ValueError where targets name no module of the model.
-    """
-    if loaded.has_adapter:
-        for name, parameter in loaded.lm.model.named_parameters():
-            parameter.requires_grad_("lora_" in name)
-        return loaded
-    config = LoraConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=settings.targets,
-        task_type="CAUSAL_LM",
-    )
-    try:
-        model = get_peft_model(loaded.lm.model, config)
-    except ValueError as error:
-        if settings.targets is not None:
-            raise ValueError(
-                f"lora.targets {settings.targets} do not fit {loaded.lm.name}: {error}"
-            ) from error
-        config.target_modules = "all-linear"
-        model = get_peft_model(loaded.lm.model, config)
-    return replace(loaded, lm=replace(loaded.lm, model=model))
-
-
-def find_device(device: str) -> torch.device:
-    """Raises ValueError for a device that is not there."""
-    if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f"device {device!r} is not there ({str(error).splitlines()[0]}): set device to "
-            f"'auto' or 'cpu'"
-        ) from error
-    return found
-
-
-def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"]:
-    """Raises ValueError for a name that is no floating dtype."""
-    if dtype == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
-    found = getattr(torch, dtype, None)
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise ValueError(
-            f"dtype {dtype!r} is not known: use 'auto', 'float32', 'bfloat16' or 'float16'"
-        )
-    return found
-
-
-@contextlib.contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """transformers' bars would tear the tables that training prints."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
 
 
 def _locate(name: str, relative_to: Path | None, setting: str) -> str | Path:
@@ -307,7 +184,7 @@ def _load_causal_lm(source: ModelSource, place: str | Path, dtype: Any) -> Any:
         )
     options = {"revision": source.revision, "dtype": dtype}
     try:
-        with _no_progress_bars():
+        with no_progress_bars():
             try:
                 return AutoModelForCausalLM.from_pretrained(
                     place, attn_implementation="sdpa", **options
@@ -335,25 +212,3 @@ def _cannot_load(name: str, place: str | Path, error: Exception) -> str:
         f"the model setting `name` is {name!r}: there is no such folder, and it could not be "
         f"fetched from the Hub ({first}). Offline, give the path of a downloaded folder"
     )
-
-
-def _load_adapter(model: Any, place: str | Path, source: ModelSource) -> Any:
-    try:
-        return PeftModel.from_pretrained(model, place)
-    except (RuntimeError, ValueError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"the adapter {str(source.adapter)!r} does not fit the model {source.name!r} "
-            f"({first}): use the base that it was trained on"
-        ) from error
-
-
-def _save_base(model: Any, folder: Path) -> None:
-    """The base's own weights, under the names they had before the adapter was put on."""
-    base = model.get_base_model()
-    weights = {
-        key.replace(".base_layer.", "."): value
-        for key, value in base.state_dict().items()
-        if "lora_" not in key
-    }
-    base.save_pretrained(folder, state_dict=weights, safe_serialization=True)

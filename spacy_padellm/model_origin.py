@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .devices import find_device, find_dtype
 from .lm import LanguageModel
 from .loading import (
     IN_THE_BOX,
     SETTINGS_FILE,
     LoadedModel,
     ModelSource,
-    find_device,
-    find_dtype,
     load_model,
 )
 from .prompts import COMPACT, PromptTemplate

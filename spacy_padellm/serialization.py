@@ -7,7 +7,8 @@ from pathlib import Path
 
 import srsly
 
-from .loading import LoadedModel, SaveMode, save_model
+from .loading import LoadedModel
+from .saving import SaveMode, save_model
 
 SAVE_MODES = ("auto", "full", "reference")
 # Bytes end up in one msgpack string, which holds 4 GiB at most, together with the vocab.

@@ -10,7 +10,8 @@ import torch
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
-from .loading import IN_THE_BOX, LoadedModel, LoraSettings, ModelSource, add_lora, load_model
+from .adapters import LoraSettings, add_lora
+from .loading import IN_THE_BOX, LoadedModel, ModelSource, load_model
 from .model_origin import FromScratch, Origin, Texts
 from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from .training.batch import TrainingBatch, batch_loss
@@ -149,7 +150,8 @@ class CausalLMShim(Shim):
             return
         loaded = self.loaded
         if self.lora is not None or loaded.has_adapter:
-            self._set(add_lora(loaded, self.lora or LoraSettings()))
+            lm = add_lora(loaded.lm, self.lora or LoraSettings())
+            self._set(replace(loaded, lm=lm))
         else:
             for parameter in loaded.lm.model.parameters():
                 parameter.requires_grad_(True)

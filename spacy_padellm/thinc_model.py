@@ -5,8 +5,9 @@ from typing import Any
 
 from thinc.api import Model
 
+from .adapters import LoraSettings
 from .decoding.batching import plan_batches
-from .loading import LoraSettings, ModelSource
+from .loading import ModelSource
 from .model_origin import FromScratch, Pretrained
 from .prompts import COMPACT, PromptTemplate, get_template
 from .shim import CausalLMShim

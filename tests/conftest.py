@@ -12,8 +12,9 @@ from spacy.util import fix_random_seed
 
 from spacy_padellm import component
 from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import LoadedModel, ModelSource, load_model, save_model
+from spacy_padellm.loading import LoadedModel, ModelSource, load_model
 from spacy_padellm.prompts import COMPACT, PLAIN
+from spacy_padellm.saving import save_model
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 from spacy_padellm.types import Count, Mention, Prediction
 

@@ -1,22 +1,17 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
+from spacy_padellm.adapters import LoraSettings, add_lora
 from spacy_padellm.decoding import Decoder
+from spacy_padellm.devices import find_device, find_dtype
 from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import (
-    LoadedModel,
-    LoraSettings,
-    ModelSource,
-    add_lora,
-    find_device,
-    find_dtype,
-    load_model,
-    save_model,
-)
+from spacy_padellm.loading import LoadedModel, ModelSource, load_model
 from spacy_padellm.prompts import get_template
+from spacy_padellm.saving import save_model
 from spacy_padellm.training.scratch import create_model
 
 TEXTS = ["Ada Lovelace met Charles Babbage in London.", "No one."]
@@ -32,6 +27,10 @@ def loaded(compact_model, compact_tokenizer):
 def answers(loaded):
     found = Decoder(loaded.lm, loaded.encoder(), max_count=4).predict(TEXTS, loaded.labels)
     return [[(m.label, m.start, m.end, round(m.probability, 5)) for m in p.mentions] for p in found]
+
+
+def with_lora(loaded, **settings):
+    return replace(loaded, lm=add_lora(loaded.lm, LoraSettings(**settings)))
 
 
 def train_adapter(loaded):
@@ -55,7 +54,7 @@ def test_a_full_copy_is_the_same_model_anywhere(loaded, tmp_path):
 @pytest.mark.parametrize("mode", ["full", "reference"])
 def test_an_adapter_comes_back_with_its_base(mode, loaded, tmp_path):
     save_model(loaded, tmp_path / "base", "full")
-    tuned = add_lora(load_model(ModelSource(str(tmp_path / "base"))), LoraSettings(rank=2))
+    tuned = with_lora(load_model(ModelSource(str(tmp_path / "base"))), rank=2)
     train_adapter(tuned)
     assert answers(tuned) != answers(loaded)
     save_model(tuned, tmp_path / "tuned", mode)
@@ -70,9 +69,8 @@ def test_an_adapter_comes_back_with_its_base(mode, loaded, tmp_path):
 
 def test_only_the_adapter_is_trained(loaded, compact_tokenizer):
     model = create_model(compact_tokenizer, hidden_size=32, num_hidden_layers=1)
-    tuned = add_lora(
-        LoadedModel(LanguageModel(model, compact_tokenizer), loaded.template),
-        LoraSettings(targets=["q_proj"]),
+    tuned = with_lora(
+        LoadedModel(LanguageModel(model, compact_tokenizer), loaded.template), targets=["q_proj"]
     )
     trained = [n for n, p in tuned.lm.model.named_parameters() if p.requires_grad]
     assert trained and all("lora_" in name and "q_proj" in name for name in trained)
@@ -80,7 +78,7 @@ def test_only_the_adapter_is_trained(loaded, compact_tokenizer):
 
 def test_an_adapter_that_does_not_fit_is_named(loaded, tmp_path, compact_tokenizer):
     save_model(loaded, tmp_path / "base", "full")
-    tuned = add_lora(load_model(ModelSource(str(tmp_path / "base"))), LoraSettings(rank=2))
+    tuned = with_lora(load_model(ModelSource(str(tmp_path / "base"))), rank=2)
     save_model(tuned, tmp_path / "tuned", "reference")
     other = create_model(
         compact_tokenizer, hidden_size=16, num_attention_heads=2, num_hidden_layers=1
@@ -95,7 +93,7 @@ def test_lora_targets_that_are_not_there_are_named(loaded, compact_tokenizer):
     model = create_model(compact_tokenizer, hidden_size=32, num_hidden_layers=1)
     other = LoadedModel(LanguageModel(model, compact_tokenizer, "tiny"), loaded.template)
     with pytest.raises(ValueError, match=r"lora\.targets.*nowhere"):
-        add_lora(other, LoraSettings(targets=["nowhere"]))
+        with_lora(other, targets=["nowhere"])
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/such/folder", "~/nowhere/at/all", ""])

@@ -1,0 +1,34 @@
+"""Where a model runs and in what precision, from the settings `device` and `dtype`."""
+
+from typing import Literal
+
+import torch
+
+
+def find_device(device: str) -> torch.device:
+    """Raises ValueError for a device that is not there."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device {device!r} is not there ({str(error).splitlines()[0]}): set device to "
+            f"'auto' or 'cpu'"
+        ) from error
+    return found
+
+
+def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"]:
+    """Raises ValueError for a name that is no floating dtype."""
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    found = getattr(torch, dtype, None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(
+            f"dtype {dtype!r} is not known: use 'auto', 'float32', 'bfloat16' or 'float16'"
+        )
+    return found
