@@ -4,8 +4,9 @@
 
 TEXTS holds {"text": ...} lines. All methods run the same model on the same texts in one
 process, round after round in turn, after a warm-up; a figure is the median of its rounds.
-"paper" encodes every prompt of both steps whole and generates freely; "tree" and "tree + copy"
-are the component's decoder without and with the copy constraint.
+"paper" encodes every prompt of both steps whole and generates freely; "tree" does the same over
+the prompt tree. "paper + copy" and "tree + copy" hold mentions to slices of the text: these two
+give the same mentions, as the first two do among themselves.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from spacy_padellm.loading import LoadedModel, ModelSource, load_model
 METHODS: dict[str, dict[str, Any]] = {
     "paper": {"method": "paper", "copy": False},
     "tree": {"method": "tree", "copy": False},
+    "paper + copy": {"method": "paper", "copy": True},
     "tree + copy": {"method": "tree", "copy": True},
 }
 NO_BUDGET = 10**9  # the batch size alone decides
