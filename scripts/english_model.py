@@ -3,8 +3,8 @@
     python scripts/english_model.py --data DATA --output training/english [STAGE ...]
 
 DATA holds `text/wiki_en.txt.xz` and `ner/<set>/<split>.jsonl.gz`. Stages run in the order
-tokenizer, pretrain, mechanism, finetune, export; without a name all of them do. A stage that was
-interrupted continues at its last checkpoint.
+tokenizer, pretrain, finetune, export; without a name all of them do. A stage that was interrupted
+continues at its last checkpoint.
 """
 
 import argparse
@@ -25,10 +25,10 @@ from spacy_padellm.prompts import get_template
 from spacy_padellm.saving import save_model
 from spacy_padellm.training.examples import TrainingText, make_training_text
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
-from spacy_padellm.training.mechanism import PSEUDO_LABELS, pseudo_gold, short_pieces
 from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.pretraining import encode_lines, pretrain, read_lines
 from spacy_padellm.training.scratch import create_model, train_tokenizer
+from spacy_padellm.training.tagging import TaggingHeads
 
 logger = logging.getLogger("english")
 
@@ -44,11 +44,10 @@ SIZES = {
     "tie_word_embeddings": True,
 }
 PRETRAIN_SECONDS = 35 * 60
-MECHANISM_SECONDS = 5 * 60
-FINETUNE_SECONDS = 12 * 60
+FINETUNE_SECONDS = 60 * 60
+EMPTY_SHARE = 0.4
 SHARES = {
-    "uner_ewt": 1.5,
-    "gmb": 0.5,
+    "uner_ewt": 2.0,
     "btc": 0.75,
     "wikigold": 2.0,
     "sec_filings": 0.5,
@@ -86,49 +85,32 @@ def pretrain_stage(data: Path, output: Path) -> None:
     (output / "pretrain" / "log.json").write_text(json.dumps(log))
 
 
-def mechanism_stage(data: Path, output: Path) -> None:
-    """Counting and copying, on pseudo-labels of the pretraining text."""
-    loaded = _loaded(output, output / "pretrained")
-    finetune(
-        loaded.lm,
-        loaded.encoder(),
-        Mixture({"wiki": _pseudo_texts(data, loaded, 15000)}, batch_tokens=1024),
-        output / "mechanism",
-        seconds=MECHANISM_SECONDS,
-        learn_rate=2e-3,
-    )
-    loaded.lm.model.save_pretrained(output / "copying")
-
-
-def _pseudo_texts(data: Path, loaded: LoadedModel, n: int) -> list[TrainingText]:
-    lines = itertools.islice(read_lines(data / "text" / "wiki_en.txt.xz"), n)
-    encoder = loaded.encoder()
-    return [
-        make_training_text(encoder, pseudo_gold(piece), PSEUDO_LABELS)
-        for piece in short_pieces(lines, longest=70)
-    ]
-
-
 def finetune_stage(data: Path, output: Path) -> None:
-    loaded = _loaded(output, output / "copying")
+    loaded = _loaded(output, output / "pretrained")
     encoder = loaded.encoder()
-    sets = {}
+    sets: dict[str, list[TrainingText]] = {}
+    shares: dict[str, float] = {}
     for name in TRAIN_SETS:
         golds = read_set(data, name, "train")
-        sets[name] = [make_training_text(encoder, gold, LABELS) for gold in golds]
-        off = sum(len(text.unaligned) for text in sets[name])
+        texts = [make_training_text(encoder, gold, LABELS) for gold in golds]
+        off = sum(len(text.unaligned) for text in texts)
         logger.info("%s: %d texts, %d spans off the tokens", name, len(golds), off)
+        sets[name] = [text for text in texts if text.mentions]
+        sets[f"{name}, empty"] = [text for text in texts if not text.mentions]
+        shares[name] = SHARES.get(name, 1.0)
+        shares[f"{name}, empty"] = EMPTY_SHARE * shares[name]
     dev = read_set(data, "uner_ewt", "dev")
     decoder = Decoder(loaded.lm, encoder)
     finetune(
         loaded.lm,
         encoder,
-        Mixture(sets, SHARES, batch_tokens=1024),
+        Mixture(sets, shares, batch_tokens=2048),
         output / "finetune",
         seconds=FINETUNE_SECONDS,
-        learn_rate=1.5e-3,
+        learn_rate=2e-3,
+        heads=TaggingHeads(loaded.lm, LABELS),
         evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
-        evaluate_seconds=270,
+        evaluate_seconds=600,
     )
     loaded.lm.model.save_pretrained(output / "finetuned")
 
@@ -149,7 +131,6 @@ def _loaded(output: Path, weights: Path) -> LoadedModel:
 STAGES = {
     "tokenizer": tokenizer_stage,
     "pretrain": pretrain_stage,
-    "mechanism": mechanism_stage,
     "finetune": finetune_stage,
     "export": export_stage,
 }

@@ -20,12 +20,16 @@ class TrainingBatch:
 
     candidates: [n, most], the ids that each target is chosen from, padded with -1; a row of -1
     stands for the whole vocabulary. None where that is so for all.
+    text_rows, text_columns: [m], where the texts' own tokens are, text by text; empty where
+    every path has a row of its own.
     """
 
     taken: TreePass
     rows: Ints
     columns: Ints
     targets: Ints
+    text_rows: Ints
+    text_columns: Ints
     candidates: Ints | None = None
 
     @property
@@ -61,11 +65,15 @@ def make_batch(
     predictors: list[int] = []
     targets: list[int] = []
     choices: list[Ints] = []
+    inside: list[int] = []
     for group, (owner, paths) in enumerate(zip(owners, groups, strict=True)):
         prompt = texts[owner].prompt
         trunk = list(prompt.trunk)
         both_ways = prompt.bidirectional_length if bidirectional else 0
         known = tree.add(group, trunk, bidirectional=both_ways)
+        if not expanded:
+            text_end = prompt.text_start + len(prompt.encoded.ids)
+            inside += known[prompt.text_start : text_end]
         for path in paths:
             ids = list(path.ids)
             along = known if ids[: len(trunk)] == trunk else ()
@@ -77,13 +85,20 @@ def make_batch(
                 choices += [among] * path.n_targets
     taken = tree.take_pass()
     at_rows, at_columns = tree.place(predictors, taken)
+    text_rows, text_columns = tree.place(inside, taken)
     candidates = None
     if copies:
         candidates = np.full((len(choices), max(map(len, choices))), -1, dtype=np.int64)
         for row, among in zip(candidates, choices, strict=True):
             row[: len(among)] = among
     return TrainingBatch(
-        taken, at_rows, at_columns, np.asarray(targets, dtype=np.int64), candidates
+        taken,
+        at_rows,
+        at_columns,
+        np.asarray(targets, dtype=np.int64),
+        text_rows,
+        text_columns,
+        candidates,
     )
 
 

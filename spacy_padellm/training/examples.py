@@ -6,7 +6,7 @@ count of 0. Mention targets are the text's own token slices, never a mention tok
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..encoding import PromptEncoder, TextPrompt
 
@@ -39,12 +39,24 @@ class TargetPath:
 
 
 @dataclass(frozen=True)
+class TokenMention:
+    """A gold mention on the model's tokens: start, end (exclusive), index among its label's,
+    from 1."""
+
+    label: str
+    index: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class TrainingText:
     """A text ready for training. unaligned: gold spans that lie inside a token of the model."""
 
     prompt: TextPrompt
     paths: tuple[TargetPath, ...]
-    unaligned: tuple[Span, ...] = field(default=())
+    mentions: tuple[TokenMention, ...] = ()
+    unaligned: tuple[Span, ...] = ()
 
     @property
     def size(self) -> int:
@@ -77,21 +89,24 @@ def make_training_text(
             starts.setdefault(start, i)
             ends[end] = i + 1
     paths: list[TargetPath] = []
+    mentions: list[TokenMention] = []
     unaligned: list[Span] = []
     for label in asked:
-        slices: list[tuple[int, ...]] = []
+        own: list[TokenMention] = []
         for span in (span for span in spans if span[2] == label):
-            on_tokens = span[0] in starts and span[1] in ends
-            if on_tokens and len(slices) < encoder.max_count:
-                slices.append(prompt.encoded.ids[starts[span[0]] : ends[span[1]]])
+            start, end = starts.get(span[0]), ends.get(span[1])
+            if start is not None and end is not None and len(own) < encoder.max_count:
+                own.append(TokenMention(label, len(own) + 1, start, end))
             else:
                 unaligned.append(span)
-        path, targets = encoder.count_targets(prompt, label, len(slices))
+        path, targets = encoder.count_targets(prompt, label, len(own))
         paths.append(TargetPath((*path, *targets), len(targets)))
-        for index, ids in enumerate(slices, 1):
-            path = encoder.mention_path(prompt, label, len(slices), index)
-            paths.append(TargetPath((*path, *ids, encoder.mention_end_ids[0]), len(ids) + 1, True))
-    return TrainingText(prompt, tuple(paths), tuple(unaligned))
+        for mention in own:
+            path = encoder.mention_path(prompt, label, len(own), mention.index)
+            ids = (*prompt.encoded.ids[mention.start : mention.end], encoder.mention_end_ids[0])
+            paths.append(TargetPath((*path, *ids), len(ids), True))
+        mentions += own
+    return TrainingText(prompt, tuple(paths), tuple(mentions), tuple(unaligned))
 
 
 def _draw_labels(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from ..decoding import Decoder
@@ -23,6 +24,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .examples import GoldText
 from .mixture import Mixture
 from .optimizer import make_adamw, take_step, warmup_cosine
+from .tagging import TaggingHeads
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +41,14 @@ def finetune(
     weight_decay: float = 0.05,
     clip: float = 1.0,
     row_width: int = 256,
+    heads: TaggingHeads | None = None,
     evaluate: Callable[[], float] | None = None,
     evaluate_seconds: float = 600,
     checkpoint_seconds: float = 120,
 ) -> list[dict[str, Any]]:
     """Trains in place for a time or a number of steps, resuming from `output`/checkpoint.pt.
 
+    heads: deep supervision, trained along (see `tagging`).
     evaluate: gives a score, higher is better; the best weights are saved in `output`/best.pt
     and loaded at the end. seconds count over all resumed runs.
 
@@ -52,22 +56,23 @@ def finetune(
     """
     if (seconds is None) == (steps is None):
         raise ValueError("give either `seconds` or `steps`")
-    optimizer = make_adamw(lm.model, learn_rate, weight_decay)
+    trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
+    optimizer = make_adamw(trained, learn_rate, weight_decay)
     schedule = warmup_cosine()
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []
     state = load_checkpoint(output / "checkpoint.pt")
     if state:
-        lm.model.load_state_dict(state["model"])
+        trained.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         progress, log = state["progress"], state["log"]
         logger.info("resuming fine-tuning at step %d", progress["step"])
 
     def save() -> None:
-        model, optimizer_state = lm.model.state_dict(), optimizer.state_dict()
+        weights, optimizer_state = trained.state_dict(), optimizer.state_dict()
         save_checkpoint(
             output / "checkpoint.pt",
-            {"model": model, "optimizer": optimizer_state, "progress": progress, "log": log},
+            {"model": weights, "optimizer": optimizer_state, "progress": progress, "log": log},
         )
         (output / "log.json").write_text(json.dumps(log, indent=1), encoding="utf8")
 
@@ -101,7 +106,10 @@ def finetune(
             )
             with torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"):
                 loss = batch_loss(lm, batch)
-            (loss / len(batch.targets)).backward()
+                mean = loss / len(batch.targets)
+                if heads:
+                    mean = mean + heads.loss(texts, batch)
+            mean.backward()
             take_step(optimizer, learn_rate * schedule(done()), clip)
             losses += loss.item()
             targets += len(batch.targets)

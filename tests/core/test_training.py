@@ -12,6 +12,7 @@ from spacy_padellm.training.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.pretraining import encode_lines, pretrain
 from spacy_padellm.training.scratch import create_model, train_tokenizer
+from spacy_padellm.training.tagging import TaggingHeads
 
 from .conftest import CORPUS
 
@@ -130,6 +131,51 @@ def test_finetuning_learns_and_resumes(compact_tokenizer, tmp_path):
     log = finetune(again, encoder, mixture, tmp_path, steps=80, learn_rate=1e-2, evaluate=score)
     assert [entry["step"] for entry in log if "score" in entry] == [40, 80]
     assert score() == 1.0
+
+
+def test_tagging_heads_learn_along_and_leave_the_model_as_it_was(compact_tokenizer, tmp_path):
+    lm = new_lm(compact_tokenizer)
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact", bidirectional=True))
+    texts = [make_training_text(encoder, gold, LABELS) for gold in GOLD]
+    batch = make_batch(texts, bidirectional=True)
+
+    def tag_loss():
+        with torch.no_grad():
+            batch_loss(lm, batch)
+            return heads.loss(texts, batch).item()
+
+    heads = TaggingHeads(lm, LABELS)
+    before = tag_loss()
+    mixture = Mixture({"a": texts}, batch_tokens=512)
+    finetune(lm, encoder, mixture, tmp_path, steps=60, learn_rate=1e-2, heads=heads)
+    assert tag_loss() < before / 4
+    decoded = lm.tree_pass(batch.taken, None, batch.rows, batch.columns)
+    heads.close()
+    assert torch.equal(lm.tree_pass(batch.taken, None, batch.rows, batch.columns), decoded)
+    assert not any("tag" in name for name in lm.model.state_dict())
+    again = new_lm(compact_tokenizer)
+    finetune(again, encoder, mixture, tmp_path, steps=60, heads=TaggingHeads(again, LABELS))
+    for name, weight in lm.model.state_dict().items():
+        assert torch.equal(weight, again.model.state_dict()[name]), name
+
+
+def test_tagging_heads_say_what_they_need(compact_tokenizer, sentencepiece_tokenizer):
+    lm = new_lm(compact_tokenizer)
+    with pytest.raises(ValueError, match="2 layers"):
+        TaggingHeads(lm, LABELS, layers=(1, 2))
+    other = LanguageModel(
+        create_model(compact_tokenizer, "gpt2", n_layer=1, n_embd=8, n_head=1), None
+    )
+    with pytest.raises(ValueError, match="`layers`"):
+        TaggingHeads(other, LABELS)
+    lm = new_lm(sentencepiece_tokenizer)
+    encoder = PromptEncoder(sentencepiece_tokenizer, get_template("plain"))
+    texts = [make_training_text(encoder, gold, LABELS) for gold in GOLD]
+    batch = make_batch(texts, expanded=True)
+    heads = TaggingHeads(lm, LABELS)
+    batch_loss(lm, batch)
+    with pytest.raises(ValueError, match="packed rows"):
+        heads.loss(texts, batch)
 
 
 def test_mixture_gives_each_set_its_share(compact_tokenizer):

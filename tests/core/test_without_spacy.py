@@ -4,7 +4,7 @@ import sys
 CORE = (
     "prompts encoding tree lm selfcheck loading saving adapters devices alignment resolution "
     "windows scoring decoding training.batch training.examples training.finetuning "
-    "training.pretraining training.scratch training.mechanism training.mixture "
+    "training.pretraining training.scratch training.tagging training.mixture "
     "formats.annotated formats.jsonl formats.detokenize"
 ).split()
 
