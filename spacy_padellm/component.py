@@ -24,79 +24,11 @@ from .component_storage import StoredPipe
 from .decoding import Decoder
 from .doc_decoding import DocDecoder, DocPrediction
 from .doc_gold import GoldSource, report_unaligned
-from .thinc_model import DEFAULT_MODEL, add_gradients, shim_of
+from .thinc_model import add_gradients, shim_of
 from .training.examples import TrainingText, make_training_text
 
 logger = logging.getLogger(__name__)
 Labels = list[str] | dict[str, str] | None
-
-DEFAULT_CONFIG: dict[str, Any] = {
-    "model": DEFAULT_MODEL,
-    "labels": None,
-    **Settings().to_config(),
-    "scorer": {"@scorers": "spacy_padellm.ner_scorer.v1"},
-}
-
-
-@Language.factory(
-    "padellm_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
-    default_config=DEFAULT_CONFIG,
-    default_score_weights={
-        "ents_f": 1.0,
-        "ents_p": 0.0,
-        "ents_r": 0.0,
-        "ents_per_type": None,
-        "strings_f": 0.0,
-    },
-)
-def make_padellm_ner(
-    nlp: Language,
-    name: str,
-    model: Model,
-    labels: Labels,
-    annotate: str,
-    spans_key: str,
-    alignment_mode: str,
-    resolution: str,
-    threshold: float,
-    copy_constraint: bool,
-    decoder: str,
-    token_budget: int,
-    max_count: int | None,
-    max_mention_tokens: int,
-    window: int,
-    overlap: int,
-    overwrite_ents: bool,
-    keep_raw: bool,
-    save_mode: str,
-    max_labels: int | None,
-    scorer: Callable | None,
-) -> "PaDeLLMNER":
-    """Parallel-decoding named entity recognition with a causal language model.
-
-    labels: names, or a mapping name → description; None takes those of the model, or of the
-    examples in training. The other settings are described in `component_settings.Settings`.
-    """
-    settings = Settings(
-        annotate=annotate,
-        spans_key=spans_key,
-        alignment_mode=alignment_mode,
-        resolution=resolution,
-        threshold=threshold,
-        copy_constraint=copy_constraint,
-        decoder=decoder,
-        token_budget=token_budget,
-        max_count=max_count,
-        max_mention_tokens=max_mention_tokens,
-        window=window,
-        overlap=overlap,
-        overwrite_ents=overwrite_ents,
-        keep_raw=keep_raw,
-        save_mode=save_mode,
-        max_labels=max_labels,
-    )
-    return PaDeLLMNER(nlp.vocab, model, name, settings=settings, labels=labels, scorer=scorer)
 
 
 class PaDeLLMNER(StoredPipe):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from .plain_text import PlainTextEncoder
 from .prompts import PromptTemplate
 from .types import EncodedText
 
@@ -75,7 +76,7 @@ class PromptEncoder:
     # --- text and prompts to ids
 
     def encode_text(self, text: str) -> EncodedText:
-        ids, offsets = self._plain(text)
+        ids, offsets = self._text.encode(text)
         return EncodedText(text, tuple(ids), tuple(offsets))
 
     def prompt(self, text: str, labels: Sequence[str]) -> TextPrompt:
@@ -98,7 +99,7 @@ class PromptEncoder:
             asked = self.template.mention_prompt(
                 prompt.encoded.text, label, n, index, self.descriptions.get(label, "")
             )
-            return [*self._bos, *self._plain(asked)[0]]
+            return [*self._bos, *self._text.encode(asked)[0]]
         branch = prompt.branches[prompt.labels.index(label)]
         return [*prompt.trunk, *branch, *self.count_ids(n), *self._marker_ids(index)]
 
@@ -112,9 +113,9 @@ class PromptEncoder:
             else:
                 # As it is tokenised behind the prompt, where that leaves the prompt's ids alone.
                 before = self.template.after_label
-                head, whole = self._plain(before)[0], self._plain(before + count)[0]
+                head, whole = self._text.encode(before)[0], self._text.encode(before + count)[0]
                 apart = whole[: len(head)] != head
-                self._cache[key] = self._plain(count)[0] if apart else whole[len(head) :]
+                self._cache[key] = self._text.encode(count)[0] if apart else whole[len(head) :]
         return list(self._cache[key])
 
     def count_targets(self, prompt: TextPrompt, label: str, n: int) -> tuple[list[int], list[int]]:
@@ -128,7 +129,7 @@ class PromptEncoder:
         rendered = self.template.label_prompt(
             prompt.encoded.text, label, self.descriptions.get(label, "")
         ) + self.template.count_text(n)
-        whole = [*self._bos, *self._plain(rendered)[0]]
+        whole = [*self._bos, *self._text.encode(rendered)[0]]
         shared = _shared_length([path, whole])
         return whole[:shared], [*whole[shared:], *self.count_end_ids[:1]]
 
@@ -148,7 +149,7 @@ class PromptEncoder:
         """Ids that end a count: a newline or the end of sequence. The first is the target."""
         if self.count_is_one_token:
             return ()
-        newline = self._plain("1\n")[0][-1]
+        newline = self._text.encode("1\n")[0][-1]
         is_newline = self.tokenizer.decode([newline]).strip(" ") == "\n"
         eos = self.tokenizer.eos_token_id
         return tuple(dict.fromkeys(([newline] if is_newline else []) + [eos]))
@@ -175,6 +176,10 @@ class PromptEncoder:
     # --- inside
 
     @cached_property
+    def _text(self) -> PlainTextEncoder:
+        return PlainTextEncoder(self.tokenizer)
+
+    @cached_property
     def _cache(self) -> dict[tuple[str, Any], list[int]]:
         return {}
 
@@ -197,7 +202,7 @@ class PromptEncoder:
         begin = len(self.template.before_text)
         for label in labels:
             rendered = self.template.label_prompt(text, label, self.descriptions.get(label, ""))
-            ids, offsets = self._plain(rendered)
+            ids, offsets = self._text.encode(rendered)
             paths.append([*self._bos, *ids])
             if len(paths) == 1:
                 inside = [
@@ -228,7 +233,7 @@ class PromptEncoder:
             else:
                 self._cache[key] = [
                     *self._structure_ids(self.template.before_label),
-                    *self._plain(self.template.label(label, description))[0],
+                    *self._text.encode(self.template.label(label, description))[0],
                     *self._structure_ids(self.template.after_label),
                 ]
         return tuple(self._cache[key])
@@ -246,7 +251,7 @@ class PromptEncoder:
     def _structure_ids(self, structure: str) -> list[int]:
         if self.template.markers == "special":
             return [self._known_id(structure)]
-        return self._plain(structure)[0]
+        return self._text.encode(structure)[0]
 
     def _token_id(self, token: str) -> int | None:
         if not token:
@@ -260,33 +265,6 @@ class PromptEncoder:
             raise ValueError(f"the tokenizer has no token {token!r}")
         return token_id
 
-    @cached_property
-    def _added_plain_tokens(self) -> list[str]:
-        """Added tokens that are not marked special: the tokenizer would match them in a text."""
-        added = self.tokenizer.added_tokens_decoder.values()
-        return [token.content for token in added if not token.special and len(token.content) > 1]
-
-    def _plain(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Ids and offsets of `text` read as nothing but text."""
-        ids: list[int] = []
-        offsets: list[tuple[int, int]] = []
-        begin = 0
-        for piece in _split_inside(text, self._added_plain_tokens):
-            encoding = self.tokenizer(
-                piece,
-                add_special_tokens=False,
-                split_special_tokens=True,
-                return_offsets_mapping=True,
-                verbose=False,
-            )
-            ids += encoding["input_ids"]
-            offsets += [
-                _without_space(text, begin + start, begin + end)
-                for start, end in encoding["offset_mapping"]
-            ]
-            begin += len(piece)
-        return ids, offsets
-
 
 def _shared_length(paths: Sequence[Sequence[int]]) -> int:
     """How many first ids all paths have in common."""
@@ -294,30 +272,3 @@ def _shared_length(paths: Sequence[Sequence[int]]) -> int:
         if any(token != ids[0] for token in ids):
             return i
     return min(map(len, paths))
-
-
-def _split_inside(text: str, markers: Sequence[str]) -> list[str]:
-    """Cuts `text` after the first character of every marker in it, so that none is whole."""
-    pieces = [text]
-    for marker in markers:
-        if marker in text:
-            pieces = [
-                part if last else part + marker[0]
-                for piece in pieces
-                for part, last in _parts(piece, marker)
-            ]
-    return [piece for piece in pieces if piece]
-
-
-def _parts(piece: str, marker: str) -> list[tuple[str, bool]]:
-    parts = piece.split(marker)
-    rest = [parts[0]] + [marker[1:] + part for part in parts[1:]]
-    return [(part, i == len(rest) - 1) for i, part in enumerate(rest)]
-
-
-def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end

@@ -94,9 +94,9 @@ def make_training_text(
     for label in asked:
         own: list[TokenMention] = []
         for span in (span for span in spans if span[2] == label):
-            start, end = starts.get(span[0]), ends.get(span[1])
-            if start is not None and end is not None and len(own) < encoder.max_count:
-                own.append(TokenMention(label, len(own) + 1, start, end))
+            first, last = starts.get(span[0]), ends.get(span[1])
+            if first is not None and last is not None and len(own) < encoder.max_count:
+                own.append(TokenMention(label, len(own) + 1, first, last))
             else:
                 unaligned.append(span)
         path, targets = encoder.count_targets(prompt, label, len(own))

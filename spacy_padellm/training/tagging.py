@@ -83,15 +83,15 @@ class TaggingHeads(nn.Module):
                 "tagging heads need texts that stand whole before the label, in packed rows: "
                 "use the template 'compact' or 'plain'"
             )
-        total = torch.zeros((), device=self.tag[1].weight.device)
+        losses: list[torch.Tensor] = []
         for name, head, targets in (("tag", self.tag, tags), ("index", self.index, indices)):
             hidden = self._hidden[name][batch.text_rows, batch.text_columns]
             goal = torch.tensor(targets, device=hidden.device)
             asked = goal != IGNORED
             if asked.any():
-                total = total + F.cross_entropy(head(hidden[asked].float()), goal[asked])
+                losses.append(F.cross_entropy(head(hidden[asked].float()), goal[asked]))
         self._hidden.clear()
-        return self.weight * total
+        return self.weight * sum(losses, torch.zeros(()))
 
     def _targets(self, texts: Sequence[TrainingText]) -> tuple[list[int], list[int]]:
         """For all text tokens of all texts: outside 0, begin 1 + 2 label, inside 2 + 2 label;

@@ -7,7 +7,7 @@ from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.util import load_config, load_model_from_config, registry
 
-from spacy_padellm.component import DEFAULT_CONFIG, make_padellm_ner
+from spacy_padellm.factory import DEFAULT_CONFIG, make_padellm_ner
 from spacy_padellm.training.scratch import END_OF_TEXT
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.cfg"))

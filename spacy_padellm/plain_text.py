@@ -1,0 +1,66 @@
+"""Text to token ids, read as nothing but text: a special token's name in it is only letters."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+
+class PlainTextEncoder:
+    """tokenizer: a fast Hugging Face tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def encode(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Ids of a text and where each stands in it (characters, blanks around it left out)."""
+        ids: list[int] = []
+        offsets: list[tuple[int, int]] = []
+        begin = 0
+        for piece in _split_inside(text, self._added_plain_tokens):
+            encoding = self.tokenizer(
+                piece,
+                add_special_tokens=False,
+                split_special_tokens=True,
+                return_offsets_mapping=True,
+                verbose=False,
+            )
+            ids += encoding["input_ids"]
+            offsets += [
+                _without_space(text, begin + start, begin + end)
+                for start, end in encoding["offset_mapping"]
+            ]
+            begin += len(piece)
+        return ids, offsets
+
+    @cached_property
+    def _added_plain_tokens(self) -> list[str]:
+        """Added tokens that are not marked special: the tokenizer would match them in a text."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        return [token.content for token in added if not token.special and len(token.content) > 1]
+
+
+def _split_inside(text: str, markers: Sequence[str]) -> list[str]:
+    """Cuts `text` after the first character of every marker in it, so that none is whole."""
+    pieces = [text]
+    for marker in markers:
+        if marker in text:
+            pieces = [
+                part if last else part + marker[0]
+                for piece in pieces
+                for part, last in _parts(piece, marker)
+            ]
+    return [piece for piece in pieces if piece]
+
+
+def _parts(piece: str, marker: str) -> list[tuple[str, bool]]:
+    parts = piece.split(marker)
+    rest = [parts[0]] + [marker[1:] + part for part in parts[1:]]
+    return [(part, i == len(rest) - 1) for i, part in enumerate(rest)]
+
+
+def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
