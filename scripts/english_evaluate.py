@@ -41,6 +41,18 @@ def score(nlp: Language, corpus: Path) -> dict[str, Any]:
     }
 
 
+def make_table(results: dict[str, dict[str, Any]]) -> str:
+    """Markdown: a row a set, precision, recall and F1 (percent) of each pipeline."""
+    heads = [f"{title} P | R | F1" for title in results]
+    lines = [" | ".join(["| set (test split) | texts", *heads]) + " |"]
+    lines.append("|---" * (2 + 3 * len(results)) + "|")
+    for name in TEST_SETS:
+        of_set = [found[name] for found in results.values()]
+        cells = [f"{100 * s[key]:.1f}" for s in of_set for key in ("ents_p", "ents_r", "ents_f")]
+        lines.append(" | ".join([f"| {name}", str(of_set[0]["texts"]), *cells]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pipelines", nargs="+", metavar="NAME=PIPELINE")
@@ -61,11 +73,9 @@ def main() -> None:
     report = {"date": time.strftime("%Y-%m-%d"), "results": results}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
-    print("| set (test) | " + " | ".join(results) + " |")
-    print("|---" * (len(results) + 1) + "|")
-    for name in TEST_SETS:
-        scores = " | ".join(f"{100 * found[name]['ents_f']:.1f}" for found in results.values())
-        print(f"| {name} | {scores} |")
+    table = make_table(results)
+    arguments.output.with_suffix(".md").write_text(table, encoding="utf8")
+    print(table)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ SIZES = {
     "tie_word_embeddings": True,
 }
 PRETRAIN_SECONDS = 35 * 60
-FINETUNE_SECONDS = 60 * 60
+FINETUNE_SECONDS = 65 * 60
 EMPTY_SHARE = 0.4
 SHARES = {
     "uner_ewt": 2.0,
@@ -99,6 +99,8 @@ def finetune_stage(data: Path, output: Path) -> None:
         sets[f"{name}, empty"] = [text for text in texts if not text.mentions]
         shares[name] = SHARES.get(name, 1.0)
         shares[f"{name}, empty"] = EMPTY_SHARE * shares[name]
+    for layer in loaded.lm.model.base_model.layers:
+        layer.compile(dynamic=True)
     dev = read_set(data, "uner_ewt", "dev")
     decoder = Decoder(loaded.lm, encoder)
     finetune(
@@ -107,10 +109,10 @@ def finetune_stage(data: Path, output: Path) -> None:
         Mixture(sets, shares, batch_tokens=2048),
         output / "finetune",
         seconds=FINETUNE_SECONDS,
-        learn_rate=2e-3,
-        heads=TaggingHeads(loaded.lm, LABELS),
+        learn_rate=1.5e-3,
+        heads=TaggingHeads(loaded.lm, LABELS, weight=4.0),
         evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
-        evaluate_seconds=600,
+        evaluate_seconds=900,
     )
     loaded.lm.model.save_pretrained(output / "finetuned")
 

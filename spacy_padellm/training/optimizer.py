@@ -19,7 +19,7 @@ def make_adamw(
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), fused=True)
 
 
 def take_step(optimizer: torch.optim.Optimizer, learn_rate: float, clip: float) -> float:
