@@ -5,6 +5,7 @@ Knows Hugging Face models: mask forms, the KV cache, the output head. Knows noth
 
 import contextlib
 import inspect
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,6 +106,15 @@ class LanguageModel:
             columns,
         )
 
+    def row_pass(self, ids: Ints, rows: Ints, columns: Ints) -> torch.Tensor:
+        """Runs plain sequences, [rows, columns], padded on the right; logits as `tree_pass`.
+
+        No mask is needed: in a causal model nothing looks to the right, at the padding.
+        """
+        return self.forward(
+            {"input_ids": torch.from_numpy(ids).to(self.device)}, None, rows, columns
+        )
+
     def forward(
         self, inputs: Mapping[str, Any], cache: Any | None, rows: Ints, columns: Ints
     ) -> torch.Tensor:
@@ -151,7 +161,15 @@ class LanguageModel:
             yield False
             return
         at = (torch.from_numpy(rows).to(self.device), torch.from_numpy(columns).to(self.device))
-        hook = head.register_forward_pre_hook(lambda _, args: (args[0][at][None], *args[1:]))
+        own_thread = threading.get_ident()
+
+        def gather(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+            # Other threads may be running the same model with places of their own.
+            if threading.get_ident() != own_thread:
+                return None
+            return (args[0][at][None], *args[1:])
+
+        hook = head.register_forward_pre_hook(gather)
         try:
             yield True
         finally:

@@ -1,5 +1,6 @@
 """The models that a config can name: `[components.padellm_ner.model]`."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from .loading import ModelSource
 from .model_origin import FromScratch, Pretrained
 from .prompts import COMPACT, PromptTemplate, get_template
 from .shim import CausalLMShim
-from .training.batch import TrainingBatch, make_batch
+from .training.batch import TrainingBatch, batch_size, make_batch_for
 from .training.examples import TrainingText
 
 # Of a component that was added without a config: the model in the box.
@@ -113,14 +114,19 @@ def add_gradients(model: Model, texts: Sequence[TrainingText], token_budget: int
     """Adds the gradients of all texts; returns the mean loss (nats) of a target token.
 
     token_budget: tokens of the language model in one forward pass.
+
+    Raises ValueError where the loss is no number.
     """
     loaded = shim_of(model).loaded
     total, n_targets = 0.0, 0
-    for plan in plan_batches([text.size for text in texts], token_budget):
-        chosen = [texts[i] for i in plan]
-        template = loaded.template
-        batch = make_batch(chosen, template.bidirectional, loaded.lm.window, copies=template.copies)
+    for plan in plan_batches([batch_size(loaded.lm, text) for text in texts], token_budget):
+        batch = make_batch_for(loaded.lm, loaded.template, [texts[i] for i in plan])
         loss, add_gradient = model.begin_update(batch)
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"the loss is {loss}: lower the learning rate, set grad_clip in "
+                f"[training.optimizer], or set model.dtype to 'float32'"
+            )
         add_gradient(1.0)
         total += loss
         n_targets += len(batch.targets)

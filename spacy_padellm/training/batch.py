@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..lm import LanguageModel
+from ..prompts import PromptTemplate
 from ..tree import Ints, PromptTree, TreePass, pack_rows
 from .examples import TrainingText
 
@@ -17,6 +18,8 @@ NO_LIMIT: Ints = np.array([-1])
 @dataclass(frozen=True)
 class TrainingBatch:
     """One forward pass. rows, columns, targets: [n], the node that predicts each target id.
+
+    expanded: every row is one plain sequence, padded on the right, which any causal LM can read.
 
     candidates: [n, most], the ids that each target is chosen from, padded with -1; a row of -1
     stands for the whole vocabulary. None where that is so for all.
@@ -30,6 +33,7 @@ class TrainingBatch:
     targets: Ints
     text_rows: Ints
     text_columns: Ints
+    expanded: bool = False
     candidates: Ints | None = None
 
     @property
@@ -98,13 +102,52 @@ def make_batch(
         np.asarray(targets, dtype=np.int64),
         text_rows,
         text_columns,
+        expanded,
         candidates,
     )
 
 
+def make_batch_for(
+    lm: LanguageModel,
+    template: PromptTemplate,
+    texts: Sequence[TrainingText],
+    row_width: int = 512,
+) -> TrainingBatch:
+    """The batch that a model can learn from: packed trees, or plain rows where it takes no tree.
+
+    Raises ValueError for a bidirectional template on a model that takes no tree mask.
+    """
+    if template.bidirectional and not lm.tree:
+        raise ValueError(
+            f"template {template.name!r} is bidirectional, which {lm.name} cannot do: set "
+            f"bidirectional = false"
+        )
+    return make_batch(
+        texts,
+        template.bidirectional,
+        lm.window,
+        row_width,
+        expanded=not lm.tree,
+        copies=template.copies,
+    )
+
+
+def batch_size(lm: LanguageModel, text: TrainingText) -> int:
+    """About how many tokens a text adds to a batch of `make_batch_for`."""
+    return text.size if lm.tree else text.expanded_size
+
+
 def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
-    """Sum of the cross-entropies (nats) over all targets; divide by their number as you need."""
-    logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns)
+    """Sum of the cross-entropies (nats) over all targets; divide by their number as you need.
+
+    Raises ValueError for a packed batch on a model that takes no tree mask.
+    """
+    if lm.tree:
+        logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns)
+    elif batch.expanded:
+        logits = lm.row_pass(batch.taken.ids, batch.rows, batch.columns)
+    else:
+        raise ValueError(f"{lm.name} takes no tree mask: make its batches with `make_batch_for`")
     targets = torch.from_numpy(batch.targets).to(logits.device)
     if batch.candidates is None:
         return F.cross_entropy(logits, targets, reduction="sum")

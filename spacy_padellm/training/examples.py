@@ -63,6 +63,11 @@ class TrainingText:
         """About how many tree nodes the text takes."""
         return self.prompt.size + sum(path.n_targets + 1 for path in self.paths)
 
+    @property
+    def expanded_size(self) -> int:
+        """Tokens of all its paths, each by itself."""
+        return sum(len(path.ids) for path in self.paths)
+
 
 def make_training_text(
     encoder: PromptEncoder,

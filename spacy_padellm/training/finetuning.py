@@ -19,7 +19,7 @@ from ..decoding import Decoder
 from ..encoding import PromptEncoder
 from ..lm import LanguageModel
 from ..scoring import span_scores
-from .batch import batch_loss, make_batch
+from .batch import batch_loss, make_batch_for
 from .checkpoint import load_checkpoint, save_checkpoint
 from .examples import GoldText
 from .mixture import Mixture
@@ -54,8 +54,8 @@ def finetune(
 
     Returns the log: step, epoch, loss (nats a target), tokens a second, score.
     """
-    if (seconds is None) == (steps is None):
-        raise ValueError("give either `seconds` or `steps`")
+    if (seconds is None) == (steps is None) or not (seconds or steps):
+        raise ValueError("give either `seconds` or `steps`, more than 0")
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
     optimizer = make_adamw(trained, learn_rate, weight_decay)
     schedule = warmup_cosine()
@@ -91,7 +91,6 @@ def finetune(
             progress["best"] = value
             save_checkpoint(output / "best.pt", {"model": lm.model.state_dict()})
 
-    both_ways = encoder.template.bidirectional
     lm.model.train()
     bar = tqdm(total=100, unit="%", desc="NER")
     last_save = last_score = last_log = time.monotonic()
@@ -101,9 +100,7 @@ def finetune(
         while progress["batch"] < len(batches) and done() < 1:
             began = time.monotonic()
             texts = batches[progress["batch"]]
-            batch = make_batch(
-                texts, both_ways, lm.window, row_width, copies=encoder.template.copies
-            )
+            batch = make_batch_for(lm, encoder.template, texts, row_width)
             with torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"):
                 loss = batch_loss(lm, batch)
                 mean = loss / len(batch.targets)

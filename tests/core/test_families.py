@@ -1,6 +1,7 @@
 """Tree against rows on tiny models of real architectures, and what must fall back."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from spacy_padellm.encoding import PromptEncoder
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.prompts import get_template
 from spacy_padellm.selfcheck import check_language_model
+from spacy_padellm.training.batch import batch_loss, make_batch, make_batch_for
+from spacy_padellm.training.examples import GoldText, make_training_text
 
 LLAMA = {
     "hidden_size": 32,
@@ -109,3 +112,36 @@ def test_half_precision_passes_the_check(compact_tokenizer):
     lm = make("llama", compact_tokenizer)
     lm.model.bfloat16()
     assert check_language_model(lm).tree
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *FALLBACKS])
+def test_the_training_loss_is_that_of_plain_rows(name, compact_tokenizer):
+    lm = make(name, compact_tokenizer)
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
+    golds = [GoldText(TEXTS[0], ((0, 12, "PER"), (36, 42, "LOC"))), GoldText(TEXTS[1], ())]
+    texts = [make_training_text(encoder, gold, LABELS) for gold in golds]
+    expected = 0.0
+    with torch.no_grad():
+        for path in (path for text in texts for path in text.paths):
+            logits = lm.model(input_ids=torch.tensor([path.ids[:-1]])).logits[0].float()
+            losses = torch.log_softmax(logits, -1)
+            n = path.n_targets
+            expected -= sum(losses[-n:][range(n), list(path.ids[-n:])]).item()
+    batch = make_batch_for(lm, encoder.template, texts)
+    loss = batch_loss(lm, batch)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in lm.model.parameters())
+    if not lm.tree:
+        with pytest.raises(ValueError, match="make_batch_for"):
+            batch_loss(lm, make_batch(texts))
+        with pytest.raises(ValueError, match="bidirectional"):
+            make_batch_for(lm, get_template("compact", bidirectional=True), texts)
+
+
+def test_threads_can_share_a_model(compact_tokenizer):
+    lm = make("llama", compact_tokenizer)
+    expected = answers(lm, compact_tokenizer, "tree")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: answers(lm, compact_tokenizer, "tree"), range(24)))
+    assert found == [expected] * 24
