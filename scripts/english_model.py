@@ -20,7 +20,8 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import IN_THE_BOX, LoadedModel
+from spacy_padellm.loading import LoadedModel
+from spacy_padellm.model_place import IN_THE_BOX
 from spacy_padellm.prompts import get_template
 from spacy_padellm.saving import save_model
 from spacy_padellm.training.examples import TrainingText, make_training_text

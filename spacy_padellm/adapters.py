@@ -1,10 +1,11 @@
 """Low-rank adapters (peft): put on a model untrained, or read onto their base."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.utils import load_peft_weights
+from safetensors import SafetensorError
 
 from .lm import LanguageModel
 
@@ -20,30 +21,46 @@ class LoraSettings:
     targets: list[str] | None = None
 
 
-def load_adapter(model: Any, place: str | Path, adapter: str, base: str) -> Any:
-    """Reads an adapter onto its base; `adapter` and `base` are what the user called them.
+def load_adapter(model: Any, adapter: str, base: str, revision: str | None = None) -> Any:
+    """Reads an adapter (folder, or Hub id with its revision) onto its base, called `base`.
 
     Raises ValueError where it was made for another base.
     """
+    problem = ""
     try:
-        return PeftModel.from_pretrained(model, place)
-    except (RuntimeError, ValueError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
+        loaded = PeftModel.from_pretrained(model, adapter, revision=revision)
+    except (RuntimeError, ValueError, TypeError, OSError, SafetensorError) as error:
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+    else:
+        # peft takes an adapter of fewer or more layers without a word.
+        saved = set(load_peft_weights(adapter, device="cpu", revision=revision))
+        wanted = set(get_peft_model_state_dict(loaded, save_embedding_layers=False))
+        differ = sorted(wanted - saved) or sorted(
+            key for key in saved - wanted if "embed" not in key and "lm_head" not in key
+        )
+        if differ:
+            problem = f"one of the two has no {differ[0]}"
+    if problem:
         raise ValueError(
             f"the adapter {adapter!r} does not fit the model {base!r} "
-            f"({first}): use the base that it was trained on"
-        ) from error
+            f"({problem}): use the base that it was trained on"
+        )
+    return loaded
 
 
-def add_lora(lm: LanguageModel, settings: LoraSettings) -> LanguageModel:
-    """Puts an untrained adapter on the model; only the adapter will be trained.
+def train_adapter(lm: LanguageModel, settings: LoraSettings | None) -> LanguageModel:
+    """Readies the model's adapter for training, or puts an untrained one on; the base is frozen.
 
-    Raises ValueError where targets name no module of the model.
+    settings: of the new adapter; those of one that is there must not be others.
+
+    Raises ValueError where targets name no module of the model, or where `settings` are not
+    those of the adapter that is there.
     """
     if isinstance(lm.model, PeftModel):
-        for name, parameter in lm.model.named_parameters():
-            parameter.requires_grad_("lora_" in name)
+        _check_same(lm.model.active_peft_config, settings)
+        lm.model.set_adapter(lm.model.active_adapter)  # marks its weights as trainable
         return lm
+    settings = settings or LoraSettings()
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
@@ -61,3 +78,20 @@ def add_lora(lm: LanguageModel, settings: LoraSettings) -> LanguageModel:
         config.target_modules = "all-linear"
         model = get_peft_model(lm.model, config)
     return replace(lm, model=model)
+
+
+def _check_same(config: Any, settings: LoraSettings | None) -> None:
+    """Raises ValueError where an adapter was made with other settings than those given."""
+    if settings is None:
+        return
+    targets = getattr(config, "target_modules", None)
+    same_targets = settings.targets is None or (
+        not isinstance(targets, str) and set(settings.targets) == set(targets or ())
+    )
+    rank, alpha = getattr(config, "r", None), getattr(config, "lora_alpha", None)
+    if (settings.rank, settings.alpha) != (rank, alpha) or not same_targets:
+        raise ValueError(
+            f"`lora` asks for rank {settings.rank}, alpha {settings.alpha}, targets "
+            f"{settings.targets}, but the adapter that is loaded has rank {rank}, alpha {alpha}, "
+            f"targets {targets}: leave `lora` out to train it on, or leave out `adapter`"
+        )

@@ -3,21 +3,15 @@
 Made from the config alone, without touching weights; a saved pipeline never asks for them.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .devices import find_device, find_dtype
 from .lm import LanguageModel
-from .loading import (
-    IN_THE_BOX,
-    SETTINGS_FILE,
-    LoadedModel,
-    ModelSource,
-    load_model,
-)
+from .loading import LoadedModel, ModelSource, load_model
+from .model_place import IN_THE_BOX, find_place
+from .model_settings import read_settings
 from .prompts import COMPACT, PromptTemplate
 from .selfcheck import check_language_model
 from .training.scratch import create_model, train_tokenizer
@@ -53,7 +47,7 @@ class Pretrained:
     def known_labels(self) -> dict[str, str]:
         """Label → description, as far as a local folder tells without loading weights."""
         for name in (self.source.adapter, self.source.name):
-            if name and (found := _saved_labels(IN_THE_BOX.get(name, Path(name).expanduser()))):
+            if name and (found := _saved_labels(name)):
                 return found
         return {}
 
@@ -110,13 +104,12 @@ class FromScratch:
 Origin = Pretrained | FromScratch
 
 
-def _saved_labels(folder: Path) -> dict[str, str]:
-    path = folder / SETTINGS_FILE
-    if not path.exists():
-        return {}
+def _saved_labels(name: str) -> dict[str, str]:
     try:
-        saved = json.loads(path.read_text(encoding="utf8"))
-    except ValueError:  # loading the model itself reports a broken file
+        place = find_place(name, "name")
+        settings = read_settings(place) if place.folder else None
+    except ValueError:  # loading the model itself reports it
         return {}
-    descriptions = saved.get("descriptions", {})
-    return {label: descriptions.get(label, "") for label in saved.get("labels", ())}
+    if settings is None:
+        return {}
+    return {label: settings.descriptions.get(label, "") for label in settings.labels}

@@ -1,13 +1,14 @@
 """Models to disk, in full or as an adapter with a reference to its base."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
-from .loading import BASE_FOLDER, FORMAT_VERSION, SETTINGS_FILE, LoadedModel
+from .loading import LoadedModel
+from .model_settings import ModelSettings
 from .quiet import no_progress_bars
 
 SaveMode = Literal["full", "reference"]
+BASE_FOLDER = "base"
 
 
 def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
@@ -21,35 +22,31 @@ def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
     if mode not in ("full", "reference"):
         raise ValueError(f"save_mode must be 'full' or 'reference', not {mode!r}")
     folder.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {
-        "format": FORMAT_VERSION,
-        "template": loaded.template.to_dict(),
-        "labels": list(loaded.labels),
-        "descriptions": loaded.descriptions,
-        "max_count": loaded.max_count,
-    }
     with no_progress_bars():
-        settings.update(_save_weights(loaded, folder, mode))
+        base = _save_weights(loaded, folder, mode)
     loaded.lm.tokenizer.save_pretrained(folder)
-    text = json.dumps(settings, indent=2, ensure_ascii=False)
-    (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
+    settings = ModelSettings(
+        loaded.template, loaded.labels, loaded.descriptions, loaded.max_count, base
+    )
+    settings.write(folder)
 
 
-def _save_weights(loaded: LoadedModel, folder: Path, mode: SaveMode) -> dict[str, Any]:
-    """Returns what the settings must say of the base."""
+def _save_weights(
+    loaded: LoadedModel, folder: Path, mode: SaveMode
+) -> dict[str, str | None] | None:
+    """Returns the base that the folder refers to, if any."""
     model = loaded.lm.model
     if mode == "reference":
         source = loaded.source
-        name = str(Path(source.name).resolve()) if Path(source.name).exists() else source.name
         if loaded.has_adapter:
             model.save_pretrained(folder)
-        return {"base": {"name": name, "revision": source.revision}}
+        return {"name": source.name, "revision": source.revision}
     if loaded.has_adapter:
         _save_base(model, folder / BASE_FOLDER)
         model.save_pretrained(folder)
-        return {"base": {"name": BASE_FOLDER}}
+        return {"name": BASE_FOLDER}
     model.save_pretrained(folder)
-    return {}
+    return None
 
 
 def _save_base(model: Any, folder: Path) -> None:

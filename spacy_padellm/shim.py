@@ -10,15 +10,15 @@ import torch
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
-from .adapters import LoraSettings, add_lora
-from .loading import IN_THE_BOX, LoadedModel, ModelSource, load_model
+from .adapters import LoraSettings, train_adapter
+from .loading import LoadedModel, ModelSource, load_model
 from .model_origin import FromScratch, Origin, Texts
+from .model_place import IN_THE_BOX
 from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from .training.batch import TrainingBatch, batch_loss
 from .training.optimizer import make_adamw
 
 logger = logging.getLogger(__name__)
-_IMPORTED_IN = os.getpid()
 
 
 class CausalLMShim(Shim):
@@ -41,7 +41,9 @@ class CausalLMShim(Shim):
         # Whether only a full copy can hold this model.
         self.self_contained = False
         self._loaded: LoadedModel | None = None
+        self._loaded_in = os.getpid()  # the process
         self._trainable = False
+        self._stepped = False  # whether training has changed the weights
         self._n_targets = 0
 
     # --- the model
@@ -66,17 +68,22 @@ class CausalLMShim(Shim):
         return {label: descriptions.get(label, "") for label in self._loaded.labels}
 
     def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
-        """Makes the model, if it is one from scratch, and readies it for training."""
+        """Makes the model, or reads it anew if it was trained, and readies it for training."""
         if isinstance(self.origin, FromScratch):
             self._set(self.origin.create(texts(), labels))
             self.self_contained = True
+        elif self._stepped:
+            self._set(self.origin.load())
+            self.self_contained = False
         self._make_trainable()
 
     def _set(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
+        self._loaded_in = os.getpid()
         self._model = loaded.lm.model
         self._optimizer = None
         self._trainable = False
+        self._stepped = False
         self._n_targets = 0
 
     # --- training
@@ -142,6 +149,7 @@ class CausalLMShim(Shim):
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self._n_targets = 0
+        self._stepped = True
         if not self.loaded.has_adapter:
             self.self_contained = True
 
@@ -150,12 +158,24 @@ class CausalLMShim(Shim):
             return
         loaded = self.loaded
         if self.lora is not None or loaded.has_adapter:
-            lm = add_lora(loaded.lm, self.lora or LoraSettings())
+            lm = train_adapter(loaded.lm, self.lora)
             self._set(replace(loaded, lm=lm))
         else:
+            self._widen()
             for parameter in loaded.lm.model.parameters():
                 parameter.requires_grad_(True)
         self._trainable = True
+
+    def _widen(self) -> None:
+        """Half-precision weights lose the small steps of AdamW, and 16-bit floats turn to nan."""
+        lm = self.loaded.lm
+        if lm.dtype == torch.bfloat16 and self.origin.dtype == "bfloat16":
+            logger.warning(
+                "all weights are trained in bfloat16, as `dtype` says: small steps are lost"
+            )
+        elif lm.dtype in (torch.float16, torch.bfloat16):
+            logger.info("all weights are trained: they go from %s to float32", lm.dtype)
+            lm.model.float()
 
     # --- devices and processes
 
@@ -167,9 +187,9 @@ class CausalLMShim(Shim):
 
         Raises RuntimeError for a fork of a process whose model is on an accelerator.
         """
-        if os.getpid() == _IMPORTED_IN:
+        if not self.is_loaded or os.getpid() == self._loaded_in:
             return
-        if self.is_loaded and self.loaded.lm.device.type != "cpu":
+        if self.loaded.lm.device.type != "cpu":
             raise RuntimeError(
                 f"the model is on {self.loaded.lm.device} and cannot be used in forked workers: "
                 f"use n_process=1 (a larger batch_size keeps the device busy)"

@@ -8,6 +8,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import SGD, Adam
 
+from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.saving import save_model
+
 
 @pytest.fixture
 def scratch():
@@ -115,6 +118,42 @@ def test_lora_trains_the_adapter_alone(random_nlp):
     nlp.update(examples, sgd=optimizer)
     changed = {k for k, v in weights(pipe).items() if not torch.equal(v, before[k])}
     assert changed and all("lora_" in name and "q_proj" in name for name in changed)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_all_weights_of_a_half_precision_model_are_trained_in_float32(dtype, lm_folder, tmp_path):
+    loaded = load_model(ModelSource(str(lm_folder)))
+    loaded.lm.model.to(getattr(torch, dtype))
+    save_model(loaded, tmp_path, "full")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner", config={"model": {"name": str(tmp_path)}})
+    pipe = nlp.get_pipe("padellm_ner")
+    # As on an accelerator, where "auto" keeps the checkpoint's precision.
+    pipe.shim._set(loaded)
+    examples = make_examples(nlp, 8)
+    optimizer = nlp.initialize(lambda: examples)
+    losses = [nlp.update(examples, sgd=optimizer, losses={})["padellm_ner"] for _ in range(4)]
+    assert losses[-1] < losses[0]
+    assert {weight.dtype for weight in weights(pipe).values()} == {torch.float32}
+
+
+def test_a_loss_that_is_no_number_stops_the_training(scratch):
+    _, pipe, examples, optimizer = scratch
+    next(pipe.shim.loaded.lm.model.parameters()).data.fill_(float("nan"))
+    with pytest.raises(ValueError, match="learning rate"):
+        pipe.update(examples, sgd=optimizer)
+
+
+def test_initialising_again_starts_from_the_pretrained_weights(random_nlp):
+    nlp = random_nlp()
+    pipe = nlp.get_pipe("padellm_ner")
+    examples = make_examples(nlp, 8)
+    optimizer = nlp.initialize(lambda: examples)
+    start = weights(pipe)
+    nlp.update(examples, sgd=optimizer)
+    nlp.initialize(lambda: examples)
+    assert all(torch.equal(value, start[name]) for name, value in weights(pipe).items())
+    assert pipe.shim._optimizer is None
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from spacy_padellm.adapters import LoraSettings, add_lora
+from spacy_padellm.adapters import LoraSettings, train_adapter
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.devices import find_device, find_dtype
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel, ModelSource, load_model
+from spacy_padellm.model_place import IN_THE_BOX, find_place
 from spacy_padellm.prompts import get_template
 from spacy_padellm.saving import save_model
 from spacy_padellm.training.scratch import create_model
@@ -30,10 +32,10 @@ def answers(loaded):
 
 
 def with_lora(loaded, **settings):
-    return replace(loaded, lm=add_lora(loaded.lm, LoraSettings(**settings)))
+    return replace(loaded, lm=train_adapter(loaded.lm, LoraSettings(**settings)))
 
 
-def train_adapter(loaded):
+def change_adapter(loaded):
     with torch.no_grad():
         for name, parameter in loaded.lm.model.named_parameters():
             if "lora_B" in name:
@@ -55,7 +57,7 @@ def test_a_full_copy_is_the_same_model_anywhere(loaded, tmp_path):
 def test_an_adapter_comes_back_with_its_base(mode, loaded, tmp_path):
     save_model(loaded, tmp_path / "base", "full")
     tuned = with_lora(load_model(ModelSource(str(tmp_path / "base"))), rank=2)
-    train_adapter(tuned)
+    change_adapter(tuned)
     assert answers(tuned) != answers(loaded)
     save_model(tuned, tmp_path / "tuned", mode)
     if mode == "full":
@@ -89,6 +91,35 @@ def test_an_adapter_that_does_not_fit_is_named(loaded, tmp_path, compact_tokeniz
         load_model(ModelSource(str(tmp_path / "other"), adapter=str(tmp_path / "tuned")))
 
 
+@pytest.mark.parametrize("layers", [1, 3])
+def test_an_adapter_of_another_depth_does_not_fit(layers, loaded, tmp_path, compact_tokenizer):
+    save_model(loaded, tmp_path / "base", "full")
+    tuned = with_lora(load_model(ModelSource(str(tmp_path / "base"))), rank=2)
+    save_model(tuned, tmp_path / "tuned", "reference")
+    sizes = loaded.lm.config.to_dict()
+    assert sizes["num_hidden_layers"] == 2
+    kept = ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads")
+    other = create_model(
+        compact_tokenizer, num_hidden_layers=layers, **{key: sizes[key] for key in kept}
+    )
+    other.save_pretrained(tmp_path / "other")
+    compact_tokenizer.save_pretrained(tmp_path / "other")
+    with pytest.raises(ValueError, match=r"does not fit.*has no"):
+        load_model(ModelSource(str(tmp_path / "other"), adapter=str(tmp_path / "tuned")))
+    (tmp_path / "tuned" / "padellm.json").unlink()
+    with pytest.raises(ValueError, match="holds an adapter only"):
+        load_model(ModelSource(str(tmp_path / "tuned")))
+
+
+def test_an_adapter_that_is_there_is_trained_on(loaded, tmp_path):
+    save_model(loaded, tmp_path, "full")
+    tuned = with_lora(load_model(ModelSource(str(tmp_path))), rank=2, targets=["k_proj"])
+    again = train_adapter(tuned.lm, None)
+    assert any(parameter.requires_grad for parameter in again.model.parameters())
+    with pytest.raises(ValueError, match="leave `lora` out"):
+        train_adapter(tuned.lm, LoraSettings(rank=16))
+
+
 def test_lora_targets_that_are_not_there_are_named(loaded, compact_tokenizer):
     model = create_model(compact_tokenizer, hidden_size=32, num_hidden_layers=1)
     other = LoadedModel(LanguageModel(model, compact_tokenizer, "tiny"), loaded.template)
@@ -114,11 +145,66 @@ def test_a_model_that_is_no_causal_lm_is_refused(tmp_path):
         load_model(ModelSource(str(tmp_path)))
 
 
-def test_a_relative_path_is_looked_up_beside_the_pipeline(loaded, tmp_path, monkeypatch):
-    save_model(loaded, tmp_path / "pipeline" / "weights", "full")
+def test_a_reference_to_a_relative_path_holds_anywhere(loaded, tmp_path, monkeypatch):
+    save_model(loaded, tmp_path / "weights", "full")
     monkeypatch.chdir(tmp_path)
-    again = load_model(ModelSource("weights"), relative_to=tmp_path / "pipeline")
-    assert again.labels == loaded.labels
+    again = load_model(ModelSource("./weights"))
+    (tmp_path / "elsewhere" / "english").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    save_model(again, tmp_path / "pipeline", "reference")
+    assert answers(load_model(ModelSource(str(tmp_path / "pipeline")))) == answers(loaded)
+    # A folder of that name does not hide the model in the box.
+    assert find_place("english", "name").folder == IN_THE_BOX["english"]
+
+
+def test_a_revision_is_asked_for_everywhere(monkeypatch):
+    asked = []
+
+    def download(repo, name, revision=None):
+        asked.append((repo, name, revision))
+        raise OSError("offline")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match="Offline"):
+        load_model(ModelSource("org/base", adapter="org/adapter@v2", revision="v1"))
+    assert {(repo, revision) for repo, _, revision in asked} == {
+        ("org/base", "v1"),
+        ("org/adapter", "v2"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("padellm.json", "{oops", r"padellm\.json is broken"),
+        ("padellm.json", "[]", r"padellm\.json is broken"),
+        ("model.safetensors", "version https://git-lfs", "holds no model that can be loaded"),
+        ("tokenizer.json", "{", "tokenizer"),
+    ],
+)
+def test_broken_files_are_named(name, content, message, loaded, tmp_path):
+    save_model(loaded, tmp_path, "full")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load_model(ModelSource(str(tmp_path)))
+
+
+def test_missing_weights_are_not_made_up(loaded, tmp_path):
+    save_model(loaded, tmp_path, "full")
+    weights = load_file(tmp_path / "model.safetensors")
+    gone = next(name for name in weights if "mlp" in name)
+    kept = {name: weight for name, weight in weights.items() if name != gone}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="lacks weights"):
+        load_model(ModelSource(str(tmp_path)))
+
+
+def test_an_encoder_is_refused_by_what_it_was_trained_as(tmp_path):
+    config = {"model_type": "ernie", "architectures": ["ErnieForMaskedLM"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="ErnieForMaskedLM"):
+        load_model(ModelSource(str(tmp_path)))
 
 
 def test_devices_and_dtypes_are_checked():

@@ -1,0 +1,70 @@
+"""The file `padellm.json` beside a model's weights: what the model was trained to be asked."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .model_place import ModelPlace
+from .prompts import PromptTemplate
+
+SETTINGS_FILE = "padellm.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """base: name and revision of the model that an adapter, or a reference, belongs to."""
+
+    template: PromptTemplate | None = None
+    labels: tuple[str, ...] = ()
+    descriptions: dict[str, str] = field(default_factory=dict)
+    max_count: int = 64
+    base: dict[str, str | None] | None = None
+
+    def write(self, folder: Path) -> None:
+        saved: dict[str, Any] = {
+            "format": FORMAT_VERSION,
+            "template": self.template.to_dict() if self.template else None,
+            "labels": list(self.labels),
+            "descriptions": self.descriptions,
+            "max_count": self.max_count,
+        }
+        if self.base is not None:
+            saved["base"] = self.base
+        text = json.dumps(saved, indent=2, ensure_ascii=False)
+        (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
+
+
+def read_settings(place: ModelPlace) -> ModelSettings | None:
+    """None where the model has no such file: a plain Hugging Face model.
+
+    Raises ValueError naming the file for one that is broken, or written by a newer release.
+    """
+    path = place.file(SETTINGS_FILE)
+    if path is None:
+        return None
+    try:
+        saved = json.loads(path.read_text(encoding="utf8"))
+        if saved.get("format", 0) > FORMAT_VERSION:
+            raise _Newer
+        template = saved.get("template")
+        return ModelSettings(
+            template=PromptTemplate.from_dict(template) if template else None,
+            labels=tuple(map(str, saved.get("labels") or ())),
+            descriptions={str(k): str(v) for k, v in (saved.get("descriptions") or {}).items()},
+            max_count=int(saved.get("max_count") or 64),
+            base=dict(saved["base"]) if saved.get("base") else None,
+        )
+    except _Newer:
+        raise ValueError(
+            f"{path} was written by a newer spacy-padellm (format {saved['format']}): upgrade"
+        ) from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is broken ({error}): copy the model's folder again, or save it anew"
+        ) from error
+
+
+class _Newer(Exception):
+    """The file's format is of a later release."""
