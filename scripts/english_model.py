@@ -57,7 +57,7 @@ SHARES = {
 
 
 def tokenizer_stage(data: Path, output: Path) -> None:
-    """A byte-level BPE on the pretraining text and the texts of the NER training sets."""
+    """A byte-level BPE on the first articles of the pretraining text."""
     folder = output / "tokenizer"
     if folder.exists():
         return
@@ -104,17 +104,18 @@ def finetune_stage(data: Path, output: Path) -> None:
         layer.compile(dynamic=True)
     dev = read_set(data, "uner_ewt", "dev")
     decoder = Decoder(loaded.lm, encoder)
-    finetune(
-        loaded.lm,
-        encoder,
-        Mixture(sets, shares, batch_tokens=2048),
-        output / "finetune",
-        seconds=FINETUNE_SECONDS,
-        learn_rate=1.5e-3,
-        heads=TaggingHeads(loaded.lm, LABELS, weight=4.0),
-        evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
-        evaluate_seconds=900,
-    )
+    with TaggingHeads(loaded.lm, LABELS, weight=4.0) as heads:
+        finetune(
+            loaded.lm,
+            encoder,
+            Mixture(sets, shares, batch_tokens=2048),
+            output / "finetune",
+            seconds=FINETUNE_SECONDS,
+            learn_rate=1.5e-3,
+            heads=heads,
+            evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
+            evaluate_seconds=900,
+        )
     loaded.lm.model.save_pretrained(output / "finetuned")
 
 

@@ -9,7 +9,7 @@ sequence, and offsets stay right where folding changes the length (`İ`, `ß`).
 
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import regex
@@ -89,8 +89,14 @@ class _TextIndex:
 
     FOLDS = (None, _canonical, _caseless)
 
-    def __init__(self, text: str):
+    def __init__(
+        self,
+        text: str,
+        starts: Collection[int] | None = None,
+        ends: Collection[int] | None = None,
+    ):
         self.text = text
+        self.starts, self.ends = starts, ends
         self._tiers: list[_Tier] = []
         self._cuts: list[int] | None = None
         self._found: dict[tuple[str, int], list[Place]] = {}
@@ -119,7 +125,9 @@ class _TextIndex:
         return self._tiers[number]
 
     def is_whole(self, place: Place) -> bool:
-        """Whether a place begins and ends between words."""
+        """Whether a place begins and ends between words, or where it is said that it may."""
+        if self.starts is not None and self.ends is not None:
+            return place[0] in self.starts and place[1] in self.ends
         return self._is_cut(place[0]) and self._is_cut(place[1])
 
     def _is_cut(self, offset: int) -> bool:
@@ -184,7 +192,11 @@ def align_mentions(
 
 
 def spread_repeats(
-    text: str, mentions: Sequence[Mention], flat: bool = False
+    text: str,
+    mentions: Sequence[Mention],
+    flat: bool = False,
+    starts: Collection[int] | None = None,
+    ends: Collection[int] | None = None,
 ) -> tuple[list[Mention], list[Mention]]:
     """Move equal mentions of a label, all copied from one place, on to the next occurrences.
 
@@ -196,10 +208,11 @@ def spread_repeats(
     A place inside a word is kept only if no whole word is free ("US" copied from "USA").
 
     flat: as for `align_mentions`; a mention moves out of a longer one if it occurs elsewhere.
+    starts, ends: characters at which mentions may start and end, instead of between words.
 
     Raises ValueError if a given place lies outside the text.
     """
-    return _assign(_TextIndex(text), mentions, flat, search=False)
+    return _assign(_TextIndex(text, starts, ends), mentions, flat, search=False)
 
 
 def _assign(

@@ -28,7 +28,7 @@ from .thinc_model import add_gradients, shim_of
 from .training.examples import TrainingText, make_training_text
 
 logger = logging.getLogger(__name__)
-Labels = list[str] | dict[str, str] | None
+Labels = list[str] | list[list[str]] | dict[str, str] | None
 
 
 class PaDeLLMNER(StoredPipe):
@@ -156,13 +156,20 @@ class PaDeLLMNER(StoredPipe):
     def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded
         descriptions = {label: text for label, text in described.items() if text}
+        encoder = loaded.encoder(descriptions, settings.max_count)
+        if not settings.copy_constraint and loaded.template.copies:
+            logger.warning(
+                "%s: the model was trained to copy mentions from its text, and writes no good ones "
+                "of its own: set copy_constraint to true",
+                self.name,
+            )
         decoder = Decoder(
             loaded.lm,
-            loaded.encoder(descriptions),
+            encoder,
             method=settings.method(loaded.lm.tree),
             copy=settings.copy_constraint,
             token_budget=settings.token_budget,
-            max_count=min(settings.max_count or loaded.max_count, loaded.max_count),
+            max_count=encoder.max_count,
             max_mention_tokens=settings.max_mention_tokens,
         )
         return DocDecoder(
@@ -204,12 +211,29 @@ class PaDeLLMNER(StoredPipe):
         gold = self._gold
         self.label_set.initialize(labels, gold.count_labels(get_examples), self.shim.known_labels())
         described = self._descriptions()
+        self._check_score_weights(nlp)
         self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), described)
         decoder = self._doc_decoder()
         size = decoder.window_size(self.labels)
         encoder = decoder.decoder.encoder
         golds = gold.texts(get_examples(), encoder, size)
         report_unaligned(self.name, golds, encoder, self.labels)
+
+    def _check_score_weights(self, nlp: Language | None) -> None:
+        """Without a weight on scores that there are, training would keep any model as the best."""
+        if nlp is None or self.settings.annotate != "spans":
+            return
+        weights = nlp.config["training"]["score_weights"]
+        wanted = f"spans_{self.settings.spans_key}_f"
+        if any(weights.get(key) for key in ("ents_f", "ents_p", "ents_r")) and not any(
+            key.startswith(wanted[:-1]) and weight for key, weight in weights.items()
+        ):
+            logger.warning(
+                "%s: annotate = 'spans' gives no ents_f, on which [training.score_weights] puts "
+                "weight: set ents_f = null and %s = 1.0 there, or model-best is not the best",
+                self.name,
+                wanted,
+            )
 
     def update(
         self,

@@ -1,12 +1,13 @@
 """Which labels the component asks for, and where they came from."""
 
 import logging
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 logger = logging.getLogger(__name__)
-Given = Sequence[str] | Mapping[str, str] | None
+Given = Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
 Descriptions = dict[str, str]
 
 
@@ -18,7 +19,7 @@ class LabelSet:
 
     def __init__(self, name: str, configured: Given = None) -> None:
         self.name = name
-        self.configured = read_labels(configured, f"{name}: `labels`")
+        self.configured = read_labels(configured, f"{name}: `labels`", in_config=True)
         self.labels = self.configured
         self.added: Descriptions = {}
 
@@ -105,13 +106,37 @@ class LabelSet:
             self.added = {}
 
 
-def read_labels(given: Given, setting: str) -> Descriptions | None:
-    """Label → description. Raises ValueError for what is no list or mapping of names."""
+# What a config file, read by configparser, takes for the end of a name, a comment or a section.
+_BREAKS_CONFIG = re.compile(r"[:=\n\r]|^[#;\[\s]|\s$")
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    if isinstance(item, list | tuple) and len(item) == 2:
+        return item[0], item[1]
+    return item, ""
+
+
+def read_labels(given: Given, setting: str, in_config: bool = False) -> Descriptions | None:
+    """Label → description, of names, of pairs [name, description], or of a mapping.
+
+    in_config: whether a config file will hold it.
+
+    Raises ValueError for anything else, and for a mapping whose names a config file would part.
+    """
     if given is None:
         return None
     if isinstance(given, str):
         raise ValueError(f"{setting}: give a list, such as [{given!r}], not a string")
-    labels = dict(given) if isinstance(given, Mapping) else {label: "" for label in given}
+    if isinstance(given, Mapping):
+        labels = dict(given)
+        for label in labels:
+            if in_config and isinstance(label, str) and _BREAKS_CONFIG.search(label):
+                raise ValueError(
+                    f"{setting}: {label!r} cannot be the name of a config entry, which a mapping "
+                    f"makes it: give pairs, [[{label!r}, {labels[label]!r}]]"
+                )
+    else:
+        labels = dict(_pair(item) for item in given)
     if len(labels) < len(given):
         raise ValueError(f"{setting}: {', '.join(map(repr, given))} holds a label twice")
     for label, description in labels.items():

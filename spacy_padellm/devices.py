@@ -26,9 +26,8 @@ def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"
     """Raises ValueError for a name that is no floating dtype."""
     if dtype == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
-    found = getattr(torch, dtype, None)
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+    if dtype not in ("float64", "float32", "bfloat16", "float16"):
         raise ValueError(
             f"dtype {dtype!r} is not known: use 'auto', 'float32', 'bfloat16' or 'float16'"
         )
-    return found
+    return getattr(torch, dtype)

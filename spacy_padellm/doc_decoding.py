@@ -3,20 +3,17 @@
 Changes no Doc; `annotation.py` does.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from spacy.tokens import Doc
 
 from .alignment import align_mentions, spread_repeats
-from .decoding import Decoder
+from .decoding import Decoder, TextInput
 from .doc_windows import DocWindow, split_doc, tokens_left, window_input
 from .resolution import Dropped
 from .types import Mention, Prediction
 from .windows import merge_windows
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -55,19 +52,14 @@ class DocDecoder:
         inputs = []
         for d, (doc, parts) in enumerate(zip(docs, windows, strict=True)):
             for w, part in enumerate(parts):
-                if part.text.strip() and self._fits(part, size):
+                if part.text.strip():
                     asked.append((d, w))
                     inputs.append(window_input(doc, part, self.on_tokens))
         decoded = self.decoder.predict(inputs, labels) if inputs else []
-        found = dict(zip(asked, decoded, strict=True))
-        return [
-            self._join(
-                doc.text,
-                parts,
-                [found.get((d, w), Prediction()) for w in range(len(parts))],
-            )
-            for d, (doc, parts) in enumerate(zip(docs, windows, strict=True))
-        ]
+        placed: list[list[_PlacedWindow]] = [[] for _ in docs]
+        for (d, w), text_input, prediction in zip(asked, inputs, decoded, strict=True):
+            placed[d].append(self._place(windows[d][w], text_input, prediction))
+        return [_join(doc.text, of_doc) for doc, of_doc in zip(docs, placed, strict=True)]
 
     def window_size(self, labels: tuple[str, ...]) -> int:
         """Tokens of the language model that a window may have. Raises ValueError for none."""
@@ -80,38 +72,33 @@ class DocDecoder:
             )
         return self.window if room is None else min(self.window, room)
 
-    def _fits(self, part: DocWindow, size: int) -> bool:
-        """A single token of the Doc may be longer than all that the model can read."""
-        limit = self.decoder.lm.max_positions
-        if limit is None or len(part.text) <= size:
-            return True
-        # A window is cut to `size`; only one of a single token can be much longer than that.
-        n_tokens = self.decoder.text_size(part.text)
-        if n_tokens <= max(2 * size, size + 64) and n_tokens < limit - 32:
-            return True
-        logger.warning(
-            "the token %r... of %d characters (%d tokens of the model) is longer than the model "
-            "can read and was not asked about",
-            part.text[:40],
-            len(part.text),
-            n_tokens,
-        )
-        return False
+    def _place(self, part: DocWindow, asked: TextInput, prediction: Prediction) -> "_PlacedWindow":
+        mentions = prediction.mentions
+        if self.decoder.copy:
+            found, left = spread_repeats(part.text, mentions, self.flat, asked.starts, asked.ends)
+        else:
+            found, left = align_mentions(part.text, mentions, self.flat)
+        return _PlacedWindow(part, replace(prediction, mentions=found), left)
 
-    def _join(
-        self, text: str, parts: Sequence[DocWindow], predictions: Sequence[Prediction]
-    ) -> DocPrediction:
-        placed, unplaced = [], []
-        for part, prediction in zip(parts, predictions, strict=True):
-            place = spread_repeats if self.decoder.copy else align_mentions
-            mentions, left = place(part.text, prediction.mentions, flat=self.flat)
-            placed.append(replace(prediction, mentions=mentions))
-            unplaced += [_without_place(mention) for mention in left]
-        spans = [(part.start, part.end) for part in parts]
-        if len(parts) == 1:
-            return DocPrediction(placed[0], [], unplaced)
-        merged, dropped = merge_windows(text, spans, placed)
-        return DocPrediction(merged, dropped, unplaced)
+
+@dataclass(frozen=True)
+class _PlacedWindow:
+    """A window with its prediction, all mentions placed, and mentions without a place."""
+
+    part: DocWindow
+    prediction: Prediction
+    left: list[Mention]
+
+
+def _join(text: str, windows: Sequence[_PlacedWindow]) -> DocPrediction:
+    unplaced = [_without_place(mention) for window in windows for mention in window.left]
+    if not windows:
+        return DocPrediction()
+    if len(windows) == 1 and windows[0].part.text == text:
+        return DocPrediction(windows[0].prediction, [], unplaced)
+    spans = [(window.part.start, window.part.end) for window in windows]
+    merged, dropped = merge_windows(text, spans, [window.prediction for window in windows])
+    return DocPrediction(merged, dropped, unplaced)
 
 
 def _without_place(mention: Mention) -> Mention:

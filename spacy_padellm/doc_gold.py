@@ -40,7 +40,9 @@ class GoldSource:
     def texts(
         self, examples: Iterable[Example], encoder: PromptEncoder, max_tokens: int
     ) -> Iterator[GoldText]:
-        """Windows that cut no gold span. Docs without annotation and blank ones are left out."""
+        """Windows that cut no gold span, but for one that is longer than a window: it reaches
+        beyond the text, and is reported as unaligned. Docs without annotation and blank ones are
+        left out."""
         for example in examples:
             doc = example.reference
             spans = self.spans(doc)
@@ -52,7 +54,7 @@ class GoldSource:
                 inside = tuple(
                     (start - window.start, end - window.start, label)
                     for start, end, label in places
-                    if window.start <= start and end <= window.end
+                    if window.start <= start < window.end
                 )
                 if window.text.strip():
                     yield GoldText(window.text, inside)

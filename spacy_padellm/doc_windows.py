@@ -4,13 +4,14 @@ Knows Docs and tokenizer costs; nothing of predictions.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from spacy.tokens import Doc
 
 from .decoding import Decoder, TextInput
 from .encoding import PromptEncoder
+from .types import EncodedText
 from .windows import split_windows
 
 
@@ -34,7 +35,8 @@ def split_doc(
 
     They begin at sentences where the Doc has them, else at any token. overlap: model tokens that
     a window repeats of the one before. whole: characters (start, end) that no window may cut.
-    A single token beyond `max_tokens` is a window of its own. A Doc without tokens has none.
+    What is longer than `max_tokens` by itself, a token of the Doc or one of `whole`, is cut
+    between tokens of the model, so that every window fits. A Doc without tokens has no window.
     """
     text = doc.text
     if not len(doc):
@@ -47,11 +49,11 @@ def split_doc(
     for start, end in whole:
         first, last = bisect_right(begins, start), bisect_right(begins, end - 1)
         del begins[first:last], sentences[first:last]
-    costs = [0] * len(begins)
-    for start, _ in encoder.encode_text(text).offsets:
-        costs[max(bisect_right(begins, start) - 1, 0)] += 1
-    if sum(costs) <= max_tokens:
+    encoded = encoder.encode_text(text)
+    if len(encoded.ids) <= max_tokens:
         return [DocWindow(0, len(text), text)]
+    begins, sentences = _cut_long_units(encoded, begins, sentences, max_tokens)
+    costs = _costs(encoded, begins)
     cuts = sentences if doc.has_annotation("SENT_START") else None
     windows = []
     for window in split_windows(costs, max_tokens, overlap, cuts):
@@ -59,6 +61,43 @@ def split_doc(
         end = begins[window.end] if window.end < len(begins) else len(text)
         windows.append(DocWindow(start, end, text[start:end]))
     return windows
+
+
+def _costs(encoded: EncodedText, begins: Sequence[int]) -> list[int]:
+    """Tokens of the model in each unit; units begin at the given characters."""
+    costs = [0] * len(begins)
+    for start, _ in encoded.offsets:
+        costs[max(bisect_right(begins, start) - 1, 0)] += 1
+    return costs
+
+
+def _cut_long_units(
+    encoded: EncodedText, begins: Sequence[int], sentences: Sequence[bool], max_tokens: int
+) -> tuple[list[int], list[bool]]:
+    """Units and whether they begin a sentence, those of more than `max_tokens` cut."""
+    if max(_costs(encoded, begins)) <= max_tokens:
+        return list(begins), list(sentences)
+    may_start, _ = encoded.boundaries()
+    new_begins: list[int] = []
+    new_sentences: list[bool] = []
+    tokens = 0  # of the model, since the last beginning
+    waiting = list(zip(begins, sentences, strict=True))[::-1]
+    for (start, _), may in zip(encoded.offsets, may_start, strict=True):
+        while waiting and (waiting[-1][0] <= start or not new_begins):
+            begin, sentence = waiting.pop()
+            new_begins.append(begin)
+            new_sentences.append(sentence)
+            tokens = 0
+        # Some room is left for the other bytes of a character that starts here.
+        if may and tokens >= max(max_tokens - 4, 1):
+            new_begins.append(start)
+            new_sentences.append(False)
+            tokens = 0
+        tokens += 1
+    for begin, sentence in reversed(waiting):
+        new_begins.append(begin)
+        new_sentences.append(sentence)
+    return new_begins, new_sentences
 
 
 def window_input(doc: Doc, window: DocWindow, on_tokens: bool) -> TextInput:

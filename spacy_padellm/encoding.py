@@ -238,10 +238,6 @@ class PromptEncoder:
                 ]
         return tuple(self._cache[key])
 
-    def has_label_token(self, label: str) -> bool:
-        """Whether the label is one token, that is: the model was made with it."""
-        return self._token_id(self.template.token_of_label(label)) is not None
-
     def _marker_ids(self, index: int) -> list[int]:
         key = ("marker", index)
         if key not in self._cache:

@@ -55,8 +55,9 @@ def make_padellm_ner(
 ) -> PaDeLLMNER:
     """Parallel-decoding named entity recognition with a causal language model.
 
-    labels: names, or a mapping name → description; None takes those of the model, or of the
-    examples in training. The other settings are described in `component_settings.Settings`.
+    labels: names, a mapping name → description, or pairs [name, description]; None takes those
+    of the model, or of the examples in training. The other settings are described in
+    `component_settings.Settings`.
     """
     settings = Settings(
         annotate=annotate,

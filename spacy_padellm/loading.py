@@ -56,9 +56,21 @@ class LoadedModel:
     def has_adapter(self) -> bool:
         return isinstance(self.lm.model, PeftModel)
 
-    def encoder(self, descriptions: Mapping[str, str] | None = None) -> PromptEncoder:
+    def encoder(
+        self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
+    ) -> PromptEncoder:
+        """max_count: instead of the model's own.
+
+        Raises ValueError where the model has no tokens for counts so high.
+        """
         merged = {**self.descriptions, **(descriptions or {})}
-        return PromptEncoder(self.lm.tokenizer, self.template, merged, self.max_count)
+        most = max_count or self.max_count
+        if most > self.max_count and self.template.markers == "special":
+            raise ValueError(
+                f"max_count is {most}, but {self.lm.name} has tokens for counts up to "
+                f"{self.max_count} only: lower it"
+            )
+        return PromptEncoder(self.lm.tokenizer, self.template, merged, most)
 
 
 def load_model(source: ModelSource, template: PromptTemplate | None = None) -> LoadedModel:

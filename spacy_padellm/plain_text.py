@@ -1,8 +1,11 @@
 """Text to token ids, read as nothing but text: a special token's name in it is only letters."""
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class PlainTextEncoder:
@@ -16,6 +19,7 @@ class PlainTextEncoder:
         ids: list[int] = []
         offsets: list[tuple[int, int]] = []
         begin = 0
+        text = _HALF_PAIR.sub("\ufffd", text)  # no tokenizer takes them
         for piece in _split_inside(text, self._added_plain_tokens):
             encoding = self.tokenizer(
                 piece,

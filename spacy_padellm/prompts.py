@@ -53,6 +53,12 @@ class PromptTemplate:
                 f"template {self.name!r}: before_mention must contain {{i}} (the number of the "
                 f"mention) and count must contain {{n}}"
             )
+        behind_number = self.before_mention.partition("{i}")[2]
+        if not behind_number or behind_number[0].isdigit():
+            raise ValueError(
+                f"template {self.name!r}: before_mention must go on behind {{i}}, and not with a "
+                f"digit, or mention 1 could run into mention 10"
+            )
         if self.joint and self.markers == "special":
             raise ValueError(f"template {self.name!r}: joint needs markers = 'text'")
         if self.version != 1:

@@ -161,11 +161,16 @@ class PromptTree:
         return taken
 
     def place(self, nodes: Iterable[int], taken: TreePass) -> tuple[Ints, Ints]:
-        """Row and column, within the last pass taken, of nodes that were in it."""
+        """Row and column, within the last pass taken, of nodes that were in it.
+
+        Raises ValueError for a node of an earlier pass.
+        """
         nodes = list(nodes)
         first = self._pass_start - taken.ids.shape[1]
         rows = np.array([self.rows[self.text[node]] for node in nodes], dtype=np.int64)
         columns = np.array([self.column[node] for node in nodes], dtype=np.int64) - first
+        if columns.size and columns.min() < 0:
+            raise ValueError("a node of an earlier pass has no place in the last one")
         return rows, columns
 
 

@@ -19,6 +19,23 @@ class EncodedText:
     ids: tuple[int, ...]
     offsets: tuple[tuple[int, int], ...]
 
+    def boundaries(self) -> tuple[list[bool], list[bool]]:
+        """At which tokens a mention may start, and at which it may end, [tokens] each.
+
+        Not where that would part the bytes of one character: a byte-level token may hold parts
+        of two characters, and its offsets then overlap those of its neighbours.
+        """
+        starts, ends = [], []
+        reached = 0  # the farthest end of the tokens before
+        for start, end in self.offsets:
+            starts.append(start < end and start >= reached)
+            reached = max(reached, end)
+        next_start = len(self.text)  # the nearest start of the tokens behind
+        for start, end in reversed(self.offsets):
+            ends.append(start < end <= next_start)
+            next_start = min(next_start, start)
+        return starts, ends[::-1]
+
 
 @dataclass(frozen=True)
 class Count:

@@ -27,15 +27,9 @@ class TextSlices:
     ) -> None:
         self.encoded = encoded
         self.ids = np.asarray(encoded.ids, dtype=np.int64)
-        visible = np.array([end > start for start, end in encoded.offsets], dtype=bool)
-        # Bytes of one character share its offsets: a mention starts with the first of them
-        # and ends with the last.
+        self.distinct_ids = np.unique(self.ids)
         offsets = encoded.offsets
-        n = len(offsets)
-        first = np.array([i == 0 or offsets[i - 1] != offsets[i] for i in range(n)], dtype=bool)
-        last = np.array([i + 1 == n or offsets[i + 1] != offsets[i] for i in range(n)], dtype=bool)
-        self.may_start = visible & first
-        self.may_end = visible & last
+        self.may_start, self.may_end = (np.array(b, dtype=bool) for b in encoded.boundaries())
         if starts is not None:
             self.may_start &= np.array([start in starts for start, _ in offsets], dtype=bool)
         if ends is not None:

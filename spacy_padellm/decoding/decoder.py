@@ -84,6 +84,8 @@ class Decoder:
 
         Raises ValueError without labels, or for a text beyond the model's positions.
         """
+        if isinstance(labels, str):
+            raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
         inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
         prompts = [self.encoder.prompt(text.text, labels) for text in inputs]
         for prompt in prompts:

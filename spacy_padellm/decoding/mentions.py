@@ -94,7 +94,7 @@ def _choose(
     logits: torch.Tensor, active: Sequence[_Pending], encoder: PromptEncoder
 ) -> tuple[list[int], list[float]]:
     """The likeliest allowed token of each branch, and its log-probability: in the vocabulary, or
-    among the allowed ones for a template that `copies`.
+    among all tokens of the text and the end for a template that `copies`, as it was trained.
 
     Candidates are gathered in one go: a [branches, vocabulary] mask would cost far more.
     """
@@ -108,7 +108,7 @@ def _choose(
     values = logits[rows, columns].cpu().numpy()
     first = np.cumsum(sizes) - sizes
     if encoder.template.copies:
-        normaliser = np.logaddexp.reduceat(values, first)
+        normaliser = _among_text(logits, active, encoder.mention_end_ids[0])
     else:
         normaliser = torch.logsumexp(logits, dim=-1).cpu().numpy()
     tokens: list[int] = []
@@ -118,6 +118,16 @@ def _choose(
         tokens.append(int(ids[at]))
         best_values.append(float(values[start + at]))
     return tokens, (np.array(best_values) - normaliser).tolist()
+
+
+def _among_text(logits: torch.Tensor, active: Sequence[_Pending], end_id: int) -> np.ndarray:
+    """Log of the summed exponentials over each text's own tokens and the end, [branches]."""
+    among = [np.append(m.copy.slices.distinct_ids, end_id) for m in active if m.copy is not None]
+    sizes = np.array([len(ids) for ids in among])
+    rows = torch.from_numpy(np.repeat(np.arange(len(active)), sizes)).to(logits.device)
+    columns = torch.from_numpy(np.concatenate(among)).to(logits.device)
+    values = logits[rows, columns].cpu().numpy()
+    return np.logaddexp.reduceat(values, np.cumsum(sizes) - sizes)
 
 
 def _finish(

@@ -122,7 +122,8 @@ def annotate(
 def _checked(span: Sequence[Any], path: Path | str, line: int) -> Span:
     match span:
         case [int(start), int(end), str(label)] if label and _is_unicode(label):
-            return start, end, label
+            if not isinstance(start, bool) and not isinstance(end, bool):
+                return start, end, label
     what = f"{span!r} is no span"
     mend = "A span is [start, end, label]: two whole numbers (characters, end exclusive) and a name"
     raise FormatError(path, line, what, mend)

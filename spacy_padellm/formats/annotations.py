@@ -81,7 +81,7 @@ def _meta(record: dict, key: str | None) -> dict[str, Any]:
 
 def _tokens(path: Path, line: int, record: dict) -> list[Place] | None:
     tokens = record.get("tokens")
-    if not isinstance(tokens, list) or not tokens:
+    if not isinstance(tokens, list) or not tokens or not isinstance(record.get("text"), str):
         return None
     places = []
     reached = 0

@@ -21,6 +21,7 @@ _BREAKS = " \t\r\n"
 _COMMENT = re.compile(r"# +(?:[\w.:-]+ *=|newdoc\b|newpar\b)")
 _TEXT = re.compile(r"# +text *= ?(.*)")
 _TAG = re.compile(r"O|([BIELUSMW])[-_](.+)")
+_NO_WORD = re.compile(r"\d+[-.]\d+\s")  # CoNLL-U: a range of words, or an empty node
 _BILUO = {"E": "L", "S": "U", "W": "U", "M": "I"}
 
 
@@ -65,11 +66,15 @@ def read(
     """
     columns = columns or Columns()
     for sentence in _sentences(path, columns):
-        text, places = _place(sentence, columns)
+        text, places = _place(path, sentence, columns)
+        if problems is not None and sentence.text not in (None, text):
+            given = AnnotatedText(text, file=str(path), line=sentence.line)
+            reason = "the text of the comment is not made of these tokens, which are joined instead"
+            problems.append(given.problem((0, 0, ""), reason, lost=False))
         spans = [
             (places[first][0], places[last][1], label)
             for tags in sentence.tags
-            for label, first, last in tags_to_entities(iob_to_biluo(tags))
+            for label, first, last in tags_to_entities(iob_to_biluo(_close(tags)))
         ]
         meta = {} if sentence.document is None else {"document": sentence.document}
         yield annotate(text, spans, places, meta, path, sentence.line, problems)
@@ -118,6 +123,8 @@ def _sentences(path: Path, columns: Columns) -> Iterator[_Sentence]:
             given = _TEXT.match(line)
             text = given[1] if given else text
             continue
+        if columns.token and _NO_WORD.match(line):
+            continue
         if sentence is None:
             sentence = _Sentence(number, [], [[] for _ in columns.tags], text, document)
         token, tags = _fields(path, number, line, columns)
@@ -154,12 +161,25 @@ def _biluo(path: Path, number: int, tag: str) -> str:
     return f"{_BILUO.get(prefix, prefix)}-{label}" if prefix else "O"
 
 
-def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
+def _close(tags: Sequence[str]) -> list[str]:
+    """What follows the end of a mention (L-, U-) begins another; spaCy would go on with it."""
+    closed = list(tags)
+    for i in range(1, len(closed)):
+        if tags[i - 1].startswith(("L-", "U-")) and tags[i].startswith(("I-", "L-")):
+            closed[i] = ("B" if tags[i].startswith("I-") else "U") + tags[i][1:]
+    return closed
+
+
+def _place(path: Path, sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
     """The text, and each token's characters."""
     if sentence.text is not None:
         places = _search(sentence.text, sentence.tokens)
         if places is not None:
             return sentence.text, places
+        if sentence.tokens == [str(i) for i in range(1, len(sentence.tokens) + 1)]:
+            what = "the first column numbers the words"
+            mend = "Set --column-token to the column of the words, for example 1"
+            raise FormatError(path, sentence.line, what, mend)
     tokens = sentence.tokens
     if columns.spacing:
         spaces = detokenize(tokens, columns.join_sigils)

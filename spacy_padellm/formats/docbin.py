@@ -125,7 +125,11 @@ def _make_doc(text: AnnotatedText, nlp: Language) -> Doc:
     if text.tokens is None:
         return nlp.tokenizer(text.text)
     words = [text.text[start:end] for start, end in text.tokens]
-    words, spaces = get_words_and_spaces(words, text.text)
+    try:
+        words, spaces = get_words_and_spaces(words, text.text)
+    except ValueError:
+        what = "the tokens do not make up the text"
+        raise FormatError(text.file, text.line, what, 'Mend or leave out "tokens"') from None
     return Doc(nlp.vocab, words=words, spaces=spaces)
 
 

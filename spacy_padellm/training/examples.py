@@ -87,12 +87,10 @@ def make_training_text(
     if max_labels is not None and len(asked) > max_labels:
         asked = _draw_labels(asked, {label for _, _, label in spans}, max_labels, rng)
     prompt = encoder.prompt(gold.text, asked)
-    starts: dict[int, int] = {}
-    ends: dict[int, int] = {}
-    for i, (start, end) in enumerate(prompt.encoded.offsets):
-        if end > start:  # bytes of one character share offsets: first start, last end
-            starts.setdefault(start, i)
-            ends[end] = i + 1
+    may_start, may_end = prompt.encoded.boundaries()
+    offsets = prompt.encoded.offsets
+    starts = {offsets[i][0]: i for i, may in enumerate(may_start) if may}
+    ends = {offsets[i][1]: i + 1 for i, may in enumerate(may_end) if may}
     paths: list[TargetPath] = []
     mentions: list[TokenMention] = []
     unaligned: list[Span] = []

@@ -3,7 +3,9 @@
 For users who can download no model, and for the model in the box.
 """
 
-from collections.abc import Iterable, Sequence
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -67,7 +69,8 @@ def create_model(
 
     sizes: fields of that architecture's config (hidden_size, num_hidden_layers, ...).
 
-    Raises ValueError for an unknown architecture, or one without a causal LM.
+    Raises ValueError for an unknown architecture, one without a causal LM, and sizes that are
+    misspelt or do not go together.
     """
     if architecture not in CONFIG_MAPPING:
         raise ValueError(
@@ -77,5 +80,22 @@ def create_model(
     eos = tokenizer.eos_token_id
     known = {"vocab_size": len(tokenizer)}
     known |= dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), eos)
-    config = CONFIG_MAPPING[architecture](**{**known, **sizes})
-    return AutoModelForCausalLM.from_config(config)
+    _check_sizes(architecture, sizes)
+    try:
+        config = CONFIG_MAPPING[architecture](**{**known, **sizes})
+        return AutoModelForCausalLM.from_config(config)
+    except (ValueError, TypeError, AssertionError) as error:
+        raise ValueError(f"model.sizes {sizes} do not make a {architecture}: {error}") from error
+
+
+def _check_sizes(architecture: str, sizes: Mapping[str, Any]) -> None:
+    """transformers takes any name, and one that is misspelt leaves the size of a large model."""
+    kind = CONFIG_MAPPING[architecture]
+    fields = {*kind().to_dict(), *kind.attribute_map, *inspect.signature(kind).parameters}
+    for name in sizes:
+        if name not in fields:
+            close = difflib.get_close_matches(name, fields, n=1)
+            mend = f"did you mean {close[0]!r}?" if close else f"see {kind.__name__}"
+            raise ValueError(
+                f"model.sizes has {name!r}, which {architecture} does not know: {mend}"
+            )

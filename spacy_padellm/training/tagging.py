@@ -65,9 +65,17 @@ class TaggingHeads(nn.Module):
 
     def _keep(self, name: str) -> Any:
         def hook(_module: nn.Module, _args: Any, output: Any) -> None:
-            self._hidden[name] = output[0] if isinstance(output, tuple) else output
+            if torch.is_grad_enabled():  # not while decoding
+                self._hidden[name] = output[0] if isinstance(output, tuple) else output
 
         return hook
+
+    def __enter__(self) -> "TaggingHeads":
+        """The heads read the model until `close`, or the end of a `with` block."""
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
 
     def close(self) -> None:
         """Leaves the model as it was."""

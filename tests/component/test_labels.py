@@ -28,6 +28,24 @@ def test_descriptions_are_asked(random_nlp):
     assert nlp("Ada is in Rome.").has_annotation("ENT_IOB")
 
 
+def test_names_that_a_config_would_part_are_given_in_pairs(random_nlp, tmp_path):
+    with pytest.raises(ValueError, match=r"'org:company'.*pairs"):
+        random_nlp(labels={"org:company": "companies"})
+    nlp = random_nlp(labels=[["org:company", "companies"], ["a=b", ""]])
+    nlp.to_disk(tmp_path)
+    pipe = spacy.load(tmp_path).get_pipe("padellm_ner")
+    assert pipe.label_data == {"org:company": "companies", "a=b": ""}
+
+
+def test_counts_beyond_the_models_are_refused_or_taken(random_nlp, plain_lm_folder):
+    with pytest.raises(ValueError, match=r"max_count is 9.*up to 4"):
+        random_nlp(max_count=9)("Ada is in Rome.")
+    nlp = spacy.blank("en")
+    config = {"model": {"name": str(plain_lm_folder)}, "labels": ["PER"], "max_count": 200}
+    pipe = nlp.add_pipe("padellm_ner", config=config)
+    assert pipe._doc_decoder().decoder.encoder.max_count == 200
+
+
 def test_labels_of_the_examples():
     nlp = spacy.blank("en")
     pipe = add_scratch_pipe(nlp)

@@ -120,11 +120,29 @@ def test_windows_agree_with_one_piece(trained):
     assert len(windowed) == 6 and set(whole) <= set(windowed)
 
 
-def test_a_token_longer_than_the_model_is_said(random_nlp, caplog):
-    nlp = random_nlp(window=64, overlap=0)
-    with caplog.at_level("WARNING"):
-        doc = nlp("Ada met " + "\u0123" * 3000 + " in Rome")
-    assert doc.has_annotation("ENT_IOB") and "longer than the model" in caplog.text
+@pytest.mark.parametrize("annotate", ["ents", "spans"])
+@pytest.mark.parametrize("overlap", [0, 16])
+def test_a_token_longer_than_the_window_is_read_in_pieces(annotate, overlap, scripted):
+    text = "Ada met " + "\u0123" * 3000 + " in Rome"
+    nlp, asked = scripted({}, window=64, overlap=overlap, annotate=annotate)
+    nlp(text)
+    pieces = asked[0]
+    encoder = nlp.get_pipe("padellm_ner").shim.loaded.encoder()
+    assert all(len(encoder.encode_text(piece).ids) <= 64 for piece in pieces)
+    assert overlap or "".join(pieces) == text
+    assert sum(map(len, pieces)) >= len(text) and pieces[-1].endswith(" in Rome")
+
+
+def test_a_doc_of_one_long_token_is_not_lost(random_nlp):
+    texts = ["\u5c0f\u660e\u5728\u5317\u4eac\u5de5\u4f5c" * 400, "x" * 20000]
+    assert [doc.text for doc in random_nlp().pipe(texts)] == texts
+
+
+def test_a_copied_mention_on_the_docs_tokens_stays_where_it_is(scripted):
+    text = "Take 10mg at 10:30."
+    nlp, _ = scripted({text: [("PER", "10", 0.9)]})
+    assert [token.text for token in nlp.make_doc(text)] == ["Take", "10", "mg", "at", "10:30", "."]
+    assert [(ent.start_char, ent.text) for ent in nlp(text).ents] == [(5, "10")]
 
 
 def test_only_the_failing_doc_goes_to_the_error_handler(scripted):

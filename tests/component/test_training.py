@@ -137,6 +137,30 @@ def test_all_weights_of_a_half_precision_model_are_trained_in_float32(dtype, lm_
     assert {weight.dtype for weight in weights(pipe).values()} == {torch.float32}
 
 
+def test_gold_longer_than_a_window_is_reported_and_the_rest_learned(random_nlp, caplog):
+    nlp = random_nlp(window=16, overlap=0)
+    doc = nlp.make_doc("Ada met " + "Bob " * 30 + "in Rome")
+    doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 32, "PER"), Span(doc, 33, 34, "LOC")]
+    examples = [Example(nlp.make_doc(doc.text), doc)]
+    with caplog.at_level("WARNING"):
+        nlp.initialize(lambda: examples)
+    assert "1 of 3 gold mentions" in caplog.text
+    assert nlp.update(examples, losses={})["padellm_ner"] > 0
+
+
+def test_spans_without_a_score_weight_are_warned_of(random_nlp, caplog):
+    nlp = random_nlp(annotate="spans", spans_key="sc")
+    doc = nlp.make_doc("Ada is in Rome")
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
+    examples = [Example(nlp.make_doc(doc.text), doc)]
+    nlp.initialize(lambda: examples)
+    assert "spans_sc_f = 1.0" in caplog.text
+    caplog.clear()
+    nlp.config["training"]["score_weights"] = {"spans_sc_f": 1.0, "ents_f": None}
+    nlp.initialize(lambda: examples)
+    assert "score_weights" not in caplog.text
+
+
 def test_a_loss_that_is_no_number_stops_the_training(scratch):
     _, pipe, examples, optimizer = scratch
     next(pipe.shim.loaded.lm.model.parameters()).data.fill_(float("nan"))

@@ -140,9 +140,8 @@ def test_tagging_heads_learn_along_and_leave_the_model_as_it_was(compact_tokeniz
     batch = make_batch(texts, bidirectional=True)
 
     def tag_loss():
-        with torch.no_grad():
-            batch_loss(lm, batch)
-            return heads.loss(texts, batch).item()
+        batch_loss(lm, batch)
+        return heads.loss(texts, batch).item()
 
     heads = TaggingHeads(lm, LABELS)
     before = tag_loss()
@@ -176,6 +175,13 @@ def test_tagging_heads_say_what_they_need(compact_tokenizer, sentencepiece_token
     batch_loss(lm, batch)
     with pytest.raises(ValueError, match="packed rows"):
         heads.loss(texts, batch)
+
+
+def test_sizes_are_checked(compact_tokenizer):
+    with pytest.raises(ValueError, match="did you mean 'hidden_size'"):
+        create_model(compact_tokenizer, hiden_size=32)
+    with pytest.raises(ValueError, match=r"model\.sizes"):
+        create_model(compact_tokenizer, "gpt2", n_embd=30, n_head=4, n_layer=1)
 
 
 def test_mixture_gives_each_set_its_share(compact_tokenizer):

@@ -56,6 +56,9 @@ def test_spacing_is_kept_by_comments(tmp_path):
         "B-PER L-PER O U-LOC U-LOC",
         "B-PER E-PER O W-LOC S-LOC",
         "B_PER I_PER O B_LOC B_LOC",
+        "B-PER E-PER O B-LOC E-LOC",
+        "B-PER E-PER O S-LOC I-LOC",
+        "B-PER E-PER O S-LOC E-LOC",
     ],
 )
 def test_tag_schemes(tags, tmp_path):
@@ -63,7 +66,8 @@ def test_tag_schemes(tags, tmp_path):
     content = "\n".join(f"{token} x {tag}" for token, tag in rows)
     (text,) = read(tmp_path, content)
     assert text.text == "Ada Byron in Rome Oslo"
-    assert text.spans == ((0, 9, "PER"), (13, 17, "LOC"), (18, 22, "LOC"))
+    last = ((13, 22, "LOC"),) if tags.endswith("B-LOC E-LOC") else ()
+    assert text.spans == ((0, 9, "PER"), *(last or ((13, 17, "LOC"), (18, 22, "LOC"))))
 
 
 def test_bmes_of_characters(tmp_path):
@@ -98,6 +102,17 @@ def test_text_comments_of_universal_ner(tmp_path):
     )
     texts = read(tmp_path, content, token=1, tags=(2,))
     assert places(texts) == [("It's Rome.", ((5, 9, "LOC"),)), ("Oslo", ((0, 4, "LOC"),))]
+    problems = []
+    list(columns.read(tmp_path / "a.conll", Columns(token=1, tags=(2,)), problems))
+    assert [(problem.line, problem.lost) for problem in problems] == [(9, False)]
+
+
+def test_numbered_words_are_not_taken_for_tokens(tmp_path):
+    content = "# text = John left\n1\tJohn\tB-PER\n2\tleft\tO\n"
+    with pytest.raises(FormatError, match="--column-token"):
+        read(tmp_path, content)
+    (text,) = read(tmp_path, content.replace("2\t", "1-2\tx\tO\n2\t"), token=1)
+    assert (text.text, text.spans) == ("John left", ((0, 4, "PER"),))
 
 
 @pytest.mark.parametrize(
