@@ -169,6 +169,8 @@ class PaDeLLMNER(StoredPipe):
             method=settings.method(loaded.lm.tree),
             copy=settings.copy_constraint,
             token_budget=settings.token_budget,
+            draft_tokens=None if settings.run_ahead else 0,
+            guess_counts=None if settings.run_ahead else (),
             max_count=encoder.max_count,
             max_mention_tokens=settings.max_mention_tokens,
         )

@@ -27,6 +27,8 @@ class Settings:
     threshold: the least probability of a mention, 0 to 1.
     copy_constraint: a mention is a slice of its text; without it any string, found by search.
     decoder: "tree" (fast), "rows" (any architecture), "auto" by what the model can do.
+    run_ahead: read drafts of mentions, copied from the text, and mentions of likely counts along
+    with what is known; fewer passes, the same entities.
     token_budget: tokens of the language model in a batch, in decoding and training.
     max_count: most mentions of a label in a window; None is the model's own cap.
     max_mention_tokens: longest mention, in tokens of the language model.
@@ -47,6 +49,7 @@ class Settings:
     threshold: float = 0.0
     copy_constraint: bool = True
     decoder: str = "auto"
+    run_ahead: bool = True
     token_budget: int = 4096
     max_count: int | None = None
     max_mention_tokens: int = 64

@@ -49,10 +49,12 @@ class TextSlices:
 class CopyBranch:
     """One mention on its way: places where it may have begun, and how long it is (tokens)."""
 
-    def __init__(self, slices: TextSlices) -> None:
+    def __init__(
+        self, slices: TextSlices, starts: npt.NDArray[np.int64] | None = None, length: int = 0
+    ) -> None:
         self.slices = slices
-        self.starts = slices.all_starts
-        self.length = 0
+        self.starts = slices.all_starts if starts is None else starts
+        self.length = length
 
     def allowed(self, end_ids: Collection[int]) -> npt.NDArray[np.int64]:
         """The ids that may come next; never empty before the end."""
@@ -63,12 +65,18 @@ class CopyBranch:
             ids = np.concatenate([ids, np.fromiter(end_ids, dtype=np.int64)])
         return ids
 
-    def advance(self, token: int) -> None:
+    def advanced(self, token: int) -> "CopyBranch":
+        """The same mention with one token more."""
         following = self.starts + self.length
         inside = following <= self.slices.last_end
         starts = self.starts[inside]
-        self.starts = starts[self.slices.ids[following[inside]] == token]
-        self.length += 1
+        going = starts[self.slices.ids[following[inside]] == token]
+        return CopyBranch(self.slices, going, self.length + 1)
+
+    def continuation(self, length: int) -> list[int]:
+        """At most `length` ids that follow the mention in the text, where it occurs first."""
+        begin = int(self.starts[0]) + self.length
+        return self.slices.ids[begin : min(begin + length, self.slices.last_end + 1)].tolist()
 
     def spans(self) -> list[tuple[int, int]]:
         """Characters of every slice that the mention can be, in the order of the text.

@@ -1,15 +1,44 @@
 """Step 1: for every label of every text, how many mentions there are. All at once, greedy."""
 
 import logging
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 
 from ..encoding import PromptEncoder, TextPrompt
 from ..types import Count
 from .session import Branch, Session
+from .speculation import Speculation
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class LabelState:
+    """What is known of a label of a text.
+
+    branch: ends before the mentions. opened: by count, the branches of its mentions that were run
+    before the count was known, each with the logits behind its marker.
+    """
+
+    label: str
+    branch: Branch
+    count: Count
+    opened: dict[int, list[tuple[Branch, torch.Tensor]]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A count being written."""
+
+    label: str
+    branch: Branch
+    prompt: TextPrompt
+    ids: list[int] = field(default_factory=list)
+    log_probability: float = 0.0
+    opened: dict[int, list[tuple[Branch, torch.Tensor]]] = field(default_factory=dict)
 
 
 def decode_counts(
@@ -17,45 +46,80 @@ def decode_counts(
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
     max_count: int,
-) -> tuple[list[list[Count]], list[list[Branch]]]:
-    """Counts and label branches, [texts][labels].
+    speculation: Speculation,
+) -> list[list[LabelState]]:
+    """Counts with what is needed to go on, [texts][labels].
 
     A count is made of digit tokens and ended by what the template ends it with; its
     probability is the product over both. More than max_count is capped, with a warning that
-    names text and label.
+    names text and label. Mentions of likely counts are run along (`Speculation.guess`).
     """
-    branches: list[list[Branch]] = []
+    pending: list[list[_Pending]] = []
     for text, prompt in enumerate(prompts):
         trunk = Branch(text, list(prompt.trunk))
-        branches.append([Branch(text, [*prompt.trunk, *ids], trunk) for ids in prompt.branches])
-    flat = [branch for of_text in branches for branch in of_text]
-    written: dict[Branch, list[int]] = {branch: [] for branch in flat}
-    log_probability = dict.fromkeys(flat, 0.0)
+        pending.append(
+            [
+                _Pending(label, Branch(text, [*prompt.trunk, *ids], trunk), prompt)
+                for label, ids in zip(prompt.labels, prompt.branches, strict=True)
+            ]
+        )
+    flat = [of_label for of_text in pending for of_label in of_text]
     digits = torch.tensor(sorted(encoder.digit_ids))
     ends = encoder.count_end_ids
     digits_or_end = torch.cat([digits, torch.tensor(ends, dtype=torch.long)])
     most_tokens = len(str(max_count)) + 2  # digits, a blank, one digit too many
+    guesses = speculation.guess([prompt.labels for prompt in prompts])
+    guesses = tuple(n for n in guesses if n <= max_count) if encoder.count_is_one_token else ()
     active, allowed = flat, digits
     while active:
-        tokens, log_probs = choose(session.extend(active), allowed)
+        ahead = [
+            (one, n)
+            for one in active
+            for n in _guesses(one, guesses, encoder, max_count)
+            if speculation.guesses != ()
+        ]
+        logits = _extend(session, encoder, active, ahead)
+        tokens, log_probs = choose(logits, allowed)
         going = []
-        for branch, token, log_prob in zip(active, tokens, log_probs, strict=True):
-            log_probability[branch] += log_prob
+        for one, token, log_prob in zip(active, tokens, log_probs, strict=True):
+            one.log_probability += log_prob
             if token in ends:
                 continue
-            written[branch].append(token)
-            if not encoder.count_is_one_token and len(written[branch]) < most_tokens:
-                branch.ids.append(token)
-                going.append(branch)
-        active, allowed = going, digits_or_end
-    counts = [
-        [
-            _count(label, encoder.read_count(written[b]), log_probability[b], prompt, max_count)
-            for label, b in zip(prompt.labels, of_text, strict=True)
-        ]
-        for prompt, of_text in zip(prompts, branches, strict=True)
+            one.ids.append(token)
+            if not encoder.count_is_one_token and len(one.ids) < most_tokens:
+                one.branch.ids.append(token)
+                going.append(one)
+        active, allowed, guesses = going, digits_or_end, ()
+    return [[_finish(one, encoder, max_count, speculation) for one in row] for row in pending]
+
+
+def _guesses(
+    one: _Pending, guesses: Sequence[int], encoder: PromptEncoder, max_count: int
+) -> Sequence[int]:
+    """The counts that may turn out to be it: guessed ones, or digits that may be all."""
+    if not one.ids:
+        return guesses
+    value = encoder.read_count(one.ids)
+    return (value,) if 0 < value <= max_count and value not in one.opened else ()
+
+
+def _extend(
+    session: Session,
+    encoder: PromptEncoder,
+    active: Sequence[_Pending],
+    ahead: Sequence[tuple[_Pending, int]],
+) -> torch.Tensor:
+    """Logits behind the active counts; those of mentions run ahead are kept in `opened`."""
+    opened = [
+        (one, n, Branch(one.branch.text, ids, one.branch))
+        for one, n in ahead
+        for ids in (encoder.mention_path(one.prompt, one.label, n, i) for i in range(1, n + 1))
     ]
-    return counts, branches
+    branches = [one.branch for one in active]
+    logits = session.extend(branches + [branch for _, _, branch in opened])
+    for (one, n, branch), row in zip(opened, logits[len(active) :], strict=True):
+        one.opened.setdefault(n, []).append((branch, row))
+    return logits[: len(active)]
 
 
 def choose(logits: torch.Tensor, allowed: torch.Tensor) -> tuple[list[int], list[float]]:
@@ -66,17 +130,20 @@ def choose(logits: torch.Tensor, allowed: torch.Tensor) -> tuple[list[int], list
     return allowed[at].tolist(), log_probs.tolist()
 
 
-def _count(
-    label: str, value: int, log_probability: float, prompt: TextPrompt, max_count: int
-) -> Count:
-    probability = float(torch.tensor(log_probability).exp())
-    if value <= max_count:
-        return Count(label, value, probability)
-    logger.warning(
-        "the model counts %d mentions of %s in %r; the first %d are decoded (setting max_count)",
-        value,
-        label,
-        prompt.encoded.text[:80],
-        max_count,
-    )
-    return Count(label, max_count, probability, capped=True)
+def _finish(
+    one: _Pending, encoder: PromptEncoder, max_count: int, speculation: Speculation
+) -> LabelState:
+    value, probability = encoder.read_count(one.ids), math.exp(one.log_probability)
+    speculation.saw_count(one.label, value)
+    if value > max_count:
+        logger.warning(
+            "%d mentions of %s are counted in %r; the first %d are decoded (setting max_count)",
+            value,
+            one.label,
+            one.prompt.encoded.text[:80],
+            max_count,
+        )
+        count = Count(one.label, max_count, probability, capped=True)
+    else:
+        count = Count(one.label, value, probability)
+    return LabelState(one.label, one.branch, count, one.opened)

@@ -1,5 +1,6 @@
 """Texts and labels in, counts and mentions with probabilities out. Knows nothing of spaCy."""
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,6 +16,7 @@ from .counts import decode_counts
 from .mentions import decode_mentions
 from .row_session import RowSession
 from .session import Session
+from .speculation import Speculation
 from .tree_session import TreeSession
 
 Method = Literal["tree", "rows", "paper"]
@@ -49,7 +51,8 @@ class Decoder:
     method: "tree" (each text once, all branches in one packed row), "rows" (the text's cache
     repeated a branch, for any architecture), "paper" (every prompt encoded whole; to compare).
     copy: mentions are copied from the text, with exact offsets. token_budget: step-1 tokens a
-    batch. max_count, max_mention_tokens: caps, reported when reached.
+    batch. max_count, max_mention_tokens: caps, reported when reached. draft_tokens,
+    guess_counts: how far to run ahead (`Speculation`); None chooses by cost.
 
     Raises ValueError where the method cannot serve this model.
     """
@@ -61,6 +64,8 @@ class Decoder:
     token_budget: int = 4096
     max_count: int = 64
     max_mention_tokens: int = 64
+    draft_tokens: int | None = None
+    guess_counts: tuple[int, ...] | None = None
     work: DecodingWork = field(default_factory=DecodingWork)
 
     def __post_init__(self) -> None:
@@ -73,6 +78,10 @@ class Decoder:
         for name in ("token_budget", "max_count", "max_mention_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        drafts, guesses = self.draft_tokens, self.guess_counts
+        if self.method == "paper":
+            drafts, guesses = 0, ()
+        self.speculation = Speculation(drafts, guesses, prefix_first=self.method != "tree")
         if self.encoder.template.bidirectional and not self.lm.tree:
             raise ValueError(
                 f"template {self.encoder.template.name!r} is bidirectional, which "
@@ -109,10 +118,20 @@ class Decoder:
         if self.copy:
             slices = [TextSlices(p.encoded, t.starts, t.ends) for t, p in items]
         session = self._open(prompts)
-        counts, branches = decode_counts(session, self.encoder, prompts, self.max_count)
+        began = time.perf_counter()
+        states = decode_counts(session, self.encoder, prompts, self.max_count, self.speculation)
+        if session.passes == 1:
+            self.speculation.cost.add(session.tokens, time.perf_counter() - began)
         mentions = decode_mentions(
-            session, self.encoder, prompts, counts, branches, slices, self.max_mention_tokens
+            session,
+            self.encoder,
+            prompts,
+            states,
+            slices,
+            self.max_mention_tokens,
+            self.speculation,
         )
+        counts = [[state.count for state in of_text] for of_text in states]
         self.work.texts += len(items)
         self.work.batches += 1
         self.work.passes += session.passes

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,21 +10,29 @@ import numpy as np
 import torch
 
 from ..encoding import PromptEncoder, TextPrompt
-from ..types import Count, Mention
+from ..types import Mention
 from .copying import CopyBranch, TextSlices
+from .counts import LabelState
 from .session import Branch, Session
+from .speculation import Speculation
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
 class _Pending:
-    """A mention being written."""
+    """A mention being written.
+
+    logits: behind its last token, where they are known already. draft: ids at the end of the
+    branch that may turn out to be its next tokens.
+    """
 
     label: str
     index: int
     branch: Branch
     copy: CopyBranch | None
+    logits: torch.Tensor | None = None
+    draft: list[int] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
 
@@ -32,83 +41,148 @@ def decode_mentions(
     session: Session,
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
-    counts: Sequence[Sequence[Count]],
-    label_branches: Sequence[Sequence[Branch]],
+    states: Sequence[Sequence[LabelState]],
     slices: Sequence[TextSlices] | None,
     max_tokens: int,
+    speculation: Speculation,
 ) -> list[list[Mention]]:
     """The mentions of each text, by label, then by index.
 
     slices: where mentions are copied from; None for free generation, whose mentions have no
     character offsets. A mention of max_tokens tokens is ended there, with a warning.
+
+    Copied mentions are drafted: the pass that reads a token reads what follows it in the text,
+    too, and of that as much stays as greedy decoding chooses anyway.
     """
-    pending = _start(encoder, prompts, counts, label_branches, slices)
-    active = pending
-    while active:
-        logits = session.extend([mention.branch for mention in active])
-        tokens, log_probs = _choose(logits, active, encoder)
-        going = []
-        for mention, token, log_prob in zip(active, tokens, log_probs, strict=True):
-            mention.log_probs.append(log_prob)
-            if token in encoder.mention_end_ids:
-                continue
-            mention.ids.append(token)
-            mention.branch.ids.append(token)
-            if mention.copy is not None:
-                mention.copy.advance(token)
-            if len(mention.ids) < max_tokens:
-                going.append(mention)
-            else:
-                text = prompts[mention.branch.text].encoded.text
-                logger.warning(
-                    "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
-                    mention.label,
-                    text[:80],
-                    max_tokens,
-                )
-        active = going
+    pending = _start(encoder, prompts, states, slices)
+    opened = [mention for mention in pending if mention.logits is not None]
+    going = [mention for mention in pending if mention.logits is None]
+    if opened:
+        logits = torch.stack([m.logits for m in opened if m.logits is not None])
+        going += _read(logits, opened, encoder, prompts, max_tokens)
+    while going:
+        began = time.perf_counter()
+        tokens = session.tokens
+        _draft(going, speculation, max_tokens)
+        branches = [mention.branch for mention in going]
+        logits = session.extend(branches, [len(mention.draft) + 1 for mention in going])
+        going = _read(logits, going, encoder, prompts, max_tokens)
+        speculation.cost.add(session.tokens - tokens, time.perf_counter() - began)
+    for mention in pending:
+        speculation.saw_mention(len(mention.log_probs))
     return _finish(encoder, pending, len(prompts))
 
 
 def _start(
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
-    counts: Sequence[Sequence[Count]],
-    label_branches: Sequence[Sequence[Branch]],
+    states: Sequence[Sequence[LabelState]],
     slices: Sequence[TextSlices] | None,
 ) -> list[_Pending]:
     pending = []
-    for text, prompt in enumerate(prompts):
+    for text, (prompt, of_text) in enumerate(zip(prompts, states, strict=True)):
         if slices is not None and not slices[text]:
             continue  # nothing to copy from: an empty text, or white space
-        for count, label_branch in zip(counts[text], label_branches[text], strict=True):
-            for index in range(1, count.value + 1):
-                ids = encoder.mention_path(prompt, count.label, count.value, index)
-                branch = Branch(text, ids, origin=label_branch)
+        for state in of_text:
+            label, n = state.label, state.count.value
+            opened = state.opened.get(n)
+            for index in range(1, n + 1):
                 copy = CopyBranch(slices[text]) if slices is not None else None
-                pending.append(_Pending(count.label, index, branch, copy))
+                if opened:
+                    branch, logits = opened[index - 1]
+                    pending.append(_Pending(label, index, branch, copy, logits))
+                else:
+                    ids = encoder.mention_path(prompt, label, n, index)
+                    branch = Branch(text, ids, origin=state.branch)
+                    pending.append(_Pending(label, index, branch, copy))
     return pending
 
 
+def _draft(going: Sequence[_Pending], speculation: Speculation, max_tokens: int) -> None:
+    """Puts drafts behind the branches of mentions that have begun."""
+    begun = [m for m in going if m.copy is not None and m.ids]
+    length = speculation.draft_length([len(mention.ids) for mention in begun])
+    for mention in begun:
+        assert mention.copy is not None
+        room = max_tokens - len(mention.ids) - 1
+        mention.draft = mention.copy.continuation(min(length, room))
+        mention.branch.ids += mention.draft
+
+
+def _read(
+    logits: torch.Tensor,
+    active: Sequence[_Pending],
+    encoder: PromptEncoder,
+    prompts: Sequence[TextPrompt],
+    max_tokens: int,
+) -> list[_Pending]:
+    """Takes in the tokens that the logits choose; returns the mentions that go on.
+
+    logits: behind the last token of each mention and behind each token of its draft.
+    """
+    copies: list[CopyBranch | None] = []
+    for mention in active:
+        copy = mention.copy
+        copies.append(copy)
+        for token in mention.draft:
+            assert copy is not None
+            copy = copy.advanced(token)
+            copies.append(copy)
+    tokens, log_probs = _choose(logits, copies, encoder)
+    going, at = [], 0
+    for mention in active:
+        draft, mention.draft = mention.draft, []
+        kept = len(mention.branch.ids) - len(draft)
+        ended = False
+        for i in range(len(draft) + 1):
+            token = tokens[at + i]
+            mention.log_probs.append(log_probs[at + i])
+            ended = token in encoder.mention_end_ids
+            if ended:
+                break
+            mention.ids.append(token)
+            if mention.copy is not None:
+                mention.copy = mention.copy.advanced(token)
+            if i == len(draft) or token != draft[i]:
+                break
+            kept += 1
+        at += len(draft) + 1
+        if ended:
+            continue
+        mention.branch.cut(kept)
+        mention.branch.ids.append(mention.ids[-1])
+        if len(mention.ids) < max_tokens:
+            going.append(mention)
+            continue
+        logger.warning(
+            "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
+            mention.label,
+            prompts[mention.branch.text].encoded.text[:80],
+            max_tokens,
+        )
+    return going
+
+
 def _choose(
-    logits: torch.Tensor, active: Sequence[_Pending], encoder: PromptEncoder
+    logits: torch.Tensor, copies: Sequence[CopyBranch | None], encoder: PromptEncoder
 ) -> tuple[list[int], list[float]]:
-    """The likeliest allowed token of each branch, and its log-probability: in the vocabulary, or
-    among all tokens of the text and the end for a template that `copies`, as it was trained.
+    """The likeliest allowed token behind each state of copying, and its log-probability: in the
+    vocabulary, or among all tokens of the text and the end for a template that `copies`, as it
+    was trained.
 
     Candidates are gathered in one go: a [branches, vocabulary] mask would cost far more.
     """
-    if active[0].copy is None:
+    if copies[0] is None:
         best, at_best = logits.max(dim=-1)
         return at_best.tolist(), (best - torch.logsumexp(logits, dim=-1)).tolist()
-    allowed = [m.copy.allowed(encoder.mention_end_ids) for m in active if m.copy is not None]
+    allowed = [copy.allowed(encoder.mention_end_ids) for copy in copies if copy is not None]
     sizes = np.array([len(ids) for ids in allowed])
-    rows = torch.from_numpy(np.repeat(np.arange(len(active)), sizes)).to(logits.device)
+    rows = torch.from_numpy(np.repeat(np.arange(len(copies)), sizes)).to(logits.device)
     columns = torch.from_numpy(np.concatenate(allowed)).to(logits.device)
     values = logits[rows, columns].cpu().numpy()
     first = np.cumsum(sizes) - sizes
     if encoder.template.copies:
-        normaliser = _among_text(logits, active, encoder.mention_end_ids[0])
+        normaliser = _among_text(logits, copies, encoder.mention_end_ids[0])
     else:
         normaliser = torch.logsumexp(logits, dim=-1).cpu().numpy()
     tokens: list[int] = []
@@ -120,11 +194,13 @@ def _choose(
     return tokens, (np.array(best_values) - normaliser).tolist()
 
 
-def _among_text(logits: torch.Tensor, active: Sequence[_Pending], end_id: int) -> np.ndarray:
+def _among_text(
+    logits: torch.Tensor, copies: Sequence[CopyBranch | None], end_id: int
+) -> np.ndarray:
     """Log of the summed exponentials over each text's own tokens and the end, [branches]."""
-    among = [np.append(m.copy.slices.distinct_ids, end_id) for m in active if m.copy is not None]
+    among = [np.append(copy.slices.distinct_ids, end_id) for copy in copies if copy is not None]
     sizes = np.array([len(ids) for ids in among])
-    rows = torch.from_numpy(np.repeat(np.arange(len(active)), sizes)).to(logits.device)
+    rows = torch.from_numpy(np.repeat(np.arange(len(copies)), sizes)).to(logits.device)
     columns = torch.from_numpy(np.concatenate(among)).to(logits.device)
     values = logits[rows, columns].cpu().numpy()
     return np.logaddexp.reduceat(values, np.cumsum(sizes) - sizes)

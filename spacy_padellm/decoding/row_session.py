@@ -41,9 +41,13 @@ class RowSession:
         self.tokens = 0
         self._states: dict[Branch, tuple[_Rows, int]] = {}
 
-    def extend(self, branches: Sequence[Branch]) -> torch.Tensor:
+    def extend(
+        self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
+    ) -> torch.Tensor:
+        wanted = wanted or [1] * len(branches)
         if not self.cached:
-            return self._run(_Rows.empty(None, len(branches)), [branch.ids for branch in branches])
+            rows = _Rows.empty(None, len(branches))
+            return torch.cat(self._run(rows, [branch.ids for branch in branches], wanted))
         self._encode_origins(branches)
         groups: dict[int, list[int]] = {}
         starts = [self._start(branch) for branch in branches]
@@ -53,11 +57,12 @@ class RowSession:
         for members in groups.values():
             group = [branches[i] for i in members]
             rows, news = self._go_on(group, [starts[i] for i in members])
-            logits.update(zip(members, self._run(rows, news, group), strict=True))
+            of_group = self._run(rows, news, [wanted[i] for i in members], group)
+            logits.update(zip(members, of_group, strict=True))
             for row, branch in enumerate(group):
                 branch.nodes = list(range(len(branch.ids)))
                 self._states[branch] = (rows, row)
-        return torch.stack([logits[i] for i in range(len(branches))])
+        return torch.cat([logits[i] for i in range(len(branches))])
 
     def _encode_origins(self, branches: Sequence[Branch]) -> None:
         """Texts first, once each, where prefixes are shared."""
@@ -91,8 +96,10 @@ class RowSession:
         self,
         rows: "_Rows",
         news: Sequence[Sequence[int]],
+        wanted: Sequence[int],
         branches: Sequence[Branch] = (),
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, ...]:
+        """Logits of the last `wanted` ids of each row."""
         width = max(map(len, news))
         ids = np.zeros((len(news), width), dtype=np.int64)
         real = np.zeros((len(news), width), dtype=bool)
@@ -105,17 +112,22 @@ class RowSession:
         rows.lengths = rows.lengths + real.sum(axis=1)
         self.passes += 1
         self.tokens += ids.size
-        at = np.arange(len(news)), np.array([len(new) - 1 for new in news], dtype=np.int64)
+        at = (
+            np.repeat(np.arange(len(news)), wanted),
+            np.concatenate(
+                [np.arange(len(new) - n, len(new)) for new, n in zip(news, wanted, strict=True)]
+            ),
+        )
         if self.lm.tree:
             inside = self._both_ways(real, branches) if self.bidirectional and first else None
             taken = _as_pass(ids, positions, rows.columns, inside, self.lm.window)
-            return self.lm.tree_pass(taken, rows.cache, *at)
+            return self.lm.tree_pass(taken, rows.cache, *at).split(list(wanted))
         inputs = {"input_ids": torch.from_numpy(ids).to(self.lm.device)}
         if self.cached:  # without: right padding cannot reach a row's end in a causal model
             mask = torch.from_numpy(rows.columns.astype(np.int64))
             inputs["attention_mask"] = mask.to(self.lm.device)
             inputs["position_ids"] = torch.from_numpy(positions).to(self.lm.device)
-        return self.lm.forward(inputs, rows.cache, *at)
+        return self.lm.forward(inputs, rows.cache, *at).split(list(wanted))
 
     def _both_ways(self, real: Bools, branches: Sequence[Branch]) -> Bools:
         """[rows, columns], the part of each row whose tokens see each other both ways."""

@@ -29,6 +29,10 @@ class Branch:
             return limit
         return next(i for i in range(limit) if self.ids[i] != self.origin.ids[i])
 
+    def cut(self, length: int) -> None:
+        """Forgets all ids behind the first `length`."""
+        del self.ids[length:], self.nodes[length:]
+
 
 class Session(Protocol):
     """The state of one batch. `passes` and `tokens` count what was run, padding included."""
@@ -36,6 +40,12 @@ class Session(Protocol):
     passes: int
     tokens: int
 
-    def extend(self, branches: Sequence[Branch]) -> torch.Tensor:
-        """Encodes what is new in the branches; logits [branches, vocabulary] behind each."""
+    def extend(
+        self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
+    ) -> torch.Tensor:
+        """Encodes what is new in the branches.
+
+        wanted: of how many last ids of each branch the logits are wanted, all of them new; 1 each
+        if None. Returns them branch by branch, [sum of wanted, vocabulary].
+        """
         ...

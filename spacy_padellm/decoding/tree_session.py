@@ -31,11 +31,15 @@ class TreeSession:
         self.passes = 0
         self.tokens = 0
 
-    def extend(self, branches: Sequence[Branch]) -> torch.Tensor:
+    def extend(
+        self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
+    ) -> torch.Tensor:
         for branch in branches:
             self._grow(branch)
         taken = self.tree.take_pass()
-        rows, columns = self.tree.place([branch.nodes[-1] for branch in branches], taken)
+        lasts = zip(branches, wanted or [1] * len(branches), strict=True)
+        nodes = [node for branch, n in lasts for node in branch.nodes[-n:]]
+        rows, columns = self.tree.place(nodes, taken)
         self.passes += 1
         self.tokens += taken.ids.size
         return self.lm.tree_pass(taken, self.cache, rows, columns)

@@ -18,14 +18,18 @@ class ScriptedSession:
         self.passes = self.tokens = 0
         self.batches = []
 
-    def extend(self, branches):
+    def extend(self, branches, wanted=None):
         self.passes += 1
         self.tokens += len(branches)
         self.batches.append([list(branch.ids) for branch in branches])
-        logits = torch.full((len(branches), self.vocabulary), math.log(0.1 / (self.vocabulary - 1)))
-        for row, branch in zip(logits, branches, strict=True):
+        wanted = wanted or [1] * len(branches)
+        logits = torch.full((sum(wanted), self.vocabulary), math.log(0.1 / (self.vocabulary - 1)))
+        row = 0
+        for branch, n in zip(branches, wanted, strict=True):
             branch.nodes = list(range(len(branch.ids)))
-            row[self.script(branch.ids)] = math.log(0.9)
+            for end in range(len(branch.ids) - n + 1, len(branch.ids) + 1):
+                logits[row][self.script(branch.ids[:end])] = math.log(0.9)
+                row += 1
         return logits
 
 

@@ -43,7 +43,7 @@ def without_positions(monkeypatch):
 
 
 def test_all_labels_then_all_mentions_at_once(scripted):
-    decoder = scripted()
+    decoder = scripted(guess_counts=(), draft_tokens=0)
     first, second, empty = decoder.predict(list(ANSWERS), ["PER", "LOC"])
     assert [(c.label, c.value) for c in first.counts] == [("PER", 3), ("LOC", 3)]
     assert all(math.isclose(count.probability, 0.9, rel_tol=1e-4) for count in first.counts)
@@ -202,7 +202,7 @@ def test_what_is_copied_is_a_slice_of_the_text(ids, picks):
         token = int(allowed[pick % len(allowed)])
         if token == end:
             break
-        branch.advance(token)
+        branch = branch.advanced(token)
         written.append("abcd"[token])
     if written:
         spans = branch.spans()
