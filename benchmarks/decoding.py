@@ -5,8 +5,10 @@
 TEXTS holds {"text": ...} lines. All methods run the same model on the same texts in one
 process, round after round in turn, after a warm-up; a figure is the median of its rounds.
 "paper" encodes every prompt of both steps whole and generates freely; "tree" does the same over
-the prompt tree. "paper + copy" and "tree + copy" hold mentions to slices of the text: these two
-give the same mentions, as the first two do among themselves.
+the prompt tree. "paper + copy" and "tree + copy" hold mentions to slices of the text. "ahead",
+the default, also reads drafts of mentions, and mentions of likely counts, along with what is
+known. All with "copy" give the same mentions, as the two without do among themselves; ratios are
+to the paper's algorithm with the same mentions.
 """
 
 import argparse
@@ -90,7 +92,7 @@ def _like_for_like(name: str) -> str:
 
 def table(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "| method | batch | texts a second | passes a batch | tokens a text | times the paper's |",
+        "| method | batch | texts a second | passes a batch | tokens a text | ratio |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
