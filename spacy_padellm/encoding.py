@@ -90,7 +90,7 @@ class PromptEncoder:
             return self._joint_prompt(text, labels)
         encoded = self.encode_text(text)
         trunk = (*self._bos, *self._structure_ids(self.template.before_text), *encoded.ids)
-        branches = tuple(self._label_ids(label) for label in labels)
+        branches = tuple(self.label_ids(label) for label in labels)
         return TextPrompt(encoded, tuple(labels), trunk, branches, len(trunk) - len(encoded.ids))
 
     def mention_path(self, prompt: TextPrompt, label: str, n: int, index: int) -> list[int]:
@@ -223,7 +223,8 @@ class PromptEncoder:
         branches = tuple(tuple(path[len(trunk) :]) for path in paths)
         return TextPrompt(encoded, tuple(labels), tuple(trunk), branches, text_start)
 
-    def _label_ids(self, label: str) -> tuple[int, ...]:
+    def label_ids(self, label: str) -> tuple[int, ...]:
+        """What asks for a label, behind the text."""
         key = ("label", label)
         if key not in self._cache:
             description = self.descriptions.get(label, "")
