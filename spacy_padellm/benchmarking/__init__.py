@@ -1,0 +1,1 @@
+"""Measuring decoders side by side."""
