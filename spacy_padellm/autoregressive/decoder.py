@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -49,6 +50,10 @@ class AutoregressiveDecoder:
             self.work.batches += 1
         return [results[i] for i in range(len(strings))]
 
+    def _constraints(self, prompts: Sequence[TextPrompt]) -> list[Any]:
+        """Logits processors of `generate` for a batch."""
+        return []
+
     @torch.inference_mode()
     def _generate(self, prompts: Sequence[TextPrompt]) -> list[list[int]]:
         eos = int(self.encoder.tokenizer.eos_token_id)
@@ -64,6 +69,7 @@ class AutoregressiveDecoder:
             do_sample=False,
             eos_token_id=eos,
             pad_token_id=eos,
+            logits_processor=self._constraints(prompts),
         )
         steps = generated.shape[1] - width
         self.work.passes += steps

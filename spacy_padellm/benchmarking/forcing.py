@@ -5,10 +5,13 @@ passes there are, and random weights would never end a mention.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from ..autoregressive import AutoregressiveDecoder, make_answer_text
+from ..autoregressive.prompt import AnswerEncoder
 from ..decoding import Decoder
 from ..decoding.session import Branch, Session
 from ..encoding import PromptEncoder, TextPrompt
@@ -19,21 +22,61 @@ FORCED = 1e4  # a logit above all others
 
 @dataclass
 class GoldForcedDecoder(Decoder):
-    """A decoder that finds the gold mentions of each text, given by `force`."""
+    """A decoder that finds the gold mentions of each text; golds: None decodes freely."""
 
-    golds: dict[str, GoldText] = field(default_factory=dict)
+    golds: Sequence[GoldText] | None = None
 
-    def force(self, golds: Sequence[GoldText]) -> None:
-        self.golds = {gold.text: gold for gold in golds}
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._by_text = {gold.text: gold for gold in self.golds or ()}
 
     def _open(self, prompts: Sequence[TextPrompt]) -> Session:
         real = super()._open(prompts)
+        if self.golds is None:
+            return real
         expected: dict[tuple[int, tuple[int, ...]], int] = {}
         for text, prompt in enumerate(prompts):
-            gold = self.golds.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
+            gold = self._by_text.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
             expected |= _answers(self.encoder, text, prompt, gold)
         starts = [_common_start(prompt) for prompt in prompts]
         return _ForcedSession(real, expected, starts, self.encoder.mention_end_ids[0])
+
+
+@dataclass
+class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
+    """An autoregressive decoder that writes the gold answer; golds: None decodes freely."""
+
+    golds: Sequence[GoldText] | None = None
+
+    def __post_init__(self) -> None:
+        self._by_text = {gold.text: gold for gold in self.golds or ()}
+
+    def _constraints(self, prompts: Sequence[TextPrompt]) -> list[Any]:
+        if self.golds is None:
+            return []
+        answers = AnswerEncoder(self.encoder)
+        targets = []
+        for prompt in prompts:
+            gold = self._by_text.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
+            text = make_answer_text(answers, self.answer, gold, prompt.labels)
+            (path,) = text.paths
+            targets.append(path.ids[-path.n_targets :])
+        return [_ForcedLogits(targets, answers.end_id)]
+
+
+class _ForcedLogits:
+    """A logits processor of `generate` that leaves one choice a row."""
+
+    def __init__(self, targets: Sequence[Sequence[int]], end_id: int) -> None:
+        self.targets = targets
+        self.end_id = end_id
+        self.step = 0
+
+    def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        ids_now = [t[self.step] if self.step < len(t) else self.end_id for t in self.targets]
+        scores[torch.arange(len(ids_now)), torch.tensor(ids_now)] = FORCED
+        self.step += 1
+        return scores
 
 
 class _ForcedSession:

@@ -1,6 +1,7 @@
 """`python -m spacy padellm ...`, loaded by spaCy through the entry-point group `spacy_cli`."""
 
 from .app import padellm_app
+from .benchmark import benchmark_cli
 from .convert import convert_cli
 
-__all__ = ["convert_cli", "padellm_app"]
+__all__ = ["benchmark_cli", "convert_cli", "padellm_app"]

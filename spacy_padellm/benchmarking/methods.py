@@ -1,0 +1,65 @@
+"""The decoders that are measured, by name."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ..autoregressive import get_answer_format
+from ..decoding import DecodingWork, TextInput
+from ..loading import LoadedModel
+from ..training.examples import GoldText
+from ..types import Prediction
+from .forcing import ForcedAutoregressiveDecoder, GoldForcedDecoder
+
+NO_BUDGET = 10**9  # the batch size alone decides
+
+METHODS: dict[str, str] = {
+    "paper": "the paper's algorithm: a prompt for each label and for each mention",
+    "paper-copy": "the same, mentions held to slices of the text",
+    "rows": "the text's cache repeated for each label and mention, mentions copied",
+    "tree": "one prompt tree a text, mentions copied",
+    "ahead": "the same, drafts and likely mentions read along (the default)",
+    "structured": "autoregressive: one list of label and mention pairs a text",
+    "augmented": "autoregressive: the text again, mentions marked in it",
+}
+
+
+class AnyDecoder(Protocol):
+    """What all methods have in common."""
+
+    work: DecodingWork
+
+    def predict(
+        self, texts: Sequence[TextInput | str], labels: Sequence[str]
+    ) -> list[Prediction]: ...
+
+
+def make_decoder(
+    method: str, loaded: LoadedModel, golds: Sequence[GoldText] | None = None
+) -> AnyDecoder:
+    """golds: forces these answers upon the model; None lets it answer.
+
+    Raises ValueError for a method that does not exist.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method {method!r}: choose from {', '.join(METHODS)}")
+    if method in ("structured", "augmented"):
+        return ForcedAutoregressiveDecoder(
+            loaded.lm,
+            loaded.encoder(),
+            get_answer_format(method),
+            token_budget=NO_BUDGET,
+            golds=golds,
+        )
+    settings: dict[str, Any] = {"draft_tokens": 0, "guess_counts": ()}
+    if method == "ahead":
+        settings = {}
+    name = {"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree")
+    return GoldForcedDecoder(
+        loaded.lm,
+        loaded.encoder(),
+        method=name,  # type: ignore[arg-type]
+        copy=method != "paper",
+        token_budget=NO_BUDGET,
+        golds=golds,
+        **settings,
+    )

@@ -1,0 +1,104 @@
+"""`python -m spacy padellm benchmark`: ways of decoding side by side, on your model and texts."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import spacy
+import typer
+from spacy.cli._util import Arg, Opt
+from spacy.tokens import DocBin
+from tqdm import tqdm
+from wasabi import Printer
+
+from ..benchmarking.measuring import measure
+from ..benchmarking.methods import METHODS, make_decoder
+from ..benchmarking.report import make_table, write_report
+from ..component import PaDeLLMNER
+from ..doc_gold import GoldSource
+from ..loading import LoadedModel, ModelSource, load_model
+from ..training.examples import GoldText
+from .app import padellm_app
+
+_METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
+
+
+@padellm_app.command("benchmark", no_args_is_help=True)
+def benchmark_cli(
+    model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    corpus: Annotated[Path, Arg(help="Annotated texts, .spacy", exists=True, dir_okay=False)],
+    methods: Annotated[str, Opt("--methods", "-m", help=_METHODS_HELP)] = "paper-copy,tree,ahead",
+    batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts a batch")] = "1,32",
+    limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
+    rounds: Annotated[int, Opt("--rounds", "-r", help="Runs of each method")] = 3,
+    forced: Annotated[
+        bool,
+        Opt("--forced", "-f", help="Force the gold answers: speed of a model that is not trained"),
+    ] = False,
+    output: Annotated[
+        Path | None, Opt("--output", "-o", help="Writes OUTPUT.json, .md and (matplotlib) .png")
+    ] = None,
+) -> None:
+    """Texts a second, milliseconds a text, passes, tokens, memory and F1 of ways of decoding.
+
+    All run the same model on the same texts in one process, in turn, after a warm-up.
+    DOCS: https://spacy.io/api/cli
+    """
+    out = Printer(no_print=False)
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    try:
+        sizes = _sizes(batch_sizes)
+        loaded = _load(model)
+        golds = _read(corpus, limit)
+        decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
+    except ValueError as error:
+        out.fail(str(error), exits=1)
+    labels = loaded.labels or tuple(sorted({span[2] for gold in golds for span in gold.spans}))
+    if not labels:
+        out.fail("neither the model nor the corpus has labels", exits=1)
+    with tqdm(total=len(names) * len(sizes) * rounds, unit="run") as bar:
+        found = measure(decoders, golds, labels, sizes, rounds, loaded.lm.device, bar.update)
+    typer.echo(make_table(found))
+    if output is not None:
+        settings: list[object] = ["-m", methods, "-b", batch_sizes, "-n", limit, "-r", rounds]
+        settings += ["--forced"] if forced else []
+        arguments = [Path(model).name, corpus.name, *settings]
+        command = "python -m spacy padellm benchmark " + shlex.join(map(str, arguments))
+        device = str(loaded.lm.device)
+        about = {"texts": len(golds), "labels": len(labels), "forced": forced, "device": device}
+        write_report(output, f"{Path(model).name}, {corpus.stem}", command, about, found)
+        out.good(f"Wrote {output}.json and {output}.md")
+
+
+def _sizes(batch_sizes: str) -> list[int]:
+    sizes = batch_sizes.split(",")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise ValueError(f"--batch-sizes {batch_sizes!r}: give numbers above 0, such as 1,32")
+    return [int(size) for size in sizes]
+
+
+def _load(model: str) -> LoadedModel:
+    if not (Path(model) / "meta.json").exists():
+        return load_model(ModelSource(model))
+    nlp = spacy.load(model)
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, PaDeLLMNER):
+            loaded = pipe.shim.loaded
+            loaded.labels = pipe.labels
+            return loaded
+    raise ValueError(f"the pipeline {model} has no padellm_ner, only {', '.join(nlp.pipe_names)}")
+
+
+def _read(corpus: Path, limit: int) -> list[GoldText]:
+    source = GoldSource("ents", "sc")
+    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab))
+    docs = [doc for doc in docs if doc.text.strip()]
+    if not docs:
+        raise ValueError(f"{corpus} holds no text")
+    return [
+        GoldText(
+            doc.text,
+            tuple((s.start_char, s.end_char, s.label_) for s in source.spans(doc) or ()),
+        )
+        for doc in docs[: limit or None]
+    ]
