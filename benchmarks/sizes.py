@@ -1,0 +1,107 @@
+"""Speed at the sizes of real models: random Llamas, gold-forced, all methods side by side.
+
+    python benchmarks/sizes.py --data DATA [--sizes 30M 120M] [--cases conll03 weibo labels60]
+
+DATA holds `ner/<set>/test.jsonl.gz`, lines {"text": ..., "ents": [[start, end, label], ...]}. The
+weights are random: what is decoded is forced to gold, every pass is a real one. "labels60" asks
+60 labels of the CoNLL-2003 texts, four of which occur.
+"""
+
+import argparse
+import gzip
+import json
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from spacy_padellm.benchmarking.measuring import measure
+from spacy_padellm.benchmarking.methods import make_decoder
+from spacy_padellm.benchmarking.report import make_table, write_report
+from spacy_padellm.lm import LanguageModel
+from spacy_padellm.loading import LoadedModel
+from spacy_padellm.prompts import COMPACT
+from spacy_padellm.training.examples import GoldText
+from spacy_padellm.training.scratch import create_model, train_tokenizer
+
+METHODS = ("paper", "tree", "ahead", "structured", "augmented")
+SIZES = {
+    "30M": {"hidden_size": 448, "num_hidden_layers": 8, "intermediate_size": 1216, "heads": 7},
+    "120M": {"hidden_size": 768, "num_hidden_layers": 12, "intermediate_size": 2048, "heads": 12},
+}
+VOCABULARY = {"30M": 16384, "120M": 32768}
+CASES = {"conll03": "conll03", "weibo": "weibo", "labels60": "conll03"}
+
+
+def read_golds(data: Path, case: str, limit: int) -> tuple[list[GoldText], tuple[str, ...]]:
+    """Texts spread over the whole test set, and the labels to ask."""
+    path = data / "ner" / CASES[case] / "test.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf8") as file:
+        records = [json.loads(line) for line in file]
+    labels = sorted({label for record in records for _, _, label in record["ents"]})
+    if case == "labels60":
+        labels += [f"TYPE{i}" for i in range(60 - len(labels))]
+    records = [record for record in records if record["text"].strip()]
+    chosen = records[:: max(len(records) // limit, 1)][:limit]
+    golds = [GoldText(r["text"], tuple((s, e, label) for s, e, label in r["ents"])) for r in chosen]
+    return golds, tuple(labels)
+
+
+def make_model(size: str, golds: list[GoldText], labels: tuple[str, ...]) -> LoadedModel:
+    """A vocabulary smaller than asked (few texts) is filled up, so that the head has its size."""
+    torch.manual_seed(0)
+    sizes = dict(SIZES[size])
+    heads = sizes.pop("heads")
+    tokenizer = train_tokenizer((gold.text for gold in golds), VOCABULARY[size], labels)
+    model = create_model(
+        tokenizer,
+        "llama",
+        **{**sizes, "vocab_size": VOCABULARY[size]},
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        max_position_embeddings=8192,
+        tie_word_embeddings=True,
+    )
+    return LoadedModel(LanguageModel(model.eval(), tokenizer, size), COMPACT, labels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
+    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32])
+    parser.add_argument("--limit", type=int, default=64, help="texts of a set")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/sizes"))
+    arguments = parser.parse_args()
+    for size in arguments.sizes:
+        for case in arguments.cases:
+            golds, labels = read_golds(arguments.data, case, arguments.limit)
+            loaded = make_model(size, golds, labels)
+            decoders = {name: make_decoder(name, loaded, golds) for name in METHODS}
+            total = len(METHODS) * len(arguments.batch_sizes) * arguments.rounds
+            with tqdm(total=total, desc=f"{size} {case}") as bar:
+                found = measure(
+                    decoders,
+                    golds,
+                    labels,
+                    arguments.batch_sizes,
+                    arguments.rounds,
+                    loaded.lm.device,
+                    bar.update,
+                )
+            parameters = sum(weight.numel() for weight in loaded.lm.model.parameters())
+            about = {"texts": len(golds), "labels": len(labels), "forced": True}
+            about["parameters"] = parameters
+            command = (
+                f"python benchmarks/sizes.py --data DATA --sizes {size} --cases {case} "
+                f"--limit {arguments.limit} --rounds {arguments.rounds}"
+            )
+            output = arguments.output / f"{size}-{case}"
+            write_report(output, f"{size} parameters, {case}", command, about, found)
+            print(f"{size} {case}\n{make_table(found)}")
+
+
+if __name__ == "__main__":
+    main()
