@@ -4,6 +4,7 @@ python scripts/demo.py [--texts FILE] [--output output/demo.html]
 """
 
 import argparse
+import warnings
 from pathlib import Path
 
 import spacy
@@ -27,7 +28,9 @@ def main() -> None:
         for ent in doc.ents:
             print(f"    {ent.label_:4} {ent._.padellm_score:.2f}  {ent.text}")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    page = displacy.render(docs, style="ent", page=True, jupyter=False)
+    with warnings.catch_warnings():  # one of the texts has no entity, as real ones have none
+        warnings.filterwarnings("ignore", message=r"\[W006\]")
+        page = displacy.render(docs, style="ent", page=True, jupyter=False)
     arguments.output.write_text(page, encoding="utf8")
     print(f"\n{sum(len(doc.ents) for doc in docs)} entities; page: {arguments.output}")
 
