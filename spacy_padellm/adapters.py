@@ -1,6 +1,7 @@
 """Low-rank adapters (peft): put on a model untrained, or read onto their base."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -26,6 +27,11 @@ def load_adapter(model: Any, adapter: str, base: str, revision: str | None = Non
 
     Raises ValueError where it was made for another base.
     """
+    if Path(adapter).is_dir() and not (Path(adapter) / "adapter_config.json").exists():
+        raise ValueError(
+            f"the model setting `adapter` is {adapter!r}, a folder without adapter_config.json: "
+            f"give the folder of a peft adapter"
+        )
     problem = ""
     try:
         loaded = PeftModel.from_pretrained(model, adapter, revision=revision)

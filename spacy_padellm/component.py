@@ -21,6 +21,7 @@ from .annotation import keep_raw, place_mentions, set_entities, set_spans
 from .component_labels import LabelSet
 from .component_settings import Settings
 from .component_storage import StoredPipe
+from .component_warnings import LeftOut, warn_of_score_weights, warn_of_untrained
 from .decoding import Decoder
 from .doc_decoding import DocDecoder, DocPrediction
 from .doc_gold import GoldSource, report_unaligned
@@ -58,7 +59,7 @@ class PaDeLLMNER(StoredPipe):
         self.cfg: dict[str, Any] = {}
         self.shim = shim_of(model)
         self.label_set = LabelSet(name, labels)
-        self.n_unaligned = 0
+        self._left_out = LeftOut()
         self._random = random.Random(0)
         self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
 
@@ -86,6 +87,11 @@ class PaDeLLMNER(StoredPipe):
 
     def _descriptions(self) -> dict[str, str]:
         return self.label_set.known(self.shim.known_labels())
+
+    @property
+    def n_unaligned(self) -> int:
+        """Mentions left out so far for want of a place."""
+        return self._left_out.total
 
     # --- annotating
 
@@ -116,7 +122,7 @@ class PaDeLLMNER(StoredPipe):
                 set_spans(doc, placed, settings.spans_key)
             if settings.keep_raw:
                 keep_raw(doc, self.name, predicted, placed)
-            self._note_unaligned(len(placed.unaligned))
+            self._left_out.note(self.name, placed.unaligned)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotates a stream, `batch_size` Docs at a time, in order.
@@ -156,6 +162,7 @@ class PaDeLLMNER(StoredPipe):
     def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded
         descriptions = {label: text for label, text in described.items() if text}
+        warn_of_untrained(self.name, self.labels, descriptions, loaded)
         encoder = loaded.encoder(descriptions, settings.max_count)
         if not settings.copy_constraint and loaded.template.copies:
             logger.warning(
@@ -177,19 +184,10 @@ class PaDeLLMNER(StoredPipe):
         return DocDecoder(
             decoder,
             settings.window,
-            settings.overlap,
+            settings.overlap_tokens,
             on_tokens=settings.alignment_mode == "strict",
             flat=settings.is_flat,
         )
-
-    def _note_unaligned(self, n: int) -> None:
-        if n and not self.n_unaligned:
-            logger.warning(
-                "%s: a mention has no place of its own on the tokens of its Doc and was left out; "
-                "further ones are counted in `n_unaligned`, and kept with keep_raw = true",
-                self.name,
-            )
-        self.n_unaligned += n
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         where = {"annotate": self.settings.annotate, "spans_key": self.settings.spans_key}
@@ -213,29 +211,14 @@ class PaDeLLMNER(StoredPipe):
         gold = self._gold
         self.label_set.initialize(labels, gold.count_labels(get_examples), self.shim.known_labels())
         described = self._descriptions()
-        self._check_score_weights(nlp)
+        if nlp is not None and self.settings.annotate == "spans":
+            warn_of_score_weights(self.name, self.settings.spans_key, nlp)
         self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), described)
         decoder = self._doc_decoder()
         size = decoder.window_size(self.labels)
         encoder = decoder.decoder.encoder
         golds = gold.texts(get_examples(), encoder, size)
         report_unaligned(self.name, golds, encoder, self.labels)
-
-    def _check_score_weights(self, nlp: Language | None) -> None:
-        """Without a weight on scores that there are, training would keep any model as the best."""
-        if nlp is None or self.settings.annotate != "spans":
-            return
-        weights = nlp.config["training"]["score_weights"]
-        wanted = f"spans_{self.settings.spans_key}_f"
-        if any(weights.get(key) for key in ("ents_f", "ents_p", "ents_r")) and not any(
-            key.startswith(wanted[:-1]) and weight for key, weight in weights.items()
-        ):
-            logger.warning(
-                "%s: annotate = 'spans' gives no ents_f, on which [training.score_weights] puts "
-                "weight: set ents_f = null and %s = 1.0 there, or model-best is not the best",
-                self.name,
-                wanted,
-            )
 
     def update(
         self,

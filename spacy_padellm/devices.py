@@ -16,8 +16,8 @@ def find_device(device: str) -> torch.device:
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"device {device!r} is not there ({str(error).splitlines()[0]}): set device to "
-            f"'auto' or 'cpu'"
+            f"the model setting `device` is {device!r}, and this device is not there "
+            f"({str(error).splitlines()[0][:80]}): use 'auto' or 'cpu'"
         ) from error
     return found
 
@@ -28,6 +28,6 @@ def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"
         return torch.float32 if device.type == "cpu" else "auto"
     if dtype not in ("float64", "float32", "bfloat16", "float16"):
         raise ValueError(
-            f"dtype {dtype!r} is not known: use 'auto', 'float32', 'bfloat16' or 'float16'"
+            f"the model setting `dtype` is {dtype!r}: use 'auto', 'float32', 'bfloat16' or 'float16'"
         )
     return getattr(torch, dtype)

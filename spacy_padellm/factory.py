@@ -47,7 +47,7 @@ def make_padellm_ner(
     max_count: int | None,
     max_mention_tokens: int,
     window: int,
-    overlap: int,
+    overlap: int | None,
     overwrite_ents: bool,
     keep_raw: bool,
     save_mode: str,

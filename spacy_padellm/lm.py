@@ -22,6 +22,7 @@ from .tree import Ints, TreePass
 IGNORES_TREE_MASK = frozenset(
     {"mpt", "gpt_neo", "llama4", "llama4_text", "rwkv", "qwen3_next", "lfm2", "lfm2_moe", "lfm3"}
 )
+SMALL_PASS = 1e9  # floating-point operations, some milliseconds on one core
 MASKED_ATTENTION = ("sdpa", "eager")
 
 
@@ -121,10 +122,32 @@ class LanguageModel:
         """Runs the model; logits [len(rows), vocabulary] in float32 at the places asked for."""
         if not self._takes_positions:  # alibi models count positions by the mask
             inputs = {k: v for k, v in inputs.items() if k != "position_ids"}
-        with self._head_reads(rows, columns) as gathered:
+        places = inputs["input_ids"].numel()
+        with self._few_threads(places), self._head_reads(rows, columns) as gathered:
             output = self.model(**inputs, past_key_values=cache, use_cache=cache is not None)
         logits = output.logits[0] if gathered else output.logits[rows, columns]
         return logits.float()
+
+    @cached_property
+    def n_weights(self) -> int:
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    @contextlib.contextmanager
+    def _few_threads(self, places: int) -> Iterator[None]:
+        """One thread for a pass of little work on a CPU.
+
+        Threads wait for each other after every layer; where another process keeps a core busy,
+        that costs far more than a small pass itself.
+        """
+        before = torch.get_num_threads()
+        if self.device.type != "cpu" or before == 1 or 2 * places * self.n_weights > SMALL_PASS:
+            yield
+            return
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def mask_tensor(self, mask: np.ndarray) -> torch.Tensor:
         """A boolean mask in the form that the attention in use understands.

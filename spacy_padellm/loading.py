@@ -3,6 +3,7 @@
 Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settings`).
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,8 @@ from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
 from .quiet import no_progress_bars
 from .selfcheck import check_language_model
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,14 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
     if adapter is not None:
         model = load_adapter(model, adapter.source, source.name, adapter.revision)
     model.to(device).eval()
+    if template is not None and settings.template not in (None, template):
+        logger.warning(
+            "the model %r was trained with the template %r, and is asked with %r, which it has "
+            "not seen: leave model.template out, or train it",
+            source.name,
+            settings.template.name if settings.template else "",
+            template.name,
+        )
     return LoadedModel(
         lm=check_language_model(LanguageModel(model, tokenizer, name=source.name)),
         template=template or settings.template or PLAIN,

@@ -51,10 +51,11 @@ def find_place(
     looks_like_path = (
         name.startswith((".", "/", "~")) or (os.sep == "\\" and "\\" in name) or name.count("/") > 1
     )
-    if looks_like_path or not name:
+    if looks_like_path or not name or Path(name).is_file():
+        boxed = f", or one of {', '.join(map(repr, IN_THE_BOX))}" if setting == "name" else ""
         raise ValueError(
             f"the model setting `{setting}` is {name!r}, but there is no such folder: give a "
-            f"folder, a Hub id, or one of {', '.join(map(repr, IN_THE_BOX))}"
+            f"folder, or a Hub id{boxed}"
         )
     repo, _, own_revision = name.partition("@")
     return ModelPlace(repo, None, own_revision or revision)

@@ -76,6 +76,8 @@ class CausalLMShim(Shim):
             self._set(self.origin.load())
             self.self_contained = False
         self._make_trainable()
+        descriptions = {label: text for label, text in labels.items() if text}
+        self._loaded = replace(self.loaded, labels=tuple(labels), descriptions=descriptions)
 
     def _set(self, loaded: LoadedModel) -> None:
         self._loaded = loaded

@@ -135,6 +135,8 @@ def _finish(
 ) -> LabelState:
     value, probability = encoder.read_count(one.ids), math.exp(one.log_probability)
     speculation.saw_count(one.label, value)
+    # No text has more mentions of a label than tokens.
+    max_count = min(max_count, max(len(one.prompt.encoded.ids), 1))
     if value > max_count:
         logger.warning(
             "%d mentions of %s are counted in %r; the first %d are decoded (setting max_count)",

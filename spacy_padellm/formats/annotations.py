@@ -25,7 +25,8 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     for line, record in read_records(path):
         if not isinstance(record, dict) or "text" not in record:
             raise FormatError(path, line, 'no object with "text"', 'Give each record a "text"')
-        key = next((key for key in SPAN_KEYS if key in record), None)
+        present = [key for key in SPAN_KEYS if key in record]
+        key = next((key for key in present if record[key]), next(iter(present), None))
         # Prodigy leaves "spans" out of a text that was accepted without any.
         if key is None and "answer" not in record and "tokens" not in record:
             mend = f"Name the spans one of {', '.join(SPAN_KEYS)}; without any, write an empty list"

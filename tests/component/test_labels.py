@@ -148,3 +148,17 @@ def test_the_model_in_the_box():
     assert set(nlp.add_pipe("padellm_ner").labels) >= {"PER", "ORG", "LOC"}
     doc = nlp("Barack Obama was born in Hawaii.")
     assert ("Barack Obama", "PER") in [(ent.text, ent.label_) for ent in doc.ents]
+
+
+def test_labels_and_descriptions_never_trained_are_warned_of(random_nlp):
+    with pytest.warns(UserWarning, match=r"labels 'FOO', but with PER, LOC"):
+        random_nlp(labels=["PER", "FOO"])("Ada came.")
+    with pytest.warns(UserWarning, match="descriptions of 'PER'"):
+        random_nlp(labels={"PER": "persons"})("Ada came.")
+    nlp = random_nlp(labels=["FOOD"])
+    doc = nlp.make_doc("Buy milk")
+    examples = [Example.from_dict(doc, {"entities": [(4, 8, "FOOD")]})]
+    nlp.initialize(lambda: examples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        nlp("Buy milk")

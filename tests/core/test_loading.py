@@ -210,9 +210,9 @@ def test_an_encoder_is_refused_by_what_it_was_trained_as(tmp_path):
 def test_devices_and_dtypes_are_checked():
     assert find_device("cpu").type == "cpu"
     assert find_dtype("auto", torch.device("cpu")) is torch.float32
-    with pytest.raises(ValueError, match="device 'warp'"):
+    with pytest.raises(ValueError, match="`device` is 'warp'"):
         find_device("warp")
-    with pytest.raises(ValueError, match="dtype 'float33'"):
+    with pytest.raises(ValueError, match="`dtype` is 'float33'"):
         find_dtype("float33", torch.device("cpu"))
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="not there"):
