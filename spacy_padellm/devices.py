@@ -28,6 +28,7 @@ def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"
         return torch.float32 if device.type == "cpu" else "auto"
     if dtype not in ("float64", "float32", "bfloat16", "float16"):
         raise ValueError(
-            f"the model setting `dtype` is {dtype!r}: use 'auto', 'float32', 'bfloat16' or 'float16'"
+            f"the model setting `dtype` is {dtype!r}: use 'auto', 'float32', 'bfloat16' or "
+            f"'float16'"
         )
     return getattr(torch, dtype)

@@ -34,9 +34,9 @@ def test_settings(random_nlp, settings, words):
     [
         ({"name": "./nowhere"}, "`name` is './nowhere'.*no such folder"),
         ({"adapter": "./nowhere"}, "`adapter` is './nowhere'.*no such folder"),
-        ({"device": "cuda:99"}, "device 'cuda:99' is not there.*'auto' or 'cpu'"),
-        ({"device": "toaster"}, "device 'toaster' is not there"),
-        ({"dtype": "float13"}, "dtype 'float13' is not known"),
+        ({"device": "cuda:99"}, "`device` is 'cuda:99'.*not there.*'auto' or 'cpu'"),
+        ({"device": "toaster"}, "`device` is 'toaster'.*not there"),
+        ({"dtype": "float13"}, "`dtype` is 'float13': use"),
     ],
 )
 def test_models(random_nlp, model, words):
