@@ -30,7 +30,7 @@ class PlainTextEncoder:
             )
             ids += encoding["input_ids"]
             offsets += [
-                _without_space(text, begin + start, begin + end)
+                without_space(text, begin + start, begin + end)
                 for start, end in encoding["offset_mapping"]
             ]
             begin += len(piece)
@@ -62,7 +62,8 @@ def _parts(piece: str, marker: str) -> list[tuple[str, bool]]:
     return [(part, i == len(rest) - 1) for i, part in enumerate(rest)]
 
 
-def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
+def without_space(text: str, start: int, end: int) -> tuple[int, int]:
+    """start:end of a text, less the white space at both its ends."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

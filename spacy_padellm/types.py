@@ -36,6 +36,14 @@ class EncodedText:
             next_start = min(next_start, start)
         return starts, ends[::-1]
 
+    def token_places(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Character at which a mention may start → its token; at which it may end → the token
+        behind it."""
+        may_start, may_end = self.boundaries()
+        starts = {self.offsets[i][0]: i for i, may in enumerate(may_start) if may}
+        ends = {self.offsets[i][1]: i + 1 for i, may in enumerate(may_end) if may}
+        return starts, ends
+
 
 @dataclass(frozen=True)
 class Count:

@@ -110,15 +110,13 @@ def _strings(pieces: Sequence[Mark | str]) -> list[tuple[str, str]]:
     strings: list[tuple[str, str]] = []
     label: str | None = None
     said = ""
-    for piece in pieces:
+    for piece in [*pieces, Mark(None)]:  # an answer that was cut still ends its last mention
         if isinstance(piece, str):
             said += piece
             continue
         if label is not None and said.strip():
             strings.append((label, said.strip()))
         label, said = piece.label, ""
-    if label is not None and said.strip():
-        strings.append((label, said.strip()))
     return strings
 
 

@@ -15,12 +15,9 @@ def make_answer_text(
     Spans off the model's tokens are left out, and returned as `unaligned`.
     """
     prompt = encoder.prompt(gold.text, labels)
-    may_start, may_end = prompt.encoded.boundaries()
-    starts = {s for (s, _), may in zip(prompt.encoded.offsets, may_start, strict=True) if may}
-    ends = {e for (_, e), may in zip(prompt.encoded.offsets, may_end, strict=True) if may}
+    starts, ends = prompt.encoded.token_places()
     asked = [span for span in gold.spans if span[2] in set(labels)]
     spans = [span for span in asked if span[0] in starts and span[1] in ends]
     ids = encoder.answer_ids(prompt.encoded, answer.write(gold.text, spans))
-    assert ids is not None
     path = TargetPath((*prompt.trunk, *prompt.branches[0], *ids), len(ids))
     return TrainingText(prompt, (path,), (), tuple(span for span in asked if span not in spans))

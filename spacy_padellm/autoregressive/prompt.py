@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ..encoding import PromptEncoder, TextPrompt
+from ..plain_text import without_space
 from ..types import EncodedText
 from .answers import Mark, Slice
 
@@ -39,21 +40,20 @@ class AnswerEncoder:
             ask = self.encoder.encode_text(asked).ids
         return TextPrompt(encoded, tuple(labels), (*before, *encoded.ids), (ask,), len(before))
 
-    def answer_ids(self, encoded: EncodedText, pieces: Sequence[Mark | Slice]) -> list[int] | None:
-        """An answer with its end; None where a slice is not on tokens of the model."""
+    def answer_ids(self, encoded: EncodedText, pieces: Sequence[Mark | Slice]) -> list[int]:
+        """An answer with its end. Raises ValueError for a slice off the model's tokens."""
         ids: list[int] = []
-        may_start, may_end = encoded.boundaries()
-        starts = {s: i for i, (s, _) in enumerate(encoded.offsets) if may_start[i]}
-        ends = {e: i + 1 for i, (_, e) in enumerate(encoded.offsets) if may_end[i]}
+        starts, ends = encoded.token_places()
         for piece in pieces:
             if isinstance(piece, Mark):
                 ids += self._mark_ids(piece)
                 continue
-            start, end = _trimmed(encoded.text, piece)
+            start, end = without_space(encoded.text, *piece)
             if start == end:
                 continue
             if start not in starts or end not in ends:
-                return None
+                string = encoded.text[start:end]
+                raise ValueError(f"{string!r} does not begin and end on tokens of the model")
             ids += encoded.ids[starts[start] : ends[end]]
         return [*ids, self.end_id]
 
@@ -105,12 +105,3 @@ class AnswerEncoder:
 
     def _special(self, token: str) -> tuple[int, ...]:
         return (int(self.encoder.tokenizer.convert_tokens_to_ids(token)),)
-
-
-def _trimmed(text: str, piece: Slice) -> Slice:
-    start, end = piece
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end

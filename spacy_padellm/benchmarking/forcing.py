@@ -38,7 +38,7 @@ class GoldForcedDecoder(Decoder):
         for text, prompt in enumerate(prompts):
             gold = self._by_text.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
             expected |= _answers(self.encoder, text, prompt, gold)
-        starts = [_common_start(prompt) for prompt in prompts]
+        starts = [len(prompt.trunk) for prompt in prompts]
         return _ForcedSession(real, expected, starts, self.encoder.mention_end_ids[0])
 
 
@@ -109,15 +109,10 @@ class _ForcedSession:
         return logits
 
 
-def _common_start(prompt: TextPrompt) -> int:
-    """How many first ids all paths of the text share for certain."""
-    return len(prompt.trunk) if prompt.trunk else 0
-
-
 def _answers(
     encoder: PromptEncoder, text: int, prompt: TextPrompt, gold: GoldText
 ) -> dict[tuple[int, tuple[int, ...]], int]:
-    start = _common_start(prompt)
+    start = len(prompt.trunk)
     expected = {}
     asked = make_training_text(encoder, gold, prompt.labels)
     for path in asked.paths:

@@ -16,6 +16,7 @@ METHODS: dict[str, str] = {
     "paper": "the paper's algorithm: a prompt for each label and for each mention",
     "paper-copy": "the same, mentions held to slices of the text",
     "rows": "the text's cache repeated for each label and mention, mentions copied",
+    "tree-free": "one prompt tree a text, mentions generated freely",
     "tree": "one prompt tree a text, mentions copied",
     "ahead": "the same, drafts and likely mentions read along (the default)",
     "structured": "autoregressive: one list of label and mention pairs a text",
@@ -58,7 +59,7 @@ def make_decoder(
         loaded.lm,
         loaded.encoder(),
         method=name,  # type: ignore[arg-type]
-        copy=method != "paper",
+        copy=method not in ("paper", "tree-free"),
         token_budget=NO_BUDGET,
         golds=golds,
         **settings,

@@ -87,10 +87,7 @@ def make_training_text(
     if max_labels is not None and len(asked) > max_labels:
         asked = _draw_labels(asked, {label for _, _, label in spans}, max_labels, rng)
     prompt = encoder.prompt(gold.text, asked)
-    may_start, may_end = prompt.encoded.boundaries()
-    offsets = prompt.encoded.offsets
-    starts = {offsets[i][0]: i for i, may in enumerate(may_start) if may}
-    ends = {offsets[i][1]: i + 1 for i, may in enumerate(may_end) if may}
+    starts, ends = prompt.encoded.token_places()
     paths: list[TargetPath] = []
     mentions: list[TokenMention] = []
     unaligned: list[Span] = []
