@@ -5,7 +5,6 @@ Knows Hugging Face models: mask forms, the KV cache, the output head. Knows noth
 
 import contextlib
 import inspect
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from .head import HeadReads
 from .tree import Ints, TreePass
 
 # These take a 4-D mask and ignore it, wholly or in some layers: their answer would be silently
@@ -22,7 +22,7 @@ from .tree import Ints, TreePass
 IGNORES_TREE_MASK = frozenset(
     {"mpt", "gpt_neo", "llama4", "llama4_text", "rwkv", "qwen3_next", "lfm2", "lfm2_moe", "lfm3"}
 )
-SMALL_PASS = 1e9  # floating-point operations, some milliseconds on one core
+SMALL_PASS = 2.5e8  # floating-point operations, some milliseconds on one core
 MASKED_ATTENTION = ("sdpa", "eager")
 
 
@@ -89,12 +89,18 @@ class LanguageModel:
         return DynamicCache()
 
     def tree_pass(
-        self, taken: TreePass, cache: Any | None, rows: Ints, columns: Ints
+        self,
+        taken: TreePass,
+        cache: Any | None,
+        rows: Ints,
+        columns: Ints,
+        choices: Ints | None = None,
     ) -> torch.Tensor:
-        """Runs the nodes of a pass; returns logits [len(rows), vocabulary] in float32.
+        """Runs the nodes of a pass; returns logits [len(rows), choices] in float32.
 
         rows, columns: the nodes whose logits are wanted, within the pass. cache: holds the
-        columns of earlier passes and takes those of this one; None in training.
+        columns of earlier passes and takes those of this one; None in training. choices: the ids
+        whose logits are wanted; None for the whole vocabulary.
         """
         return self.forward(
             {
@@ -105,6 +111,7 @@ class LanguageModel:
             cache,
             rows,
             columns,
+            choices,
         )
 
     def row_pass(self, ids: Ints, rows: Ints, columns: Ints) -> torch.Tensor:
@@ -117,16 +124,21 @@ class LanguageModel:
         )
 
     def forward(
-        self, inputs: Mapping[str, Any], cache: Any | None, rows: Ints, columns: Ints
+        self,
+        inputs: Mapping[str, Any],
+        cache: Any | None,
+        rows: Ints,
+        columns: Ints,
+        choices: Ints | None = None,
     ) -> torch.Tensor:
-        """Runs the model; logits [len(rows), vocabulary] in float32 at the places asked for."""
+        """Runs the model; logits [len(rows), choices] in float32 at the places asked for."""
         if not self._takes_positions:  # alibi models count positions by the mask
             inputs = {k: v for k, v in inputs.items() if k != "position_ids"}
         places = inputs["input_ids"].numel()
-        with self._few_threads(places), self._head_reads(rows, columns) as gathered:
+        reads = HeadReads(self.model.get_output_embeddings(), rows, columns, choices)
+        with self._few_threads(places), reads:
             output = self.model(**inputs, past_key_values=cache, use_cache=cache is not None)
-        logits = output.logits[0] if gathered else output.logits[rows, columns]
-        return logits.float()
+        return reads.take(output.logits).float()
 
     @cached_property
     def n_weights(self) -> int:
@@ -171,29 +183,3 @@ class LanguageModel:
             "full_attention": self.mask_tensor(taken.mask),
             "sliding_attention": windowed,
         }
-
-    @contextlib.contextmanager
-    def _head_reads(self, rows: Ints, columns: Ints) -> Iterator[bool]:
-        """The output head sees the wanted places only, [1, n, hidden], inside the model's own
-        forward, so that scaling and soft-caps behind the head still happen.
-
-        Yields whether that could be arranged (the model has a head module).
-        """
-        head = self.model.get_output_embeddings()
-        if head is None:
-            yield False
-            return
-        at = (torch.from_numpy(rows).to(self.device), torch.from_numpy(columns).to(self.device))
-        own_thread = threading.get_ident()
-
-        def gather(_module: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-            # Other threads may be running the same model with places of their own.
-            if threading.get_ident() != own_thread:
-                return None
-            return (args[0][at][None], *args[1:])
-
-        hook = head.register_forward_pre_hook(gather)
-        try:
-            yield True
-        finally:
-            hook.remove()

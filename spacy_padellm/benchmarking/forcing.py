@@ -93,6 +93,7 @@ class _ForcedSession:
         self.expected = expected
         self.starts = starts
         self.otherwise = otherwise
+        self.choices = session.choices
         self.passes = self.tokens = 0
 
     def extend(
@@ -105,7 +106,8 @@ class _ForcedSession:
             behind = tuple(branch.ids[self.starts[branch.text] :])
             for end in range(len(behind) - n + 1, len(behind) + 1):
                 targets.append(self.expected.get((branch.text, behind[:end]), self.otherwise))
-        logits[torch.arange(len(targets)), torch.tensor(targets)] = FORCED
+        columns = torch.from_numpy(self.choices.columns(targets))
+        logits[torch.arange(len(targets)), columns] = FORCED
         return logits
 
 

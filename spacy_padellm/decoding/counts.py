@@ -5,10 +5,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from ..encoding import PromptEncoder, TextPrompt
+from ..tree import Ints
 from ..types import Count
+from .choices import log_normaliser
 from .session import Branch, Session
 from .speculation import Speculation
 
@@ -51,7 +54,8 @@ def decode_counts(
     """Counts with what is needed to go on, [texts][labels].
 
     A count is made of digit tokens and ended by what the template ends it with; its
-    probability is the product over both. More than max_count is capped, with a warning that
+    probability is the product over both, in the vocabulary, or among numbers and their end where
+    the model was trained to choose among them. More than max_count is capped, with a warning that
     names text and label. Mentions of likely counts are run along (`Speculation.guess`).
     """
     pending: list[list[_Pending]] = []
@@ -64,9 +68,11 @@ def decode_counts(
             ]
         )
     flat = [of_label for of_text in pending for of_label in of_text]
-    digits = torch.tensor(sorted(encoder.digit_ids))
+    digits = session.choices.columns(sorted(encoder.digit_ids))
     ends = encoder.count_end_ids
-    digits_or_end = torch.cat([digits, torch.tensor(ends, dtype=torch.long)])
+    digits_or_end = np.concatenate([digits, session.choices.columns(ends)])
+    ids_of = np.array([*sorted(encoder.digit_ids), *ends])
+    among = digits_or_end if session.choices.limited else None
     most_tokens = len(str(max_count)) + 2  # digits, a blank, one digit too many
     guesses = speculation.guess([prompt.labels for prompt in prompts])
     guesses = tuple(n for n in guesses if n <= max_count) if encoder.count_is_one_token else ()
@@ -79,9 +85,9 @@ def decode_counts(
             if speculation.guesses != ()
         ]
         logits = _extend(session, encoder, active, ahead)
-        tokens, log_probs = choose(logits, allowed)
+        chosen, log_probs = _choose(logits, allowed, among)
         going = []
-        for one, token, log_prob in zip(active, tokens, log_probs, strict=True):
+        for one, token, log_prob in zip(active, ids_of[chosen].tolist(), log_probs, strict=True):
             one.log_probability += log_prob
             if token in ends:
                 continue
@@ -122,12 +128,17 @@ def _extend(
     return logits[: len(active)]
 
 
-def choose(logits: torch.Tensor, allowed: torch.Tensor) -> tuple[list[int], list[float]]:
-    """The likeliest of the allowed ids in each row and its log-probability in the vocabulary."""
-    allowed = allowed.to(logits.device)
-    best, at = logits[:, allowed].max(dim=-1)
-    log_probs = best - torch.logsumexp(logits, dim=-1)
-    return allowed[at].tolist(), log_probs.tolist()
+def _choose(
+    logits: torch.Tensor, allowed: Ints, among: Ints | None
+) -> tuple[list[int], list[float]]:
+    """Which of the allowed columns is the likeliest in each row, and its log-probability.
+
+    among: the columns that probability is spread over; None for all.
+    """
+    best, at = logits[:, torch.from_numpy(allowed).to(logits.device)].max(dim=-1)
+    if among is not None:
+        logits = logits[:, torch.from_numpy(among).to(logits.device)]
+    return at.tolist(), (best - log_normaliser(logits)).tolist()
 
 
 def _finish(

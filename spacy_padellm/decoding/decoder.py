@@ -11,6 +11,7 @@ from ..encoding import PromptEncoder, TextPrompt
 from ..lm import LanguageModel
 from ..types import Prediction
 from .batching import halve_on_memory_error, plan_batches
+from .choices import Choices
 from .copying import TextSlices
 from .counts import decode_counts
 from .mentions import decode_mentions
@@ -140,10 +141,17 @@ class Decoder:
 
     def _open(self, prompts: Sequence[TextPrompt]) -> Session:
         both_ways = self.encoder.template.bidirectional
+        limited = self.copy and self.encoder.template.copies
+        choices = Choices.of(self.encoder, prompts) if limited else Choices()
         if self.method == "tree":
-            return TreeSession(self.lm, prompts, both_ways)
+            return TreeSession(self.lm, prompts, both_ways, choices)
         return RowSession(
-            self.lm, prompts, both_ways, share=self.method == "rows", cached=self.lm.rows_cached
+            self.lm,
+            prompts,
+            both_ways,
+            share=self.method == "rows",
+            cached=self.lm.rows_cached,
+            choices=choices,
         )
 
     def _cost(self, prompt: TextPrompt) -> int:

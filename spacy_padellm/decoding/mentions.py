@@ -11,6 +11,7 @@ import torch
 
 from ..encoding import PromptEncoder, TextPrompt
 from ..types import Mention
+from .choices import Choices, log_normaliser
 from .copying import CopyBranch, TextSlices
 from .counts import LabelState
 from .session import Branch, Session
@@ -59,14 +60,14 @@ def decode_mentions(
     going = [mention for mention in pending if mention.logits is None]
     if opened:
         logits = torch.stack([m.logits for m in opened if m.logits is not None])
-        going += _read(logits, opened, encoder, prompts, max_tokens)
+        going += _read(logits, opened, encoder, prompts, max_tokens, session.choices)
     while going:
         began = time.perf_counter()
         tokens = session.tokens
         _draft(going, speculation, max_tokens)
         branches = [mention.branch for mention in going]
         logits = session.extend(branches, [len(mention.draft) + 1 for mention in going])
-        going = _read(logits, going, encoder, prompts, max_tokens)
+        going = _read(logits, going, encoder, prompts, max_tokens, session.choices)
         speculation.cost.add(session.tokens - tokens, time.perf_counter() - began)
     for mention in pending:
         speculation.saw_mention(len(mention.log_probs))
@@ -115,6 +116,7 @@ def _read(
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
     max_tokens: int,
+    choices: Choices,
 ) -> list[_Pending]:
     """Takes in the tokens that the logits choose; returns the mentions that go on.
 
@@ -128,7 +130,7 @@ def _read(
             assert copy is not None
             copy = copy.advanced(token)
             copies.append(copy)
-    tokens, log_probs = _choose(logits, copies, encoder)
+    tokens, log_probs = _choose(logits, copies, encoder, choices)
     going, at = [], 0
     for mention in active:
         draft, mention.draft = mention.draft, []
@@ -164,7 +166,10 @@ def _read(
 
 
 def _choose(
-    logits: torch.Tensor, copies: Sequence[CopyBranch | None], encoder: PromptEncoder
+    logits: torch.Tensor,
+    copies: Sequence[CopyBranch | None],
+    encoder: PromptEncoder,
+    choices: Choices,
 ) -> tuple[list[int], list[float]]:
     """The likeliest allowed token behind each state of copying, and its log-probability: in the
     vocabulary, or among all tokens of the text and the end for a template that `copies`, as it
@@ -174,17 +179,17 @@ def _choose(
     """
     if copies[0] is None:
         best, at_best = logits.max(dim=-1)
-        return at_best.tolist(), (best - torch.logsumexp(logits, dim=-1)).tolist()
+        return at_best.tolist(), (best - log_normaliser(logits)).tolist()
     allowed = [copy.allowed(encoder.mention_end_ids) for copy in copies if copy is not None]
     sizes = np.array([len(ids) for ids in allowed])
     rows = torch.from_numpy(np.repeat(np.arange(len(copies)), sizes)).to(logits.device)
-    columns = torch.from_numpy(np.concatenate(allowed)).to(logits.device)
+    columns = torch.from_numpy(choices.columns(np.concatenate(allowed))).to(logits.device)
     values = logits[rows, columns].cpu().numpy()
     first = np.cumsum(sizes) - sizes
     if encoder.template.copies:
-        normaliser = _among_text(logits, copies, encoder.mention_end_ids[0])
+        normaliser = _among_text(logits, copies, encoder.mention_end_ids[0], choices)
     else:
-        normaliser = torch.logsumexp(logits, dim=-1).cpu().numpy()
+        normaliser = log_normaliser(logits).cpu().numpy()
     tokens: list[int] = []
     best_values: list[float] = []
     for ids, start, size in zip(allowed, first, sizes, strict=True):
@@ -195,13 +200,13 @@ def _choose(
 
 
 def _among_text(
-    logits: torch.Tensor, copies: Sequence[CopyBranch | None], end_id: int
+    logits: torch.Tensor, copies: Sequence[CopyBranch | None], end_id: int, choices: Choices
 ) -> np.ndarray:
     """Log of the summed exponentials over each text's own tokens and the end, [branches]."""
     among = [np.append(copy.slices.distinct_ids, end_id) for copy in copies if copy is not None]
     sizes = np.array([len(ids) for ids in among])
     rows = torch.from_numpy(np.repeat(np.arange(len(copies)), sizes)).to(logits.device)
-    columns = torch.from_numpy(np.concatenate(among)).to(logits.device)
+    columns = torch.from_numpy(choices.columns(np.concatenate(among))).to(logits.device)
     values = logits[rows, columns].cpu().numpy()
     return np.logaddexp.reduceat(values, np.cumsum(sizes) - sizes)
 

@@ -14,6 +14,7 @@ import torch
 from ..encoding import TextPrompt
 from ..lm import LanguageModel
 from ..tree import Bools, Ints, TreePass
+from .choices import Choices
 from .session import Branch
 
 
@@ -31,8 +32,10 @@ class RowSession:
         bidirectional: bool = False,
         share: bool = True,
         cached: bool = True,
+        choices: Choices | None = None,
     ) -> None:
         self.lm = lm
+        self.choices = choices or Choices()
         self.prompts = prompts
         self.bidirectional = bidirectional
         self.share = share
@@ -121,13 +124,14 @@ class RowSession:
         if self.lm.tree:
             inside = self._both_ways(real, branches) if self.bidirectional and first else None
             taken = _as_pass(ids, positions, rows.columns, inside, self.lm.window)
-            return self.lm.tree_pass(taken, rows.cache, *at).split(list(wanted))
+            logits = self.lm.tree_pass(taken, rows.cache, *at, self.choices.ids)
+            return logits.split(list(wanted))
         inputs = {"input_ids": torch.from_numpy(ids).to(self.lm.device)}
         if self.cached:  # without: right padding cannot reach a row's end in a causal model
             mask = torch.from_numpy(rows.columns.astype(np.int64))
             inputs["attention_mask"] = mask.to(self.lm.device)
             inputs["position_ids"] = torch.from_numpy(positions).to(self.lm.device)
-        return self.lm.forward(inputs, rows.cache, *at).split(list(wanted))
+        return self.lm.forward(inputs, rows.cache, *at, self.choices.ids).split(list(wanted))
 
     def _both_ways(self, real: Bools, branches: Sequence[Branch]) -> Bools:
         """[rows, columns], the part of each row whose tokens see each other both ways."""

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import torch
 
+from .choices import Choices
+
 
 @dataclass(eq=False)
 class Branch:
@@ -35,8 +37,12 @@ class Branch:
 
 
 class Session(Protocol):
-    """The state of one batch. `passes` and `tokens` count what was run, padding included."""
+    """The state of one batch. `passes` and `tokens` count what was run, padding included.
 
+    choices: the ids whose logits are given.
+    """
+
+    choices: Choices
     passes: int
     tokens: int
 
@@ -46,6 +52,6 @@ class Session(Protocol):
         """Encodes what is new in the branches.
 
         wanted: of how many last ids of each branch the logits are wanted, all of them new; 1 each
-        if None. Returns them branch by branch, [sum of wanted, vocabulary].
+        if None. Returns them branch by branch, [sum of wanted, choices].
         """
         ...

@@ -7,6 +7,7 @@ import torch
 from ..encoding import TextPrompt
 from ..lm import LanguageModel
 from ..tree import PromptTree, pack_rows
+from .choices import Choices
 from .session import Branch
 
 
@@ -21,9 +22,11 @@ class TreeSession:
         lm: LanguageModel,
         prompts: Sequence[TextPrompt],
         bidirectional: bool = False,
+        choices: Choices | None = None,
         row_width: int = 256,
     ) -> None:
         self.lm = lm
+        self.choices = choices or Choices()
         self.prompts = prompts
         self.bidirectional = bidirectional
         self.tree = PromptTree(pack_rows([p.size for p in prompts], row_width), lm.window)
@@ -42,7 +45,7 @@ class TreeSession:
         rows, columns = self.tree.place(nodes, taken)
         self.passes += 1
         self.tokens += taken.ids.size
-        return self.lm.tree_pass(taken, self.cache, rows, columns)
+        return self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
 
     def _grow(self, branch: Branch) -> None:
         if not branch.nodes and branch.origin is not None:

@@ -5,6 +5,7 @@ import math
 import torch
 
 from spacy_padellm.decoding import Decoder
+from spacy_padellm.decoding.choices import Choices
 
 
 class ScriptedSession:
@@ -16,6 +17,7 @@ class ScriptedSession:
     def __init__(self, script, vocabulary):
         self.script, self.vocabulary = script, vocabulary
         self.passes = self.tokens = 0
+        self.choices = Choices()
         self.batches = []
 
     def extend(self, branches, wanted=None):
