@@ -29,7 +29,7 @@ class HeadReads:
         self.head = head
         self.rows, self.columns = torch.from_numpy(rows), torch.from_numpy(columns)
         self.choices = None if choices is None else torch.from_numpy(choices)
-        self._chooses = choices is not None and _is_plain(head)
+        self._chooses = choices is not None and is_plain(head)
         self._states: torch.Tensor | None = None
         self._own_thread = threading.get_ident()
         self._hooks: list[Any] = []
@@ -79,5 +79,6 @@ class HeadReads:
         return F.linear(self._states, head.weight[choices], bias)
 
 
-def _is_plain(head: nn.Module | None) -> bool:
+def is_plain(head: nn.Module | None) -> bool:
+    """Whether a head's logits of some ids can be had from those rows of its weights."""
     return type(head) is nn.Linear and head.weight.device.type != "meta"

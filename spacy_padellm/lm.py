@@ -15,6 +15,7 @@ import torch
 from transformers import DynamicCache
 
 from .head import HeadReads
+from .static_passes import StaticPasses, StaticSlot, pass_width
 from .tree import Ints, TreePass
 
 # These take a 4-D mask and ignore it, wholly or in some layers: their answer would be silently
@@ -32,7 +33,7 @@ class LanguageModel:
 
     name: what the user called it, for messages. tree: whether a tree mask is exact for this
     model, and rows_cached: whether its KV cache can be repeated row by row, as found by the
-    self-check (`selfcheck.py`).
+    self-check (`selfcheck.py`). static: runs tree passes in fixed shapes (`compile`).
     """
 
     model: Any
@@ -40,6 +41,7 @@ class LanguageModel:
     name: str = "model"
     tree: bool = True
     rows_cached: bool = True
+    static: StaticPasses | None = None
 
     @property
     def config(self) -> Any:
@@ -88,6 +90,25 @@ class LanguageModel:
         """A plain cache: one built from the config would crop sliding layers by column."""
         return DynamicCache()
 
+    def compile(self, compiled: bool = True) -> None:
+        """Tree passes run in fixed shapes from now on, compiled at first use."""
+        self.static = StaticPasses(self.model, self.device, compiled)
+
+    def open_cache(self, rows: int, columns: int) -> Any:
+        """A cache for the passes of one tree; `close_cache` gives it back.
+
+        columns: how many are expected.
+        """
+        return self.static.open(rows, columns) if self.static else self.new_cache()
+
+    def close_cache(self, cache: Any) -> None:
+        if self.static and isinstance(cache, StaticSlot):
+            self.static.close(cache)
+
+    def pass_width(self, nodes: int) -> int:
+        """How wide a pass of so many nodes a row must be."""
+        return pass_width(nodes) if self.static else nodes
+
     def tree_pass(
         self,
         taken: TreePass,
@@ -102,12 +123,18 @@ class LanguageModel:
         columns of earlier passes and takes those of this one; None in training. choices: the ids
         whose logits are wanted; None for the whole vocabulary.
         """
+        static = self.static if isinstance(cache, StaticSlot) else None
+        if static:
+            taken = static.fit(taken, cache)  # type: ignore[arg-type]
+        inputs = {
+            "input_ids": torch.from_numpy(taken.ids).to(self.device),
+            "position_ids": torch.from_numpy(taken.positions).to(self.device),
+            "attention_mask": self._tree_mask(taken),
+        }
+        if static:
+            return static.run(inputs, cache, rows, columns, choices)  # type: ignore[arg-type]
         return self.forward(
-            {
-                "input_ids": torch.from_numpy(taken.ids).to(self.device),
-                "position_ids": torch.from_numpy(taken.positions).to(self.device),
-                "attention_mask": self._tree_mask(taken),
-            },
+            inputs,
             cache,
             rows,
             columns,

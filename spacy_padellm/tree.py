@@ -131,14 +131,18 @@ class PromptTree:
         """Columns that the next pass will have."""
         return max(self._used, default=0)
 
-    def take_pass(self) -> TreePass:
+    def take_pass(self, width: int | None = None) -> TreePass:
         """All nodes added since the last pass, as one forward pass.
 
-        Raises ValueError where nothing was added.
+        width: columns that it shall have, padding included; just enough if None.
+
+        Raises ValueError where nothing was added, or more than `width` holds.
         """
-        width, start = self.pending, self._pass_start
-        if not width:
+        width, start = width or self.pending, self._pass_start
+        if not self.pending:
             raise ValueError("no node was added since the last pass")
+        if width < self.pending:
+            raise ValueError(f"{self.pending} nodes a row do not fit into {width} columns")
         end = start + width
         self._reserve(end)
         for row, used in enumerate(self._used):

@@ -110,6 +110,9 @@ class _ForcedSession:
         logits[torch.arange(len(targets)), columns] = FORCED
         return logits
 
+    def close(self) -> None:
+        self.session.close()
+
 
 def _answers(
     encoder: PromptEncoder, text: int, prompt: TextPrompt, gold: GoldText

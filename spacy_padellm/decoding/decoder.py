@@ -1,5 +1,6 @@
 """Texts and labels in, counts and mentions with probabilities out. Knows nothing of spaCy."""
 
+import contextlib
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -118,7 +119,15 @@ class Decoder:
         slices = None
         if self.copy:
             slices = [TextSlices(p.encoded, t.starts, t.ends) for t, p in items]
-        session = self._open(prompts)
+        with contextlib.closing(self._open(prompts)) as session:
+            return self._decode_with(session, prompts, slices)
+
+    def _decode_with(
+        self,
+        session: Session,
+        prompts: Sequence[TextPrompt],
+        slices: Sequence[TextSlices] | None,
+    ) -> list[Prediction]:
         began = time.perf_counter()
         states = decode_counts(session, self.encoder, prompts, self.max_count, self.speculation)
         if session.passes == 1:
@@ -133,7 +142,7 @@ class Decoder:
             self.speculation,
         )
         counts = [[state.count for state in of_text] for of_text in states]
-        self.work.texts += len(items)
+        self.work.texts += len(prompts)
         self.work.batches += 1
         self.work.passes += session.passes
         self.work.tokens += session.tokens

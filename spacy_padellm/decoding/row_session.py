@@ -67,6 +67,9 @@ class RowSession:
                 self._states[branch] = (rows, row)
         return torch.cat([logits[i] for i in range(len(branches))])
 
+    def close(self) -> None:
+        self._states = {}
+
     def _encode_origins(self, branches: Sequence[Branch]) -> None:
         """Texts first, once each, where prefixes are shared."""
         if self.share:

@@ -55,3 +55,7 @@ class Session(Protocol):
         if None. Returns them branch by branch, [sum of wanted, choices].
         """
         ...
+
+    def close(self) -> None:
+        """Gives back what it holds; to be called once, at the end."""
+        ...

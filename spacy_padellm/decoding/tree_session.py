@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from ..encoding import TextPrompt
@@ -30,7 +31,8 @@ class TreeSession:
         self.prompts = prompts
         self.bidirectional = bidirectional
         self.tree = PromptTree(pack_rows([p.size for p in prompts], row_width), lm.window)
-        self.cache = lm.new_cache()
+        first = np.bincount(self.tree.rows, [prompt.size for prompt in prompts]).max()
+        self.cache = lm.open_cache(self.tree.n_rows, int(1.5 * first))
         self.passes = 0
         self.tokens = 0
 
@@ -39,13 +41,17 @@ class TreeSession:
     ) -> torch.Tensor:
         for branch in branches:
             self._grow(branch)
-        taken = self.tree.take_pass()
+        taken = self.tree.take_pass(self.lm.pass_width(self.tree.pending))
         lasts = zip(branches, wanted or [1] * len(branches), strict=True)
         nodes = [node for branch, n in lasts for node in branch.nodes[-n:]]
         rows, columns = self.tree.place(nodes, taken)
         self.passes += 1
         self.tokens += taken.ids.size
         return self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
+
+    def close(self) -> None:
+        self.lm.close_cache(self.cache)
+        self.cache = None
 
     def _grow(self, branch: Branch) -> None:
         if not branch.nodes and branch.origin is not None:

@@ -34,6 +34,9 @@ class ScriptedSession:
                 row += 1
         return logits
 
+    def close(self):
+        pass
+
 
 class ScriptedDecoder(Decoder):
     """A decoder whose answers come from gold: {text: {label: [mention strings]}}."""
