@@ -5,6 +5,7 @@ Knows spaCy and the rooms around it: `doc_decoding` (what the model says of a Do
 """
 
 import logging
+import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from .component_labels import LabelSet
 from .component_settings import Settings
 from .component_storage import StoredPipe
 from .component_warnings import LeftOut, warn_of_score_weights, warn_of_untrained
-from .decoding import Decoder
+from .decoding import Decoder, ReplicaDecoder
 from .doc_decoding import DocDecoder, DocPrediction
 from .doc_gold import GoldSource, report_unaligned
 from .thinc_model import add_gradients, shim_of
@@ -62,6 +63,7 @@ class PaDeLLMNER(StoredPipe):
         self._left_out = LeftOut()
         self._random = random.Random(0)
         self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
+        self._shared: tuple[tuple[Any, ...], ReplicaDecoder] | None = None
 
     # --- labels
 
@@ -103,7 +105,8 @@ class PaDeLLMNER(StoredPipe):
         self.shim.check_process()
         self.shim.loaded.lm.model.eval()
         labels = self.label_set.require(self.shim.known_labels())
-        return self._doc_decoder().decode(docs, labels)
+        decoder = self._doc_decoder()
+        return decoder.decode(docs, labels, self._replicas(decoder.decoder))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:
         """Writes predictions into `doc.ents`, or into `doc.spans`."""
@@ -158,6 +161,16 @@ class PaDeLLMNER(StoredPipe):
         if self._made is None or self._made[0] != made_of:
             self._made = (made_of, self._make_doc_decoder(described))
         return self._made[1]
+
+    def _replicas(self, decoder: Decoder) -> ReplicaDecoder | None:
+        """Made anew where decoder, weights or process have changed."""
+        _, *copies = self.shim.language_models
+        if not copies:
+            return None
+        made_of = (os.getpid(), id(decoder), *map(id, copies))
+        if self._shared is None or self._shared[0] != made_of:
+            self._shared = (made_of, ReplicaDecoder(decoder, copies))
+        return self._shared[1]
 
     def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded

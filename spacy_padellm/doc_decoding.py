@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from spacy.tokens import Doc
 
 from .alignment import align_mentions, spread_repeats
-from .decoding import Decoder, TextInput
+from .decoding import Decoder, ReplicaDecoder, TextInput
 from .doc_windows import DocWindow, split_doc, tokens_left, window_input
 from .resolution import Dropped
 from .types import Mention, Prediction
@@ -43,8 +43,16 @@ class DocDecoder:
     on_tokens: bool
     flat: bool
 
-    def decode(self, docs: Sequence[Doc], labels: tuple[str, ...]) -> list[DocPrediction]:
-        """All windows of all Docs together; the longest are decoded first."""
+    def decode(
+        self,
+        docs: Sequence[Doc],
+        labels: tuple[str, ...],
+        replicas: ReplicaDecoder | None = None,
+    ) -> list[DocPrediction]:
+        """All windows of all Docs together; the longest are decoded first.
+
+        replicas: copies of the decoder that share the work.
+        """
         size = self.window_size(labels)
         overlap = min(self.overlap, size - 1)
         windows = [split_doc(doc, self.decoder.encoder, size, overlap) for doc in docs]
@@ -55,7 +63,8 @@ class DocDecoder:
                 if part.text.strip():
                     asked.append((d, w))
                     inputs.append(window_input(doc, part, self.on_tokens))
-        decoded = self.decoder.predict(inputs, labels) if inputs else []
+        decoder = replicas or self.decoder
+        decoded = decoder.predict(inputs, labels) if inputs else []
         placed: list[list[_PlacedWindow]] = [[] for _ in docs]
         for (d, w), text_input, prediction in zip(asked, inputs, decoded, strict=True):
             placed[d].append(self._place(windows[d][w], text_input, prediction))

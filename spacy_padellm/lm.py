@@ -4,9 +4,10 @@ Knows Hugging Face models: mask forms, the KV cache, the output head. Knows noth
 """
 
 import contextlib
+import copy
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +35,7 @@ class LanguageModel:
     name: what the user called it, for messages. tree: whether a tree mask is exact for this
     model, and rows_cached: whether its KV cache can be repeated row by row, as found by the
     self-check (`selfcheck.py`). static: runs tree passes in fixed shapes (`compile`).
+    quantized: whether weights were rounded to a few bits, which serves decoding alone.
     """
 
     model: Any
@@ -42,6 +44,7 @@ class LanguageModel:
     tree: bool = True
     rows_cached: bool = True
     static: StaticPasses | None = None
+    quantized: bool = False
 
     @property
     def config(self) -> Any:
@@ -89,6 +92,13 @@ class LanguageModel:
     def new_cache(self) -> DynamicCache:
         """A plain cache: one built from the config would crop sliding layers by column."""
         return DynamicCache()
+
+    def copy_to(self, device: torch.device) -> "LanguageModel":
+        """The same model with weights of its own on another device."""
+        copied = replace(self, model=copy.deepcopy(self.model).to(device).eval(), static=None)
+        if self.static:
+            copied.compile(self.static.compiled)
+        return copied
 
     def compile(self, compiled: bool = True) -> None:
         """Tree passes run in fixed shapes from now on, compiled at first use."""

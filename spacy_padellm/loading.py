@@ -14,12 +14,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from .adapters import load_adapter
-from .devices import find_device, find_dtype
 from .encoding import PromptEncoder
+from .hardware import Hardware, find_device, find_dtype
 from .lm import LanguageModel
 from .model_place import ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
+from .quantization import quantize_weights
 from .quiet import no_progress_bars
 from .selfcheck import check_language_model
 
@@ -31,16 +32,13 @@ class ModelSource:
     """Where a model comes from.
 
     name: a folder, a Hub id, or a model in the box. adapter: folder or Hub id of a peft
-    adapter. device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto" (the checkpoint's,
-    float32 on CPU), "float32", "bfloat16", "float16". revision: of a Hub id; an adapter's is
-    written behind its id, "id@revision".
+    adapter. revision: of a Hub id; an adapter's is written behind its id, "id@revision".
     """
 
     name: str
     adapter: str | None = None
-    device: str = "auto"
-    dtype: str = "auto"
     revision: str | None = None
+    hardware: Hardware = field(default_factory=Hardware)
 
 
 @dataclass
@@ -84,17 +82,20 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
     Raises ValueError naming the setting for: a missing or offline model, one that is not a
     causal LM, an adapter that does not fit, a device or dtype that is not there.
     """
-    device = find_device(source.device)
-    dtype = find_dtype(source.dtype, device)
+    hardware = source.hardware
+    device = find_device(hardware.first_device)
+    dtype = find_dtype(hardware.dtype, device)
     place, adapter, settings = _find_parts(source)
     tokenizer_place = adapter if adapter and adapter.file("tokenizer.json") else place
-    model = _load_causal_lm(place, dtype)
+    model = _load_causal_lm(place, dtype, hardware.device_map)
     tokenizer = _load_tokenizer(tokenizer_place)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     if adapter is not None:
         model = load_adapter(model, adapter.source, source.name, adapter.revision)
-    model.to(device).eval()
+    if hardware.device_map is None:
+        model.to(device)
+    model.eval()
     if template is not None and settings.template not in (None, template):
         logger.warning(
             "the model %r was trained with the template %r, and is asked with %r, which it has "
@@ -104,13 +105,27 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
             template.name,
         )
     return LoadedModel(
-        lm=check_language_model(LanguageModel(model, tokenizer, name=source.name)),
+        lm=ready(LanguageModel(model, tokenizer, name=source.name), hardware),
         template=template or settings.template or PLAIN,
         labels=settings.labels,
         descriptions=dict(settings.descriptions),
         max_count=settings.max_count,
         source=replace(source, name=place.name, revision=place.revision),
     )
+
+
+def ready(lm: LanguageModel, hardware: Hardware) -> LanguageModel:
+    """A model as it will decode: quantised, checked, compiled."""
+    if hardware.quantize:
+        quantize_weights(lm.model)
+        lm.quantized = True
+    check_language_model(lm)
+    if hardware.compile:
+        if lm.tree:
+            lm.compile()
+        else:
+            logger.warning("%s takes no tree mask: `compile` has no effect on it", lm.name)
+    return lm
 
 
 def _find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
@@ -135,15 +150,16 @@ def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSett
     return replace(upper, template=upper.template or lower.template)
 
 
-def _load_causal_lm(place: ModelPlace, dtype: Any) -> Any:
+def _load_causal_lm(place: ModelPlace, dtype: Any, device_map: str | None) -> Any:
+    options: dict[str, Any] = {"device_map": device_map} if device_map else {}
     try:
         config = AutoConfig.from_pretrained(place.source, revision=place.revision)
         _check_causal(config, place)
         with no_progress_bars():
             try:
-                model, info = _read_weights(place, dtype, attn_implementation="sdpa")
+                model, info = _read_weights(place, dtype, **options, attn_implementation="sdpa")
             except ValueError:  # no sdpa for this architecture
-                model, info = _read_weights(place, dtype)
+                model, info = _read_weights(place, dtype, **options)
     except NotCausal:
         raise
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -4,16 +4,15 @@ Made from the config alone, without touching weights; a saved pipeline never ask
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .devices import find_device, find_dtype
+from .hardware import Hardware, find_device, find_dtype
 from .lm import LanguageModel
-from .loading import LoadedModel, ModelSource, load_model
+from .loading import LoadedModel, ModelSource, load_model, ready
 from .model_place import IN_THE_BOX, find_place
 from .model_settings import read_settings
 from .prompts import COMPACT, PromptTemplate
-from .selfcheck import check_language_model
 from .training.scratch import create_model, train_tokenizer
 
 Texts = Callable[[], Iterable[str]]
@@ -30,12 +29,8 @@ class Pretrained:
     template: PromptTemplate | None = None
 
     @property
-    def device(self) -> str:
-        return self.source.device
-
-    @property
-    def dtype(self) -> str:
-        return self.source.dtype
+    def hardware(self) -> Hardware:
+        return self.source.hardware
 
     @property
     def in_the_box(self) -> bool:
@@ -65,8 +60,7 @@ class FromScratch:
     vocab_size: int = 2048
     template: PromptTemplate = COMPACT
     max_count: int = 32
-    device: str = "auto"
-    dtype: str = "float32"
+    hardware: Hardware = field(default_factory=Hardware)
 
     in_the_box = False
 
@@ -81,8 +75,8 @@ class FromScratch:
 
     def create(self, texts: Iterable[str], labels: Mapping[str, str]) -> LoadedModel:
         """A new model with random weights, its tokenizer trained on `texts`."""
-        device = find_device(self.device)
-        dtype = find_dtype(self.dtype, device)
+        device = find_device(self.hardware.first_device)
+        dtype = find_dtype(self.hardware.dtype, device)
         tokenizer = train_tokenizer(
             texts, self.vocab_size, tuple(labels), self.template, self.max_count
         )
@@ -92,12 +86,12 @@ class FromScratch:
         model.to(device).eval()
         name = f"{self.architecture} from scratch"
         return LoadedModel(
-            lm=check_language_model(LanguageModel(model, tokenizer, name=name)),
+            lm=ready(LanguageModel(model, tokenizer, name), replace(self.hardware, quantize=None)),
             template=self.template,
             labels=tuple(labels),
             descriptions={label: text for label, text in labels.items() if text},
             max_count=self.max_count,
-            source=ModelSource("", device=self.device, dtype=self.dtype),
+            source=ModelSource("", hardware=self.hardware),
         )
 
 

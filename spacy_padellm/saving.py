@@ -36,6 +36,11 @@ def _save_weights(
 ) -> dict[str, str | None] | None:
     """Returns the base that the folder refers to, if any."""
     model = loaded.lm.model
+    if loaded.lm.quantized and mode == "full":
+        raise ValueError(
+            "a quantised model cannot be saved: set model.quantize to null to save it, and to "
+            "'int8' where it is loaded"
+        )
     if mode == "reference":
         source = loaded.source
         if loaded.has_adapter:

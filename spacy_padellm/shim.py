@@ -11,6 +11,8 @@ from thinc.api import Optimizer
 from thinc.shims import Shim
 
 from .adapters import LoraSettings, train_adapter
+from .hardware import find_device
+from .lm import LanguageModel
 from .loading import LoadedModel, ModelSource, load_model
 from .model_origin import FromScratch, Origin, Texts
 from .model_place import IN_THE_BOX
@@ -42,6 +44,7 @@ class CausalLMShim(Shim):
         self.self_contained = False
         self._loaded: LoadedModel | None = None
         self._loaded_in = os.getpid()  # the process
+        self._replicas: tuple[LanguageModel, ...] = ()
         self._trainable = False
         self._stepped = False  # whether training has changed the weights
         self._n_targets = 0
@@ -59,6 +62,15 @@ class CausalLMShim(Shim):
             self._set(self.origin.load())
         assert self._loaded is not None
         return self._loaded
+
+    @property
+    def language_models(self) -> tuple[LanguageModel, ...]:
+        """The model, and its copies on further `devices`, made when they are first needed."""
+        lm = self.loaded.lm
+        further = self.origin.hardware.devices[1:]
+        if further and not self._replicas:
+            self._replicas = tuple(lm.copy_to(find_device(device)) for device in further)
+        return (lm, *self._replicas)
 
     def known_labels(self) -> dict[str, str]:
         """The model's own labels → descriptions, without reading weights."""
@@ -82,6 +94,7 @@ class CausalLMShim(Shim):
     def _set(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
         self._loaded_in = os.getpid()
+        self._replicas = ()
         self._model = loaded.lm.model
         self._optimizer = None
         self._trainable = False
@@ -156,9 +169,12 @@ class CausalLMShim(Shim):
             self.self_contained = True
 
     def _make_trainable(self) -> None:
+        self._replicas = ()  # they have the weights of before
         if self._trainable:
             return
         loaded = self.loaded
+        if loaded.lm.quantized:
+            raise ValueError("a quantised model cannot be trained: set model.quantize to null")
         if self.lora is not None or loaded.has_adapter:
             lm = train_adapter(loaded.lm, self.lora)
             self._set(replace(loaded, lm=lm))
@@ -171,7 +187,7 @@ class CausalLMShim(Shim):
     def _widen(self) -> None:
         """Half-precision weights lose the small steps of AdamW, and 16-bit floats turn to nan."""
         lm = self.loaded.lm
-        if lm.dtype == torch.bfloat16 and self.origin.dtype == "bfloat16":
+        if lm.dtype == torch.bfloat16 and self.origin.hardware.dtype == "bfloat16":
             logger.warning(
                 "all weights are trained in bfloat16, as `dtype` says: small steps are lost"
             )
@@ -222,8 +238,7 @@ class CausalLMShim(Shim):
 
     def read(self, folder: Path, full: bool) -> None:
         """Reads what `save` wrote, onto the device and in the dtype of the config."""
-        source = ModelSource(str(folder), device=self.origin.device, dtype=self.origin.dtype)
-        self._set(load_model(source))
+        self._set(load_model(ModelSource(str(folder), hardware=self.origin.hardware)))
         self.self_contained = full
 
     def to_bytes(self) -> bytes:

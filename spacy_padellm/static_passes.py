@@ -45,6 +45,7 @@ class StaticPasses:
     def __init__(self, model: Any, device: torch.device, compiled: bool = True) -> None:
         self.compiled = compiled
         self.device = device
+        self._made_of = model
         self.shapes: set[tuple[int, ...]] = set()  # that were run
         self._reads = _Reads()
         self._model = _twin(model, self._reads)
@@ -53,6 +54,10 @@ class StaticPasses:
         self._lock = threading.Lock()
         mode = "reduce-overhead" if device.type == "cuda" else None
         self._forward_compiled = torch.compile(self._forward, dynamic=False, mode=mode)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Graphs and caches stay where they are; a copy makes its own."""
+        return StaticPasses, (self._made_of, self.device, self.compiled)
 
     def open(self, rows: int, columns: int) -> StaticSlot:
         """A cache for so many rows and, to begin with, so many columns."""

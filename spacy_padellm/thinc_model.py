@@ -8,6 +8,7 @@ from thinc.api import Model
 
 from .adapters import LoraSettings
 from .decoding.batching import plan_batches
+from .hardware import Hardware
 from .loading import ModelSource
 from .model_origin import FromScratch, Pretrained
 from .prompts import COMPACT, PromptTemplate, get_template
@@ -26,6 +27,10 @@ DEFAULT_MODEL: dict[str, Any] = {
     "lora": None,
     "mixed_precision": False,
     "revision": None,
+    "devices": None,
+    "device_map": None,
+    "quantize": None,
+    "compile": False,
 }
 
 
@@ -38,6 +43,10 @@ def build_causal_lm(
     lora: dict[str, Any] | None = None,
     mixed_precision: bool = False,
     revision: str | None = None,
+    devices: list[str] | None = None,
+    device_map: str | None = None,
+    quantize: str | None = None,
+    compile: bool = False,
 ) -> Model[TrainingBatch, float]:
     """A pretrained causal LM. Nothing is read before it is used.
 
@@ -45,9 +54,11 @@ def build_causal_lm(
     device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16",
     "float16". template: instead of the one saved with the model ("plain" where none is).
     lora: rank, alpha, dropout, targets of an adapter to train; None trains all weights.
-    mixed_precision: bfloat16 autocast in training. revision: of a Hub id.
+    mixed_precision: bfloat16 autocast in training. revision: of a Hub id. devices, device_map,
+    quantize, compile: see `hardware.Hardware`.
     """
-    origin = Pretrained(ModelSource(name, adapter, device, dtype, revision), template)
+    hardware = Hardware(device, dtype, tuple(devices or ()), device_map, quantize, compile)
+    origin = Pretrained(ModelSource(name, adapter, revision, hardware), template)
     return _wrap(CausalLMShim(origin, read_lora(lora), mixed_precision))
 
 
@@ -60,14 +71,21 @@ def build_causal_lm_from_scratch(
     device: str = "auto",
     dtype: str = "float32",
     mixed_precision: bool = False,
+    devices: list[str] | None = None,
+    device_map: str | None = None,
+    quantize: str | None = None,
+    compile: bool = False,
 ) -> Model[TrainingBatch, float]:
     """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
 
     architecture: of transformers ("llama", "qwen3", "gpt2", ...). sizes: fields of its config.
     template: one with special tokens; "compact" if None. max_count: tokens for counts up to it.
+    devices, device_map, quantize, compile: see `hardware.Hardware`; the last two and device_map
+    are of effect when the trained model is loaded.
     """
+    hardware = Hardware(device, dtype, tuple(devices or ()), device_map, quantize, compile)
     origin = FromScratch(
-        architecture, dict(sizes or {}), vocab_size, template or COMPACT, max_count, device, dtype
+        architecture, dict(sizes or {}), vocab_size, template or COMPACT, max_count, hardware
     )
     return _wrap(CausalLMShim(origin, None, mixed_precision))
 

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -34,6 +34,14 @@ class TextInput:
     text: str
     starts: Collection[int] | None = None
     ends: Collection[int] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Texts that are decoded together. indices: of the texts in what was asked."""
+
+    indices: list[int]
+    items: list[tuple[TextInput, TextPrompt]]
 
 
 @dataclass
@@ -95,6 +103,17 @@ class Decoder:
 
         Raises ValueError without labels, or for a text beyond the model's positions.
         """
+        results: dict[int, Prediction] = {}
+        for batch in self.plan(texts, labels):
+            results.update(zip(batch.indices, self.run(batch), strict=True))
+        return [results[i] for i in range(len(texts))]
+
+    def plan(
+        self, texts: Sequence[TextInput | str], labels: Sequence[str], parts: int = 1
+    ) -> list["Batch"]:
+        """The batches of some texts, longest first; at least `parts`, where there are as many
+        texts. Raises as `predict`.
+        """
         if isinstance(labels, str):
             raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
         inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
@@ -102,12 +121,19 @@ class Decoder:
         for prompt in prompts:
             self._check_length(prompt)
         sizes = [self._cost(prompt) for prompt in prompts]
-        results: dict[int, Prediction] = {}
-        items = list(zip(inputs, prompts, strict=True))
-        for batch in plan_batches(sizes, self.token_budget):
-            predictions = halve_on_memory_error(self._decode, [items[i] for i in batch])
-            results.update(zip(batch, predictions, strict=True))
-        return [results[i] for i in range(len(inputs))]
+        budget = min(self.token_budget, -(-sum(sizes) // parts))
+        return [
+            Batch(indices, [(inputs[i], prompts[i]) for i in indices])
+            for indices in plan_batches(sizes, budget)
+        ]
+
+    def run(self, batch: "Batch") -> list[Prediction]:
+        """A prediction for each text of a batch; in smaller batches where memory runs out."""
+        return halve_on_memory_error(self._decode, batch.items)
+
+    def on(self, lm: LanguageModel) -> "Decoder":
+        """The same decoder with a copy of its model."""
+        return replace(self, lm=lm, work=DecodingWork())
 
     def text_size(self, text: str) -> int:
         """Tokens of a text alone."""

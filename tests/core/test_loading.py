@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from spacy_padellm.adapters import LoraSettings, train_adapter
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.devices import find_device, find_dtype
+from spacy_padellm.hardware import find_device, find_dtype
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel, ModelSource, load_model
 from spacy_padellm.model_place import IN_THE_BOX, find_place

@@ -1,0 +1,81 @@
+"""What a model runs on and how: the settings, and the devices and dtypes they name."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+QUANTIZATIONS = (None, "int8")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto" (the checkpoint's, float32 on
+    a CPU), "float32", "bfloat16", "float16".
+
+    devices: a copy of the model on each, which share the texts; instead of `device`.
+    device_map: one model spread over devices, as accelerate does it ("auto", "balanced", ...);
+    instead of `device`. quantize: "int8" keeps the weights of linear layers in 8 bits (torchao),
+    for decoding only. compile: passes of fixed shapes, compiled at first use; for servers, since
+    each shape takes some seconds.
+
+    Raises ValueError for settings that exclude each other.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    devices: tuple[str, ...] = ()
+    device_map: str | None = None
+    quantize: str | None = None
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.devices, str):
+            raise ValueError(f"`devices` is a list, such as [{self.devices!r}]")
+        where = {
+            "device": self.device != "auto",
+            "devices": bool(self.devices),
+            "device_map": self.device_map is not None,
+        }
+        chosen = [name for name, is_set in where.items() if is_set]
+        if len(chosen) > 1:
+            raise ValueError(f"the model settings {' and '.join(chosen)} exclude each other")
+        if self.quantize not in QUANTIZATIONS:
+            raise ValueError(
+                f"the model setting `quantize` is {self.quantize!r}: use 'int8', or none"
+            )
+        if self.compile and self.device_map is not None:
+            raise ValueError("the model settings compile and device_map exclude each other")
+
+    @property
+    def first_device(self) -> str:
+        return self.devices[0] if self.devices else self.device
+
+
+def find_device(device: str) -> torch.device:
+    """Raises ValueError for a device that is not there."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"the model setting `device` is {device!r}, and this device is not there "
+            f"({str(error).splitlines()[0][:80]}): use 'auto' or 'cpu'"
+        ) from error
+    return found
+
+
+def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"]:
+    """Raises ValueError for a name that is no floating dtype."""
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    if dtype not in ("float64", "float32", "bfloat16", "float16"):
+        raise ValueError(
+            f"the model setting `dtype` is {dtype!r}: use 'auto', 'float32', 'bfloat16' or "
+            f"'float16'"
+        )
+    return getattr(torch, dtype)

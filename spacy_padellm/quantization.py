@@ -1,0 +1,24 @@
+"""Weights of linear layers in 8 bits, for less memory; by torchao."""
+
+from typing import Any
+
+from torch import nn
+
+
+def quantize_weights(model: Any) -> None:
+    """Rounds the weights of all linear layers but the head, in place.
+
+    Raises ValueError where torchao is not installed.
+    """
+    try:
+        from torchao.quantization import Int8WeightOnlyConfig, quantize_
+    except ImportError as error:
+        raise ValueError(
+            "the model setting `quantize` needs torchao: pip install spacy-padellm[quantize]"
+        ) from error
+    head = model.get_output_embeddings()
+
+    def is_inner(module: nn.Module, _name: str) -> bool:
+        return isinstance(module, nn.Linear) and module is not head
+
+    quantize_(model, Int8WeightOnlyConfig(), filter_fn=is_inner)

@@ -1,0 +1,106 @@
+"""Where and how a model runs changes no entity."""
+
+import logging
+import pickle
+
+import pytest
+import spacy
+import torch
+from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
+
+from spacy_padellm.hardware import Hardware
+
+
+def entities(nlp, texts=TEXTS * 4, **settings):
+    docs = list(nlp.pipe(texts, **settings))
+    assert [doc.text for doc in docs] == texts
+    found = [spans_of(doc) for doc in docs]
+    assert any(found)
+    return found
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 128])
+def test_replicas_share_the_texts_and_keep_their_order(random_nlp, batch_size):
+    nlp = random_nlp(model={"devices": ["cpu", "cpu", "cpu"]}, token_budget=64)
+    assert entities(nlp, batch_size=batch_size) == entities(random_nlp())
+    lms = nlp.get_pipe("padellm_ner").shim.language_models
+    assert len({id(lm.model) for lm in lms}) == 3
+    assert all(decoder.work.texts for decoder in nlp.get_pipe("padellm_ner")._shared[1].decoders)
+
+
+def test_replicas_have_the_weights_that_training_left():
+    nlp = spacy.blank("en")
+    add_scratch_pipe(nlp)
+    nlp.config["components"]["padellm_ner"]["model"]["devices"] = ["cpu", "cpu"]
+    nlp = spacy.blank("en").from_config(nlp.config)
+    examples = make_examples(nlp, 60)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    list(nlp.pipe(TEXTS))
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    assert nlp.evaluate(make_examples(nlp, 20, seed=1))["ents_f"] > 0.9
+
+
+def test_forked_workers_have_replicas_of_their_own(random_nlp):
+    nlp = random_nlp(model={"devices": ["cpu", "cpu"]})
+    expected = entities(nlp)  # the threads of this process are there already
+    assert entities(nlp, n_process=2, batch_size=4) == expected
+
+
+def test_compiled_pipelines_say_the_same(random_nlp, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    nlp = random_nlp(model={"compile": True})
+    assert entities(nlp) == entities(random_nlp())
+    assert nlp.get_pipe("padellm_ner").shim.loaded.lm.static.shapes
+
+
+def test_compile_says_where_it_has_no_effect(random_nlp, caplog, monkeypatch):
+    monkeypatch.setattr("spacy_padellm.selfcheck.tree_difference", lambda lm: 9.9)
+    nlp = random_nlp(model={"compile": True})
+    with caplog.at_level(logging.WARNING):
+        nlp("Ada Lovelace")
+    assert "`compile` has no effect" in caplog.text
+
+
+@pytest.mark.parametrize("model", [{"devices": ["cpu", "cpu"]}, {"compile": True}])
+def test_what_was_used_can_be_pickled(random_nlp, model, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    nlp = random_nlp(model=model)
+    expected = entities(nlp)
+    again = pickle.loads(pickle.dumps(nlp.get_pipe("padellm_ner")))
+    assert [spans_of(doc) for doc in again.pipe(map(nlp.make_doc, TEXTS * 4))] == expected
+
+
+def test_a_device_map_places_the_model(random_nlp):
+    nlp = random_nlp(model={"device_map": "auto"})
+    assert entities(nlp) == entities(random_nlp())
+
+
+def test_settings_that_exclude_each_other_are_refused():
+    with pytest.raises(ValueError, match="device and devices exclude each other"):
+        Hardware(device="cuda:0", devices=("cuda:0", "cuda:1"))
+    with pytest.raises(ValueError, match="devices and device_map exclude"):
+        Hardware(devices=("cpu",), device_map="auto")
+    with pytest.raises(ValueError, match="compile and device_map exclude"):
+        Hardware(device_map="auto", compile=True)
+    with pytest.raises(ValueError, match="`quantize` is 'int3'"):
+        Hardware(quantize="int3")
+    with pytest.raises(ValueError, match="`devices` is a list"):
+        Hardware(devices="cpu")
+
+
+def test_quantised_weights_decode_and_do_nothing_else(random_nlp, tmp_path):
+    pytest.importorskip("torchao")
+    nlp = random_nlp(model={"quantize": "int8"}, save_mode="full")
+    assert entities(nlp)
+    with pytest.raises(ValueError, match="quantize to null"):
+        nlp.get_pipe("padellm_ner").to_disk(tmp_path)
+    with pytest.raises(ValueError, match="quantize to null"):
+        nlp.update(make_examples(nlp, 2), sgd=nlp.create_optimizer())
+
+
+def test_quantising_without_its_library_says_what_to_install(random_nlp, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torchao.quantization", None)
+    with pytest.raises(ValueError, match=r"pip install spacy-padellm\[quantize\]"):
+        random_nlp(model={"quantize": "int8"})("Ada Lovelace")
