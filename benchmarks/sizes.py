@@ -20,7 +20,7 @@ from spacy_padellm.benchmarking.methods import make_decoder
 from spacy_padellm.benchmarking.report import make_table, write_report
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel
-from spacy_padellm.prompts import COMPACT
+from spacy_padellm.prompts import get_template
 from spacy_padellm.training.examples import GoldText
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 
@@ -62,7 +62,8 @@ def make_model(size: str, golds: list[GoldText], labels: tuple[str, ...]) -> Loa
         max_position_embeddings=8192,
         tie_word_embeddings=True,
     )
-    return LoadedModel(LanguageModel(model.eval(), tokenizer, size), COMPACT, labels)
+    lm = LanguageModel(model.eval(), tokenizer, size)
+    return LoadedModel(lm, get_template("compact", copies=True), labels)
 
 
 def main() -> None:
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32])
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--limit", type=int, default=64, help="texts of a set")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/sizes"))
@@ -79,8 +81,8 @@ def main() -> None:
         for case in arguments.cases:
             golds, labels = read_golds(arguments.data, case, arguments.limit)
             loaded = make_model(size, golds, labels)
-            decoders = {name: make_decoder(name, loaded, golds) for name in METHODS}
-            total = len(METHODS) * len(arguments.batch_sizes) * arguments.rounds
+            decoders = {name: make_decoder(name, loaded, golds) for name in arguments.methods}
+            total = len(decoders) * len(arguments.batch_sizes) * arguments.rounds
             with tqdm(total=total, desc=f"{size} {case}") as bar:
                 found = measure(
                     decoders,
@@ -96,7 +98,8 @@ def main() -> None:
             about["parameters"] = parameters
             command = (
                 f"python benchmarks/sizes.py --data DATA --sizes {size} --cases {case} "
-                f"--limit {arguments.limit} --rounds {arguments.rounds}"
+                f"--methods {' '.join(decoders)} --limit {arguments.limit} "
+                f"--rounds {arguments.rounds}"
             )
             output = arguments.output / f"{size}-{case}"
             write_report(output, f"{size} parameters, {case}", command, about, found)

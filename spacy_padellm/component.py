@@ -18,13 +18,14 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
+from .ahead import prepare_ahead
 from .annotation import keep_raw, place_mentions, set_entities, set_spans
 from .component_labels import LabelSet
 from .component_settings import Settings
 from .component_storage import StoredPipe
 from .component_warnings import LeftOut, warn_of_score_weights, warn_of_untrained
 from .decoding import Decoder, ReplicaDecoder
-from .doc_decoding import DocDecoder, DocPrediction
+from .doc_decoding import DocDecoder, DocPrediction, PreparedDocs
 from .doc_gold import GoldSource, report_unaligned
 from .thinc_model import add_gradients, shim_of
 from .training.examples import TrainingText, make_training_text
@@ -99,14 +100,16 @@ class PaDeLLMNER(StoredPipe):
 
     def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
         """What the model says of each Doc; the Docs stay as they are."""
-        docs = list(docs)
+        return self._prepare(list(docs)).decode()
+
+    def _prepare(self, docs: Sequence[Doc]) -> PreparedDocs:
         if not any(doc.text.strip() for doc in docs):
-            return [DocPrediction() for _ in docs]
+            return PreparedDocs(docs)
         self.shim.check_process()
         self.shim.loaded.lm.model.eval()
         labels = self.label_set.require(self.shim.known_labels())
         decoder = self._doc_decoder()
-        return decoder.decode(docs, labels, self._replicas(decoder.decoder))
+        return decoder.prepare(docs, labels, self._replicas(decoder.decoder))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:
         """Writes predictions into `doc.ents`, or into `doc.spans`."""
@@ -131,15 +134,19 @@ class PaDeLLMNER(StoredPipe):
         """Annotates a stream, `batch_size` Docs at a time, in order.
 
         Where a batch fails, its Docs are tried one by one, and only those that fail go to the
-        error handler.
+        error handler. While an accelerator works on a batch, the next one is prepared.
         """
-        for docs in util.minibatch(stream, size=batch_size):
+        batches = util.minibatch(stream, size=batch_size)
+        for docs, prepared in prepare_ahead(batches, self._prepare, self._has_accelerator):
             try:
-                self.set_annotations(docs, self.predict(docs))
+                self.set_annotations(docs, prepared().decode())
                 done = docs
             except Exception as error:
                 done = self._one_by_one(docs, error)
             yield from done
+
+    def _has_accelerator(self) -> bool:
+        return self.shim.is_loaded and self.shim.loaded.lm.device.type != "cpu"
 
     def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
         handle = self.get_error_handler()

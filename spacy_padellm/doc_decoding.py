@@ -3,7 +3,7 @@
 Changes no Doc; `annotation.py` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spacy.tokens import Doc
@@ -30,6 +30,17 @@ class DocPrediction:
 
 
 @dataclass(frozen=True)
+class PreparedDocs:
+    """Docs on their way to the model. run: what is left to do; None where all are blank."""
+
+    docs: Sequence[Doc]
+    run: Callable[[], list[DocPrediction]] | None = None
+
+    def decode(self) -> list[DocPrediction]:
+        return self.run() if self.run else [DocPrediction() for _ in self.docs]
+
+
+@dataclass(frozen=True)
 class DocDecoder:
     """Decodes Docs.
 
@@ -43,13 +54,15 @@ class DocDecoder:
     on_tokens: bool
     flat: bool
 
-    def decode(
+    def prepare(
         self,
         docs: Sequence[Doc],
         labels: tuple[str, ...],
         replicas: ReplicaDecoder | None = None,
-    ) -> list[DocPrediction]:
-        """All windows of all Docs together; the longest are decoded first.
+    ) -> PreparedDocs:
+        """All that is done before the model runs: windows, prompts, batches.
+
+        All windows of all Docs are decoded together, the longest first.
 
         replicas: copies of the decoder that share the work.
         """
@@ -64,11 +77,16 @@ class DocDecoder:
                     asked.append((d, w))
                     inputs.append(window_input(doc, part, self.on_tokens))
         decoder = replicas or self.decoder
-        decoded = decoder.predict(inputs, labels) if inputs else []
-        placed: list[list[_PlacedWindow]] = [[] for _ in docs]
-        for (d, w), text_input, prediction in zip(asked, inputs, decoded, strict=True):
-            placed[d].append(self._place(windows[d][w], text_input, prediction))
-        return [_join(doc.text, of_doc) for doc, of_doc in zip(docs, placed, strict=True)]
+        batches = decoder.plan(inputs, labels) if inputs else []
+
+        def decode() -> list[DocPrediction]:
+            placed: list[list[_PlacedWindow]] = [[] for _ in docs]
+            decoded = decoder.decode(batches)
+            for (d, w), text_input, prediction in zip(asked, inputs, decoded, strict=True):
+                placed[d].append(self._place(windows[d][w], text_input, prediction))
+            return [_join(doc.text, of_doc) for doc, of_doc in zip(docs, placed, strict=True)]
+
+        return PreparedDocs(docs, decode)
 
     def window_size(self, labels: tuple[str, ...]) -> int:
         """Tokens of the language model that a window may have. Raises ValueError for none."""

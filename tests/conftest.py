@@ -101,9 +101,12 @@ class ScriptedDecoder:
     def __getattr__(self, name):
         return getattr(self.real, name)
 
-    def predict(self, texts, labels) -> list[Prediction]:
-        self.asked.append([text.text for text in texts])
-        return [self._say(text.text, labels) for text in texts]
+    def plan(self, texts, labels):
+        return [(text.text, labels) for text in texts]
+
+    def decode(self, asked) -> list[Prediction]:
+        self.asked.append([text for text, _ in asked])
+        return [self._say(text, labels) for text, labels in asked]
 
     def _say(self, text, labels):
         said = self.script.get(text, [])

@@ -1,6 +1,7 @@
 """The decoders that are measured, by name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..autoregressive import get_answer_format
@@ -19,6 +20,7 @@ METHODS: dict[str, str] = {
     "tree-free": "one prompt tree a text, mentions generated freely",
     "tree": "one prompt tree a text, mentions copied",
     "ahead": "the same, drafts and likely mentions read along (the default)",
+    "compiled": "the same in fixed shapes, compiled before the measurement begins",
     "structured": "autoregressive: one list of label and mention pairs a text",
     "augmented": "autoregressive: the text again, mentions marked in it",
 }
@@ -52,11 +54,15 @@ def make_decoder(
             golds=golds,
         )
     settings: dict[str, Any] = {"draft_tokens": 0, "guess_counts": ()}
-    if method == "ahead":
+    if method in ("ahead", "compiled"):
         settings = {}
+    lm = loaded.lm
+    if method == "compiled":
+        lm = replace(lm, static=None)
+        lm.compile()
     name = {"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree")
     return GoldForcedDecoder(
-        loaded.lm,
+        lm,
         loaded.encoder(),
         method=name,  # type: ignore[arg-type]
         copy=method not in ("paper", "tree-free"),

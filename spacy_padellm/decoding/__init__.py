@@ -1,6 +1,6 @@
 """Counts, then mentions, with probabilities; no spaCy."""
 
-from .decoder import Decoder, DecodingWork, TextInput
+from .decoder import Batch, Decoder, DecodingWork, TextInput
 from .replicas import ReplicaDecoder
 
-__all__ = ["Decoder", "DecodingWork", "ReplicaDecoder", "TextInput"]
+__all__ = ["Batch", "Decoder", "DecodingWork", "ReplicaDecoder", "TextInput"]

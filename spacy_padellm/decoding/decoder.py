@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -42,6 +42,14 @@ class Batch:
 
     indices: list[int]
     items: list[tuple[TextInput, TextPrompt]]
+
+
+def in_order(batches: Iterable[Batch], results: Iterable[list[Prediction]]) -> list[Prediction]:
+    """The results of some batches in the order in which their texts came."""
+    found: dict[int, Prediction] = {}
+    for batch, predictions in zip(batches, results, strict=True):
+        found.update(zip(batch.indices, predictions, strict=True))
+    return [found[i] for i in range(len(found))]
 
 
 @dataclass
@@ -103,16 +111,13 @@ class Decoder:
 
         Raises ValueError without labels, or for a text beyond the model's positions.
         """
-        results: dict[int, Prediction] = {}
-        for batch in self.plan(texts, labels):
-            results.update(zip(batch.indices, self.run(batch), strict=True))
-        return [results[i] for i in range(len(texts))]
+        return self.decode(self.plan(texts, labels))
 
     def plan(
         self, texts: Sequence[TextInput | str], labels: Sequence[str], parts: int = 1
     ) -> list["Batch"]:
-        """The batches of some texts, longest first; at least `parts`, where there are as many
-        texts. Raises as `predict`.
+        """The batches of some texts, encoded, the longest first; about `parts` at least. Raises
+        as `predict`.
         """
         if isinstance(labels, str):
             raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
@@ -126,6 +131,10 @@ class Decoder:
             Batch(indices, [(inputs[i], prompts[i]) for i in indices])
             for indices in plan_batches(sizes, budget)
         ]
+
+    def decode(self, batches: Sequence["Batch"]) -> list[Prediction]:
+        """A prediction for each text that the batches were planned for."""
+        return in_order(batches, map(self.run, batches))
 
     def run(self, batch: "Batch") -> list[Prediction]:
         """A prediction for each text of a batch; in smaller batches where memory runs out."""

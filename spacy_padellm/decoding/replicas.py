@@ -7,7 +7,7 @@ from typing import Any
 
 from ..lm import LanguageModel
 from ..types import Prediction
-from .decoder import Batch, Decoder, TextInput
+from .decoder import Batch, Decoder, TextInput, in_order
 
 
 class ReplicaDecoder:
@@ -27,11 +27,15 @@ class ReplicaDecoder:
 
     def predict(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Prediction]:
         """As `Decoder.predict`, and raises what it raises."""
-        batches = self.decoders[0].plan(texts, labels, parts=len(self.decoders))
-        results: dict[int, Prediction] = {}
-        for batch, predictions in zip(batches, self._pool.map(self._run, batches), strict=True):
-            results.update(zip(batch.indices, predictions, strict=True))
-        return [results[i] for i in range(len(texts))]
+        return self.decode(self.plan(texts, labels))
+
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
+        """As `Decoder.plan`, with a batch for each decoder, where there are texts enough."""
+        return self.decoders[0].plan(texts, labels, parts=len(self.decoders))
+
+    def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
+        """As `Decoder.decode`."""
+        return in_order(batches, self._pool.map(self._run, batches))
 
     def _run(self, batch: Batch) -> list[Prediction]:
         decoder = self._free.get()
