@@ -74,4 +74,5 @@ class AutoregressiveDecoder:
         steps = generated.shape[1] - width
         self.work.passes += steps
         self.work.tokens += len(rows) * (width + steps - 1)
+        self.work.kept += len(rows) * (width + steps - 1)
         return [[int(token) for token in row[width:]] for row in generated]

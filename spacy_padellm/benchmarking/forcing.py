@@ -94,13 +94,14 @@ class _ForcedSession:
         self.starts = starts
         self.otherwise = otherwise
         self.choices = session.choices
-        self.passes = self.tokens = 0
+        self.passes = self.tokens = self.kept = 0
 
     def extend(
         self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
     ) -> torch.Tensor:
         logits = self.session.extend(branches, wanted)
         self.passes, self.tokens = self.session.passes, self.session.tokens
+        self.kept = self.session.kept
         targets = []
         for branch, n in zip(branches, wanted or [1] * len(branches), strict=True):
             behind = tuple(branch.ids[self.starts[branch.text] :])

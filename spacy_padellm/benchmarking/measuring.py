@@ -20,7 +20,8 @@ from .methods import AnyDecoder
 @dataclass(frozen=True)
 class Measurement:
     """Medians over the rounds. milliseconds: of a text, a batch's time spread over its texts,
-    median and 90th percentile over batches. peak: MiB. f: strict span F1 against gold. ratio:
+    median and 90th percentile over batches. kept: tokens whose keys and values are held at a time.
+    peak: MiB. f: strict span F1 against gold. ratio:
     texts a second against those of the reference method in the same round.
     """
 
@@ -32,6 +33,7 @@ class Measurement:
     milliseconds_p90: float
     passes_a_batch: float
     tokens_a_text: float
+    kept_a_text: float
     peak: float | None
     f: float
 
@@ -126,6 +128,7 @@ def _sum_up(name: str, size: int, runs: Sequence[_Run], reference: Sequence[_Run
         milliseconds_p90=statistics.quantiles(spread, n=10)[-1] if len(spread) > 1 else spread[0],
         passes_a_batch=statistics.median(run.work.passes / run.work.batches for run in runs),
         tokens_a_text=statistics.median(run.work.tokens / run.work.texts for run in runs),
+        kept_a_text=statistics.median(run.work.kept / run.work.texts for run in runs),
         peak=statistics.median(peaks) if peaks else None,
         f=runs[-1].f,
     )

@@ -21,6 +21,7 @@ _COLUMNS = (
     ("milliseconds_p90", "p90", "{:.1f}"),
     ("passes_a_batch", "passes a batch", "{:.2f}"),
     ("tokens_a_text", "tokens a text", "{:.0f}"),
+    ("kept_a_text", "kept", "{:.0f}"),
     ("peak", "peak MiB", "{:.0f}"),
     ("f", "F1", "{:.3f}"),
 )

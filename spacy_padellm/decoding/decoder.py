@@ -54,12 +54,17 @@ def in_order(batches: Iterable[Batch], results: Iterable[list[Prediction]]) -> l
 
 @dataclass
 class DecodingWork:
-    """What a decoder has done so far: forward passes, tokens run (padding included), batches."""
+    """What a decoder has done so far.
+
+    passes: forward passes. tokens: run, padding included. kept: tokens whose keys and values
+    were kept at a time, padding included, summed over batches.
+    """
 
     texts: int = 0
     batches: int = 0
     passes: int = 0
     tokens: int = 0
+    kept: int = 0
 
 
 @dataclass
@@ -181,6 +186,7 @@ class Decoder:
         self.work.batches += 1
         self.work.passes += session.passes
         self.work.tokens += session.tokens
+        self.work.kept += session.kept
         return [Prediction(c, m) for c, m in zip(counts, mentions, strict=True)]
 
     def _open(self, prompts: Sequence[TextPrompt]) -> Session:

@@ -42,6 +42,7 @@ class RowSession:
         self.cached = cached
         self.passes = 0
         self.tokens = 0
+        self.kept = 0
         self._states: dict[Branch, tuple[_Rows, int]] = {}
 
     def extend(
@@ -52,6 +53,8 @@ class RowSession:
             rows = _Rows.empty(None, len(branches))
             return torch.cat(self._run(rows, [branch.ids for branch in branches], wanted))
         self._encode_origins(branches)
+        if not self.share:  # no other branch goes on from what these do not
+            self._states = {b: self._states[b] for b in branches if b in self._states}
         groups: dict[int, list[int]] = {}
         starts = [self._start(branch) for branch in branches]
         for i, start in enumerate(starts):
@@ -65,6 +68,8 @@ class RowSession:
             for row, branch in enumerate(group):
                 branch.nodes = list(range(len(branch.ids)))
                 self._states[branch] = (rows, row)
+        held = {id(rows): rows for rows, _ in self._states.values()}
+        self.kept = max(self.kept, sum(rows.columns.size for rows in held.values()))
         return torch.cat([logits[i] for i in range(len(branches))])
 
     def close(self) -> None:

@@ -37,14 +37,16 @@ class Branch:
 
 
 class Session(Protocol):
-    """The state of one batch. `passes` and `tokens` count what was run, padding included.
+    """The state of one batch.
 
-    choices: the ids whose logits are given.
+    passes, tokens: what was run so far. kept: the most tokens that were in caches at a time.
+    Padding counts. choices: the ids whose logits are given.
     """
 
     choices: Choices
     passes: int
     tokens: int
+    kept: int
 
     def extend(
         self, branches: Sequence[Branch], wanted: Sequence[int] | None = None

@@ -33,8 +33,7 @@ class TreeSession:
         self.tree = PromptTree(pack_rows([p.size for p in prompts], row_width), lm.window)
         first = np.bincount(self.tree.rows, [prompt.size for prompt in prompts]).max()
         self.cache = lm.open_cache(self.tree.n_rows, int(1.5 * first))
-        self.passes = 0
-        self.tokens = 0
+        self.passes = self.tokens = self.kept = 0
 
     def extend(
         self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
@@ -47,6 +46,7 @@ class TreeSession:
         rows, columns = self.tree.place(nodes, taken)
         self.passes += 1
         self.tokens += taken.ids.size
+        self.kept = self.tokens  # no node is forgotten before the end
         return self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
 
     def close(self) -> None:

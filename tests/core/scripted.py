@@ -16,7 +16,7 @@ class ScriptedSession:
 
     def __init__(self, script, vocabulary):
         self.script, self.vocabulary = script, vocabulary
-        self.passes = self.tokens = 0
+        self.passes = self.tokens = self.kept = 0
         self.choices = Choices()
         self.batches = []
 
