@@ -7,17 +7,15 @@ from typing import Annotated
 import spacy
 import typer
 from spacy.cli._util import Arg, Opt
-from spacy.tokens import DocBin
 from tqdm import tqdm
 from wasabi import Printer
 
+from ..benchmarking.corpus import read_corpus
 from ..benchmarking.measuring import measure
 from ..benchmarking.methods import METHODS, make_decoder
 from ..benchmarking.report import make_table, write_report
 from ..component import PaDeLLMNER
-from ..doc_gold import GoldSource
 from ..loading import LoadedModel, ModelSource, load_model
-from ..training.examples import GoldText
 from .app import padellm_app
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
@@ -49,7 +47,7 @@ def benchmark_cli(
     try:
         sizes = _sizes(batch_sizes)
         loaded = _load(model)
-        golds = _read(corpus, limit)
+        golds = read_corpus(corpus, limit)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
     except ValueError as error:
         out.fail(str(error), exits=1)
@@ -87,18 +85,3 @@ def _load(model: str) -> LoadedModel:
             loaded.labels = pipe.labels
             return loaded
     raise ValueError(f"the pipeline {model} has no padellm_ner, only {', '.join(nlp.pipe_names)}")
-
-
-def _read(corpus: Path, limit: int) -> list[GoldText]:
-    source = GoldSource("ents", "sc")
-    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab))
-    docs = [doc for doc in docs if doc.text.strip()]
-    if not docs:
-        raise ValueError(f"{corpus} holds no text")
-    return [
-        GoldText(
-            doc.text,
-            tuple((s.start_char, s.end_char, s.label_) for s in source.spans(doc) or ()),
-        )
-        for doc in docs[: limit or None]
-    ]

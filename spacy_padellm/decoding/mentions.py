@@ -66,9 +66,10 @@ def decode_mentions(
         tokens = session.tokens
         _draft(going, speculation, max_tokens)
         branches = [mention.branch for mention in going]
+        new = sum(branch.missing() for branch in branches)
         logits = session.extend(branches, [len(mention.draft) + 1 for mention in going])
         going = _read(logits, going, encoder, prompts, max_tokens, session.choices)
-        speculation.cost.add(session.tokens - tokens, time.perf_counter() - began)
+        speculation.cost.add(session.tokens - tokens, time.perf_counter() - began, new)
     for mention in pending:
         speculation.saw_mention(len(mention.log_probs))
     return _finish(encoder, pending, len(prompts))

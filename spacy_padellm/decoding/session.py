@@ -31,6 +31,10 @@ class Branch:
             return limit
         return next(i for i in range(limit) if self.ids[i] != self.origin.ids[i])
 
+    def missing(self) -> int:
+        """How many ids are not encoded yet."""
+        return len(self.ids) - (len(self.nodes) or self.shared_with_origin())
+
     def cut(self, length: int) -> None:
         """Forgets all ids behind the first `length`."""
         del self.ids[length:], self.nodes[length:]

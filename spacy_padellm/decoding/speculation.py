@@ -21,20 +21,30 @@ DECAY = 0.98
 
 @dataclass
 class PassCost:
-    """Seconds of a pass as `fixed + per_token * tokens`, from the passes seen, old ones fading."""
+    """Seconds of a pass as `fixed + per_token * tokens`, from the passes seen, old ones fading.
 
+    Errors count in relation to a pass's time: what is decided is the size of small passes.
+    padding: tokens run for each that is asked for, since rows of a pass are equally wide.
+    """
+
+    passes: int = 0
+    padding: float = 1.0
     sums: Floats = field(default_factory=lambda: np.zeros(5))
 
-    def add(self, tokens: int, seconds: float) -> None:
+    def add(self, tokens: int, seconds: float, asked: int | None = None) -> None:
+        """tokens: that were run, padding included; asked: without it."""
+        self.passes += 1
+        if asked:
+            self.padding += 0.1 * (tokens / asked - self.padding)
         seen = np.array([1.0, tokens, seconds, tokens * tokens, tokens * seconds])
-        self.sums = DECAY * self.sums + seen
+        self.sums = DECAY * self.sums + seen / max(seconds, 1e-6) ** 2
 
     @property
     def fixed_tokens(self) -> float:
         """How many tokens cost as much as a pass by itself; 48 before three are known."""
         n, x, y, xx, xy = self.sums
         spread = n * xx - x * x
-        if n < 3 or spread <= 0:
+        if self.passes < 3 or spread <= 0:
             return 48.0
         per_token = (n * xy - x * y) / spread
         fixed = (y - per_token * x) / n
@@ -78,7 +88,7 @@ class Speculation:
         if not written:
             return 0
         alive = np.array([self._survival(n) for n in written])  # [mentions, LONGEST]
-        fixed = self.cost.fixed_tokens
+        fixed = self.cost.fixed_tokens / self.cost.padding
         best, best_cost = 0, np.inf
         for length in DRAFTS:
             step = length + 1

@@ -1,0 +1,28 @@
+"""Texts and gold of a `.spacy` file."""
+
+from pathlib import Path
+
+import spacy
+from spacy.tokens import DocBin
+
+from ..doc_gold import GoldSource
+from ..training.examples import GoldText
+
+
+def read_corpus(corpus: Path, limit: int = 0) -> list[GoldText]:
+    """The first texts of a `.spacy` file with their entities, blank ones left out; limit: 0 for all.
+
+    Raises ValueError for a corpus without texts.
+    """
+    source = GoldSource("ents", "sc")
+    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab))
+    docs = [doc for doc in docs if doc.text.strip()]
+    if not docs:
+        raise ValueError(f"{corpus} holds no text")
+    return [
+        GoldText(
+            doc.text,
+            tuple((s.start_char, s.end_char, s.label_) for s in source.spans(doc) or ()),
+        )
+        for doc in docs[: limit or None]
+    ]
