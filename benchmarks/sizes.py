@@ -10,6 +10,7 @@ weights are random: what is decoded is forced to gold, every pass is a real one.
 import argparse
 import gzip
 import json
+import time
 from pathlib import Path
 
 import torch
@@ -28,9 +29,15 @@ METHODS = ("paper", "tree", "ahead", "structured", "augmented")
 SIZES = {
     "30M": {"hidden_size": 448, "num_hidden_layers": 8, "intermediate_size": 1216, "heads": 7},
     "120M": {"hidden_size": 768, "num_hidden_layers": 12, "intermediate_size": 2048, "heads": 12},
+    "7B": {"hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 11008, "heads": 32},
 }
-VOCABULARY = {"30M": 16384, "120M": 32768}
-CASES = {"conll03": "conll03", "weibo": "weibo", "labels60": "conll03"}
+VOCABULARY = {"30M": 16384, "120M": 32768, "7B": 32000}
+CASES: dict[str, str] = {
+    "conll03": "conll03",
+    "weibo": "weibo",
+    "genia": "genia",
+    "labels60": "conll03",
+}
 
 
 def read_golds(data: Path, case: str, limit: int) -> tuple[list[GoldText], tuple[str, ...]]:
@@ -47,30 +54,54 @@ def read_golds(data: Path, case: str, limit: int) -> tuple[list[GoldText], tuple
     return golds, tuple(labels)
 
 
-def make_model(size: str, golds: list[GoldText], labels: tuple[str, ...]) -> LoadedModel:
+def make_model(
+    size: str,
+    golds: list[GoldText],
+    labels: tuple[str, ...],
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> LoadedModel:
     """A vocabulary smaller than asked (few texts) is filled up, so that the head has its size."""
     torch.manual_seed(0)
     sizes = dict(SIZES[size])
     heads = sizes.pop("heads")
     tokenizer = train_tokenizer((gold.text for gold in golds), VOCABULARY[size], labels)
-    model = create_model(
-        tokenizer,
-        "llama",
-        **{**sizes, "vocab_size": VOCABULARY[size]},
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        max_position_embeddings=8192,
-        tie_word_embeddings=True,
-    )
-    lm = LanguageModel(model.eval(), tokenizer, size)
+    with torch.device(device):
+        model = create_model(
+            tokenizer,
+            "llama",
+            **{**sizes, "vocab_size": VOCABULARY[size]},
+            num_attention_heads=heads,
+            num_key_value_heads=heads,
+            max_position_embeddings=8192,
+            tie_word_embeddings=True,
+        )
+    lm = LanguageModel(model.to(getattr(torch, dtype)).eval(), tokenizer, size)
     return LoadedModel(lm, get_template("compact", copies=True), labels)
+
+
+def weight_read_seconds(model: torch.nn.Module) -> float:
+    """The least time that a pass can take: that of reading every weight once."""
+    weights = list(model.parameters())
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        for weight in weights:
+            total = weight.sum()
+        total.item()  # an accelerator is waited for
+        times.append(time.perf_counter() - began)
+    return min(times)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
-    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
+    parser.add_argument("--sizes", nargs="+", default=["30M", "120M"], choices=SIZES)
+    parser.add_argument(
+        "--cases", nargs="+", default=["conll03", "weibo", "labels60"], choices=CASES
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--limit", type=int, default=64, help="texts of a set")
@@ -80,7 +111,7 @@ def main() -> None:
     for size in arguments.sizes:
         for case in arguments.cases:
             golds, labels = read_golds(arguments.data, case, arguments.limit)
-            loaded = make_model(size, golds, labels)
+            loaded = make_model(size, golds, labels, arguments.device, arguments.dtype)
             decoders = {name: make_decoder(name, loaded, golds) for name in arguments.methods}
             total = len(decoders) * len(arguments.batch_sizes) * arguments.rounds
             with tqdm(total=total, desc=f"{size} {case}") as bar:
@@ -95,7 +126,8 @@ def main() -> None:
                 )
             parameters = sum(weight.numel() for weight in loaded.lm.model.parameters())
             about = {"texts": len(golds), "labels": len(labels), "forced": True}
-            about["parameters"] = parameters
+            about |= {"parameters": parameters, "device": arguments.device}
+            about["weight_read_ms"] = round(1000 * weight_read_seconds(loaded.lm.model), 2)
             command = (
                 f"python benchmarks/sizes.py --data DATA --sizes {size} --cases {case} "
                 f"--methods {' '.join(decoders)} --limit {arguments.limit} "

@@ -10,9 +10,9 @@ from ..training.examples import GoldText
 
 
 def read_corpus(corpus: Path, limit: int = 0) -> list[GoldText]:
-    """The first texts of a `.spacy` file with their entities, blank ones left out; limit: 0 for all.
+    """The first texts of a `.spacy` file with their entities, blank ones left out.
 
-    Raises ValueError for a corpus without texts.
+    limit: 0 takes all. Raises ValueError for a corpus without texts.
     """
     source = GoldSource("ents", "sc")
     docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab))

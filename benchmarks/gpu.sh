@@ -1,0 +1,58 @@
+#!/bin/sh
+# What wants an accelerator, in parts of under nine minutes. Needs torch, transformers and peft, no
+# spaCy. A part that is done is skipped when it is run again.
+#
+#     DATA=data OUT=results sh benchmarks/gpu.sh [correctness latency throughput english ...]
+#
+# DATA holds ner/<set>/<split>.jsonl.gz and text/; results land in OUT.
+set -u
+DATA=${DATA:-data}
+OUT=${OUT:-benchmarks/results/gpu}
+export PYTHONPATH="${PYTHONPATH:-}:." TOKENIZERS_PARALLELISM=false
+mkdir -p "$OUT"
+
+part() {
+    name=$1
+    shift
+    [ -e "$OUT/$name.done" ] && { echo "$name: done already"; return; }
+    echo "== $name: $*"
+    timeout 530 "$@" >"$OUT/$name.log" 2>&1
+    code=$?
+    [ $code -eq 0 ] && touch "$OUT/$name.done"
+    echo "$name: exit $code"
+    tail -n 25 "$OUT/$name.log"
+}
+
+sizes() {
+    name=$1
+    shift
+    part "$name" python benchmarks/sizes.py --data "$DATA" --device cuda --dtype bfloat16 \
+        --sizes 7B --output "$OUT/$name" "$@"
+}
+
+for wanted in ${*:-correctness latency throughput english}; do
+    case $wanted in
+    correctness)
+        part correctness python benchmarks/correctness.py --device cuda --output "$OUT/correctness"
+        ;;
+    latency) # milliseconds a text at batch 1, against the time to read all weights once
+        for case in conll03 weibo genia; do
+            sizes "latency-$case" --cases "$case" --batch-sizes 1 --limit 24 --rounds 2 \
+                --methods paper tree ahead compiled structured augmented
+        done
+        ;;
+    throughput)
+        for case in conll03 weibo genia; do
+            sizes "throughput-$case" --cases "$case" --batch-sizes 32 128 --limit 128 --rounds 1 \
+                --methods paper ahead structured
+        done
+        ;;
+    english) # the model in the box; continues at its checkpoints when run again
+        part english python scripts/english_model.py --data "$DATA" --output "$OUT/english"
+        ;;
+    *)
+        echo "no part is called $wanted"
+        exit 2
+        ;;
+    esac
+done
