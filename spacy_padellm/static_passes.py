@@ -23,6 +23,7 @@ from .tree import Bools, Ints, TreePass
 
 logger = logging.getLogger(__name__)
 MOST_SHAPES = 128  # graphs a model may have
+MOST_FREE = 6  # caches that wait to be used again
 
 
 @dataclass(eq=False)
@@ -50,7 +51,7 @@ class StaticPasses:
         self._reads = _Reads()
         self._model = _twin(model, self._reads)
         self._n_layers = model.config.get_text_config().num_hidden_layers
-        self._free: dict[tuple[int, int], list[StaticSlot]] = {}
+        self._free: list[StaticSlot] = []
         self._lock = threading.Lock()
         mode = "reduce-overhead" if device.type == "cuda" else None
         self._forward_compiled = torch.compile(self._forward, dynamic=False, mode=mode)
@@ -63,8 +64,9 @@ class StaticPasses:
         """A cache for so many rows and, to begin with, so many columns."""
         shape = (round_up(rows, 1), round_up(columns, 128))
         with self._lock:
-            free = self._free.get(shape)
-            slot = free.pop() if free else None
+            slot = next((s for s in self._free if (s.rows, s.columns) == shape), None)
+            if slot is not None:
+                self._free.remove(slot)
         if slot is None:
             layers: list[Any] = [StaticLayer(shape[1]) for _ in range(self._n_layers)]
             slot = StaticSlot(Cache(layers=layers), *shape)
@@ -74,7 +76,8 @@ class StaticPasses:
     def close(self, slot: StaticSlot) -> None:
         """Gives a cache back."""
         with self._lock:
-            self._free.setdefault((slot.rows, slot.columns), []).append(slot)
+            self._free.append(slot)
+            del self._free[:-MOST_FREE]
 
     def fit(self, taken: TreePass, slot: StaticSlot) -> TreePass:
         """The pass with the rows and columns of the slot, which is made larger where need be.

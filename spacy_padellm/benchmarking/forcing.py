@@ -61,10 +61,10 @@ class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
             text = make_answer_text(answers, self.answer, gold, prompt.labels)
             (path,) = text.paths
             targets.append(path.ids[-path.n_targets :])
-        return [_ForcedLogits(targets, answers.end_id)]
+        return [ForcedLogits(targets, answers.end_id)]
 
 
-class _ForcedLogits:
+class ForcedLogits:
     """A logits processor of `generate` that leaves one choice a row."""
 
     def __init__(self, targets: Sequence[Sequence[int]], end_id: int) -> None:

@@ -1,0 +1,59 @@
+"""Copies of a model share batches; order and errors are kept."""
+
+import pytest
+
+from spacy_padellm.decoding import Decoder, ReplicaDecoder
+from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.lm import LanguageModel
+from spacy_padellm.prompts import get_template
+
+LABELS = ["PER", "LOC", "WORK"]
+WORDS = "Ada Lovelace met Charles Babbage in London on 5 May 1833".split()
+TEXTS = [" ".join(WORDS[i % 7 :][: 2 + i % 5]) for i in range(23)] + ["", " "]
+
+
+@pytest.fixture
+def decoder(compact_model, compact_tokenizer):
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
+    lm = LanguageModel(compact_model, compact_tokenizer)
+    return Decoder(lm, encoder, max_count=4, max_mention_tokens=6)
+
+
+def found(predictions):
+    return [
+        ([c.value for c in p.counts], [(m.label, m.start, m.end) for m in p.mentions])
+        for p in predictions
+    ]
+
+
+@pytest.mark.parametrize("token_budget", [20, 100, 4096])
+def test_replicas_find_the_same_in_the_same_order(decoder, token_budget):
+    expected = found(decoder.predict(TEXTS, LABELS))
+    decoder.token_budget = token_budget
+    copies = [decoder.lm.copy_to(decoder.lm.device) for _ in range(2)]
+    shared = ReplicaDecoder(decoder, copies)
+    for _ in range(3):
+        assert found(shared.predict(TEXTS, LABELS)) == expected
+    assert shared.predict([], LABELS) == []
+    assert all(replica.work.texts for replica in shared.decoders)
+
+
+def test_an_error_of_one_replica_is_raised_and_the_others_go_on(decoder, monkeypatch):
+    shared = ReplicaDecoder(decoder, [decoder.lm.copy_to(decoder.lm.device)])
+    broken = shared.decoders[1]
+    whole = broken.run
+    monkeypatch.setattr(broken, "run", lambda batch: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        for _ in range(3):
+            shared.predict(TEXTS, LABELS)
+    monkeypatch.setattr(broken, "run", whole)
+    assert len(shared.predict(TEXTS, LABELS)) == len(TEXTS)
+
+
+def test_keys_and_values_of_a_text_are_kept_once(decoder):
+    kept = {}
+    for method in ("tree", "rows", "paper"):
+        other = Decoder(decoder.lm, decoder.encoder, method, max_count=4, max_mention_tokens=6)
+        other.predict(TEXTS[:8], LABELS)
+        kept[method] = other.work.kept
+    assert 0 < kept["tree"] < min(kept["rows"], kept["paper"])
