@@ -40,6 +40,9 @@ CASES: dict[str, str] = {
 }
 
 
+SPACELESS = {"weibo"}
+
+
 def read_golds(data: Path, case: str, limit: int) -> tuple[list[GoldText], tuple[str, ...]]:
     """Texts spread over the whole test set, and the labels to ask."""
     path = data / "ner" / CASES[case] / "test.jsonl.gz"
@@ -60,12 +63,15 @@ def make_model(
     labels: tuple[str, ...],
     device: str = "cpu",
     dtype: str = "float32",
+    spaceless: bool = False,
 ) -> LoadedModel:
     """A vocabulary smaller than asked (few texts) is filled up, so that the head has its size."""
     torch.manual_seed(0)
     sizes = dict(SIZES[size])
     heads = sizes.pop("heads")
-    tokenizer = train_tokenizer((gold.text for gold in golds), VOCABULARY[size], labels)
+    # A word is a token at most, and so is a character where there are no blanks between words.
+    texts = (piece for gold in golds for piece in (2 * gold.text if spaceless else [gold.text]))
+    tokenizer = train_tokenizer(texts, VOCABULARY[size], labels)
     with torch.device(device):
         model = create_model(
             tokenizer,
@@ -111,7 +117,9 @@ def main() -> None:
     for size in arguments.sizes:
         for case in arguments.cases:
             golds, labels = read_golds(arguments.data, case, arguments.limit)
-            loaded = make_model(size, golds, labels, arguments.device, arguments.dtype)
+            loaded = make_model(
+                size, golds, labels, arguments.device, arguments.dtype, case in SPACELESS
+            )
             decoders = {name: make_decoder(name, loaded, golds) for name in arguments.methods}
             total = len(decoders) * len(arguments.batch_sizes) * arguments.rounds
             with tqdm(total=total, desc=f"{size} {case}") as bar:
