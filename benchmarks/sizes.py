@@ -11,6 +11,7 @@ import argparse
 import gzip
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -70,7 +71,9 @@ def make_model(
     sizes = dict(SIZES[size])
     heads = sizes.pop("heads")
     # A word is a token at most, and so is a character where there are no blanks between words.
-    texts = (piece for gold in golds for piece in (2 * gold.text if spaceless else [gold.text]))
+    texts: Iterable[str] = (gold.text for gold in golds)
+    if spaceless:  # twice, since only the second stands as it does inside a text
+        texts = [2 * character for gold in golds for character in gold.text]
     tokenizer = train_tokenizer(texts, VOCABULARY[size], labels)
     with torch.device(device):
         model = create_model(
