@@ -83,6 +83,7 @@ def main() -> None:
                 lm.compile(compiled)
                 decode(lm, "tree")
                 found[name] = decode(lm, "tree")
+            row["graphs"] = len(lm.static.shapes) if lm.static and lm.static.compiled else 0
             for name, others in found.items():
                 row[name] = sum(len(a ^ b) for a, b in zip(expected, others, strict=True))
             rows.append(row)

@@ -90,7 +90,7 @@ def make_model(
 
 
 def weight_read_seconds(model: torch.nn.Module) -> float:
-    """The least time that a pass can take: that of reading every weight once."""
+    """How long it takes to read every weight once, tensor by tensor."""
     weights = list(model.parameters())
     times = []
     for _ in range(6):
@@ -138,11 +138,14 @@ def main() -> None:
             parameters = sum(weight.numel() for weight in loaded.lm.model.parameters())
             about = {"texts": len(golds), "labels": len(labels), "forced": True}
             about |= {"parameters": parameters, "device": arguments.device}
+            about["dtype"] = arguments.dtype
             about["weight_read_ms"] = round(1000 * weight_read_seconds(loaded.lm.model), 2)
             command = (
                 f"python benchmarks/sizes.py --data DATA --sizes {size} --cases {case} "
                 f"--methods {' '.join(decoders)} --limit {arguments.limit} "
-                f"--rounds {arguments.rounds}"
+                f"--rounds {arguments.rounds} --device {arguments.device} "
+                f"--dtype {arguments.dtype} "
+                f"--batch-sizes {' '.join(map(str, arguments.batch_sizes))}"
             )
             output = arguments.output / f"{size}-{case}"
             write_report(output, f"{size} parameters, {case}", command, about, found)

@@ -83,7 +83,7 @@ def train_adapter(lm: LanguageModel, settings: LoraSettings | None) -> LanguageM
             ) from error
         config.target_modules = "all-linear"
         model = get_peft_model(lm.model, config)
-    return replace(lm, model=model)
+    return replace(lm, model=model, static=None)
 
 
 def _check_same(config: Any, settings: LoraSettings | None) -> None:

@@ -20,16 +20,22 @@ def prepare_ahead(
     """
     with ThreadPoolExecutor(1, "padellm-prepare") as pool:
         waiting: tuple[Item, Callable[[], Prepared]] | None = None
-        for item in items:
-            if not helps():
+        try:
+            for item in items:
+                ahead = helps()
+                following = item, pool.submit(prepare, item).result if ahead else None
                 if waiting is not None:
-                    yield waiting
-                    waiting = None
-                yield item, partial(prepare, item)
-                continue
-            following = item, pool.submit(prepare, item).result
+                    done, waiting = waiting, None
+                    yield done
+                if following[1] is None:
+                    yield item, partial(prepare, item)
+                else:
+                    waiting = item, following[1]
+        except GeneratorExit:
+            raise
+        except BaseException:  # of the stream: what came before it is not lost
             if waiting is not None:
                 yield waiting
-            waiting = following
+            raise
         if waiting is not None:
             yield waiting

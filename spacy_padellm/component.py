@@ -137,7 +137,12 @@ class PaDeLLMNER(StoredPipe):
         error handler. While an accelerator works on a batch, the next one is prepared.
         """
         batches = util.minibatch(stream, size=batch_size)
-        for docs, prepared in prepare_ahead(batches, self._prepare, self._has_accelerator):
+
+        def helps() -> bool:
+            # A stream that waits for one answer before it gives the next text has batches of one.
+            return batch_size > 1 and self._has_accelerator()
+
+        for docs, prepared in prepare_ahead(batches, self._prepare, helps):
             try:
                 self.set_annotations(docs, prepared().decode())
                 done = docs
@@ -171,6 +176,8 @@ class PaDeLLMNER(StoredPipe):
 
     def _replicas(self, decoder: Decoder) -> ReplicaDecoder | None:
         """Made anew where decoder, weights or process have changed."""
+        if not self.shim.has_copies:
+            self._shared = None  # outdated copies make room for new ones
         _, *copies = self.shim.language_models
         if not copies:
             return None
@@ -184,6 +191,8 @@ class PaDeLLMNER(StoredPipe):
         descriptions = {label: text for label, text in described.items() if text}
         warn_of_untrained(self.name, self.labels, descriptions, loaded)
         encoder = loaded.encoder(descriptions, settings.max_count)
+        if loaded.lm.static and settings.decoder == "rows":
+            logger.warning("%s: `compile` has no effect with decoder = 'rows'", self.name)
         if not settings.copy_constraint and loaded.template.copies:
             logger.warning(
                 "%s: the model was trained to copy mentions from its text, and writes no good ones "

@@ -1,5 +1,6 @@
 """What a model runs on and how: the settings, and the devices and dtypes they name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,14 +25,15 @@ class Hardware:
 
     device: str = "auto"
     dtype: str = "auto"
-    devices: tuple[str, ...] = ()
+    devices: Sequence[str] = ()
     device_map: str | None = None
     quantize: str | None = None
     compile: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.devices, str):
-            raise ValueError(f"`devices` is a list, such as [{self.devices!r}]")
+            raise ValueError(f"the model setting `devices` is a list: use [{self.devices!r}]")
+        object.__setattr__(self, "devices", tuple(self.devices or ()))
         where = {
             "device": self.device != "auto",
             "devices": bool(self.devices),
@@ -39,7 +41,10 @@ class Hardware:
         }
         chosen = [name for name, is_set in where.items() if is_set]
         if len(chosen) > 1:
-            raise ValueError(f"the model settings {' and '.join(chosen)} exclude each other")
+            raise ValueError(
+                f"the model settings {' and '.join(chosen)} exclude each other: set all but one "
+                f"to null (device to 'auto')"
+            )
         if self.quantize not in QUANTIZATIONS:
             raise ValueError(
                 f"the model setting `quantize` is {self.quantize!r}: use 'int8', or none"
@@ -47,13 +52,15 @@ class Hardware:
         if self.compile and self.device_map is not None:
             raise ValueError("the model settings compile and device_map exclude each other")
 
-    @property
-    def first_device(self) -> str:
-        return self.devices[0] if self.devices else self.device
+    def find_first(self) -> torch.device:
+        """Where the model is, or its first copy. Raises ValueError where there is none."""
+        if self.devices:
+            return find_device(self.devices[0], "devices")
+        return find_device(self.device)
 
 
-def find_device(device: str) -> torch.device:
-    """Raises ValueError for a device that is not there."""
+def find_device(device: str, setting: str = "device") -> torch.device:
+    """Raises ValueError, naming the setting, for a device that is not there."""
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -63,7 +70,7 @@ def find_device(device: str) -> torch.device:
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"the model setting `device` is {device!r}, and this device is not there "
+            f"the model setting `{setting}` is {device!r}, and this device is not there "
             f"({str(error).splitlines()[0][:80]}): use 'auto' or 'cpu'"
         ) from error
     return found

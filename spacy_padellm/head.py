@@ -76,7 +76,7 @@ class HeadReads:
         assert self.choices is not None
         choices = self.choices.to(head.weight.device)
         bias = None if head.bias is None else head.bias[choices]
-        return F.linear(self._states, head.weight[choices], bias)
+        return F.linear(self._states.to(choices.device), head.weight[choices], bias)
 
 
 def is_plain(head: nn.Module | None) -> bool:

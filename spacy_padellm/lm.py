@@ -95,13 +95,24 @@ class LanguageModel:
 
     def copy_to(self, device: torch.device) -> "LanguageModel":
         """The same model with weights of its own on another device."""
-        copied = replace(self, model=copy.deepcopy(self.model).to(device).eval(), static=None)
+        # Copied tensor by tensor: there may be no room for two on the first device.
+        tensors = [*self.model.parameters(), *self.model.buffers()]
+        known: dict[int, Any] = {}
+        for tensor in tensors:
+            moved = tensor.detach().to(device, copy=True)
+            is_weight = isinstance(tensor, torch.nn.Parameter)
+            known[id(tensor)] = torch.nn.Parameter(moved, False) if is_weight else moved
+        copied = replace(self, model=copy.deepcopy(self.model, known).eval(), static=None)
         if self.static:
             copied.compile(self.static.compiled)
         return copied
 
     def compile(self, compiled: bool = True) -> None:
-        """Tree passes run in fixed shapes from now on, compiled at first use."""
+        """Tree passes run in fixed shapes from now on, compiled at first use.
+
+        To be called again where weights change their dtype or modules are replaced. Raises
+        RuntimeError where transformers is too old for it.
+        """
         self.static = StaticPasses(self.model, self.device, compiled)
 
     def open_cache(self, rows: int, columns: int) -> Any:
@@ -118,6 +129,10 @@ class LanguageModel:
     def pass_width(self, nodes: int) -> int:
         """How wide a pass of so many nodes a row must be."""
         return pass_width(nodes) if self.static else nodes
+
+    def pass_rows(self, cache: Any, taken: TreePass) -> int:
+        """How many rows the pass will have, padding included."""
+        return cache.rows if isinstance(cache, StaticSlot) else taken.ids.shape[0]
 
     def tree_pass(
         self,
@@ -142,7 +157,10 @@ class LanguageModel:
             "attention_mask": self._tree_mask(taken),
         }
         if static:
-            return static.run(inputs, cache, rows, columns, choices)  # type: ignore[arg-type]
+            if not self._takes_positions:
+                del inputs["position_ids"]
+            with self.few_threads(taken.ids.size):
+                return static.run(inputs, cache, rows, columns, choices)  # type: ignore[arg-type]
         return self.forward(
             inputs,
             cache,
@@ -173,7 +191,7 @@ class LanguageModel:
             inputs = {k: v for k, v in inputs.items() if k != "position_ids"}
         places = inputs["input_ids"].numel()
         reads = HeadReads(self.model.get_output_embeddings(), rows, columns, choices)
-        with self._few_threads(places), reads:
+        with self.few_threads(places), reads:
             output = self.model(**inputs, past_key_values=cache, use_cache=cache is not None)
         return reads.take(output.logits).float()
 
@@ -182,7 +200,7 @@ class LanguageModel:
         return sum(weight.numel() for weight in self.model.parameters())
 
     @contextlib.contextmanager
-    def _few_threads(self, places: int) -> Iterator[None]:
+    def few_threads(self, places: int) -> Iterator[None]:
         """One thread for a pass of little work on a CPU.
 
         Threads wait for each other after every layer; where another process keeps a core busy,

@@ -15,14 +15,14 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from .adapters import load_adapter
 from .encoding import PromptEncoder
-from .hardware import Hardware, find_device, find_dtype
+from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
 from .model_place import ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
 from .quantization import quantize_weights
 from .quiet import no_progress_bars
-from .selfcheck import check_language_model
+from .selfcheck import check_fixed_shapes, check_language_model
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
     causal LM, an adapter that does not fit, a device or dtype that is not there.
     """
     hardware = source.hardware
-    device = find_device(hardware.first_device)
+    device = hardware.find_first()
     dtype = find_dtype(hardware.dtype, device)
     place, adapter, settings = _find_parts(source)
     tokenizer_place = adapter if adapter and adapter.file("tokenizer.json") else place
@@ -93,6 +93,8 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     if adapter is not None:
         model = load_adapter(model, adapter.source, source.name, adapter.revision)
+    if hardware.quantize:  # before it moves: the whole may not fit there
+        quantize_weights(model)
     if hardware.device_map is None:
         model.to(device)
     model.eval()
@@ -105,7 +107,12 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
             template.name,
         )
     return LoadedModel(
-        lm=ready(LanguageModel(model, tokenizer, name=source.name), hardware),
+        lm=ready(
+            LanguageModel(
+                model, tokenizer, name=source.name, quantized=hardware.quantize is not None
+            ),
+            hardware,
+        ),
         template=template or settings.template or PLAIN,
         labels=settings.labels,
         descriptions=dict(settings.descriptions),
@@ -115,16 +122,10 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
 
 
 def ready(lm: LanguageModel, hardware: Hardware) -> LanguageModel:
-    """A model as it will decode: quantised, checked, compiled."""
-    if hardware.quantize:
-        quantize_weights(lm.model)
-        lm.quantized = True
+    """A model as it will decode: checked, and with `compile` in fixed shapes, checked again."""
     check_language_model(lm)
-    if hardware.compile:
-        if lm.tree:
-            lm.compile()
-        else:
-            logger.warning("%s takes no tree mask: `compile` has no effect on it", lm.name)
+    if hardware.compile and check_fixed_shapes(lm):
+        lm.compile()
     return lm
 
 
@@ -163,6 +164,10 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, device_map: str | None) -> An
     except NotCausal:
         raise
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if device_map is not None and "device_map" in str(error):
+            raise ValueError(
+                f"the model setting `device_map` is {device_map!r}: {_first_line(error)}"
+            ) from error
         raise ValueError(_cannot_load(place, error)) from error
     if missing := sorted(info["missing_keys"]):
         raise ValueError(

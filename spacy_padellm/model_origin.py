@@ -4,10 +4,10 @@ Made from the config alone, without touching weights; a saved pipeline never ask
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from .hardware import Hardware, find_device, find_dtype
+from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
 from .loading import LoadedModel, ModelSource, load_model, ready
 from .model_place import IN_THE_BOX, find_place
@@ -75,7 +75,7 @@ class FromScratch:
 
     def create(self, texts: Iterable[str], labels: Mapping[str, str]) -> LoadedModel:
         """A new model with random weights, its tokenizer trained on `texts`."""
-        device = find_device(self.hardware.first_device)
+        device = self.hardware.find_first()
         dtype = find_dtype(self.hardware.dtype, device)
         tokenizer = train_tokenizer(
             texts, self.vocab_size, tuple(labels), self.template, self.max_count
@@ -86,7 +86,7 @@ class FromScratch:
         model.to(device).eval()
         name = f"{self.architecture} from scratch"
         return LoadedModel(
-            lm=ready(LanguageModel(model, tokenizer, name), replace(self.hardware, quantize=None)),
+            lm=ready(LanguageModel(model, tokenizer, name), self.hardware),
             template=self.template,
             labels=tuple(labels),
             descriptions={label: text for label, text in labels.items() if text},

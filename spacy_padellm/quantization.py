@@ -16,9 +16,9 @@ def quantize_weights(model: Any) -> None:
         raise ValueError(
             "the model setting `quantize` needs torchao: pip install spacy-padellm[quantize]"
         ) from error
-    head = model.get_output_embeddings()
+    head = set(model.get_output_embeddings().modules())
 
     def is_inner(module: nn.Module, _name: str) -> bool:
-        return isinstance(module, nn.Linear) and module is not head
+        return isinstance(module, nn.Linear) and module not in head
 
     quantize_(model, Int8WeightOnlyConfig(), filter_fn=is_inner)

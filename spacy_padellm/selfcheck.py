@@ -35,6 +35,25 @@ def check_language_model(lm: LanguageModel) -> LanguageModel:
     return lm
 
 
+def check_fixed_shapes(lm: LanguageModel) -> bool:
+    """Whether passes of fixed shapes give this model's own logits; says why where not."""
+    if not lm.tree:
+        logger.warning("%s takes no tree mask: `compile` has no effect on it", lm.name)
+        return False
+    try:
+        lm.compile(compiled=False)
+        difference = tree_difference(lm)
+    except Exception as error:  # any failure inside a model means: not this way
+        reason = f"{type(error).__name__}: {str(error)[:100]}"
+    else:
+        if difference < TOLERANCE.get(lm.dtype, HALF_TOLERANCE):
+            return True
+        reason = f"logits differ by {difference:.2f} standard deviations"
+    lm.static = None
+    logger.warning("%s: passes of fixed shapes fail (%s); `compile` has no effect", lm.name, reason)
+    return False
+
+
 def _try_tree(lm: LanguageModel) -> tuple[bool, str]:
     kind = getattr(lm.config, "model_type", "")
     if kind in IGNORES_TREE_MASK:
@@ -66,13 +85,13 @@ def tree_difference(lm: LanguageModel) -> float:
             paths += [(text, [*trunk, *first, *ids(4)]), (text, [*trunk, *first, *ids(2)])]
     with _small_window(lm, 5), _evaluating(lm):
         tree = PromptTree([0, 0], window=lm.window)
-        cache = lm.new_cache()
+        cache = lm.open_cache(1, 32)
         in_tree: dict[tuple[int, ...], torch.Tensor] = {}
         # The first pass ends inside the branches, the second one goes on behind the cache.
         for cut in (10, None):
             first_new = len(tree)
             grown = [(path[:cut], tree.add(text, path[:cut])) for text, path in paths]
-            taken = tree.take_pass()
+            taken = tree.take_pass(lm.pass_width(tree.pending))
             new = [
                 (p[: i + 1], n) for p, nodes in grown for i, n in enumerate(nodes) if n >= first_new
             ]

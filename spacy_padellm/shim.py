@@ -69,8 +69,13 @@ class CausalLMShim(Shim):
         lm = self.loaded.lm
         further = self.origin.hardware.devices[1:]
         if further and not self._replicas:
-            self._replicas = tuple(lm.copy_to(find_device(device)) for device in further)
+            devices = [find_device(device, "devices") for device in further]
+            self._replicas = tuple(lm.copy_to(device) for device in devices)
         return (lm, *self._replicas)
+
+    @property
+    def has_copies(self) -> bool:
+        return bool(self._replicas)
 
     def known_labels(self) -> dict[str, str]:
         """The model's own labels → descriptions, without reading weights."""
@@ -165,24 +170,32 @@ class CausalLMShim(Shim):
         self._optimizer.zero_grad(set_to_none=True)
         self._n_targets = 0
         self._stepped = True
+        self._forget_copies()
         if not self.loaded.has_adapter:
             self.self_contained = True
 
     def _make_trainable(self) -> None:
-        self._replicas = ()  # they have the weights of before
+        self._forget_copies()
         if self._trainable:
             return
         loaded = self.loaded
         if loaded.lm.quantized:
             raise ValueError("a quantised model cannot be trained: set model.quantize to null")
         if self.lora is not None or loaded.has_adapter:
+            compiled = loaded.lm.static is not None
             lm = train_adapter(loaded.lm, self.lora)
+            if compiled and lm.static is None:
+                lm.compile()
             self._set(replace(loaded, lm=lm))
         else:
             self._widen()
             for parameter in loaded.lm.model.parameters():
                 parameter.requires_grad_(True)
         self._trainable = True
+
+    def _forget_copies(self) -> None:
+        """Copies on further devices have the weights of before."""
+        self._replicas = ()
 
     def _widen(self) -> None:
         """Half-precision weights lose the small steps of AdamW, and 16-bit floats turn to nan."""
@@ -194,6 +207,8 @@ class CausalLMShim(Shim):
         elif lm.dtype in (torch.float16, torch.bfloat16):
             logger.info("all weights are trained: they go from %s to float32", lm.dtype)
             lm.model.float()
+            if lm.static:
+                lm.compile(lm.static.compiled)
 
     # --- devices and processes
 
@@ -207,9 +222,11 @@ class CausalLMShim(Shim):
         """
         if not self.is_loaded or os.getpid() == self._loaded_in:
             return
-        if self.loaded.lm.device.type != "cpu":
+        devices = [lm.device for lm in (self.loaded.lm, *self._replicas)]
+        elsewhere = [device for device in devices if device.type != "cpu"]
+        if elsewhere:
             raise RuntimeError(
-                f"the model is on {self.loaded.lm.device} and cannot be used in forked workers: "
+                f"the model is on {elsewhere[0]} and cannot be used in forked workers: "
                 f"use n_process=1 (a larger batch_size keeps the device busy)"
             )
         if torch.get_num_threads() > 1:

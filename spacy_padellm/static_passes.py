@@ -23,17 +23,23 @@ from .tree import Bools, Ints, TreePass
 
 logger = logging.getLogger(__name__)
 MOST_SHAPES = 128  # graphs a model may have
-MOST_FREE = 6  # caches that wait to be used again
+MOST_FREE = 4  # caches that wait to be used again
+# Of dynamo, for a function and for all models of a process together.
+_LIMITS = {"recompile_limit": 2 * MOST_SHAPES, "accumulated_recompile_limit": 64 * MOST_SHAPES}
 
 
 @dataclass(eq=False)
 class StaticSlot:
-    """A cache of fixed size that one session has to itself. used: columns filled so far."""
+    """A cache of fixed size that one session has to itself.
+
+    used: columns filled so far. sound: no pass has failed on it.
+    """
 
     cache: Cache
     rows: int
     columns: int
     used: int = 0
+    sound: bool = True
 
 
 class StaticPasses:
@@ -44,6 +50,10 @@ class StaticPasses:
     """
 
     def __init__(self, model: Any, device: torch.device, compiled: bool = True) -> None:
+        if not hasattr(StaticLayer(1), "cumulative_length"):
+            raise RuntimeError(
+                "fixed shapes need a newer transformers: pip install -U transformers"
+            )
         self.compiled = compiled
         self.device = device
         self._made_of = model
@@ -70,14 +80,19 @@ class StaticPasses:
         if slot is None:
             layers: list[Any] = [StaticLayer(shape[1]) for _ in range(self._n_layers)]
             slot = StaticSlot(Cache(layers=layers), *shape)
+        for layer in _layers(slot):
+            if layer.is_initialized:  # masked columns still enter as 0 * value: no nan may stay
+                layer.keys.zero_()
+                layer.values.zero_()
         _set_used(slot, 0)
         return slot
 
     def close(self, slot: StaticSlot) -> None:
         """Gives a cache back."""
         with self._lock:
-            self._free.append(slot)
-            del self._free[:-MOST_FREE]
+            if slot.sound:
+                self._free.append(slot)
+                del self._free[:-MOST_FREE]
 
     def fit(self, taken: TreePass, slot: StaticSlot) -> TreePass:
         """The pass with the rows and columns of the slot, which is made larger where need be.
@@ -109,7 +124,12 @@ class StaticPasses:
         few = None if choices is None else self._padded(choices, 64)
         arguments = (dict(inputs), slot.cache, *places, few)
         with self._lock:
-            logits = self._run_somehow(slot, arguments, len(places[0]))
+            try:
+                logits = self._run_somehow(slot, arguments, len(places[0]))
+            except Exception:  # perhaps out of memory: what waits makes room
+                slot.sound = False
+                self._free.clear()
+                raise
             slot.used += inputs["input_ids"].shape[1]
             # A graph writes to the same memory again.
             logits = logits[: len(rows)].clone()
@@ -117,19 +137,22 @@ class StaticPasses:
 
     def _run_somehow(self, slot: StaticSlot, arguments: Any, n_places: int) -> torch.Tensor:
         width = arguments[0]["input_ids"].shape[1]
-        shape = (slot.rows, width, slot.columns, n_places)
+        few = arguments[-1]
+        shape = (slot.rows, width, slot.columns, n_places, -1 if few is None else len(few))
         full = shape not in self.shapes and len(self.shapes) >= MOST_SHAPES
         # A new cache gets its memory outside of a graph, at a place that graphs may rely on.
-        new = not any(layer.is_initialized for layer in _layers(slot))
+        new = not all(layer.is_initialized for layer in _layers(slot))
         if not self.compiled or full or new:
             return self._forward(*arguments)
         if shape not in self.shapes:
             logger.info("compiling passes of %d rows, %d new and %d columns", *shape[:3])
         self.shapes.add(shape)
         try:
-            with torch._dynamo.config.patch(recompile_limit=8 * MOST_SHAPES):
+            with torch._dynamo.config.patch(_LIMITS):
                 return self._forward_compiled(*arguments)
         except Exception as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
             self.compiled = False
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             logger.warning(

@@ -57,7 +57,7 @@ def build_causal_lm(
     mixed_precision: bfloat16 autocast in training. revision: of a Hub id. devices, device_map,
     quantize, compile: see `hardware.Hardware`.
     """
-    hardware = Hardware(device, dtype, tuple(devices or ()), device_map, quantize, compile)
+    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = Pretrained(ModelSource(name, adapter, revision, hardware), template)
     return _wrap(CausalLMShim(origin, read_lora(lora), mixed_precision))
 
@@ -80,10 +80,10 @@ def build_causal_lm_from_scratch(
 
     architecture: of transformers ("llama", "qwen3", "gpt2", ...). sizes: fields of its config.
     template: one with special tokens; "compact" if None. max_count: tokens for counts up to it.
-    devices, device_map, quantize, compile: see `hardware.Hardware`; the last two and device_map
-    are of effect when the trained model is loaded.
+    devices, device_map, quantize, compile: see `hardware.Hardware`; device_map and quantize are of
+    effect when the trained model is loaded.
     """
-    hardware = Hardware(device, dtype, tuple(devices or ()), device_map, quantize, compile)
+    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = FromScratch(
         architecture, dict(sizes or {}), vocab_size, template or COMPACT, max_count, hardware
     )

@@ -77,15 +77,16 @@ class ForcedModel:
         ids = torch.tensor([[self.eos] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
         targets = [self.answers[_asked(prompt)] for prompt in prompts]
-        generated = self.lm.model.generate(
-            input_ids=ids.to(self.lm.device),
-            attention_mask=mask.to(self.lm.device),
-            max_new_tokens=max(map(len, targets)) + 1,
-            do_sample=False,
-            eos_token_id=self.eos,
-            pad_token_id=self.eos,
-            logits_processor=[ForcedLogits(targets, self.eos)],
-        )
+        with self.lm.few_threads(len(rows)):
+            generated = self.lm.model.generate(
+                input_ids=ids.to(self.lm.device),
+                attention_mask=mask.to(self.lm.device),
+                max_new_tokens=max(map(len, targets)) + 1,
+                do_sample=False,
+                eos_token_id=self.eos,
+                pad_token_id=self.eos,
+                logits_processor=[ForcedLogits(targets, self.eos)],
+            )
         self.prompt_tokens += map(len, rows)
         self.answer_tokens += map(len, targets)
         return self.lm.tokenizer.batch_decode(generated[:, width:], skip_special_tokens=True)

@@ -62,15 +62,16 @@ class AutoregressiveDecoder:
         ids = torch.tensor([[eos] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
         longest = max(len(prompt.encoded.ids) for prompt in prompts)
-        generated = self.lm.model.generate(
-            input_ids=ids.to(self.lm.device),
-            attention_mask=mask.to(self.lm.device),
-            max_new_tokens=self.max_new_tokens or 2 * longest + 32,
-            do_sample=False,
-            eos_token_id=eos,
-            pad_token_id=eos,
-            logits_processor=self._constraints(prompts),
-        )
+        with self.lm.few_threads(len(rows)):
+            generated = self.lm.model.generate(
+                input_ids=ids.to(self.lm.device),
+                attention_mask=mask.to(self.lm.device),
+                max_new_tokens=self.max_new_tokens or 2 * longest + 32,
+                do_sample=False,
+                eos_token_id=eos,
+                pad_token_id=eos,
+                logits_processor=self._constraints(prompts),
+            )
         steps = generated.shape[1] - width
         self.work.passes += steps
         self.work.tokens += len(rows) * (width + steps - 1)

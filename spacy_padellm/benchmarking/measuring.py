@@ -60,6 +60,8 @@ def measure(
             warm_up = [golds, golds] if name == "compiled" else [golds[: 2 * size]]
             for texts in warm_up:
                 _run(decoder, texts, labels, size, device)
+            if name == "compiled":
+                _check_compiled(decoder)
         for _ in range(rounds):
             for name, decoder in decoders.items():
                 runs[name].append(_run(decoder, golds, labels, size, device))
@@ -67,6 +69,12 @@ def measure(
         reference = runs[next(iter(decoders))]
         measured += [_sum_up(name, size, of_name, reference) for name, of_name in runs.items()]
     return measured
+
+
+def _check_compiled(decoder: AnyDecoder) -> None:
+    lm = decoder.lm
+    if not (lm.static and lm.static.compiled and lm.static.shapes):
+        raise ValueError(f"method 'compiled': {lm.name} could not be compiled here")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from ..autoregressive import get_answer_format
 from ..decoding import DecodingWork, TextInput
+from ..lm import LanguageModel
 from ..loading import LoadedModel
 from ..training.examples import GoldText
 from ..types import Prediction
@@ -29,6 +30,7 @@ METHODS: dict[str, str] = {
 class AnyDecoder(Protocol):
     """What all methods have in common."""
 
+    lm: LanguageModel
     work: DecodingWork
 
     def predict(
@@ -56,9 +58,8 @@ def make_decoder(
     settings: dict[str, Any] = {"draft_tokens": 0, "guess_counts": ()}
     if method in ("ahead", "compiled"):
         settings = {}
-    lm = loaded.lm
+    lm = replace(loaded.lm, static=None)
     if method == "compiled":
-        lm = replace(lm, static=None)
         lm.compile()
     name = {"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree")
     return GoldForcedDecoder(

@@ -9,16 +9,18 @@ from ..lm import LanguageModel
 from ..types import Prediction
 from .decoder import Batch, Decoder, TextInput, in_order
 
+Waiting = queue.SimpleQueue[tuple[int, Batch]]
+
 
 class ReplicaDecoder:
-    """Decodes as the decoder does, on several copies of its model; results keep their order."""
+    """Decodes as the decoder does, on several copies of its model; results keep their order.
+
+    Each copy has a thread of its own, since CUDA graphs belong to the thread that recorded them.
+    """
 
     def __init__(self, decoder: Decoder, copies: Sequence[LanguageModel]) -> None:
         self.decoders = [decoder, *map(decoder.on, copies)]
-        self._free: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
-        for each in self.decoders:
-            self._free.put(each)
-        self._pool = ThreadPoolExecutor(len(self.decoders), "padellm-replica")
+        self._threads = [ThreadPoolExecutor(1, "padellm-replica") for _ in self.decoders]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Threads stay where they are; a copy makes its own."""
@@ -35,11 +37,28 @@ class ReplicaDecoder:
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
         """As `Decoder.decode`."""
-        return in_order(batches, self._pool.map(self._run, batches))
+        waiting: Waiting = queue.SimpleQueue()
+        for numbered in enumerate(batches):
+            waiting.put(numbered)
+        # With few batches, not always the same copies.
+        self._threads = self._threads[1:] + self._threads[:1]
+        self.decoders = self.decoders[1:] + self.decoders[:1]
+        runs = [
+            thread.submit(_work, decoder, waiting)
+            for thread, decoder in zip(self._threads, self.decoders, strict=True)
+        ]
+        found: dict[int, list[Prediction]] = {}
+        for run in runs:
+            found.update(run.result())
+        return in_order(batches, [found[i] for i in range(len(batches))])
 
-    def _run(self, batch: Batch) -> list[Prediction]:
-        decoder = self._free.get()
+
+def _work(decoder: Decoder, waiting: Waiting) -> dict[int, list[Prediction]]:
+    """Decodes batches until none is left."""
+    found: dict[int, list[Prediction]] = {}
+    while True:
         try:
-            return decoder.run(batch)
-        finally:
-            self._free.put(decoder)
+            i, batch = waiting.get_nowait()
+        except queue.Empty:
+            return found
+        found[i] = decoder.run(batch)

@@ -45,7 +45,7 @@ class TreeSession:
         nodes = [node for branch, n in lasts for node in branch.nodes[-n:]]
         rows, columns = self.tree.place(nodes, taken)
         self.passes += 1
-        self.tokens += taken.ids.size
+        self.tokens += self.lm.pass_rows(self.cache, taken) * taken.ids.shape[1]
         self.kept = self.tokens  # no node is forgotten before the end
         return self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
 

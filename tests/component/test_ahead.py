@@ -32,6 +32,19 @@ def test_an_error_comes_with_its_item():
         taken[0]()
 
 
+def test_what_came_before_a_broken_stream_is_not_lost():
+    def stream():
+        yield 1
+        yield 2
+        raise OSError("the disk is gone")
+
+    taken = []
+    with pytest.raises(OSError, match="disk"):
+        for item, prepared in prepare_ahead(stream(), str, lambda: True):
+            taken.append((item, prepared()))
+    assert taken == [(1, "1"), (2, "2")]
+
+
 def test_a_pipeline_prepares_ahead_with_the_same_entities(random_nlp, monkeypatch):
     nlp = random_nlp()
     expected = [spans_of(doc) for doc in nlp.pipe(TEXTS * 5)]

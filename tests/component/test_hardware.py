@@ -7,8 +7,10 @@ import pytest
 import spacy
 import torch
 from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
+from transformers import AutoModelForCausalLM
 
 from spacy_padellm.hardware import Hardware
+from spacy_padellm.thinc_model import build_causal_lm
 
 
 def entities(nlp, texts=TEXTS * 4, **settings):
@@ -56,11 +58,15 @@ def test_compiled_pipelines_say_the_same(random_nlp, monkeypatch):
 
 
 def test_compile_says_where_it_has_no_effect(random_nlp, caplog, monkeypatch):
+    nlp = random_nlp(model={"compile": True}, decoder="rows")
+    with caplog.at_level(logging.WARNING):
+        nlp("Ada Lovelace")
+    assert "`compile` has no effect with decoder = 'rows'" in caplog.text
     monkeypatch.setattr("spacy_padellm.selfcheck.tree_difference", lambda lm: 9.9)
     nlp = random_nlp(model={"compile": True})
     with caplog.at_level(logging.WARNING):
         nlp("Ada Lovelace")
-    assert "`compile` has no effect" in caplog.text
+    assert "takes no tree mask: `compile` has no effect" in caplog.text
 
 
 @pytest.mark.parametrize("model", [{"devices": ["cpu", "cpu"]}, {"compile": True}])
@@ -72,13 +78,23 @@ def test_what_was_used_can_be_pickled(random_nlp, model, monkeypatch):
     assert [spans_of(doc) for doc in again.pipe(map(nlp.make_doc, TEXTS * 4))] == expected
 
 
-def test_a_device_map_places_the_model(random_nlp):
+def test_a_device_map_is_given_to_the_loader(random_nlp, monkeypatch):
+    asked, load = [], AutoModelForCausalLM.from_pretrained
+
+    def spy(*args, **kwargs):
+        asked.append(kwargs.get("device_map"))
+        return load(*args, **kwargs)
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", spy)
     nlp = random_nlp(model={"device_map": "auto"})
     assert entities(nlp) == entities(random_nlp())
+    assert asked == ["auto", None]
+    with pytest.raises(ValueError, match="`device_map` is 'sideways'"):
+        entities(random_nlp(model={"device_map": "sideways"}))
 
 
 def test_settings_that_exclude_each_other_are_refused():
-    with pytest.raises(ValueError, match="device and devices exclude each other"):
+    with pytest.raises(ValueError, match="device and devices exclude each other: set all but one"):
         Hardware(device="cuda:0", devices=("cuda:0", "cuda:1"))
     with pytest.raises(ValueError, match="devices and device_map exclude"):
         Hardware(devices=("cpu",), device_map="auto")
@@ -86,8 +102,10 @@ def test_settings_that_exclude_each_other_are_refused():
         Hardware(device_map="auto", compile=True)
     with pytest.raises(ValueError, match="`quantize` is 'int3'"):
         Hardware(quantize="int3")
-    with pytest.raises(ValueError, match="`devices` is a list"):
-        Hardware(devices="cpu")
+    with pytest.raises(ValueError, match=r"`devices` is a list: use \['cpu'\]"):
+        build_causal_lm(devices="cpu")
+    with pytest.raises(ValueError, match="`devices` is 'cuda:77', and this device is not there"):
+        Hardware(devices=["cuda:77"]).find_first()
 
 
 def test_quantised_weights_decode_and_do_nothing_else(random_nlp, tmp_path):
@@ -104,3 +122,20 @@ def test_quantising_without_its_library_says_what_to_install(random_nlp, monkeyp
     monkeypatch.setitem(__import__("sys").modules, "torchao.quantization", None)
     with pytest.raises(ValueError, match=r"pip install spacy-padellm\[quantize\]"):
         random_nlp(model={"quantize": "int8"})("Ada Lovelace")
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 2, "targets": ["q_proj", "lm_head"]}])
+def test_training_leaves_no_outdated_weights_behind(random_nlp, lora, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    made = []
+    for settings in ({}, {"compile": True}, {"devices": ["cpu", "cpu"]}):
+        torch.manual_seed(0)
+        nlp = random_nlp(model={"lora": lora, **settings})
+        list(nlp.pipe(TEXTS))
+        sgd = nlp.create_optimizer()
+        sgd.learn_rate = 0.05
+        for _ in range(3):
+            nlp.update(make_examples(nlp, 6), sgd=sgd)
+            list(nlp.pipe(TEXTS))  # copies and graphs are in use between the steps
+        made.append(entities(nlp))
+    assert made[0] == made[1] == made[2]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._inductor.exc import InvalidCxxCompiler
 
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.encoding import PromptEncoder
@@ -70,7 +71,7 @@ def test_what_cannot_be_compiled_runs_all_the_same(compact_tokenizer, caplog, mo
     lm.compile()
 
     def broken(*_arguments):
-        raise RuntimeError("No working C++ compiler found")
+        raise InvalidCxxCompiler
 
     monkeypatch.setattr(lm.static, "_forward_compiled", broken)
     same(decode(lm, compact_tokenizer), free)
@@ -93,3 +94,34 @@ def test_widths_are_few_and_wide_enough():
     assert widths == {8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024}
     assert all(pass_width(n) >= n for n in range(1, 1025))
     assert [round_up(n, 4) for n in (1, 4, 5, 9)] == [4, 4, 8, 16]
+
+
+def test_one_bad_text_does_not_spoil_the_next(compact_tokenizer):
+    lm = make("llama", compact_tokenizer)
+    free = decode(lm, compact_tokenizer)
+    lm.compile(compiled=False)
+    decode(lm, compact_tokenizer)
+    with torch.inference_mode():
+        for slot in lm.static._free:
+            for layer in slot.cache.layers:
+                layer.keys.fill_(float("nan"))
+                layer.values.fill_(float("nan"))
+    same(decode(lm, compact_tokenizer), free)
+
+
+def test_memory_that_runs_out_is_no_matter_of_compiling(compact_tokenizer, monkeypatch):
+    lm = make("llama", compact_tokenizer)
+    free = decode(lm, compact_tokenizer)
+    lm.compile()
+    real, failed = lm.static._forward, []
+
+    def once(*arguments):
+        if not failed:
+            failed.append(1)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*arguments)
+
+    monkeypatch.setattr(lm.static, "_forward", once)
+    monkeypatch.setattr(lm.static, "_forward_compiled", real)
+    same(decode(lm, compact_tokenizer), free)
+    assert lm.static.compiled and all(slot.sound for slot in lm.static._free)
