@@ -14,7 +14,7 @@ def quantize_weights(model: Any) -> None:
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
     except ImportError as error:
         raise ValueError(
-            "the model setting `quantize` needs torchao: pip install spacy-padellm[quantize]"
+            "the model setting `quantize` needs torchao: pip install torchao"
         ) from error
     head = set(model.get_output_embeddings().modules())
 
