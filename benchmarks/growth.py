@@ -2,6 +2,8 @@
 
     python benchmarks/growth.py --data DATA [--output benchmarks/results/growth]
 
+Needs matplotlib (`pip install -e .[benchmark]`).
+
 DATA holds `ner/conll03/test.jsonl.gz`. Each point is the median of some runs of one text, after a
 warm-up; a long text is also read in windows of 512 tokens, as the component does by default.
 """
@@ -13,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from sizes import make_model, read_golds
 from tqdm import tqdm
 
@@ -89,13 +92,13 @@ def main() -> None:
     for length in tqdm(LENGTHS, "tokens of the text, 4 labels"):
         windows = joined(golds, length, loaded)
         whole = [one_text(windows)]
-        add("tokens of the text", "tree, windows of 512", length, "ahead", windows, 4)
-        add("tokens of the text", "tree, one piece", length, "ahead", whole, 4)
-        if length <= 2000:
+        add("tokens of the text", "ahead, windows of 512", length, "ahead", windows, 4)
+        add("tokens of the text", "ahead, one piece", length, "ahead", whole, 4)
+        if length <= 1000:
             add("tokens of the text", "paper, windows of 512", length, "paper", windows, 4)
     for n in tqdm(LABELS, "labels"):
         gold = next(gold for gold in named if len(gold.text.split()) == 25)
-        add("labels", "tree", n, "ahead", [gold], n)
+        add("labels", "ahead", n, "ahead", [gold], n)
         add("labels", "paper", n, "paper", [gold], n)
     for n in tqdm(MENTIONS, "mentions"):
         spans, at = [], 0
@@ -104,7 +107,7 @@ def main() -> None:
                 spans.append((at, at + len(word), labels[0]))
             at += len(word) + 1
         gold = GoldText(" ".join(words), tuple(spans))
-        add("mentions", "tree", n, "ahead", [gold], 4)
+        add("mentions", "ahead", n, "ahead", [gold], 4)
         add("mentions", "paper", n, "paper", [gold], 4)
     write(
         arguments.output, curves, f"python benchmarks/growth.py --data DATA --runs {arguments.runs}"
@@ -112,8 +115,6 @@ def main() -> None:
 
 
 def write(output: Path, curves: dict, command: str) -> None:
-    from matplotlib.figure import Figure
-
     output.parent.mkdir(parents=True, exist_ok=True)
     report = {"command": command, "date": time.strftime("%Y-%m-%d"), "seconds": curves}
     output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")

@@ -10,6 +10,7 @@ Knows nothing of models, tokenizers or labels.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +104,7 @@ class PromptTree:
         block = self._sees[row]
         if path:
             block[start:end] = block[self.column[path[-1]]]
-        block[start:end, start:end] = np.tri(length, dtype=bool)
+        block[start:end, start:end] = _causal(length)
         if bidirectional:
             block[start : start + bidirectional, start : start + bidirectional] = True
         first_depth, first_node = len(path), len(self.ids)
@@ -176,6 +177,16 @@ class PromptTree:
         if columns.size and columns.min() < 0:
             raise ValueError("a node of an earlier pass has no place in the last one")
         return rows, columns
+
+
+def _causal(length: int) -> Bools:
+    """Branches are short and many; texts are long and few."""
+    return _short_causal(length) if length <= 32 else np.tri(length, dtype=bool)
+
+
+@lru_cache(maxsize=32)
+def _short_causal(length: int) -> Bools:
+    return np.tri(length, dtype=bool)
 
 
 def pack_rows(sizes: Sequence[int], width: int) -> list[int]:

@@ -68,7 +68,7 @@ class Speculation:
     cost: PassCost = field(default_factory=PassCost)
     # Priors that some texts outweigh: lengths fall by half, most labels have no mention.
     lengths: Floats = field(default_factory=lambda: 4.0 * 0.5 ** np.arange(1, LONGEST + 1))
-    counts: dict[str, Floats] = field(default_factory=dict)
+    counts: dict[str, list[float]] = field(default_factory=dict)
 
     def saw_mention(self, n_tokens: int) -> None:
         """n_tokens: the end included."""
@@ -77,7 +77,8 @@ class Speculation:
 
     def saw_count(self, label: str, value: int) -> None:
         seen = self._seen(label)
-        seen *= 0.99
+        for i in range(len(seen)):  # a list: numpy is slow on four numbers
+            seen[i] *= 0.99
         seen[min(value, len(seen) - 1)] += 1.0
 
     def draft_length(self, written: Sequence[int]) -> int:
@@ -110,7 +111,8 @@ class Speculation:
         flat = [label for of_text in labels for label in of_text]
         if len(flat) > 16:  # that all are guessed right is too unlikely
             return ()
-        shares = np.array([self._seen(label) / self._seen(label).sum() for label in flat])
+        seen = np.array([self._seen(label) for label in flat])
+        shares = seen / seen.sum(axis=1, keepdims=True)
         none_at_all = float(np.prod(shares[:, 0]))
         best: tuple[int, ...] = ()
         best_gain = 0.0
@@ -122,8 +124,10 @@ class Speculation:
                 best, best_gain = guesses, gain
         return best
 
-    def _seen(self, label: str) -> Floats:
-        return self.counts.setdefault(label, np.array([2.8, 0.8, 0.25, 0.15]))
+    def _seen(self, label: str) -> list[float]:
+        if label not in self.counts:
+            self.counts[label] = [2.8, 0.8, 0.25, 0.15]
+        return self.counts[label]
 
     def _survival(self, written: int) -> Floats:
         """[LONGEST], P(a mention misses more than 0, 1, ... tokens, its end included)."""
