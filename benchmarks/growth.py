@@ -94,7 +94,7 @@ def main() -> None:
         whole = [one_text(windows)]
         add("tokens of the text", "ahead, windows of 512", length, "ahead", windows, 4)
         add("tokens of the text", "ahead, one piece", length, "ahead", whole, 4)
-        if length <= 1000:
+        if length <= 500:
             add("tokens of the text", "paper, windows of 512", length, "paper", windows, 4)
     for n in tqdm(LABELS, "labels"):
         gold = next(gold for gold in named if len(gold.text.split()) == 25)

@@ -47,10 +47,13 @@ class Hardware:
             )
         if self.quantize not in QUANTIZATIONS:
             raise ValueError(
-                f"the model setting `quantize` is {self.quantize!r}: use 'int8', or none"
+                f"the model setting `quantize` is {self.quantize!r}: use 'int8', or null"
             )
         if self.compile and self.device_map is not None:
-            raise ValueError("the model settings compile and device_map exclude each other")
+            raise ValueError(
+                "the model settings compile and device_map exclude each other: set device_map to "
+                "null, or compile to false"
+            )
 
     def find_first(self) -> torch.device:
         """Where the model is, or its first copy. Raises ValueError where there is none."""
@@ -69,9 +72,11 @@ def find_device(device: str, setting: str = "device") -> torch.device:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        value = f"is {device!r}" if setting == "device" else f"has {device!r} in it"
+        mend = "use 'auto' or 'cpu'" if setting == "device" else "leave it out, or set it to null"
         raise ValueError(
-            f"the model setting `{setting}` is {device!r}, and this device is not there "
-            f"({str(error).splitlines()[0][:80]}): use 'auto' or 'cpu'"
+            f"the model setting `{setting}` {value}, and this device is not there "
+            f"({str(error).splitlines()[0][:80]}): {mend}"
         ) from error
     return found
 
