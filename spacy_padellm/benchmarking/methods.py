@@ -38,6 +38,12 @@ class AnyDecoder(Protocol):
     ) -> list[Prediction]: ...
 
 
+def check_method(method: str) -> None:
+    """Raises ValueError for a method that does not exist."""
+    if method not in METHODS:
+        raise ValueError(f"method {method!r}: choose from {', '.join(METHODS)}")
+
+
 def make_decoder(
     method: str, loaded: LoadedModel, golds: Sequence[GoldText] | None = None
 ) -> AnyDecoder:
@@ -45,8 +51,7 @@ def make_decoder(
 
     Raises ValueError for a method that does not exist.
     """
-    if method not in METHODS:
-        raise ValueError(f"method {method!r}: choose from {', '.join(METHODS)}")
+    check_method(method)
     if method in ("structured", "augmented"):
         return ForcedAutoregressiveDecoder(
             loaded.lm,

@@ -12,7 +12,7 @@ from wasabi import Printer
 
 from ..benchmarking.corpus import read_corpus
 from ..benchmarking.measuring import measure
-from ..benchmarking.methods import METHODS, make_decoder
+from ..benchmarking.methods import METHODS, check_method, make_decoder
 from ..benchmarking.report import make_table, write_report
 from ..component import PaDeLLMNER
 from ..loading import LoadedModel, ModelSource, load_model
@@ -46,6 +46,8 @@ def benchmark_cli(
     names = [name.strip() for name in methods.split(",") if name.strip()]
     try:
         sizes = _sizes(batch_sizes)
+        for name in names:
+            check_method(name)
         loaded = _load(model)
         golds = read_corpus(corpus, limit)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
