@@ -50,7 +50,8 @@ def main() -> None:
         )
     command = (
         f"python benchmarks/english.py --corpus {arguments.corpus.name} "
-        f"--autoregressive {arguments.autoregressive} --limit {arguments.limit}"
+        f"--autoregressive {arguments.autoregressive} --limit {arguments.limit} "
+        f"--rounds {arguments.rounds} --batch-sizes {' '.join(map(str, arguments.batch_sizes))}"
     )
     about = {"texts": len(golds), "labels": len(box.labels), "forced": False}
     write_report(arguments.output, "The model in the box, UNER EWT test", command, about, found)
