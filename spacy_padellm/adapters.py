@@ -1,29 +1,34 @@
-"""Low-rank adapters (peft): put on a model untrained, or read onto their base."""
+"""Adapters (peft): put on a model untrained, read onto their base, shared, merged, saved."""
 
-from dataclasses import dataclass, replace
+import itertools
+import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+import torch
+from peft import PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.utils import load_peft_weights
 from safetensors import SafetensorError
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM
 
+from .adapter_settings import AdapterSettings
 from .lm import LanguageModel
 
-
-@dataclass(frozen=True)
-class LoraSettings:
-    """A low-rank adapter to train (peft). targets: module names; None takes peft's own choice
-    for the architecture, or all linear layers where it has none."""
-
-    rank: int = 8
-    alpha: int = 16
-    dropout: float = 0.0
-    targets: list[str] | None = None
+OWN_NAME = "default"  # peft's name for an adapter that is alone
+# Parts of the names of a base's weights while peft has it in its hands.
+_WRAPPERS = frozenset({"base_layer", "original_module", "token_adapter"})
+_numbers = itertools.count(1)
 
 
-def load_adapter(model: Any, adapter: str, base: str, revision: str | None = None) -> Any:
+def load_adapter(
+    model: Any, adapter: str, base: str, revision: str | None = None
+) -> tuple[PeftModel, str]:
     """Reads an adapter (folder, or Hub id with its revision) onto its base, called `base`.
+
+    model: the base, or a `PeftModel` that has adapters of others on it. Returns the model with
+    its adapters and the name of the new one.
 
     Raises ValueError where it was made for another base.
     """
@@ -32,72 +37,175 @@ def load_adapter(model: Any, adapter: str, base: str, revision: str | None = Non
             f"the model setting `adapter` is {adapter!r}, a folder without adapter_config.json: "
             f"give the folder of a peft adapter"
         )
-    problem = ""
+    name = f"adapter{next(_numbers)}"
+    problem, loaded = "", None
     try:
-        loaded = PeftModel.from_pretrained(model, adapter, revision=revision)
+        if isinstance(model, PeftModel):
+            model.load_adapter(adapter, name, revision=revision, is_trainable=False)
+            loaded = model
+        else:
+            loaded = PeftModel.from_pretrained(model, adapter, name, revision=revision)
     except (RuntimeError, ValueError, TypeError, OSError, SafetensorError) as error:
         problem = (str(error).strip() or type(error).__name__).splitlines()[0]
     else:
         # peft takes an adapter of fewer or more layers without a word.
         saved = set(load_peft_weights(adapter, device="cpu", revision=revision))
-        wanted = set(get_peft_model_state_dict(loaded, save_embedding_layers=False))
+        wanted = set(_weights(loaded, name))
         differ = sorted(wanted - saved) or sorted(
             key for key in saved - wanted if "embed" not in key and "lm_head" not in key
         )
         if differ:
             problem = f"one of the two has no {differ[0]}"
-    if problem:
+    if problem or loaded is None:
+        if isinstance(model, PeftModel) and name in model.peft_config:
+            model.delete_adapter(name)
         raise ValueError(
             f"the adapter {adapter!r} does not fit the model {base!r} "
             f"({problem}): use the base that it was trained on"
         )
-    return loaded
+    return loaded, name
 
 
-def train_adapter(lm: LanguageModel, settings: LoraSettings | None) -> LanguageModel:
+def release_with(lm: LanguageModel) -> None:
+    """The adapter of `lm` leaves the base, which others may go on using, when `lm` is gone."""
+    weakref.finalize(lm, _release, weakref.ref(lm.model), lm.adapter or OWN_NAME)
+
+
+def _release(model: "weakref.ref[PeftModel]", name: str) -> None:
+    base = model()
+    if base is not None and len(base.peft_config) > 1 and name in base.peft_config:
+        base.delete_adapter(name)
+
+
+def train_adapter(
+    lm: LanguageModel, settings: AdapterSettings | None, new_tokens: tuple[int, ...] = ()
+) -> LanguageModel:
     """Readies the model's adapter for training, or puts an untrained one on; the base is frozen.
 
     settings: of the new adapter; those of one that is there must not be others.
+    new_tokens: ids that the base has not seen; their rows of the embeddings are trained and
+    saved with the adapter.
 
     Raises ValueError where targets name no module of the model, or where `settings` are not
     those of the adapter that is there.
     """
     if isinstance(lm.model, PeftModel):
-        _check_same(lm.model.active_peft_config, settings)
-        lm.model.set_adapter(lm.model.active_adapter)  # marks its weights as trainable
+        _check_same(lm.model.peft_config[lm.adapter or OWN_NAME], settings)
+        lm.model.set_adapter(lm.adapter or OWN_NAME)  # marks its weights as trainable
         return lm
-    settings = settings or LoraSettings()
-    config = LoraConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=settings.targets,
-        task_type="CAUSAL_LM",
-    )
+    settings = settings or AdapterSettings()
+    config: Any = settings.peft_config()
+    if new_tokens:
+        if not hasattr(config, "trainable_token_indices"):
+            raise ValueError(
+                f"the template has tokens that {lm.name} does not know, and peft.method "
+                f"{settings.method!r} cannot learn them: use lora, or the template 'plain'"
+            )
+        config.trainable_token_indices = _token_modules(lm, new_tokens)
     try:
         model = get_peft_model(lm.model, config)
     except ValueError as error:
         if settings.targets is not None:
             raise ValueError(
-                f"lora.targets {settings.targets} do not fit {lm.name}: {error}"
+                f"peft.targets {settings.targets} do not fit {lm.name}: {error}"
             ) from error
         config.target_modules = "all-linear"
-        model = get_peft_model(lm.model, config)
-    return replace(lm, model=model, static=None)
+        try:
+            model = get_peft_model(lm.model, config)
+        except ValueError as own_error:
+            raise ValueError(
+                f"peft cannot put an adapter of method {settings.method!r} on {lm.name}: "
+                f"{own_error}"
+            ) from own_error
+    return replace(lm, model=model, adapter=OWN_NAME, static=None)
 
 
-def _check_same(config: Any, settings: LoraSettings | None) -> None:
+def merge_adapter(lm: LanguageModel) -> LanguageModel:
+    """The model with its adapter worked into the weights; the adapter is no more.
+
+    Raises ValueError for a model without an adapter, or one that is quantised.
+    """
+    if not isinstance(lm.model, PeftModel):
+        raise ValueError(f"{lm.name} has no adapter that could be merged")
+    if lm.quantized:
+        raise ValueError(
+            "an adapter cannot be merged into quantised weights: set model.quantize to null"
+        )
+    merged = lm.model.merge_and_unload(adapter_names=[lm.adapter or OWN_NAME])
+    return replace(lm, model=merged, adapter=None, static=None)
+
+
+def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
+    """Writes the adapter alone, as `PeftModel.from_pretrained` reads it.
+
+    base: what the adapter's config says it belongs to.
+    """
+    name = lm.adapter or OWN_NAME
+    weights = {key: value.contiguous().cpu() for key, value in _weights(lm.model, name).items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = lm.model.peft_config[name]
+    before = config.base_model_name_or_path, config.inference_mode
+    config.base_model_name_or_path, config.inference_mode = base, True
+    try:
+        config.save_pretrained(folder)
+    finally:
+        config.base_model_name_or_path, config.inference_mode = before
+
+
+def base_weights(model: PeftModel) -> dict[str, torch.Tensor]:
+    """The base's own weights, under the names they had before the adapter was put on."""
+    base = model.get_base_model()
+    with torch.device("meta"):
+        names = set(AutoModelForCausalLM.from_config(base.config).state_dict())
+    found: dict[str, torch.Tensor] = {}
+    for key, value in base.state_dict().items():
+        plain = ".".join(part for part in key.split(".") if part not in _WRAPPERS)
+        if plain in names:
+            found.setdefault(plain, value)
+    return found
+
+
+def _weights(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
+    return get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+
+
+def _token_modules(lm: LanguageModel, ids: tuple[int, ...]) -> dict[str, list[int]]:
+    """peft ties the rows of an output head to those of the embeddings where the model does."""
+    modules = {id(module): name for name, module in lm.model.named_modules()}
+    names = [modules[id(lm.model.get_input_embeddings())]]
+    head = lm.model.get_output_embeddings()
+    tied = head is None or head.weight is lm.model.get_input_embeddings().weight
+    if not tied:
+        names.append(modules[id(head)])
+    return {name: list(ids) for name in names}
+
+
+def _check_same(config: Any, settings: AdapterSettings | None) -> None:
     """Raises ValueError where an adapter was made with other settings than those given."""
     if settings is None:
         return
-    targets = getattr(config, "target_modules", None)
-    same_targets = settings.targets is None or (
-        not isinstance(targets, str) and set(settings.targets) == set(targets or ())
-    )
-    rank, alpha = getattr(config, "r", None), getattr(config, "lora_alpha", None)
-    if (settings.rank, settings.alpha) != (rank, alpha) or not same_targets:
-        raise ValueError(
-            f"`lora` asks for rank {settings.rank}, alpha {settings.alpha}, targets "
-            f"{settings.targets}, but the adapter that is loaded has rank {rank}, alpha {alpha}, "
-            f"targets {targets}: leave `lora` out to train it on, or leave out `adapter`"
+    asked: Any = settings.peft_config()
+    names = ["r", "lora_alpha", "alpha", "use_rslora", "use_dora", *settings.options]
+    if settings.targets is not None:
+        names.append("target_modules")
+    differ = [
+        name
+        for name in names
+        if _plain(getattr(asked, name, None)) != _plain(getattr(config, name, None))
+    ]
+    if asked.peft_type != config.peft_type:
+        differ = ["peft_type"]
+    if differ:
+        told = "; ".join(
+            f"{name} {getattr(asked, name, None)}, but the adapter that is loaded has "
+            f"{getattr(config, name, None)}"
+            for name in differ
         )
+        raise ValueError(
+            f"`peft` asks for {told}: leave `peft` out to train it on, or leave out `adapter`"
+        )
+
+
+def _plain(value: Any) -> Any:
+    return set(value) if isinstance(value, (list, set, tuple)) else value

@@ -39,7 +39,7 @@ class PaDeLLMNER(StoredPipe):
 
     Source: PaDeLLM-NER (Lu et al., NeurIPS 2024). Scores of entities: `annotation.entity_scores`.
     `drop` of `update` has no effect: a causal LM has its dropout in its own config, an adapter in
-    `lora.dropout`. Weight averages of the optimizer are not kept.
+    `peft.dropout`. Weight averages of the optimizer are not kept.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-QUANTIZATIONS = (None, "int8")
+QUANTIZATIONS = (None, "int8", "8bit", "4bit")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Hardware:
     devices: a copy of the model on each, which share the texts; instead of `device`.
     device_map: one model spread over devices, as accelerate does it ("auto", "balanced", ...);
     instead of `device`. quantize: "int8" keeps the weights of linear layers in 8 bits (torchao),
-    for decoding only. compile: passes of fixed shapes, compiled at first use; for servers, since
+    for decoding only; "8bit" and "4bit" are bitsandbytes', on a CUDA device, and an adapter can be
+    trained on them. compile: passes of fixed shapes, compiled at first use; for servers, since
     each shape takes some seconds.
 
     Raises ValueError for settings that exclude each other.
@@ -47,13 +48,19 @@ class Hardware:
             )
         if self.quantize not in QUANTIZATIONS:
             raise ValueError(
-                f"the model setting `quantize` is {self.quantize!r}: use 'int8', or null"
+                f"the model setting `quantize` is {self.quantize!r}: use 'int8' (decoding on any "
+                f"device), '8bit' or '4bit' (bitsandbytes), or null"
             )
         if self.compile and self.device_map is not None:
             raise ValueError(
                 "the model settings compile and device_map exclude each other: set device_map to "
                 "null, or compile to false"
             )
+
+    @property
+    def bits(self) -> int | None:
+        """Of a base that bitsandbytes loads in few bits."""
+        return {"8bit": 8, "4bit": 4}.get(self.quantize or "")
 
     def find_first(self) -> torch.device:
         """Where the model is, or its first copy. Raises ValueError where there is none."""

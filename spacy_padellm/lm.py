@@ -35,7 +35,11 @@ class LanguageModel:
     name: what the user called it, for messages. tree: whether a tree mask is exact for this
     model, and rows_cached: whether its KV cache can be repeated row by row, as found by the
     self-check (`selfcheck.py`). static: runs tree passes in fixed shapes (`compile`).
-    quantized: whether weights were rounded to a few bits, which serves decoding alone.
+    quantized: whether weights were rounded to a few bits.
+
+    adapter: the name of its adapter in peft. turn: held while the model runs where components
+    share a base, each with an adapter of its own. wrapped: called instead of `model`, the same
+    model as it runs in several processes.
     """
 
     model: Any
@@ -45,6 +49,9 @@ class LanguageModel:
     rows_cached: bool = True
     static: StaticPasses | None = None
     quantized: bool = False
+    adapter: str | None = None
+    turn: Any = None
+    wrapped: Any = None
 
     @property
     def config(self) -> Any:
@@ -191,8 +198,9 @@ class LanguageModel:
             inputs = {k: v for k, v in inputs.items() if k != "position_ids"}
         places = inputs["input_ids"].numel()
         reads = HeadReads(self.model.get_output_embeddings(), rows, columns, choices)
-        with self.few_threads(places), reads:
-            output = self.model(**inputs, past_key_values=cache, use_cache=cache is not None)
+        model = self.model if self.wrapped is None else self.wrapped
+        with self.few_threads(places), self._own_turn(), reads:
+            output = model(**inputs, past_key_values=cache, use_cache=cache is not None)
         return reads.take(output.logits).float()
 
     @cached_property
@@ -215,6 +223,17 @@ class LanguageModel:
             yield
         finally:
             torch.set_num_threads(before)
+
+    @contextlib.contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """The model with this component's adapter, where others have theirs on it."""
+        if self.turn is None:
+            yield
+            return
+        with self.turn:
+            if self.model.active_adapter != self.adapter:
+                self.model.set_adapter(self.adapter, inference_mode=True)
+            yield
 
     def mask_tensor(self, mask: np.ndarray) -> torch.Tensor:
         """A boolean mask in the form that the attention in use understands.

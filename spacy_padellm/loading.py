@@ -3,6 +3,7 @@
 Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settings`).
 """
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,18 +14,20 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from .adapters import load_adapter
+from .adapters import load_adapter, release_with
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
 from .model_place import ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
-from .quantization import quantize_weights
+from .quantization import few_bits, quantize_weights
 from .quiet import no_progress_bars
 from .selfcheck import check_fixed_shapes, check_language_model
+from .shared_bases import SharedBases
 
 logger = logging.getLogger(__name__)
+_shared = SharedBases()
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,17 @@ class ModelSource:
 
 @dataclass
 class LoadedModel:
-    """A language model with what it was trained to be asked."""
+    """A language model with what it was trained to be asked.
+
+    new_tokens: ids that were added to it since it was loaded (`special_tokens`).
+    """
 
     lm: LanguageModel
     template: PromptTemplate
     labels: tuple[str, ...] = ()
     descriptions: dict[str, str] = field(default_factory=dict)
     max_count: int = 64
+    new_tokens: tuple[int, ...] = ()
     source: ModelSource = field(default_factory=lambda: ModelSource(""))
     """Where the base is: an absolute folder, a Hub id or a model in the box."""
 
@@ -74,10 +81,14 @@ class LoadedModel:
         return PromptEncoder(self.lm.tokenizer, self.template, merged, most)
 
 
-def load_model(source: ModelSource, template: PromptTemplate | None = None) -> LoadedModel:
+def load_model(
+    source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
+) -> LoadedModel:
     """Loads model, tokenizer and adapter, and checks how the model can decode.
 
     template: used instead of the one saved with the model; "plain" where neither is given.
+    alone: a base of its own. Otherwise models that differ in their adapters have one base in
+    memory between them.
 
     Raises ValueError naming the setting for: a missing or offline model, one that is not a
     causal LM, an adapter that does not fit, a device or dtype that is not there.
@@ -87,17 +98,31 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
     dtype = find_dtype(hardware.dtype, device)
     place, adapter, settings = _find_parts(source)
     tokenizer_place = adapter if adapter and adapter.file("tokenizer.json") else place
-    model = _load_causal_lm(place, dtype, hardware.device_map)
+    _check_causal(place)
     tokenizer = _load_tokenizer(tokenizer_place)
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    may_share = adapter is not None and not alone
+    key = _shared.key(place, hardware, device, dtype, len(tokenizer)) if may_share else None
+    base = _shared.find(key)
+    model = base.model if base else _load_base(place, hardware, dtype, len(tokenizer))
+    adapter_name = None
     if adapter is not None:
-        model = load_adapter(model, adapter.source, source.name, adapter.revision)
-    if hardware.quantize:  # before it moves: the whole may not fit there
+        with base.turn if base else contextlib.nullcontext():
+            model, adapter_name = load_adapter(model, adapter.source, source.name, adapter.revision)
+    if hardware.quantize == "int8":  # before it moves: the whole may not fit there
         quantize_weights(model)
-    if hardware.device_map is None:
+    if hardware.device_map is None and hardware.bits is None:
         model.to(device)
     model.eval()
+    lm = LanguageModel(
+        model,
+        tokenizer,
+        name=source.name,
+        quantized=hardware.quantize is not None,
+        adapter=adapter_name,
+    )
+    if key is not None:
+        lm.turn = (base or _shared.add(key, model)).turn
+        release_with(lm)
     if template is not None and settings.template not in (None, template):
         logger.warning(
             "the model %r was trained with the template %r, and is asked with %r, which it has "
@@ -107,12 +132,7 @@ def load_model(source: ModelSource, template: PromptTemplate | None = None) -> L
             template.name,
         )
     return LoadedModel(
-        lm=ready(
-            LanguageModel(
-                model, tokenizer, name=source.name, quantized=hardware.quantize is not None
-            ),
-            hardware,
-        ),
+        lm=ready(lm, hardware),
         template=template or settings.template or PLAIN,
         labels=settings.labels,
         descriptions=dict(settings.descriptions),
@@ -151,18 +171,27 @@ def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSett
     return replace(upper, template=upper.template or lower.template)
 
 
-def _load_causal_lm(place: ModelPlace, dtype: Any, device_map: str | None) -> Any:
+def _load_base(place: ModelPlace, hardware: Hardware, dtype: Any, n_tokens: int) -> Any:
+    """The model without an adapter, its vocabulary grown to `n_tokens`."""
+    model = _load_causal_lm(place, dtype, hardware)
+    if n_tokens > model.get_input_embeddings().weight.shape[0]:
+        model.resize_token_embeddings(n_tokens, mean_resizing=False)
+    return model
+
+
+def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
+    device_map = hardware.device_map
     options: dict[str, Any] = {"device_map": device_map} if device_map else {}
+    if hardware.bits is not None:
+        device = hardware.find_first()
+        options["quantization_config"] = few_bits(hardware.bits, device)
+        options.setdefault("device_map", {"": device})
     try:
-        config = AutoConfig.from_pretrained(place.source, revision=place.revision)
-        _check_causal(config, place)
         with no_progress_bars():
             try:
                 model, info = _read_weights(place, dtype, **options, attn_implementation="sdpa")
             except ValueError:  # no sdpa for this architecture
                 model, info = _read_weights(place, dtype, **options)
-    except NotCausal:
-        raise
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         if device_map is not None and "device_map" in str(error):
             raise ValueError(
@@ -184,12 +213,12 @@ def _read_weights(place: ModelPlace, dtype: Any, **options: Any) -> Any:
     )
 
 
-class NotCausal(ValueError):
-    """The model is no causal LM."""
-
-
-def _check_causal(config: Any, place: ModelPlace) -> None:
+def _check_causal(place: ModelPlace) -> None:
     """By what the checkpoint says it was trained as; transformers would run encoders, too."""
+    try:
+        config = AutoConfig.from_pretrained(place.source, revision=place.revision)
+    except (OSError, ValueError) as error:
+        raise ValueError(_cannot_load(place, error)) from error
     kind = config.get_text_config().model_type
     trained_as = getattr(config, "architectures", None) or []
     causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -199,7 +228,7 @@ def _check_causal(config: Any, place: ModelPlace) -> None:
             decoders.append("ForConditionalGeneration")  # texts and pictures to text
         causal = any(name.endswith(tuple(decoders)) for name in trained_as)
     if not causal:
-        raise NotCausal(
+        raise ValueError(
             f"the model setting `name` leads to {place.described}, a {kind} model"
             f"{' (' + trained_as[0] + ')' if trained_as else ''}, which is not a causal LM: "
             f"choose a decoder model such as llama, qwen3, mistral, gemma3 or gpt2"

@@ -1,8 +1,9 @@
 """Models to disk, in full or as an adapter with a reference to its base."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from .adapters import base_weights, save_adapter
 from .loading import LoadedModel
 from .model_settings import ModelSettings
 from .quiet import no_progress_bars
@@ -44,22 +45,12 @@ def _save_weights(
     if mode == "reference":
         source = loaded.source
         if loaded.has_adapter:
-            model.save_pretrained(folder)
+            save_adapter(loaded.lm, folder, source.name)
         return {"name": source.name, "revision": source.revision}
     if loaded.has_adapter:
-        _save_base(model, folder / BASE_FOLDER)
-        model.save_pretrained(folder)
+        base = model.get_base_model()
+        base.save_pretrained(folder / BASE_FOLDER, state_dict=base_weights(model))
+        save_adapter(loaded.lm, folder, BASE_FOLDER)
         return {"name": BASE_FOLDER}
     model.save_pretrained(folder)
     return None
-
-
-def _save_base(model: Any, folder: Path) -> None:
-    """The base's own weights, under the names they had before the adapter was put on."""
-    base = model.get_base_model()
-    weights = {
-        key.replace(".base_layer.", "."): value
-        for key, value in base.state_dict().items()
-        if "lora_" not in key
-    }
-    base.save_pretrained(folder, state_dict=weights, safe_serialization=True)

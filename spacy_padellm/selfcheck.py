@@ -72,7 +72,7 @@ def _try_tree(lm: LanguageModel) -> tuple[bool, str]:
 @torch.inference_mode()
 def tree_difference(lm: LanguageModel) -> float:
     """Largest difference between tree and rows, in standard deviations of the logits."""
-    vocabulary = lm.model.get_input_embeddings().num_embeddings
+    vocabulary = lm.model.get_input_embeddings().weight.shape[0]
     draw = np.random.default_rng(0)
 
     def ids(n: int) -> list[int]:
@@ -115,7 +115,7 @@ def _rows_agree(lm: LanguageModel) -> bool:
     from .decoding.row_session import RowSession
     from .decoding.session import Branch
 
-    vocabulary = lm.model.get_input_embeddings().num_embeddings
+    vocabulary = lm.model.get_input_embeddings().weight.shape[0]
     draw = np.random.default_rng(1)
     trunks = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (7, 4)]
     tails = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (3, 1, 2)]

@@ -10,13 +10,15 @@ import torch
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
-from .adapters import LoraSettings, train_adapter
+from .adapter_settings import AdapterSettings
+from .adapters import train_adapter
 from .hardware import find_device
 from .lm import LanguageModel
 from .loading import LoadedModel, ModelSource, load_model
 from .model_origin import FromScratch, Origin, Texts
 from .model_place import IN_THE_BOX
 from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
+from .special_tokens import add_special_tokens
 from .training.batch import TrainingBatch, batch_loss
 from .training.optimizer import make_adamw
 
@@ -26,19 +28,19 @@ logger = logging.getLogger(__name__)
 class CausalLMShim(Shim):
     """Holds a `LoadedModel` and trains it.
 
-    origin: where the model comes from; weights are read at first use. lora: a low-rank adapter
-    to train instead of all weights. mixed_precision: bfloat16 autocast in training.
+    origin: where the model comes from; weights are read at first use. peft: an adapter to
+    train instead of all weights. mixed_precision: bfloat16 autocast in training.
 
     Gradients of all batches since the last step are summed, and divided by their number of
     targets in `finish_update`: accumulated batches equal one large batch.
     """
 
     def __init__(
-        self, origin: Origin, lora: LoraSettings | None = None, mixed_precision: bool = False
+        self, origin: Origin, peft: AdapterSettings | None = None, mixed_precision: bool = False
     ) -> None:
         super().__init__(model=None)
         self.origin = origin
-        self.lora = lora
+        self.peft = peft
         self.mixed_precision = mixed_precision
         # Whether only a full copy can hold this model.
         self.self_contained = False
@@ -92,6 +94,9 @@ class CausalLMShim(Shim):
         elif self._stepped:
             self._set(self.origin.load())
             self.self_contained = False
+        if not self._trainable:
+            self._set(add_special_tokens(self.loaded, tuple(labels)))
+            self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
         self._make_trainable()
         descriptions = {label: text for label, text in labels.items() if text}
         self._loaded = replace(self.loaded, labels=tuple(labels), descriptions=descriptions)
@@ -179,11 +184,18 @@ class CausalLMShim(Shim):
         if self._trainable:
             return
         loaded = self.loaded
-        if loaded.lm.quantized:
-            raise ValueError("a quantised model cannot be trained: set model.quantize to null")
-        if self.lora is not None or loaded.has_adapter:
+        with_adapter = self.peft is not None or loaded.has_adapter
+        if loaded.lm.quantized and not (with_adapter and self.origin.hardware.bits):
+            raise ValueError(
+                "a quantised model cannot be trained: set model.quantize to null, or, for an "
+                "adapter on a CUDA device, to '4bit'"
+            )
+        if loaded.lm.turn is not None:  # training must not touch what others decode with
+            self._set(self.origin.load(alone=True))
+            loaded = self.loaded
+        if with_adapter:
             compiled = loaded.lm.static is not None
-            lm = train_adapter(loaded.lm, self.lora)
+            lm = train_adapter(loaded.lm, self.peft, loaded.new_tokens)
             if compiled and lm.static is None:
                 lm.compile()
             self._set(replace(loaded, lm=lm))

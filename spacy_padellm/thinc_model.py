@@ -6,7 +6,7 @@ from typing import Any
 
 from thinc.api import Model
 
-from .adapters import LoraSettings
+from .adapter_settings import AdapterSettings
 from .decoding.batching import plan_batches
 from .hardware import Hardware
 from .loading import ModelSource
@@ -24,7 +24,7 @@ DEFAULT_MODEL: dict[str, Any] = {
     "device": "auto",
     "dtype": "auto",
     "template": None,
-    "lora": None,
+    "peft": None,
     "mixed_precision": False,
     "revision": None,
     "devices": None,
@@ -40,7 +40,7 @@ def build_causal_lm(
     device: str = "auto",
     dtype: str = "auto",
     template: PromptTemplate | None = None,
-    lora: dict[str, Any] | None = None,
+    peft: dict[str, Any] | None = None,
     mixed_precision: bool = False,
     revision: str | None = None,
     devices: list[str] | None = None,
@@ -53,13 +53,13 @@ def build_causal_lm(
     name: a folder, a Hub id or a model in the box. adapter: folder or Hub id of a peft adapter.
     device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16",
     "float16". template: instead of the one saved with the model ("plain" where none is).
-    lora: rank, alpha, dropout, targets of an adapter to train; None trains all weights.
+    peft: the adapter to train (`AdapterSettings`); None trains all weights.
     mixed_precision: bfloat16 autocast in training. revision: of a Hub id. devices, device_map,
     quantize, compile: see `hardware.Hardware`.
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = Pretrained(ModelSource(name, adapter, revision, hardware), template)
-    return _wrap(CausalLMShim(origin, read_lora(lora), mixed_precision))
+    return _wrap(CausalLMShim(origin, read_peft(peft), mixed_precision))
 
 
 def build_causal_lm_from_scratch(
@@ -106,15 +106,9 @@ def make_template(
     return get_template(preset, **fields)
 
 
-def read_lora(lora: dict[str, Any] | None) -> LoraSettings | None:
-    """Raises ValueError for a field that is unknown."""
-    if lora is None:
-        return None
-    try:
-        return LoraSettings(**lora)
-    except TypeError:
-        fields = ", ".join(LoraSettings.__dataclass_fields__)
-        raise ValueError(f"lora has the fields {fields}, not {', '.join(lora)}") from None
+def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:
+    """Raises ValueError for a field or a method that is unknown."""
+    return None if block is None else AdapterSettings.read(block)
 
 
 def shim_of(model: Model) -> CausalLMShim:

@@ -63,7 +63,7 @@ def test_a_model_that_is_no_causal_lm(random_nlp, lm_folder, tmp_path):
 
 
 def test_an_adapter_that_does_not_fit(random_nlp, trained_folder, tmp_path):
-    nlp = random_nlp(model={"lora": {"rank": 2}}, labels=["PER"])
+    nlp = random_nlp(model={"peft": {"rank": 2}}, labels=["PER"])
     nlp.initialize()
     nlp.get_pipe("padellm_ner").shim.loaded.lm.model.save_pretrained(tmp_path)
     other = str(trained_folder / "padellm_ner" / "model")

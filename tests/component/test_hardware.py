@@ -130,7 +130,7 @@ def test_training_leaves_no_outdated_weights_behind(random_nlp, lora, monkeypatc
     made = []
     for settings in ({}, {"compile": True}, {"devices": ["cpu", "cpu"]}):
         torch.manual_seed(0)
-        nlp = random_nlp(model={"lora": lora, **settings})
+        nlp = random_nlp(model={"peft": lora, **settings})
         list(nlp.pipe(TEXTS))
         sgd = nlp.create_optimizer()
         sgd.learn_rate = 0.05

@@ -58,7 +58,7 @@ def test_a_relative_base_is_found_from_anywhere(lm_folder, tmp_path, monkeypatch
 
 
 def test_an_adapter_is_saved_without_its_base(random_nlp, tmp_path):
-    nlp = random_nlp(model={"lora": {"rank": 2, "alpha": 4, "dropout": 0.0, "targets": None}})
+    nlp = random_nlp(model={"peft": {"rank": 2, "alpha": 4, "dropout": 0.0, "targets": None}})
     examples = make_examples(nlp, 20)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.01

@@ -109,7 +109,7 @@ def test_an_optimizer_without_moments_is_refused(scratch):
 
 
 def test_lora_trains_the_adapter_alone(random_nlp):
-    nlp = random_nlp(model={"lora": {"rank": 2, "alpha": 4, "dropout": 0.1, "targets": ["q_proj"]}})
+    nlp = random_nlp(model={"peft": {"rank": 2, "alpha": 4, "dropout": 0.1, "targets": ["q_proj"]}})
     examples = make_examples(nlp, 8)
     pipe = nlp.get_pipe("padellm_ner")
     optimizer = nlp.initialize(lambda: examples)
@@ -181,12 +181,16 @@ def test_initialising_again_starts_from_the_pretrained_weights(random_nlp):
 
 
 @pytest.mark.parametrize(
-    "lora, words",
-    [({"rank": 2, "targets": ["nowhere"]}, "lora.targets"), ({"rang": 2}, "lora has the fields")],
+    "block, words",
+    [
+        ({"rank": 2, "targets": ["nowhere"]}, "peft.targets"),
+        ({"rang": 2}, "no field rang"),
+        ({"method": "prompt_tuning"}, "adds tokens of its own"),
+    ],
 )
-def test_bad_lora_settings(random_nlp, lora, words):
+def test_bad_adapter_settings(random_nlp, block, words):
     with pytest.raises(ValueError, match=words):
-        nlp = random_nlp(model={"lora": lora})
+        nlp = random_nlp(model={"peft": block})
         nlp.initialize(lambda: make_examples(nlp, 2))
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from spacy_padellm.adapters import LoraSettings, train_adapter
+from spacy_padellm.adapter_settings import AdapterSettings
+from spacy_padellm.adapters import train_adapter
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.hardware import find_device, find_dtype
 from spacy_padellm.lm import LanguageModel
@@ -32,7 +33,7 @@ def answers(loaded):
 
 
 def with_lora(loaded, **settings):
-    return replace(loaded, lm=train_adapter(loaded.lm, LoraSettings(**settings)))
+    return replace(loaded, lm=train_adapter(loaded.lm, AdapterSettings(**settings)))
 
 
 def change_adapter(loaded):
@@ -116,14 +117,14 @@ def test_an_adapter_that_is_there_is_trained_on(loaded, tmp_path):
     tuned = with_lora(load_model(ModelSource(str(tmp_path))), rank=2, targets=["k_proj"])
     again = train_adapter(tuned.lm, None)
     assert any(parameter.requires_grad for parameter in again.model.parameters())
-    with pytest.raises(ValueError, match="leave `lora` out"):
-        train_adapter(tuned.lm, LoraSettings(rank=16))
+    with pytest.raises(ValueError, match="leave `peft` out"):
+        train_adapter(tuned.lm, AdapterSettings(rank=16))
 
 
 def test_lora_targets_that_are_not_there_are_named(loaded, compact_tokenizer):
     model = create_model(compact_tokenizer, hidden_size=32, num_hidden_layers=1)
     other = LoadedModel(LanguageModel(model, compact_tokenizer, "tiny"), loaded.template)
-    with pytest.raises(ValueError, match=r"lora\.targets.*nowhere"):
+    with pytest.raises(ValueError, match=r"peft\.targets.*nowhere"):
         with_lora(other, targets=["nowhere"])
 
 

@@ -1,0 +1,99 @@
+"""The config block `model.peft`: which adapter to train, as peft knows it."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from peft import LoraConfig, PeftConfig
+from peft.config import PromptLearningConfig
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from peft.utils import PeftType
+
+# Of low-rank adapters, what the config of peft calls otherwise.
+LORA_KINDS: dict[str, dict[str, Any]] = {
+    "lora": {},
+    "rslora": {"use_rslora": True},
+    "dora": {"use_dora": True},
+}
+# They have no targets of their own, or need more than a causal LM.
+_OTHERS = (PeftType.ADAPTION_PROMPT, PeftType.XLORA, PeftType.POLY, PeftType.TRAINABLE_TOKENS)
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """An adapter to train.
+
+    method: "lora", "rslora", "dora", or another method of peft by its name ("loha", "lokr",
+    "ia3", "vera", "oft", ...). rank, alpha, dropout: for methods that have them. targets: module
+    names; None takes peft's own choice for the architecture, or all linear layers where it has
+    none. options: further fields of the method's config in peft.
+
+    Raises ValueError for a method that does not exist, or that a prompt tree does not suit, and
+    for options that the method does not have.
+    """
+
+    method: str = "lora"
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+    targets: list[str] | str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.peft_config()
+
+    @classmethod
+    def read(cls, block: dict[str, Any]) -> "AdapterSettings":
+        """From the config block. Raises ValueError for a field that is unknown."""
+        names = [f.name for f in fields(cls)]
+        if unknown := [name for name in block if name not in names]:
+            raise ValueError(
+                f"the model setting `peft` has no field {', '.join(unknown)}: it has "
+                f"{', '.join(names)}; what else the method takes goes into `options`"
+            )
+        return cls(**{name: value for name, value in block.items() if value is not None})
+
+    def peft_config(self) -> PeftConfig:
+        """A new config of peft, for a causal LM."""
+        kind = self._config_class()
+        known = {f.name for f in fields(kind)}
+        values: dict[str, Any] = {
+            "r": self.rank,
+            "lora_alpha": self.alpha,
+            "alpha": self.alpha,
+            "lora_dropout": self.dropout,
+            "module_dropout": self.dropout,
+            "target_modules": self.targets,
+        }
+        values = {name: value for name, value in values.items() if name in known}
+        if unknown := [name for name in self.options if name not in known]:
+            raise ValueError(
+                f"peft.options: {kind.__name__} of peft has no field {', '.join(unknown)}"
+            )
+        values |= {**LORA_KINDS.get(self.method, {}), **self.options}
+        try:
+            return kind(**values, task_type="CAUSAL_LM")
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"peft cannot make an adapter of method {self.method!r}: {error}"
+            ) from error
+
+    def _config_class(self) -> type[PeftConfig]:
+        if self.method in LORA_KINDS:
+            return LoraConfig
+        kinds = {
+            kind.value.lower(): config
+            for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()
+            if not issubclass(config, PromptLearningConfig) and kind not in _OTHERS
+        }
+        if self.method not in kinds:
+            prompts = [
+                kind.value.lower()
+                for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()
+                if issubclass(config, PromptLearningConfig)
+            ]
+            why = ", which adds tokens of its own to a prompt" if self.method in prompts else ""
+            raise ValueError(
+                f"peft.method is {self.method!r}{why}: use one of "
+                f"{', '.join([*LORA_KINDS, *(k for k in kinds if k != 'lora')])}"
+            )
+        return kinds[self.method]
