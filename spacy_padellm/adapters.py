@@ -2,6 +2,7 @@
 
 import itertools
 import weakref
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,8 @@ def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
     base: what the adapter's config says it belongs to.
     """
     name = lm.adapter or OWN_NAME
-    weights = {key: value.contiguous().cpu() for key, value in _weights(lm.model, name).items()}
+    found = _weights(lm.model, name, lm.gathered)
+    weights = {key: value.contiguous().cpu() for key, value in found.items()}
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     config = lm.model.peft_config[name]
@@ -153,21 +155,27 @@ def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
         config.base_model_name_or_path, config.inference_mode = before
 
 
-def base_weights(model: PeftModel) -> dict[str, torch.Tensor]:
+def base_weights(lm: LanguageModel) -> dict[str, torch.Tensor]:
     """The base's own weights, under the names they had before the adapter was put on."""
-    base = model.get_base_model()
+    base = lm.model.get_base_model()
+    prefix = "base_model.model."
+    held = {key.removeprefix(prefix): value for key, value in (lm.gathered or {}).items()}
     with torch.device("meta"):
         names = set(AutoModelForCausalLM.from_config(base.config).state_dict())
     found: dict[str, torch.Tensor] = {}
-    for key, value in base.state_dict().items():
+    for key, value in (held or base.state_dict()).items():
         plain = ".".join(part for part in key.split(".") if part not in _WRAPPERS)
         if plain in names:
             found.setdefault(plain, value)
     return found
 
 
-def _weights(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
-    return get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+def _weights(
+    model: PeftModel, name: str, state: Mapping[str, torch.Tensor] | None = None
+) -> dict[str, torch.Tensor]:
+    return get_peft_model_state_dict(
+        model, dict(state) if state else None, name, save_embedding_layers=False
+    )
 
 
 def _token_modules(lm: LanguageModel, ids: tuple[int, ...]) -> dict[str, list[int]]:

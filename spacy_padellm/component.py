@@ -26,9 +26,10 @@ from .component_storage import StoredPipe
 from .component_warnings import LeftOut, warn_of_score_weights, warn_of_untrained
 from .decoding import Decoder, ReplicaDecoder
 from .doc_decoding import DocDecoder, DocPrediction, PreparedDocs
-from .doc_gold import GoldSource, report_unaligned
+from .doc_gold import GoldSource, encode_gold, report_unaligned
 from .thinc_model import add_gradients, shim_of
-from .training.examples import TrainingText, make_training_text
+from .training.examples import TrainingText
+from .training.label_noise import LabelNoise
 
 logger = logging.getLogger(__name__)
 Labels = list[str] | list[list[str]] | dict[str, str] | None
@@ -265,8 +266,9 @@ class PaDeLLMNER(StoredPipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "PaDeLLMNER.update")
-        texts = self._training_texts(examples)
-        loss = add_gradients(self.model, texts, self.settings.token_budget)
+        texts = self.training_texts(examples)
+        settings = self.settings
+        loss = add_gradients(self.model, texts, settings.token_budget, settings.text_loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -287,11 +289,13 @@ class PaDeLLMNER(StoredPipe):
     def _gold(self) -> GoldSource:
         return GoldSource(self.settings.annotate, self.settings.spans_key)
 
-    def _training_texts(self, examples: Sequence[Example]) -> list[TrainingText]:
+    def training_texts(
+        self, examples: Iterable[Example], rng: random.Random | None = None
+    ) -> list[TrainingText]:
+        """What the model is to say of gold Docs, window by window; `rng` draws labels."""
         labels = self.label_set.require(self.shim.known_labels())
-        decoder = self._doc_decoder()
+        decoder, settings = self._doc_decoder(), self.settings
         encoder, size = decoder.decoder.encoder, decoder.window_size(labels)
-        return [
-            make_training_text(encoder, gold, labels, self.settings.max_labels, self._random)
-            for gold in self._gold.texts(examples, encoder, size)
-        ]
+        golds = self._gold.texts(examples, encoder, size)
+        noise = LabelNoise.read(settings.label_noise)
+        return encode_gold(golds, encoder, labels, settings.max_labels, noise, rng or self._random)

@@ -19,9 +19,9 @@ def score_ner(
     spans_key: str = "sc",
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """`ents_p/r/f/per_type` or `spans_KEY_p/r/f/per_type`, and `strings_p/r/f`.
+    """`ents_p/r/f/per_type` or `spans_KEY_p/r/f/per_type`, and `strings_p/r/f/per_type`.
 
-    The last three are the paper's: distinct (label, string) pairs a text. All are None where no
+    The last are the paper's: distinct (label, string) pairs a text. All are None where no
     example has gold annotation.
     """
     examples = list(examples)
@@ -37,6 +37,11 @@ def score_ner(
     )
     for key in ("p", "r", "f"):
         scores[f"strings_{key}"] = strings[key] if annotated else None
+    per_type = {
+        label: {key: found[key] for key in ("p", "r", "f")}
+        for label, found in strings["per_type"].items()
+    }
+    scores["strings_per_type"] = per_type if annotated else None
     return scores
 
 

@@ -1,11 +1,12 @@
 """The component's settings, under the names that the config has."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .decoding.decoder import Method
 from .resolution import FLAT_RESOLUTIONS, RESOLUTIONS
 from .serialization import SAVE_MODES
+from .training.label_noise import LabelNoise
 
 _CHOICES = {
     "annotate": ("ents", "spans"),
@@ -38,6 +39,8 @@ class Settings:
     keep_raw: keep counts, mentions and what was dropped in `doc._.padellm_raw`.
     save_mode: "full" copy, "reference" to the base (with the adapter), or "auto".
     max_labels: in training, labels asked of a text: those present first; None asks all.
+    text_loss: in training, the weight of the text's own tokens as targets of language modelling.
+    label_noise: in training, other names for labels (`training.label_noise.LabelNoise`).
 
     Raises ValueError naming a setting that is out of its range.
     """
@@ -59,6 +62,8 @@ class Settings:
     keep_raw: bool = False
     save_mode: str = "auto"
     max_labels: int | None = None
+    text_loss: float = 0.0
+    label_noise: dict[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -74,6 +79,9 @@ class Settings:
             raise ValueError(
                 f"overlap is {self.overlap}: it must be at least 0 and below window ({self.window})"
             )
+        if self.text_loss < 0:
+            raise ValueError(f"text_loss is {self.text_loss}: it is a weight, 0 or more")
+        LabelNoise.read(self.label_noise)
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold is {self.threshold}: it is a probability, 0 to 1")
         if self.annotate == "spans" and not self.spans_key:

@@ -1,19 +1,26 @@
 """Gold Docs to gold texts, window by window, and what of them the model cannot learn."""
 
 import logging
+import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from .doc_windows import split_doc
 from .encoding import PromptEncoder
-from .training.examples import GoldText, make_training_text
+from .training.examples import GoldText, TrainingText, make_training_text
+from .training.label_noise import LabelNoise
 
 logger = logging.getLogger(__name__)
+LABELS = "padellm_labels"  # Doc extension: the labels that were looked for
 GetExamples = Callable[[], Iterable[Example]]
+
+
+if not Doc.has_extension(LABELS):
+    Doc.set_extension(LABELS, default=None)
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,11 @@ class GoldSource:
 
     def count_labels(self, get_examples: GetExamples) -> Counter[str]:
         """How many gold spans each label has."""
-        return Counter(
-            span.label_
-            for example in get_examples()
-            for span in self.spans(example.reference) or ()
-        )
+        counts: Counter[str] = Counter()
+        for example in get_examples():
+            counts.update(dict.fromkeys(annotated_labels(example.reference), 0))
+            counts.update(span.label_ for span in self.spans(example.reference) or ())
+        return counts
 
     def texts(
         self, examples: Iterable[Example], encoder: PromptEncoder, max_tokens: int
@@ -45,6 +52,7 @@ class GoldSource:
         left out."""
         for example in examples:
             doc = example.reference
+            labels = annotated_labels(doc)
             spans = self.spans(doc)
             if spans is None:
                 continue
@@ -57,7 +65,39 @@ class GoldSource:
                     if window.start <= start < window.end
                 )
                 if window.text.strip():
-                    yield GoldText(window.text, inside)
+                    yield GoldText(window.text, inside, labels)
+
+
+def annotated_labels(doc: Doc) -> tuple[str, ...]:
+    """The labels that were looked for in a Doc (`doc._.padellm_labels`); empty for all."""
+    return tuple(doc._.get(LABELS) or ())
+
+
+def encode_gold(
+    golds: Iterable[GoldText],
+    encoder: PromptEncoder,
+    labels: Sequence[str],
+    max_labels: int | None,
+    noise: LabelNoise | None,
+    rng: random.Random,
+) -> list[TrainingText]:
+    """Targets for gold texts, asked for the labels that were looked for in them.
+
+    max_labels: see `make_training_text`. noise: names for the labels of this batch. A text that
+    was annotated for none of `labels` is left out.
+    """
+    drawn = noise.draw(labels, encoder.descriptions, rng) if noise else None
+    if drawn:
+        encoder = replace(encoder, descriptions=drawn.descriptions)
+    texts = []
+    for gold in golds:
+        asked = tuple(label for label in gold.labels if label in labels)
+        if gold.labels and not asked:
+            continue
+        gold = replace(gold, labels=asked or tuple(labels))
+        gold = drawn.rename(gold) if drawn else gold
+        texts.append(make_training_text(encoder, gold, gold.labels, max_labels, rng))
+    return texts
 
 
 def report_unaligned(

@@ -52,6 +52,8 @@ def make_padellm_ner(
     keep_raw: bool,
     save_mode: str,
     max_labels: int | None,
+    text_loss: float,
+    label_noise: dict[str, Any] | None,
     scorer: Callable | None,
 ) -> PaDeLLMNER:
     """Parallel-decoding named entity recognition with a causal language model.
@@ -78,5 +80,7 @@ def make_padellm_ner(
         keep_raw=keep_raw,
         save_mode=save_mode,
         max_labels=max_labels,
+        text_loss=text_loss,
+        label_noise=label_noise,
     )
     return PaDeLLMNER(nlp.vocab, model, name, settings=settings, labels=labels, scorer=scorer)

@@ -39,7 +39,8 @@ class LanguageModel:
 
     adapter: the name of its adapter in peft. turn: held while the model runs where components
     share a base, each with an adapter of its own. wrapped: called instead of `model`, the same
-    model as it runs in several processes.
+    model as it runs in several processes. gathered: its weights for saving, where the model holds
+    but a part of them.
     """
 
     model: Any
@@ -52,6 +53,7 @@ class LanguageModel:
     adapter: str | None = None
     turn: Any = None
     wrapped: Any = None
+    gathered: Mapping[str, torch.Tensor] | None = None
 
     @property
     def config(self) -> Any:

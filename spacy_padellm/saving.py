@@ -49,8 +49,9 @@ def _save_weights(
         return {"name": source.name, "revision": source.revision}
     if loaded.has_adapter:
         base = model.get_base_model()
-        base.save_pretrained(folder / BASE_FOLDER, state_dict=base_weights(model))
+        base.save_pretrained(folder / BASE_FOLDER, state_dict=base_weights(loaded.lm))
         save_adapter(loaded.lm, folder, BASE_FOLDER)
         return {"name": BASE_FOLDER}
-    model.save_pretrained(folder)
+    gathered = loaded.lm.gathered
+    model.save_pretrained(folder, state_dict=dict(gathered) if gathered else None)
     return None

@@ -49,7 +49,7 @@ class CausalLMShim(Shim):
         self._replicas: tuple[LanguageModel, ...] = ()
         self._trainable = False
         self._stepped = False  # whether training has changed the weights
-        self._n_targets = 0
+        self._n_targets = 0.0
 
     # --- the model
 
@@ -97,7 +97,7 @@ class CausalLMShim(Shim):
         if not self._trainable:
             self._set(add_special_tokens(self.loaded, tuple(labels)))
             self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
-        self._make_trainable()
+        self.make_trainable()
         descriptions = {label: text for label, text in labels.items() if text}
         self._loaded = replace(self.loaded, labels=tuple(labels), descriptions=descriptions)
 
@@ -109,13 +109,13 @@ class CausalLMShim(Shim):
         self._optimizer = None
         self._trainable = False
         self._stepped = False
-        self._n_targets = 0
+        self._n_targets = 0.0
 
     # --- training
 
     def begin_update(self, batch: TrainingBatch) -> tuple[float, Callable[[float], None]]:
         """The summed loss (nats) of a batch, and what adds its gradient, times a factor."""
-        self._make_trainable()
+        self.make_trainable()
         lm = self.loaded.lm
         lm.model.train()
         with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
@@ -123,7 +123,7 @@ class CausalLMShim(Shim):
 
         def backprop(factor: float) -> None:
             (loss * factor).backward()
-            self._n_targets += len(batch.targets)
+            self._n_targets += batch.weight
 
         return loss.item(), backprop
 
@@ -173,13 +173,21 @@ class CausalLMShim(Shim):
             torch.nn.utils.clip_grad_norm_(weights, float(optimizer.grad_clip))
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        self._n_targets = 0
+        self._n_targets = 0.0
+        self.note_step()
+
+    def note_step(self) -> None:
+        """To be called when training has changed the weights."""
         self._stepped = True
         self._forget_copies()
         if not self.loaded.has_adapter:
             self.self_contained = True
 
-    def _make_trainable(self) -> None:
+    def make_trainable(self) -> None:
+        """Readies the weights, or the adapter's, for training; puts the adapter on if need be.
+
+        Raises ValueError for a model that cannot be trained as the config says.
+        """
         self._forget_copies()
         if self._trainable:
             return

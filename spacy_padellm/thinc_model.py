@@ -122,17 +122,21 @@ def shim_of(model: Model) -> CausalLMShim:
     )
 
 
-def add_gradients(model: Model, texts: Sequence[TrainingText], token_budget: int) -> float:
+def add_gradients(
+    model: Model, texts: Sequence[TrainingText], token_budget: int, text_loss: float = 0.0
+) -> float:
     """Adds the gradients of all texts; returns the mean loss (nats) of a target token.
 
-    token_budget: tokens of the language model in one forward pass.
+    token_budget: tokens of the language model in one forward pass. text_loss: see
+    `training.batch.make_batch`.
 
     Raises ValueError where the loss is no number.
     """
     loaded = shim_of(model).loaded
-    total, n_targets = 0.0, 0
+    total, n_targets = 0.0, 0.0
     for plan in plan_batches([batch_size(loaded.lm, text) for text in texts], token_budget):
-        batch = make_batch_for(loaded.lm, loaded.template, [texts[i] for i in plan])
+        chosen = [texts[i] for i in plan]
+        batch = make_batch_for(loaded.lm, loaded.template, chosen, text_loss=text_loss)
         loss, add_gradient = model.begin_update(batch)
         if not math.isfinite(loss):
             raise ValueError(
@@ -141,8 +145,8 @@ def add_gradients(model: Model, texts: Sequence[TrainingText], token_budget: int
             )
         add_gradient(1.0)
         total += loss
-        n_targets += len(batch.targets)
-    return total / max(n_targets, 1)
+        n_targets += batch.weight
+    return total / max(n_targets, 1.0)
 
 
 def _wrap(shim: CausalLMShim) -> Model[TrainingBatch, float]:

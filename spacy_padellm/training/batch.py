@@ -25,6 +25,7 @@ class TrainingBatch:
     stands for the whole vocabulary. None where that is so for all.
     text_rows, text_columns: [m], where the texts' own tokens are, text by text; empty where
     every path has a row of its own.
+    weights: [n], of each target in the loss; None where all weigh 1.
     """
 
     taken: TreePass
@@ -35,6 +36,12 @@ class TrainingBatch:
     text_columns: Ints
     expanded: bool = False
     candidates: Ints | None = None
+    weights: np.ndarray | None = None
+
+    @property
+    def weight(self) -> float:
+        """What the summed loss is to be divided by: targets, by their weights."""
+        return float(len(self.targets) if self.weights is None else self.weights.sum())
 
     @property
     def n_tokens(self) -> int:
@@ -49,11 +56,15 @@ def make_batch(
     row_width: int = 512,
     expanded: bool = False,
     copies: bool = False,
+    text_loss: float = 0.0,
 ) -> TrainingBatch:
     """Packs texts into rows of about `row_width` nodes.
 
     copies: a mention's tokens are chosen among those of its text and the end (the template's
     `copies`).
+    text_loss: the weight of each token of the text itself as a target of language modelling,
+    where that of a count or a mention is 1; not for bidirectional texts, whose tokens see what
+    follows.
     expanded: every path in a row of its own, as fine-tuning without a tree would have it; the
     same loss and gradients from far more tokens (for tests and benchmarks).
     """
@@ -70,11 +81,19 @@ def make_batch(
     targets: list[int] = []
     choices: list[Ints] = []
     inside: list[int] = []
+    read: tuple[list[int], list[int]] = ([], [])  # predictors and targets of texts
+    seen: set[int] = set()
     for group, (owner, paths) in enumerate(zip(owners, groups, strict=True)):
         prompt = texts[owner].prompt
         trunk = list(prompt.trunk)
         both_ways = prompt.bidirectional_length if bidirectional else 0
         known = tree.add(group, trunk, bidirectional=both_ways)
+        if text_loss and owner not in seen:
+            first = max(prompt.text_start, 1)
+            text_end = prompt.text_start + len(prompt.encoded.ids)
+            read[0].extend(known[first - 1 : text_end - 1])
+            read[1].extend(trunk[first:text_end])
+            seen.add(owner)
         if not expanded:
             text_end = prompt.text_start + len(prompt.encoded.ids)
             inside += known[prompt.text_start : text_end]
@@ -87,6 +106,11 @@ def make_batch(
             if copies:
                 among = np.unique([*prompt.encoded.ids, ids[-1]]) if path.is_mention else NO_LIMIT
                 choices += [among] * path.n_targets
+    weights = None
+    if text_loss:
+        weights = np.repeat([1.0, text_loss], [len(targets), len(read[0])])
+        choices += [NO_LIMIT] * len(read[0]) if copies else []
+        predictors, targets = predictors + read[0], targets + read[1]
     taken = tree.take_pass()
     at_rows, at_columns = tree.place(predictors, taken)
     text_rows, text_columns = tree.place(inside, taken)
@@ -104,6 +128,7 @@ def make_batch(
         text_columns,
         expanded,
         candidates,
+        weights,
     )
 
 
@@ -112,11 +137,18 @@ def make_batch_for(
     template: PromptTemplate,
     texts: Sequence[TrainingText],
     row_width: int = 512,
+    text_loss: float = 0.0,
 ) -> TrainingBatch:
     """The batch that a model can learn from: packed trees, or plain rows where it takes no tree.
 
-    Raises ValueError for a bidirectional template on a model that takes no tree mask.
+    Raises ValueError for a bidirectional template on a model that takes no tree mask, or with
+    `text_loss`.
     """
+    if template.bidirectional and text_loss:
+        raise ValueError(
+            f"text_loss is {text_loss}, but template {template.name!r} is bidirectional, and a "
+            f"token that is seen cannot be predicted: set text_loss to 0, or bidirectional to false"
+        )
     if template.bidirectional and not lm.tree:
         raise ValueError(
             f"template {template.name!r} is bidirectional, which {lm.name} cannot do: set "
@@ -129,6 +161,7 @@ def make_batch_for(
         row_width,
         expanded=not lm.tree,
         copies=template.copies,
+        text_loss=text_loss,
     )
 
 
@@ -138,7 +171,8 @@ def batch_size(lm: LanguageModel, text: TrainingText) -> int:
 
 
 def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
-    """Sum of the cross-entropies (nats) over all targets; divide by their number as you need.
+    """Sum of the cross-entropies (nats) over all targets, by their weights; divide it by
+    `batch.weight`, or by that of all batches of a step.
 
     Raises ValueError for a packed batch on a model that takes no tree mask.
     """
@@ -148,14 +182,27 @@ def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
         logits = lm.row_pass(batch.taken.ids, batch.rows, batch.columns)
     else:
         raise ValueError(f"{lm.name} takes no tree mask: make its batches with `make_batch_for`")
+    losses = _cross_entropies(logits, batch)
+    if batch.weights is not None:
+        losses = losses * torch.from_numpy(batch.weights).to(losses)
+    return losses.sum()
+
+
+def _cross_entropies(logits: torch.Tensor, batch: TrainingBatch) -> torch.Tensor:
+    """[n], of each target among its candidates."""
     targets = torch.from_numpy(batch.targets).to(logits.device)
     if batch.candidates is None:
-        return F.cross_entropy(logits, targets, reduction="sum")
+        return F.cross_entropy(logits, targets, reduction="none")
     candidates = torch.from_numpy(batch.candidates).to(logits.device)
     limited = candidates[:, 0] >= 0
-    loss = F.cross_entropy(logits[~limited], targets[~limited], reduction="sum")
-    candidates, targets = candidates[limited], targets[limited]
+    free = F.cross_entropy(logits[~limited], targets[~limited], reduction="none")
+    candidates, wanted = candidates[limited], targets[limited]
     scores = logits[limited].gather(1, candidates.clamp(min=0))
     scores = scores.masked_fill(candidates < 0, float("-inf"))
-    at = (candidates == targets[:, None]).long().argmax(dim=1)
-    return loss + F.cross_entropy(scores, at, reduction="sum")
+    at = (candidates == wanted[:, None]).long().argmax(dim=1)
+    chosen = F.cross_entropy(scores, at, reduction="none")
+    return (
+        logits.new_zeros(len(targets))
+        .masked_scatter(~limited, free)
+        .masked_scatter(limited, chosen)
+    )

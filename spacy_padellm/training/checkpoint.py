@@ -1,5 +1,6 @@
-"""Training state on disk, replaced as a whole so that a kill leaves the last good one."""
+"""Training state on disk; a kill or a full disk leaves the last good one."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,3 +19,22 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """The state, or None where there is no checkpoint yet. Loads tensors and plain data only."""
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+
+
+def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
+    """The newest whole checkpoint of transformers' Trainer in a folder, with its step.
+
+    The Trainer writes `trainer_state.json` last: without it, or with half of it, a checkpoint was
+    cut off.
+    """
+    found = []
+    for path in folder.glob("checkpoint-*"):
+        try:
+            state = json.loads((path / "trainer_state.json").read_text(encoding="utf8"))
+            found.append((int(state["global_step"]), path))
+        except (OSError, ValueError, KeyError):
+            continue
+    if not found:
+        return None
+    step, path = max(found)
+    return path, step

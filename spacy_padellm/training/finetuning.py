@@ -94,7 +94,7 @@ def finetune(
     lm.model.train()
     bar = tqdm(total=100, unit="%", desc="NER")
     last_save = last_score = last_log = time.monotonic()
-    losses, targets, tokens = 0.0, 0, 0
+    losses, targets, tokens = 0.0, 0.0, 0
     while done() < 1:
         batches = mixture.epoch(progress["epoch"])
         while progress["batch"] < len(batches) and done() < 1:
@@ -103,13 +103,13 @@ def finetune(
             batch = make_batch_for(lm, encoder.template, texts, row_width)
             with torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"):
                 loss = batch_loss(lm, batch)
-                mean = loss / len(batch.targets)
+                mean = loss / batch.weight
                 if heads:
                     mean = mean + heads.loss(texts, batch)
             mean.backward()
             take_step(optimizer, learn_rate * schedule(done()), clip)
             losses += loss.item()
-            targets += len(batch.targets)
+            targets += batch.weight
             tokens += batch.n_tokens
             progress["step"] += 1
             progress["batch"] += 1
@@ -125,7 +125,7 @@ def finetune(
                 }
                 log.append(entry)
                 bar.set_postfix(loss=f"{entry['loss']:.3f}", epoch=f"{entry['epoch']:.2f}")
-                losses, targets, tokens, last_log = 0.0, 0, 0, now
+                losses, targets, tokens, last_log = 0.0, 0.0, 0, now
             if now - last_score > evaluate_seconds:
                 score()
                 last_score = time.monotonic()

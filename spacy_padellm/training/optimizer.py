@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,17 +11,42 @@ from torch import nn
 Schedule = Callable[[float], float]
 
 
+@dataclass(frozen=True)
+class AdamSettings:
+    """weight_decay: of weights of two and more dimensions, apart from the gradient (AdamW), or
+    with `decoupled` false added to it as L2. clip: the norm of all gradients together, 0 for
+    none."""
+
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-8
+    weight_decay: float = 0.05
+    decoupled: bool = True
+    clip: float = 1.0
+
+
 def make_adamw(
     model: nn.Module, learn_rate: float = 1e-3, weight_decay: float = 0.05
 ) -> torch.optim.AdamW:
     """AdamW over all trainable weights; one-dimensional ones (norms, biases) do not decay."""
+    groups = weight_groups(model, weight_decay)
+    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), fused=True)
+
+
+def make_adam(model: nn.Module, settings: AdamSettings) -> torch.optim.Optimizer:
+    """As `make_adamw`, with a learning rate of 1, which a schedule multiplies."""
+    kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
+    groups = weight_groups(model, settings.weight_decay)
+    return kind(groups, lr=1.0, betas=settings.betas, eps=settings.eps)
+
+
+def weight_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Trainable weights, apart by whether they decay."""
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), fused=True)
+    return [group for group in groups if group["params"]]
 
 
 def take_step(optimizer: torch.optim.Optimizer, learn_rate: float, clip: float) -> float:

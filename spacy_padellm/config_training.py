@@ -1,0 +1,298 @@
+"""A `spacy train` config run by transformers' Trainer: many processes, checkpoints, resume.
+
+The config, corpora, component, batches, schedule, scores and the pipelines that are written are
+those of `spacy train`; steps and checkpoints are the Trainer's.
+"""
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from spacy import util
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import create_before_to_disk_callback, update_meta
+from spacy.util import registry, resolve_dot_names
+from thinc.api import Config
+from tqdm import tqdm
+from transformers import PrinterCallback, TrainingArguments
+
+from .component import PaDeLLMNER
+from .config_folder import RunFolder
+from .config_optimizer import Rates, adam_settings
+from .config_scores import ConfigScores
+from .config_steps import ConfigSteps
+from .quiet import no_progress_bars
+from .training.examples import GoldText, make_training_text
+from .training.report import write_report
+from .training.run_callback import ENDLESS, ProgressBar, RunCallback, best_evaluation, evaluations
+from .training.trainer import StepStream, TreeTrainer
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """output: folder for model-best, model-last, checkpoints and the report. resume: go on from
+    the last checkpoint. save_every: steps between checkpoints; None for as often as scores are
+    taken. keep: how many checkpoints stay. report_to: integrations of transformers, such as
+    "tensorboard". gradient_checkpointing: less memory, a third more work. arguments: further
+    fields of transformers' `TrainingArguments`, such as `fsdp` or `deepspeed`."""
+
+    output: Path
+    resume: bool = False
+    save_every: int | None = None
+    keep: int = 2
+    report_to: tuple[str, ...] = ()
+    gradient_checkpointing: bool = False
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def train_config(config: Config, options: RunOptions) -> Path:
+    """Trains the pipeline of a config; returns the folder of the best.
+
+    In processes started by `torchrun` or `accelerate launch` all call it. Raises ValueError for a
+    config that this cannot train, or an output folder that has another run in it.
+    """
+    return ConfigRun(config, options).run()
+
+
+class ConfigRun:
+    """One run: the pipeline, its steps and scores, and what is written."""
+
+    def __init__(self, config: Config, options: RunOptions) -> None:
+        self.options = options
+        self.folder = RunFolder(options.output)
+        self.checkpoint, self.first = self.folder.where_to_begin(options.resume)
+        interpolated = config.interpolate()
+        self.args = self._arguments(interpolated)
+        self.is_main = self.args.process_index == 0
+        self.nlp = init_nlp(config)
+        interpolated = self.nlp.config.interpolate()
+        self.settings = registry.resolve(interpolated["training"], schema=ConfigSchemaTraining)
+        names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
+        self.train_corpus, self.dev_corpus = resolve_dot_names(interpolated, names)
+        self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
+        if self.is_main:
+            self.folder.note_config(interpolated, self.pipe.labels, resumed=self.first > 0)
+        self.trainer = self._make_trainer()
+        self._began = time.monotonic()
+        self._log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
+
+    def run(self) -> Path:
+        """Raises OSError with a mend where the disk is full."""
+        start = str(self.checkpoint) if self.checkpoint else None
+        finish = self._open_logger()
+        try:
+            with no_progress_bars():
+                self.trainer.train(resume_from_checkpoint=start)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise OSError(error.errno, self.folder.full_disk()) from error
+            raise
+        finally:
+            finish()
+        self.pipe.shim.note_step()
+        self._write("model-last")
+        self.args.distributed_state.wait_for_everyone()
+        return self.folder.best
+
+    # --- what it is made of
+
+    def _arguments(self, config: dict[str, Any]) -> TrainingArguments:
+        """Made before the model, since it says which device this process has."""
+        settings = config["training"]
+        models = [block.get("model") or {} for block in config["components"].values()]
+        causal = [m for m in models if "spacy_padellm" in str(m.get("@architectures"))]
+        on_cpu = any(model.get("device") == "cpu" for model in causal)
+        use_cpu = on_cpu or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        arguments: dict[str, Any] = {
+            "output_dir": str(self.folder.checkpoints),
+            "max_steps": settings["max_steps"] or ENDLESS,
+            "per_device_train_batch_size": 1,
+            "max_grad_norm": float(settings["optimizer"].get("grad_clip") or 0.0),
+            "seed": settings["seed"] or 0,
+            "bf16": any(model.get("mixed_precision") for model in causal),
+            "use_cpu": use_cpu,
+            "ddp_timeout": 24 * 3600,  # while one process writes, or scores, the others wait
+            "save_total_limit": self.options.keep,
+            "eval_strategy": "no",
+            "save_strategy": "no",
+            "report_to": list(self.options.report_to),
+            "ignore_data_skip": True,
+            "logging_nan_inf_filter": False,
+            "use_cache": True,
+            "ddp_find_unused_parameters": False,
+            "disable_tqdm": True,
+            "log_level": "error",
+            **self.options.arguments,
+        }
+        if use_cpu and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            arguments["ddp_backend"] = "gloo"
+        if self.options.gradient_checkpointing:
+            arguments |= _save_activations()
+        args = TrainingArguments(**arguments)
+        args._n_gpu = min(args.n_gpu, 1)  # one device a process: no nn.DataParallel
+        return args
+
+    def _make_trainer(self) -> TreeTrainer:
+        settings, pipe, args = self.settings, self.pipe, self.args
+        loaded = pipe.shim.loaded
+        if args.world_size > 1 and pipe.shim.origin.hardware.devices:
+            raise ValueError(
+                "model.devices is for decoding in one process: leave it null where several "
+                "processes train, each has its own device"
+            )
+        steps = ConfigSteps(
+            self.nlp,
+            self.train_corpus,
+            settings["batcher"],
+            settings["max_epochs"],
+            pipe.training_texts,
+            settings["seed"] or 0,
+            self.first,
+            args.process_index,
+            args.world_size,
+        )
+        self.is_sharded = bool(args.fsdp) or bool(args.deepspeed)
+        if self.is_sharded and args.use_cpu:
+            raise ValueError(
+                "weights can be spread over accelerators only: leave out fsdp and deepspeed on CPUs"
+            )
+        if self.is_sharded:  # all processes must make the same passes, however fast each is
+            pipe.settings = replace(pipe.settings, run_ahead=False)
+        self.scores = ConfigScores(
+            self.nlp,
+            self.dev_corpus,
+            settings["score_weights"],
+            args.process_index,
+            args.world_size,
+            everywhere=self.is_sharded,
+        )
+        every = settings["eval_frequency"]
+        self.schedule = RunCallback(
+            every, self.options.save_every or every, settings["patience"], min(10, every)
+        )
+        trainer = TreeTrainer(
+            loaded.lm,
+            loaded.template,
+            StepStream(steps),
+            args,
+            filler=make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels),
+            optimizer=adam_settings(settings["optimizer"]),
+            rate=Rates(settings["optimizer"]),
+            evaluate_with=self._evaluate,
+            token_budget=pipe.settings.token_budget,
+            text_loss=pipe.settings.text_loss,
+            callbacks=[self.schedule],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(ProgressBar(trainer.seen, self.is_main))
+        return trainer
+
+    # --- scores, and what is written
+
+    def _evaluate(self) -> dict[str, Any]:
+        """Scores, the same in all processes; the best pipeline and the report are written."""
+        state, lm = self.trainer.state, self.pipe.shim.loaded.lm
+        self.pipe.shim.note_step()
+        lm.wrapped = self.trainer.model_wrapped if self.is_sharded else None
+        found = self.scores()
+        lm.wrapped = None
+        best = best_evaluation(state)
+        is_best = best is None or found["score"] > best[0]
+        info = self._info(found)
+        update_meta(self.settings, self.nlp, info)
+        if is_best:
+            self._write("model-best")
+        if self.is_main:
+            self._log_step(info)
+            entry = {"step": state.global_step, "epoch": state.epoch, "eval_score": 0.0}
+            about = {"labels": list(self.pipe.labels), "processes": self.args.world_size}
+            history: list[Any] = [*state.log_history, {**entry, "details": found}]
+            write_report(self.options.output, history, about)
+        return found
+
+    def _info(self, found: dict[str, Any]) -> dict[str, Any]:
+        """What loggers of spaCy take."""
+        state = self.trainer.state
+        return {
+            "epoch": int(state.epoch or 0),
+            "step": state.global_step,
+            "score": found["score"],
+            "other_scores": {k: v for k, v in found.items() if k != "score"},
+            "losses": {self.pipe.name: self.trainer.take_losses()},
+            "checkpoints": [*evaluations(state), (found["score"], state.global_step)],
+            "seconds": int(time.monotonic() - self._began),
+            "words": self.trainer.seen["words"],
+            "output_path": str(self.folder.best),
+        }
+
+    def _write(self, name: str) -> None:
+        """By the main process; where weights are spread, all of them hand over their parts."""
+        lm = self.pipe.shim.loaded.lm
+        if self.is_sharded:
+            lm.gathered = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
+        if self.is_main:
+            ready = create_before_to_disk_callback(self.settings["before_to_disk"])(self.nlp)
+            self.folder.write_pipeline(ready, name)
+        lm.gathered = None
+
+    def _open_logger(self) -> Callable[[], None]:
+        """The config's logger, in the main process; returns what closes it."""
+        if not self.is_main:
+            return lambda: None
+        with self.nlp.select_pipes(disable=self.settings["frozen_components"]):
+            self._log_step, finish = self.settings["logger"](self.nlp, _AboveBar(), sys.stderr)
+        return finish
+
+
+def find_trained(nlp: Language, frozen: list[str]) -> PaDeLLMNER:
+    """The one component that is trained. Raises ValueError where it is not just one of ours."""
+    trained = [
+        (name, pipe)
+        for name, pipe in nlp.pipeline
+        if name not in frozen and getattr(pipe, "is_trainable", False)
+    ]
+    ours = [pipe for _, pipe in trained if isinstance(pipe, PaDeLLMNER)]
+    others = [name for name, pipe in trained if not isinstance(pipe, PaDeLLMNER)]
+    if others:
+        raise ValueError(
+            f"`padellm train` trains padellm_ner alone, and the pipeline has {', '.join(others)}: "
+            f"name them in frozen_components of [training], or use `spacy train`"
+        )
+    if len(ours) != 1:
+        raise ValueError(
+            f"`padellm train` trains one padellm_ner, and the pipeline has {len(ours)} that are "
+            f"not frozen: name the others in frozen_components of [training]"
+        )
+    return ours[0]
+
+
+def load_train_config(path: Path, overrides: dict[str, Any]) -> Config:
+    """As `spacy train` reads it."""
+    return util.load_config(path, overrides=overrides, interpolate=False)
+
+
+def _save_activations() -> dict[str, Any]:
+    """Under the name that this release of transformers has for it."""
+    names = {field.name for field in fields(TrainingArguments)}
+    name = "activation_checkpointing"
+    name = name if name in names else "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
+
+
+class _AboveBar:
+    """A stream for lines that appear above the progress bar."""
+
+    def write(self, text: str) -> None:
+        if text.strip("\n"):
+            tqdm.write(text.rstrip("\n"), file=sys.stdout)
+
+    def flush(self) -> None:
+        sys.stdout.flush()

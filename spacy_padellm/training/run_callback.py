@@ -1,0 +1,125 @@
+"""When a run evaluates, saves and stops, and its progress bar."""
+
+import time
+from typing import Any
+
+from tqdm import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+ENDLESS = 10**9  # steps of a run that patience or the data will end
+
+
+class RunCallback(TrainerCallback):
+    """evaluate_every, save_every, log_every: in steps; a run that ends does all three.
+
+    patience: steps without a better score after which it ends, 0 for never.
+    """
+
+    def __init__(
+        self, evaluate_every: int, save_every: int, patience: int = 0, log_every: int = 10
+    ) -> None:
+        self.evaluate_every = evaluate_every
+        self.save_every = save_every
+        self.patience = patience
+        self.log_every = log_every
+        self._evaluated_at = -1
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        step = state.global_step
+        ends = control.should_training_stop or step >= state.max_steps
+        control.should_evaluate = ends or step % self.evaluate_every == 0
+        control.should_save = ends or step % self.save_every == 0
+        control.should_log = control.should_evaluate or step % self.log_every == 0
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        self._evaluated_at = state.global_step
+        best = best_evaluation(state)
+        if self.patience and best and state.global_step - best[1] >= self.patience:
+            control.should_training_stop = control.should_save = True
+
+    def on_epoch_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Where the data ended before `max_steps`."""
+        if state.global_step > max(self._evaluated_at, 0):
+            control.should_log = control.should_evaluate = control.should_save = True
+
+
+class ProgressBar(TrainerCallback):
+    """Steps with loss, tokens a second and the time left, on stderr.
+
+    counts: has the tokens seen so far under "tokens".
+    """
+
+    def __init__(self, counts: dict[str, Any], show: bool = True) -> None:
+        self.counts = counts
+        self.show = show
+        self.bar: tqdm | None = None
+        self._before = (0.0, 0)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        total = None if state.max_steps >= ENDLESS else state.max_steps
+        self.bar = tqdm(
+            total=total, initial=state.global_step, unit="step", desc="train", disable=not self.show
+        )
+        self._before = (time.monotonic(), self.counts["tokens"])
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        assert self.bar is not None
+        self.bar.update(1)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        logs = kwargs.get("logs") or {}
+        if self.bar is None or "loss" not in logs:
+            return
+        now, tokens = time.monotonic(), self.counts["tokens"]
+        rate = (tokens - self._before[1]) / max(now - self._before[0], 1e-9)
+        self._before = (now, tokens)
+        self.bar.set_postfix(loss=f"{logs['loss']:.3f}", tokens_s=f"{rate:,.0f}")
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._before = (time.monotonic(), self.counts["tokens"])  # decoding is no training
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def evaluations(state: TrainerState) -> list[tuple[float, int]]:
+    """(score, step) of all evaluations so far, those before a resume included."""
+    return [
+        (entry["eval_score"], int(entry["step"]))
+        for entry in state.log_history
+        if "eval_score" in entry
+    ]
+
+
+def best_evaluation(state: TrainerState) -> tuple[float, int] | None:
+    """(score, step) of the best, the earliest of equals."""
+    return max(evaluations(state), key=lambda found: (found[0], -found[1]), default=None)
