@@ -12,7 +12,7 @@ from thinc.shims import Shim
 
 from .adapter_settings import AdapterSettings
 from .adapters import train_adapter
-from .hardware import find_device
+from .hardware import Hardware, find_device
 from .lm import LanguageModel
 from .loading import LoadedModel, ModelSource, load_model
 from .model_origin import FromScratch, Origin, Texts
@@ -270,8 +270,20 @@ class CausalLMShim(Shim):
         )
         boxed = self.origin.in_the_box or loaded.source.name in IN_THE_BOX
         mode = save_mode_for(save_mode, self.self_contained, boxed)
+        if loaded.lm.quantized and mode == "full":
+            loaded = self._unquantised(loaded)
         replace_model(loaded, folder, mode)
         return mode
+
+    def _unquantised(self, loaded: LoadedModel) -> LoadedModel:
+        """The weights as they were before, from where they came. Raises ValueError for an adapter
+        that was trained on them: it can be saved with save_mode = "reference"."""
+        if self._stepped:
+            raise ValueError(
+                "save_mode is 'full', and the base is quantised: set save_mode to 'reference'"
+            )
+        source = replace(loaded.source, hardware=Hardware("cpu"))
+        return replace(loaded, lm=load_model(source, alone=True).lm)
 
     def read(self, folder: Path, full: bool) -> None:
         """Reads what `save` wrote, onto the device and in the dtype of the config."""

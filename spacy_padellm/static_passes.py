@@ -145,7 +145,12 @@ class StaticPasses:
         if not self.compiled or full or new:
             return self._forward(*arguments)
         if shape not in self.shapes:
-            logger.info("compiling passes of %d rows, %d new and %d columns", *shape[:3])
+            tell = logger.info if self.shapes else logger.warning
+            tell(
+                "compiling passes of %d rows, %d new and %d columns, some seconds each time that a "
+                "shape comes by first",
+                *shape[:3],
+            )
         self.shapes.add(shape)
         try:
             with torch._dynamo.config.patch(_LIMITS):

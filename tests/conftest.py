@@ -14,11 +14,18 @@ from spacy_padellm import component
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel, ModelSource, load_model
 from spacy_padellm.prompts import COMPACT, PLAIN
+from spacy_padellm.quiet import forget_warnings
 from spacy_padellm.saving import save_model
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 from spacy_padellm.types import Count, Mention, Prediction
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def all_warnings():
+    """As in a new process."""
+    forget_warnings()
 
 
 @pytest.fixture(scope="session")

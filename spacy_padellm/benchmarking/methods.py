@@ -26,6 +26,9 @@ METHODS: dict[str, str] = {
     "augmented": "autoregressive: the text again, mentions marked in it",
 }
 
+# A model that was trained with the template's `copies` has not learned to write for these.
+FREE_METHODS = ("paper", "tree-free", "structured", "augmented")
+
 
 class AnyDecoder(Protocol):
     """What all methods have in common."""

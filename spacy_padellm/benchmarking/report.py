@@ -29,8 +29,11 @@ _COLUMNS = (
 
 def write_report(
     output: Path, title: str, command: str, about: dict[str, Any], found: Sequence[Measurement]
-) -> None:
-    """`output`.json, .md and, where matplotlib is installed, .png. about: what was measured."""
+) -> list[Path]:
+    """Writes `output`.json, .md and, where matplotlib is installed, .png.
+
+    about: what was measured. Returns the files.
+    """
     about = {
         **about,
         "date": time.strftime("%Y-%m-%d"),
@@ -42,12 +45,15 @@ def write_report(
     output.parent.mkdir(parents=True, exist_ok=True)
     rows = [measurement.to_dict() for measurement in found]
     text = json.dumps({**report, "rows": rows}, indent=1, ensure_ascii=False)
-    output.with_suffix(".json").write_text(text + "\n", encoding="utf8")
+    files = [output.with_name(output.name + suffix) for suffix in (".json", ".md", ".png")]
+    files[0].write_text(text + "\n", encoding="utf8")
     lines = [f"# {title}", "", f"`{command}`", ""]
     lines += [", ".join(f"{key} {value}" for key, value in about.items()), "", make_table(found)]
-    output.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf8")
-    if importlib.util.find_spec("matplotlib"):
-        _plot(output.with_suffix(".png"), title, found)
+    files[1].write_text("\n".join(lines) + "\n", encoding="utf8")
+    if not importlib.util.find_spec("matplotlib"):
+        return files[:2]
+    _plot(files[2], title, found)
+    return files
 
 
 def make_table(found: Sequence[Measurement]) -> str:

@@ -1,6 +1,7 @@
 """`python -m spacy padellm benchmark`: ways of decoding side by side, on your model and texts."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,11 @@ from wasabi import Printer
 
 from ..benchmarking.corpus import read_corpus
 from ..benchmarking.measuring import measure
-from ..benchmarking.methods import METHODS, check_method, make_decoder
+from ..benchmarking.methods import FREE_METHODS, METHODS, check_method, make_decoder
 from ..benchmarking.report import make_table, write_report
 from ..component import PaDeLLMNER
 from ..loading import LoadedModel, ModelSource, load_model
+from ..training.examples import GoldText
 from .app import padellm_app
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
@@ -46,8 +48,12 @@ def benchmark_cli(
     names = [name.strip() for name in methods.split(",") if name.strip()]
     try:
         sizes = _sizes(batch_sizes)
+        if not names:
+            raise ValueError(f"--methods is empty: name some of {', '.join(METHODS)}")
         for name in names:
             check_method(name)
+        if rounds < 1 or limit < 0:
+            raise ValueError(f"--rounds {rounds}, --limit {limit}: give 1 or more, and 0 or more")
         loaded = _load(model)
         golds = read_corpus(corpus, limit)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
@@ -56,18 +62,46 @@ def benchmark_cli(
     labels = loaded.labels or tuple(sorted({span[2] for gold in golds for span in gold.spans}))
     if not labels:
         out.fail("neither the model nor the corpus has labels", exits=1)
+    _warn(out, names, loaded, labels, golds, forced)
     with tqdm(total=len(names) * len(sizes) * rounds, unit="run") as bar:
         found = measure(decoders, golds, labels, sizes, rounds, loaded.lm.device, bar.update)
     typer.echo(make_table(found))
     if output is not None:
         settings: list[object] = ["-m", methods, "-b", batch_sizes, "-n", limit, "-r", rounds]
         settings += ["--forced"] if forced else []
-        arguments = [Path(model).name, corpus.name, *settings]
+        # As given, but for where on this machine an absolute path leads.
+        places = [p.name if p.is_absolute() else str(p) for p in (Path(model), corpus, output)]
+        arguments = [*places[:2], *settings, "-o", places[2]]
         command = "python -m spacy padellm benchmark " + shlex.join(map(str, arguments))
         device = str(loaded.lm.device)
         about = {"texts": len(golds), "labels": len(labels), "forced": forced, "device": device}
-        write_report(output, f"{Path(model).name}, {corpus.stem}", command, about, found)
-        out.good(f"Wrote {output}.json and {output}.md")
+        title = f"{Path(model).name}, {corpus.stem}"
+        files = write_report(output, title, command, about, found)
+        out.good("Wrote " + ", ".join(map(str, files)))
+        if len(files) < 3:
+            out.info("For a plot: pip install matplotlib")
+
+
+def _warn(
+    out: Printer,
+    names: Sequence[str],
+    loaded: LoadedModel,
+    labels: Sequence[str],
+    golds: Sequence[GoldText],
+    forced: bool,
+) -> None:
+    """Of F1 that means nothing."""
+    of_gold = {span[2] for gold in golds for span in gold.spans}
+    if not of_gold & set(labels):
+        out.warn(f"The corpus has no mention of {', '.join(labels)}: F1 is 0 whatever is found")
+    elif unknown := sorted(of_gold - set(labels)):
+        out.warn(f"The model is not asked for {', '.join(unknown)}, which the corpus has")
+    free = [name for name in names if name in FREE_METHODS]
+    if loaded.template.copies and free and not forced:
+        out.warn(
+            f"This model was trained to copy mentions from its text; {', '.join(free)} let it "
+            f"write freely, which it has not learned: their speed and F1 mean little. Use --forced"
+        )
 
 
 def _sizes(batch_sizes: str) -> list[int]:
@@ -86,4 +120,5 @@ def _load(model: str) -> LoadedModel:
             loaded = pipe.shim.loaded
             loaded.labels = pipe.labels
             return loaded
-    raise ValueError(f"the pipeline {model} has no padellm_ner, only {', '.join(nlp.pipe_names)}")
+    others = ", ".join(nlp.pipe_names) or "no component at all"
+    raise ValueError(f"the pipeline {model} has no padellm_ner, but {others}")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..encoding import PromptEncoder, TextPrompt
+from ..quiet import warn_of_few
 from ..tree import Ints
 from ..types import Count
 from .choices import log_normaliser
@@ -149,7 +150,8 @@ def _finish(
     # No text has more mentions of a label than tokens.
     max_count = min(max_count, max(len(one.prompt.encoded.ids), 1))
     if value > max_count:
-        logger.warning(
+        warn_of_few(
+            logger,
             "%d mentions of %s are counted in %r; the first %d are decoded (setting max_count)",
             value,
             one.label,

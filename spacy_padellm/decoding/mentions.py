@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..encoding import PromptEncoder, TextPrompt
+from ..quiet import warn_of_few
 from ..types import Mention
 from .choices import Choices, log_normaliser
 from .copying import CopyBranch, TextSlices
@@ -157,7 +158,8 @@ def _read(
         if len(mention.ids) < max_tokens:
             going.append(mention)
             continue
-        logger.warning(
+        warn_of_few(
+            logger,
             "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
             mention.label,
             prompts[mention.branch.text].encoded.text[:80],

@@ -62,6 +62,9 @@ def test_a_pipeline_is_measured_with_its_labels(trained_folder, corpus):
     [
         (["-m", "fastest"], "choose from paper"),
         (["-m", "structured", "-b", "x"], "batch-sizes"),
+        (["-m", ","], "--methods is empty"),
+        (["-r", "0"], "--rounds 0"),
+        (["-n", "-3"], "--limit -3"),
     ],
 )
 def test_bad_settings_are_named(arguments, message, lm_folder, corpus):

@@ -108,12 +108,16 @@ def test_settings_that_exclude_each_other_are_refused():
         Hardware(devices=["cuda:77"]).find_first()
 
 
-def test_quantised_weights_decode_and_do_nothing_else(random_nlp, tmp_path):
+def test_quantised_weights_decode_and_are_saved_as_they_were(random_nlp, tmp_path):
     pytest.importorskip("torchao")
     nlp = random_nlp(model={"quantize": "int8"}, save_mode="full")
-    assert entities(nlp)
-    with pytest.raises(ValueError, match="quantize to null"):
-        nlp.get_pipe("padellm_ner").to_disk(tmp_path)
+    found = entities(nlp)
+    assert found
+    nlp.to_disk(tmp_path)
+    assert entities(spacy.load(tmp_path)) == found
+    plain = spacy.load(tmp_path, config={"components.padellm_ner.model.quantize": None})
+    assert entities(plain) == entities(random_nlp())
+    assert entities(spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())) == found
     with pytest.raises(ValueError, match="quantize to null"):
         nlp.update(make_examples(nlp, 2), sgd=nlp.create_optimizer())
 
