@@ -22,6 +22,7 @@ class FormatName(str, Enum):
     jsonl = "jsonl"
     paper = "paper"
     columns = "columns"
+    table = "table"
     prodigy = "prodigy"
     doccano = "doccano"
 
@@ -155,7 +156,7 @@ def convert_cli(
 ) -> None:
     """
     Convert corpora between .spacy files, JSON lines, the paper's JSON lines, columns (CoNLL, IOB,
-    BIOES), Prodigy and Doccano. Files named .gz are read and written compressed.
+    BIOES), tables (CSV), Prodigy and Doccano. Files named .gz are read and written compressed.
     """
     msg = Printer()
     auto = paper_indices is IndicesName.auto

@@ -13,6 +13,7 @@ from ..formats.guess import (
     COLUMN_SUFFIXES,
     EXTENSIONS,
     JSON_SUFFIXES,
+    TABLE_SUFFIXES,
     Format,
     bare_suffix,
     guess_input,
@@ -106,6 +107,8 @@ def _belongs(path: Path, source: Format | None) -> bool:
             return path.suffix == ".spacy"
         case "columns":
             return bare_suffix(path) in COLUMN_SUFFIXES
+        case "table":
+            return bare_suffix(path) in TABLE_SUFFIXES
         case _:
             return bare_suffix(path) in JSON_SUFFIXES
 

@@ -74,7 +74,7 @@ def read(
         spans = [
             (places[first][0], places[last][1], label)
             for tags in sentence.tags
-            for label, first, last in tags_to_entities(iob_to_biluo(_close(tags)))
+            for label, first, last in entities_of(tags)
         ]
         meta = {} if sentence.document is None else {"document": sentence.document}
         yield annotate(text, spans, places, meta, path, sentence.line, problems)
@@ -148,10 +148,11 @@ def _fields(path: Path, number: int, line: str, columns: Columns) -> tuple[str, 
         raise FormatError(path, number, what, mend) from None
     if not token:
         raise FormatError(path, number, f"no token in {line!r}", "Remove the line or add the token")
-    return token, [_biluo(path, number, tag) for tag in tags]
+    return token, [biluo_tag(path, number, tag) for tag in tags]
 
 
-def _biluo(path: Path, number: int, tag: str) -> str:
+def biluo_tag(path: Path, number: int, tag: str) -> str:
+    """A tag of any scheme as BILUO. Raises FormatError for what is no tag."""
     match = _TAG.fullmatch(tag)
     if not match:
         what = f"{tag!r} is no tag"
@@ -159,6 +160,11 @@ def _biluo(path: Path, number: int, tag: str) -> str:
         raise FormatError(path, number, what, mend)
     prefix, label = match.groups()
     return f"{_BILUO.get(prefix, prefix)}-{label}" if prefix else "O"
+
+
+def entities_of(tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """(label, first token, last token) of BILUO tags."""
+    return tags_to_entities(iob_to_biluo(_close(tags)))
 
 
 def _close(tags: Sequence[str]) -> list[str]:

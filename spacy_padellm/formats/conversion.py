@@ -12,7 +12,7 @@ from pathlib import Path
 import spacy
 from spacy.language import Language
 
-from . import annotations, columns, docbin, jsonl, paper
+from . import annotations, columns, docbin, jsonl, paper, tables
 from .annotated import AnnotatedText, Problem, Span, in_order
 from .columns import Columns
 from .detokenize import respace
@@ -66,6 +66,8 @@ class Conversion:
                 annotations.write_prodigy(path, texts)
             case "doccano":
                 annotations.write_doccano(path, texts)
+            case "table":
+                tables.write(path, texts)
             case "columns":
                 tokenised = map(self._tokenise, texts)
                 return columns.write(
@@ -81,6 +83,8 @@ class Conversion:
                 return jsonl.read(path, self.problems)
             case "paper":
                 return paper.read(path, self.problems, self.indices)
+            case "table":
+                return tables.read(path, self.problems)
             case "columns":
                 spacing = replace(
                     self.columns, spacing=self.detokenize, join_sigils=self.join_sigils

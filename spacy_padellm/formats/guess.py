@@ -7,13 +7,16 @@ from .annotated import FormatError
 from .annotations import SPAN_KEYS
 from .files import read_records
 
-Format = Literal["spacy", "jsonl", "paper", "columns", "prodigy", "doccano"]
-FORMATS: tuple[Format, ...] = ("spacy", "jsonl", "paper", "columns", "prodigy", "doccano")
+Format = Literal["spacy", "jsonl", "paper", "columns", "table", "prodigy", "doccano"]
+FORMATS: tuple[Format, ...] = (
+    *("spacy", "jsonl", "paper", "columns", "table", "prodigy", "doccano"),
+)
 
 COLUMN_SUFFIXES = (
     *(".conll", ".conll03", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bilou", ".biluo"),
     *(".bmes", ".ner", ".tsv", ".txt"),
 )
+TABLE_SUFFIXES = (".csv",)
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonlines")
 # What a file is called when only its folder is given.
 EXTENSIONS: dict[Format, str] = {
@@ -21,6 +24,7 @@ EXTENSIONS: dict[Format, str] = {
     "jsonl": ".jsonl",
     "paper": ".json",
     "columns": ".conll",
+    "table": ".csv",
     "prodigy": ".jsonl",
     "doccano": ".jsonl",
 }
@@ -34,7 +38,7 @@ def bare_suffix(path: Path) -> str:
 
 def is_corpus(path: Path) -> bool:
     """Whether the name is that of a known format."""
-    return bare_suffix(path) in (".spacy", *JSON_SUFFIXES, *COLUMN_SUFFIXES)
+    return bare_suffix(path) in (".spacy", *JSON_SUFFIXES, *COLUMN_SUFFIXES, *TABLE_SUFFIXES)
 
 
 def guess_input(path: Path) -> Format:
@@ -47,6 +51,8 @@ def guess_input(path: Path) -> Format:
         return "spacy"
     if suffix in JSON_SUFFIXES:
         return _of_records(path)
+    if suffix in TABLE_SUFFIXES:
+        return "table"
     if suffix in COLUMN_SUFFIXES:
         return "columns"
     raise FormatError(path, 0, f"no format is known by the name {suffix or path.name!r}", _MEND)
@@ -62,6 +68,8 @@ def guess_output(path: Path) -> Format:
         return "paper"
     if suffix in JSON_SUFFIXES:
         return "jsonl"
+    if suffix in TABLE_SUFFIXES:
+        return "table"
     if suffix in COLUMN_SUFFIXES:
         return "columns"
     if path.suffix.lower() == ".spacy":

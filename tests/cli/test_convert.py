@@ -59,7 +59,7 @@ def test_json_lines_to_spacy_and_back(tmp_path):
 def test_through_every_format_and_back(tmp_path):
     """Along a chain in which each format is written and read; tokens come with .spacy."""
     last = write(tmp_path / "0.jsonl", RECORDS)
-    chain = ["jsonl", "spacy", "prodigy", "columns", "spacy", "doccano", "paper", "jsonl"]
+    chain = ["jsonl", "table", "spacy", "prodigy", "columns", "spacy", "doccano", "paper", "jsonl"]
     assert {*chain} == {*FORMATS}
     for i, (source, target) in enumerate(pairwise(chain), 1):
         path = tmp_path / f"{i}{EXTENSIONS[target]}"

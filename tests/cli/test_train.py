@@ -253,7 +253,7 @@ def test_runs_that_end_otherwise(changes, steps, corpora, tmp_path):
 
 
 def test_a_loss_that_is_no_number_is_named(corpora, tmp_path):
-    with pytest.raises(ValueError, match="the loss is .*lower the learning rate"):
+    with pytest.raises(ValueError, match=r"the loss is .*lower the learning rate"):
         changes = {"training__optimizer__learn_rate__initial_rate": 1e12}
         train(
             corpora,

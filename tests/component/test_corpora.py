@@ -1,0 +1,123 @@
+"""Readers of configs: files of any format, mixtures with labels of their own."""
+
+import json
+from collections import Counter
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from spacy.util import registry
+
+from spacy_padellm.corpora import make_corpus, make_mixture
+from spacy_padellm.formats.annotated import FormatError
+
+PEOPLE = [
+    ("Ada met Bob.", [[0, 3, "PER"], [8, 11, "PER"]]),
+    ("No one.", []),
+    ("Cy ran.", [[0, 2, "PER"]]),
+]
+PLACES = [("Ada saw Rome.", [[8, 12, "LOC"]]), ("Oslo is cold.", [[0, 4, "LOC"]])]
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("en")
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = {}
+    for name, texts in (("people", PEOPLE), ("places", PLACES)):
+        paths[name] = tmp_path / f"{name}.jsonl"
+        lines = [json.dumps({"text": text, "ents": ents}) for text, ents in texts]
+        paths[name].write_text("\n".join(lines))
+    return paths
+
+
+def test_a_file_of_any_format_is_a_corpus(files, nlp, tmp_path):
+    read = registry.readers.get("spacy_padellm.Corpus.v1")(str(files["people"]))
+    found = [(eg.reference.text, [ent.text for ent in eg.reference.ents]) for eg in read(nlp)]
+    assert found == [("Ada met Bob.", ["Ada", "Bob"]), ("No one.", []), ("Cy ran.", ["Cy"])]
+    assert all(not eg.predicted.ents for eg in read(nlp))
+    DocBin(docs=[eg.reference for eg in read(nlp)]).to_disk(tmp_path / "a.spacy")
+    again = make_corpus(tmp_path / "a.spacy", limit=2)(nlp)
+    assert [eg.reference.text for eg in again] == ["Ada met Bob.", "No one."]
+
+
+def test_a_broken_line_is_named(files, nlp):
+    files["people"].write_text('{"text": "fine", "ents": []}\n{"text": "cut off", "en')
+    with pytest.raises(FormatError, match=r"people\.jsonl:2: not JSON"):
+        list(make_corpus(files["people"])(nlp))
+    with pytest.raises(FormatError, match=r"nowhere\.jsonl: there is no such file"):
+        list(make_corpus("nowhere.jsonl")(nlp))
+    with pytest.raises(ValueError, match=r"paths\.train"):
+        list(make_corpus(None)(nlp))
+
+
+def test_a_broken_spacy_file_is_named(nlp, tmp_path):
+    (tmp_path / "a.spacy").write_bytes(b"nothing of the kind")
+    with pytest.raises(FormatError, match=r"a\.spacy"):
+        list(make_corpus(tmp_path / "a.spacy")(nlp))
+
+
+def test_a_mixture_draws_by_weight_and_knows_who_annotated_what(files, nlp):
+    corpora = {name: make_corpus(path) for name, path in files.items()}
+    mixture = make_mixture(corpora, {"people": 2.0, "places": 0.5})
+    first = list(mixture(nlp))
+    counts = Counter(eg.reference.text for eg in first)
+    assert [counts[text] for text, _ in PEOPLE] == [2, 2, 2]
+    assert sum(counts[text] for text, _ in PLACES) == 1
+    asked = {eg.reference.text: eg.reference._.padellm_labels for eg in first}
+    assert asked["No one."] == ["PER"]
+    epochs = [[eg.reference.text for eg in mixture(nlp)] for _ in range(8)]
+    assert len({epoch[0] for epoch in epochs}) > 1
+    assert {text for epoch in epochs for text in epoch} > {text for text, _ in PLACES}
+    # The same from its beginning, so that a run can be resumed.
+    again = make_mixture(corpora, {"people": 2.0, "places": 0.5})
+    assert [eg.reference.text for eg in again(nlp)] == [eg.reference.text for eg in first]
+
+
+@pytest.mark.parametrize("changes", [{"weights": {"x": 1.0}}, {"labels": {"x": ["PER"]}}])
+def test_a_mixture_of_what_is_not_there(changes, files):
+    with pytest.raises(ValueError, match="names x: the corpora are people"):
+        make_mixture({"people": make_corpus(files["people"])}, **changes)
+    with pytest.raises(ValueError, match="below 0"):
+        make_mixture({"people": make_corpus(files["people"])}, {"people": -1.0})
+
+
+def test_a_text_is_asked_for_what_was_annotated_in_it(files, nlp, lm_folder):
+    pipe = nlp.add_pipe("padellm_ner", config={"model": {"name": str(lm_folder)}})
+    corpora = {name: make_corpus(path) for name, path in files.items()}
+    mixture = make_mixture(corpora, labels={"places": ["LOC", "PER"]})
+    examples = list(mixture(nlp))
+    nlp.initialize(lambda: examples)
+    assert pipe.labels == ("LOC", "PER")
+    asked = {text.prompt.encoded.text: text.prompt.labels for text in pipe.training_texts(examples)}
+    assert asked["No one."] == ("PER",) and asked["Oslo is cold."] == ("LOC", "PER")
+    losses = nlp.update(examples, losses={})
+    assert losses["padellm_ner"] > 0
+
+
+def test_text_loss_and_label_noise_reach_training(files, nlp, lm_folder):
+    noise = {"names": {"PER": ["person"]}, "rename": 1.0}
+    settings = {"model": {"name": str(lm_folder)}, "label_noise": noise, "text_loss": 0.1}
+    pipe = nlp.add_pipe("padellm_ner", config=settings)
+    examples = list(make_corpus(files["people"])(nlp))
+    nlp.initialize(lambda: examples)
+    (text, *_) = pipe.training_texts(examples)
+    assert text.prompt.labels == ("person",) and [m.label for m in text.mentions] == ["person"] * 2
+    assert nlp.update(examples, losses={})["padellm_ner"] > 0
+    assert pipe.labels == ("PER",)
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"text_loss": -1.0}, "text_loss is -1"),
+        ({"label_noise": {"rename": 2.0}}, r"label_noise\.rename is 2"),
+        ({"label_noise": {"nme": {}}}, "no field nme"),
+    ],
+)
+def test_settings_of_training_out_of_range(settings, words, nlp):
+    with pytest.raises(ValueError, match=words):
+        nlp.add_pipe("padellm_ner", config=settings)

@@ -1,0 +1,96 @@
+"""CSV in the shapes that people keep annotations in."""
+
+import pytest
+
+from spacy_padellm.formats import tables
+from spacy_padellm.formats.annotated import FormatError
+from spacy_padellm.formats.guess import guess_input
+
+from .samples import EMPTY, FLAT, NESTED, mark
+
+ADA = mark("Ada met Babbage in London.", ("Ada", "PER"), ("Babbage", "PER"), ("London", "LOC"))
+SHAPES = {
+    "entities": (
+        "text,start,end,label\n"
+        '"Ada met Babbage in London.",0,3,PER\n'
+        '"Ada met Babbage in London.",8,15,PER\n'
+        '"Ada met Babbage in London.",19,25,LOC\n'
+        "No one came.,,,\n"
+    ),
+    "mentions, semicolons": (
+        "Entity;Sentence;Type\n"
+        "Ada;Ada met Babbage in London.;PER\nBabbage;Ada met Babbage in London.;PER\n"
+        "London;Ada met Babbage in London.;LOC\n;No one came.;\n"
+    ),
+    "a text a row, JSON": (
+        "id,text,entities\n"
+        '1,Ada met Babbage in London.,"[[0, 3, ""PER""], [8, 15, ""PER""], [19, 25, ""LOC""]]"\n'
+        "2,No one came.,[]\n"
+    ),
+    "a text a row, Python": (
+        "text\tents\nAda met Babbage in London.\t"
+        "[(0, 3, 'PER'), (8, 15, 'PER'), (19, 25, 'LOC')]\nNo one came.\t\n"
+    ),
+    "a token a row": (
+        "Sentence #,Word,POS,Tag\n"
+        "Sentence: 1,Ada,NNP,B-PER\n,met,VBD,O\n,Babbage,NNP,B-PER\n,in,IN,O\n"
+        ",London.,NNP,B-LOC\nSentence: 2,No,DT,O\n,one,NN,O\n,came.,VBD,O\n"
+    ),
+}
+
+
+def spans(path):
+    return [
+        (text.text, {(text.text[s:e].strip("."), label) for s, e, label in text.spans})
+        for text in tables.read(path)
+    ]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_shape_says_the_same(shape, end, tmp_path):
+    path = tmp_path / "gold.csv"
+    path.write_bytes(SHAPES[shape].replace("\n", end).encode())
+    assert guess_input(path) == "table"
+    wanted = {("Ada", "PER"), ("Babbage", "PER"), ("London", "LOC")}
+    assert spans(path) == [(ADA.text, wanted), ("No one came.", set())]
+
+
+@pytest.mark.parametrize("texts", [FLAT, [NESTED, EMPTY], []])
+def test_round_trip(texts, tmp_path):
+    path = tmp_path / "gold.csv"
+    tables.write(path, texts)
+    seen = {text.text: text for text in texts}
+    again = list(tables.read(path))
+    assert [text.text for text in again] == list(seen)
+    assert [text.spans for text in again] == [text.spans for text in seen.values()]
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("name,colour\na,b\n", r"gold\.csv:1: .*head line.*text,start,end,label"),
+        ("text,start,end,label\nAda,0,three,PER\n", r"gold\.csv:2: .*no place"),
+        ("text,start,end,label\nAda,0,3\n", r"gold\.csv:2: 3 values under 4"),
+        ('text,entities\n"a\nb",[]\nAda,PER\n', r"gold\.csv:4: .*no list of entities"),
+        ("sentence,token,tag\n1,Ada,PER-SON?\n", r"gold\.csv:2: .*no tag"),
+        ("token,tag\nAda,O\n", "where a sentence ends"),
+        ('text,start,end,label\n"Ada,0,3,PER\n', r"gold\.csv:2: no row"),
+    ],
+)
+def test_what_is_wrong_has_its_line(content, words, tmp_path):
+    path = tmp_path / "gold.csv"
+    path.write_text(content, encoding="utf8")
+    with pytest.raises(FormatError, match=words):
+        list(tables.read(path))
+
+
+def test_a_mention_that_is_not_there_is_reported(tmp_path):
+    path = tmp_path / "gold.csv"
+    path.write_text(
+        "text,mention,label\nAda met Ada.,Ada,PER\nAda met Ada.,Ada,PER\nAda met Ada.,Bob,PER\n"
+    )
+    problems = []
+    (text,) = tables.read(path, problems)
+    assert text.spans == ((0, 3, "PER"), (8, 11, "PER"))
+    assert [(p.line, p.label) for p in problems] == [(4, "PER")] and "'Bob'" in problems[0].reason
