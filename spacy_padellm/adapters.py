@@ -1,5 +1,6 @@
 """Adapters (peft): put on a model untrained, read onto their base, shared, merged, saved."""
 
+import copy
 import itertools
 import weakref
 from collections.abc import Mapping
@@ -76,6 +77,15 @@ def _release(model: "weakref.ref[PeftModel]", name: str) -> None:
     base = model()
     if base is not None and len(base.peft_config) > 1 and name in base.peft_config:
         base.delete_adapter(name)
+
+
+def own_copy(lm: LanguageModel) -> LanguageModel:
+    """The model with a base of its own, without the adapters of others."""
+    model = copy.deepcopy(lm.model)
+    model.set_adapter(lm.adapter or OWN_NAME)
+    for name in [name for name in model.peft_config if name != lm.adapter]:
+        model.delete_adapter(name)
+    return replace(lm, model=model, turn=None, static=None)
 
 
 def train_adapter(

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from .adapters import load_adapter, release_with
+from .adapters import load_adapter, own_copy, release_with
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
@@ -139,6 +139,18 @@ def load_model(
         max_count=settings.max_count,
         source=replace(source, name=place.name, revision=place.revision),
     )
+
+
+def take_alone(lm: LanguageModel) -> LanguageModel:
+    """The model with a base that no other component decodes with, for training."""
+    if lm.turn is None:
+        return lm
+    with lm.turn:
+        if len(lm.model.peft_config) > 1:
+            return own_copy(lm)
+        _shared.forget(lm.model)
+    lm.turn = None
+    return lm
 
 
 def ready(lm: LanguageModel, hardware: Hardware) -> LanguageModel:

@@ -36,8 +36,8 @@ class Pretrained:
     def in_the_box(self) -> bool:
         return self.source.name in IN_THE_BOX
 
-    def load(self, alone: bool = False) -> LoadedModel:
-        return load_model(self.source, self.template, alone)
+    def load(self) -> LoadedModel:
+        return load_model(self.source, self.template)
 
     def known_labels(self) -> dict[str, str]:
         """Label → description, as far as a local folder tells without loading weights."""
@@ -64,7 +64,7 @@ class FromScratch:
 
     in_the_box = False
 
-    def load(self, alone: bool = False) -> LoadedModel:
+    def load(self) -> LoadedModel:
         raise ValueError(
             "this model is made from scratch and does not exist yet: call nlp.initialize() "
             "with examples (spacy train does), or load a trained pipeline"

@@ -65,6 +65,11 @@ class SharedBases:
         model = None if key is None else self._models.get(key)
         return None if model is None else SharedBase(model, self._turns[model])
 
+    def forget(self, model: PeftModel) -> None:
+        """Nobody shares this base from now on."""
+        for key in [key for key, known in self._models.items() if known is model]:
+            del self._models[key]
+
     def add(self, key: Hashable, model: PeftModel) -> SharedBase:
         """A base that others may share from now on."""
         self._models[key] = model

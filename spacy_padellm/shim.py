@@ -11,10 +11,10 @@ from thinc.api import Optimizer
 from thinc.shims import Shim
 
 from .adapter_settings import AdapterSettings
-from .adapters import train_adapter
+from .adapters import merge_adapter, train_adapter
 from .hardware import Hardware, find_device
 from .lm import LanguageModel
-from .loading import LoadedModel, ModelSource, load_model
+from .loading import LoadedModel, ModelSource, load_model, take_alone
 from .model_origin import FromScratch, Origin, Texts
 from .model_place import IN_THE_BOX
 from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
@@ -198,12 +198,9 @@ class CausalLMShim(Shim):
                 "a quantised model cannot be trained: set model.quantize to null, or, for an "
                 "adapter on a CUDA device, to '4bit'"
             )
-        if loaded.lm.turn is not None:  # training must not touch what others decode with
-            self._set(self.origin.load(alone=True))
-            loaded = self.loaded
         if with_adapter:
             compiled = loaded.lm.static is not None
-            lm = train_adapter(loaded.lm, self.peft, loaded.new_tokens)
+            lm = train_adapter(take_alone(loaded.lm), self.peft, loaded.new_tokens)
             if compiled and lm.static is None:
                 lm.compile()
             self._set(replace(loaded, lm=lm))
@@ -212,6 +209,13 @@ class CausalLMShim(Shim):
             for parameter in loaded.lm.model.parameters():
                 parameter.requires_grad_(True)
         self._trainable = True
+
+    def merge(self) -> None:
+        """Works the adapter into the weights. Raises ValueError where there is none."""
+        loaded = self.loaded
+        merged = merge_adapter(take_alone(loaded.lm))
+        self._set(replace(loaded, lm=merged, source=ModelSource("")))
+        self.self_contained = True
 
     def _forget_copies(self) -> None:
         """Copies on further devices have the weights of before."""

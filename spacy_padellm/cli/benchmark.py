@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import spacy
 import typer
 from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
@@ -15,10 +14,10 @@ from ..benchmarking.corpus import read_corpus
 from ..benchmarking.measuring import measure
 from ..benchmarking.methods import FREE_METHODS, METHODS, check_method, make_decoder
 from ..benchmarking.report import make_table, write_report
-from ..component import PaDeLLMNER
 from ..loading import LoadedModel, ModelSource, load_model
 from ..training.examples import GoldText
 from .app import padellm_app
+from .pipelines import is_pipeline, load_pipeline
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
 
@@ -112,13 +111,9 @@ def _sizes(batch_sizes: str) -> list[int]:
 
 
 def _load(model: str) -> LoadedModel:
-    if not (Path(model) / "meta.json").exists():
+    if not is_pipeline(Path(model)):
         return load_model(ModelSource(model))
-    nlp = spacy.load(model)
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, PaDeLLMNER):
-            loaded = pipe.shim.loaded
-            loaded.labels = pipe.labels
-            return loaded
-    others = ", ".join(nlp.pipe_names) or "no component at all"
-    raise ValueError(f"the pipeline {model} has no padellm_ner, but {others}")
+    _, pipe = load_pipeline(Path(model))
+    loaded = pipe.shim.loaded
+    loaded.labels = pipe.labels
+    return loaded

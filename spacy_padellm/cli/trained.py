@@ -1,0 +1,66 @@
+"""`python -m spacy padellm merge` and `push`: what becomes of a trained pipeline."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from spacy.cli._util import Arg, Opt
+from wasabi import Printer
+
+from ..hub import CardFacts, push, write_repository
+from .app import padellm_app
+from .pipelines import load_pipeline
+
+Pipeline = Annotated[Path, Arg(help="Trained pipeline, as training/model-best", exists=True)]
+
+
+@padellm_app.command("merge", no_args_is_help=True)
+def merge_cli(
+    pipeline: Pipeline,
+    output: Annotated[Path, Arg(help="Folder for the pipeline with merged weights")],
+) -> None:
+    """Work an adapter into the weights of its base.
+
+    The folder `padellm_ner/model` of the new pipeline is a plain Hugging Face checkpoint.
+    """
+    msg = Printer()
+    try:
+        nlp, pipe = load_pipeline(pipeline)
+        if output.exists() and output.resolve() == pipeline.resolve():
+            raise ValueError(f"{output} is the pipeline itself: give another folder")
+        pipe.shim.merge()
+        nlp.to_disk(output)
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    msg.good(f"Wrote {output}")
+
+
+@padellm_app.command("push", no_args_is_help=True)
+def push_cli(
+    pipeline: Pipeline,
+    repo: Annotated[str, Arg(help="Name on the Hugging Face Hub, as my-name/my-model")],
+    private: Annotated[bool, Opt("--private", help="Make a new repository private")] = False,
+    data: Annotated[str, Opt("--data", help="What it was trained on, for the model card")] = "",
+    licence: Annotated[str, Opt("--licence", "--license", help="Licence, such as mit")] = "",
+    folder: Annotated[
+        Path | None, Opt("--folder", help="Write the repository to this folder; upload nothing")
+    ] = None,
+) -> None:
+    """Upload model, tokenizer, template and a model card; `model.name` then takes REPO.
+
+    An adapter goes without its base.
+    """
+    msg = Printer()
+    facts = CardFacts(repo, data, licence)
+    try:
+        nlp, pipe = load_pipeline(pipeline)
+        if folder is not None:
+            write_repository(nlp, pipe, folder, facts)
+            msg.good(f"Wrote {folder}")
+            return
+        with tempfile.TemporaryDirectory() as temporary:
+            place = Path(temporary) / "repository"
+            write_repository(nlp, pipe, place, facts)
+            msg.good(f"Uploaded: {push(place, repo, private)}")
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
