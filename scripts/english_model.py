@@ -13,7 +13,6 @@ import json
 import logging
 from pathlib import Path
 
-import numpy as np
 import torch
 from english_data import LABELS, TRAIN_SETS, read_set
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
@@ -27,7 +26,7 @@ from spacy_padellm.saving import save_model
 from spacy_padellm.training.examples import TrainingText, make_training_text
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.mixture import Mixture
-from spacy_padellm.training.pretraining import encode_lines, pretrain, read_lines
+from spacy_padellm.training.pretraining import encode_files, pretrain, read_lines
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 from spacy_padellm.training.tagging import TaggingHeads
 
@@ -68,14 +67,12 @@ def tokenizer_stage(data: Path, output: Path) -> None:
 
 def pretrain_stage(data: Path, output: Path) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(output / "tokenizer")
-    encoded = output / "text.npy"
-    if not encoded.exists():
-        np.save(encoded, encode_lines(tokenizer, read_lines(data / "text" / "wiki_en.txt.xz")))
+    ids = encode_files(tokenizer, [data / "text" / "wiki_en.txt.xz"], output / "text.ids")
     torch.manual_seed(0)
     model = create_model(tokenizer, ARCHITECTURE, **SIZES)
     log = pretrain(
         model,
-        np.load(encoded, mmap_mode="r"),
+        ids,
         output / "pretrain",
         seconds=PRETRAIN_SECONDS,
         rows=16,

@@ -63,13 +63,13 @@ def finetune(
     log: list[dict[str, Any]] = []
     state = load_checkpoint(output / "checkpoint.pt")
     if state:
-        trained.load_state_dict(state["model"])
+        trained.load_state_dict(state["model"], strict=False)
         optimizer.load_state_dict(state["optimizer"])
         progress, log = state["progress"], state["log"]
         logger.info("resuming fine-tuning at step %d", progress["step"])
 
     def save() -> None:
-        weights, optimizer_state = trained.state_dict(), optimizer.state_dict()
+        weights, optimizer_state = learned_state(trained), optimizer.state_dict()
         save_checkpoint(
             output / "checkpoint.pt",
             {"model": weights, "optimizer": optimizer_state, "progress": progress, "log": log},
@@ -89,7 +89,7 @@ def finetune(
         log.append({"step": progress["step"], "epoch": progress["epoch"], "score": value})
         if value > progress["best"]:
             progress["best"] = value
-            save_checkpoint(output / "best.pt", {"model": lm.model.state_dict()})
+            save_checkpoint(output / "best.pt", {"model": learned_state(lm.model)})
 
     lm.model.train()
     bar = tqdm(total=100, unit="%", desc="NER")
@@ -140,9 +140,15 @@ def finetune(
     save()
     best = load_checkpoint(output / "best.pt")
     if best:
-        lm.model.load_state_dict(best["model"])
+        lm.model.load_state_dict(best["model"], strict=False)
     lm.model.eval()
     return log
+
+
+def learned_state(module: nn.Module) -> dict[str, torch.Tensor]:
+    """The weights that are trained; all where all are."""
+    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}
 
 
 def evaluate_spans(

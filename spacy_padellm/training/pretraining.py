@@ -5,10 +5,13 @@ then a causal rest that bears the loss; the other half is causal throughout. A m
 template with `bidirectional` starts from weights that know both.
 """
 
+import gzip
+import itertools
 import logging
 import lzma
+import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +27,50 @@ logger = logging.getLogger(__name__)
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """Lines of a text file, plain or .xz, without their line ends."""
-    opener: Any = lzma.open if path.suffix == ".xz" else open
+    """Lines of a text file, plain, .gz or .xz, without their line ends."""
+    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
     with opener(path, "rt", encoding="utf8") as file:
         for line in file:
             yield line.rstrip("\n")
 
 
-def encode_lines(tokenizer: Any, lines: Iterable[str], batch: int = 2000) -> np.ndarray:
-    """All lines as one array of ids, each line ended by the end-of-sequence token."""
-    parts: list[np.ndarray] = []
-    dtype = np.uint16 if len(tokenizer) < 2**16 else np.uint32
+def encode_lines(tokenizer: Any, lines: Iterable[str], batch: int = 2000) -> Iterator[np.ndarray]:
+    """Ids of all lines in pieces, each line ended by the end-of-sequence token."""
+    lines = iter(lines)
     eos = tokenizer.eos_token_id
-    pending: list[str] = []
-
-    def flush() -> None:
+    while pending := list(itertools.islice(lines, batch)):
         encoded = tokenizer(pending, add_special_tokens=False, split_special_tokens=True)
-        for ids in encoded["input_ids"]:
-            parts.append(np.asarray([*ids, eos], dtype=dtype))
-        pending.clear()
+        ids = [number for line in encoded["input_ids"] for number in (*line, eos)]
+        yield np.asarray(ids, dtype=_id_type(tokenizer))
 
-    for line in lines:
-        pending.append(line)
-        if len(pending) == batch:
-            flush()
-    if pending:
-        flush()
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
+
+def encode_files(
+    tokenizer: Any, paths: Sequence[Path], target: Path, progress: bool = True
+) -> np.ndarray:
+    """The ids of text files as one array that stays on disk, in `target`.
+
+    Neither texts nor ids are ever in memory as a whole. A file that is there is taken as it is;
+    one that was begun by a killed run is begun anew.
+
+    Raises ValueError for files without a line.
+    """
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_suffix(".tmp")
+        lines = itertools.chain.from_iterable(map(read_lines, paths))
+        with fresh.open("wb") as file:
+            bar = tqdm(lines, desc="encode", unit=" lines", disable=not progress)
+            for ids in encode_lines(tokenizer, bar):
+                file.write(ids.tobytes())
+        os.replace(fresh, target)
+    if not target.stat().st_size:
+        target.unlink()
+        raise ValueError(f"there is no text in {', '.join(map(str, paths))}")
+    return np.memmap(target, dtype=_id_type(tokenizer), mode="r")
+
+
+def _id_type(tokenizer: Any) -> Any:
+    return np.uint16 if len(tokenizer) < 2**16 else np.uint32
 
 
 def pretrain(

@@ -198,7 +198,7 @@ def test_mixture_gives_each_set_its_share(compact_tokenizer):
 
 
 def test_pretraining_lowers_the_loss_and_resumes(compact_tokenizer, tmp_path):
-    ids = encode_lines(compact_tokenizer, CORPUS * 3)
+    ids = np.concatenate(list(encode_lines(compact_tokenizer, CORPUS * 3)))
     assert ids.dtype == np.uint16
     lm = new_lm(compact_tokenizer)
     settings = {"rows": 4, "row_length": 32, "learn_rate": 1e-2, "progress": False}

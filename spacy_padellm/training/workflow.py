@@ -1,0 +1,177 @@
+"""From plain text to a model that finds entities, where spaCy is not installed.
+
+Two stages, each resumable: `pretrain_on_files` makes tokenizer and weights, `finetune_on_files`
+teaches them entities. Both write a folder `model` that the component takes as `model.name`.
+"""
+
+import contextlib
+import itertools
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from ..adapter_settings import AdapterSettings
+from ..adapters import train_adapter
+from ..decoding import Decoder
+from ..formats import jsonl
+from ..hardware import Hardware
+from ..lm import LanguageModel
+from ..loading import LoadedModel, ModelSource, load_model
+from ..prompts import get_template
+from ..saving import save_model
+from ..special_tokens import add_special_tokens
+from .examples import GoldText, TrainingText, make_training_text
+from .finetuning import evaluate_spans, finetune
+from .mixture import Mixture
+from .pretraining import encode_files, pretrain, read_lines
+from .scratch import create_model, train_tokenizer
+from .tagging import TaggingHeads
+
+logger = logging.getLogger(__name__)
+TOKENIZER_LINES = 200_000  # more say nothing new about which strings are frequent
+
+
+@dataclass(frozen=True)
+class Budget:
+    """seconds or steps, over all runs that are resumed."""
+
+    seconds: float | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """What is made from nothing. sizes: fields of the architecture's config. labels: those that
+    get a token of their own. bidirectional, copies: of the template."""
+
+    architecture: str = "llama"
+    sizes: dict[str, Any] = field(default_factory=dict)
+    vocab_size: int = 8192
+    labels: tuple[str, ...] = ()
+    max_count: int = 64
+    bidirectional: bool = True
+    copies: bool = True
+
+
+def pretrain_on_files(
+    paths: Sequence[Path],
+    output: Path,
+    new: NewModel,
+    budget: Budget,
+    device: str = "auto",
+    **options: Any,
+) -> Path:
+    """Language modelling on text files, a paragraph a line; returns the folder of the model.
+
+    options: of `pretrain` (rows, row_length, learn_rate, ...). What is done already is not done
+    again: tokenizer, ids, and steps up to the last checkpoint.
+
+    Raises ValueError for a file that is not there, and sizes that make no model.
+    """
+    if missing := [path for path in paths if not path.is_file()]:
+        raise ValueError(f"there is no text file {missing[0]}")
+    template = get_template("compact", bidirectional=new.bidirectional, copies=new.copies)
+    folder = output / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        lines = itertools.chain.from_iterable(map(read_lines, paths))
+        tokenizer = train_tokenizer(
+            itertools.islice(lines, TOKENIZER_LINES),
+            new.vocab_size,
+            new.labels,
+            template,
+            new.max_count,
+        )
+        tokenizer.save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    ids = encode_files(tokenizer, paths, output / "text.ids")
+    torch.manual_seed(0)
+    model = create_model(tokenizer, new.architecture, **new.sizes)
+    model.to(Hardware(device).find_first())
+    log = pretrain(
+        model, ids, output / "pretrain", seconds=budget.seconds, steps=budget.steps, **options
+    )
+    _write_log(output / "pretrain", log)
+    lm = LanguageModel(model.eval(), tokenizer, str(output))
+    loaded = LoadedModel(lm, template, new.labels, {}, new.max_count)
+    save_model(loaded, output / "model", "full")
+    return output / "model"
+
+
+def finetune_on_files(
+    model: str,
+    paths: Sequence[Path],
+    dev: Path | None,
+    output: Path,
+    budget: Budget,
+    device: str = "auto",
+    peft: AdapterSettings | None = None,
+    tagging: float = 0.0,
+    batch_tokens: int = 2048,
+    **options: Any,
+) -> Path:
+    """Packed-tree fine-tuning on JSON lines {"text", "ents"}; returns the folder of the model.
+
+    model: a folder or Hub id. dev: the weights that score best on it are kept. peft: an adapter
+    instead of all weights. tagging: weight of deep supervision, for models made from nothing
+    (`tagging`). options: of `finetune` (learn_rate, evaluate_seconds, ...).
+
+    Raises ValueError for files without entities.
+    """
+    golds = {str(path): _read(path) for path in paths}
+    found = sorted({span[2] for texts in golds.values() for gold in texts for span in gold.spans})
+    if not found:
+        raise ValueError(f"there are no entities in {', '.join(golds)}")
+    loaded = load_model(ModelSource(model, hardware=Hardware(device)), alone=True)
+    labels = loaded.labels or tuple(found)
+    loaded = add_special_tokens(replace(loaded, labels=labels), labels)
+    if peft is not None:
+        lm = train_adapter(loaded.lm, peft, loaded.new_tokens)
+        loaded = replace(loaded, lm=lm)
+    encoder = loaded.encoder()
+    sets: dict[str, list[TrainingText]] = {
+        name: [make_training_text(encoder, gold, labels) for gold in texts]
+        for name, texts in golds.items()
+    }
+    lost = sum(len(text.unaligned) for texts in sets.values() for text in texts)
+    if lost:
+        logger.warning("%d gold mentions do not lie on tokens of the model, and are left out", lost)
+    held_out = _read(dev) if dev else []
+    decoder = Decoder(loaded.lm, encoder)
+
+    def score() -> float:
+        return float(evaluate_spans(decoder, held_out, labels)["f"])
+
+    with contextlib.ExitStack() as stack:
+        heads = None
+        if tagging:
+            heads = stack.enter_context(TaggingHeads(loaded.lm, labels, weight=tagging))
+        log = finetune(
+            loaded.lm,
+            encoder,
+            Mixture(sets, batch_tokens=batch_tokens),
+            output / "finetune",
+            seconds=budget.seconds,
+            steps=budget.steps,
+            heads=heads,
+            evaluate=score if held_out else None,
+            **options,
+        )
+    _write_log(output / "finetune", log)
+    save_model(loaded, output / "model", "reference" if peft else "full")
+    return output / "model"
+
+
+def _read(path: Path) -> list[GoldText]:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return [GoldText(text.text, text.spans) for text in jsonl.read(path)]
+
+
+def _write_log(folder: Path, log: list[Any]) -> None:
+    (folder / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf8")

@@ -1,0 +1,127 @@
+"""`python -m spacy_padellm.training` in a process that has no spaCy: text to entities."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from spacy_padellm.decoding import Decoder
+from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.training.__main__ import main
+
+NAMES, PLACES = ("Ada Lovelace", "Alan Turing", "Emmy Noether"), ("Rome", "Oslo", "Paris")
+SENTENCES = [f"{name} lives in {place}." for name in NAMES for place in PLACES]
+SIZES = {
+    "hidden_size": 48,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}
+WITHOUT_SPACY = """
+import sys, runpy
+class NoSpacy:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("spacy", "thinc"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoSpacy())
+sys.argv[0] = "training"
+runpy.run_module("spacy_padellm.training", run_name="__main__")
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "text.txt").write_text("\n".join(SENTENCES * 20))
+    lines = []
+    for sentence in SENTENCES:
+        name, place = sentence.rstrip(".").split(" lives in ")
+        start = len(sentence) - 1 - len(place)
+        ents = [[0, len(name), "PER"], [start, start + len(place), "LOC"]]
+        lines.append(json.dumps({"text": sentence, "ents": ents}))
+    (tmp_path / "gold.jsonl").write_text("\n".join(lines))
+    return tmp_path
+
+
+def pretrain(files, output, *more):
+    return [
+        *("pretrain", str(files / "text.txt"), "-o", str(output), "--sizes", json.dumps(SIZES)),
+        *("--vocab-size", "600", "--labels", "PER,LOC", "--max-count", "4"),
+        *("--rows", "4", "--row-length", "32", *more),
+    ]
+
+
+def process(*arguments):
+    return [sys.executable, "-c", WITHOUT_SPACY, *arguments]
+
+
+def test_from_plain_text_to_entities(files):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    first = pretrain(files, files / "base", "--steps", "20")
+    tuned = ["finetune", str(files / "base" / "model"), str(files / "gold.jsonl")]
+    tuned += ["--dev", str(files / "gold.jsonl"), "-o", str(files / "ner"), "--steps", "60"]
+    tuned += ["--learn-rate", "0.01", "--tagging", "1", "--batch-tokens", "400"]
+    for arguments in (first, tuned):
+        done = subprocess.run(
+            process(*arguments), env=environment, capture_output=True, text=True, timeout=200
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    loaded = load_model(ModelSource(str(files / "ner" / "model")))
+    assert loaded.labels == ("PER", "LOC") and loaded.template.copies
+    (found,) = Decoder(loaded.lm, loaded.encoder()).predict([SENTENCES[0]], loaded.labels)
+    assert [(m.label, m.text) for m in found.mentions] == [("PER", "Ada Lovelace"), ("LOC", "Rome")]
+    log = json.loads((files / "ner" / "finetune" / "log.json").read_text())
+    assert log[-1]["score"] > 0.9
+
+
+def weights(folder):
+    return load_model(ModelSource(str(folder))).lm.model.state_dict()
+
+
+def test_killed_pretraining_goes_on_to_the_same_weights(files):
+    steps = ("--steps", "40", "--checkpoint-seconds", "0")
+    assert main(pretrain(files, files / "whole", *steps)) == 0
+    running = subprocess.Popen(
+        process(*pretrain(files, files / "cut", *steps)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 100
+    while not (files / "cut" / "pretrain" / "checkpoint.pt").exists():
+        assert running.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not (files / "cut" / "model").exists()
+    assert main(pretrain(files, files / "cut", *steps)) == 0
+    whole, cut = weights(files / "whole" / "model"), weights(files / "cut" / "model")
+    for name, value in whole.items():
+        torch.testing.assert_close(cut[name], value, atol=1e-5, rtol=1e-4)
+
+
+def test_an_adapter_is_all_that_is_kept(files):
+    assert main(pretrain(files, files / "base", "--steps", "2")) == 0
+    tuned = ["finetune", str(files / "base" / "model"), str(files / "gold.jsonl")]
+    tuned += ["-o", str(files / "ner"), "--steps", "3", "--peft", '{"rank": 2}']
+    assert main(tuned) == 0
+    whole = (files / "base" / "model" / "model.safetensors").stat().st_size
+    for name in ("model/adapter_model.safetensors", "finetune/checkpoint.pt"):
+        assert (files / "ner" / name).stat().st_size < whole / 3
+    assert load_model(ModelSource(str(files / "ner" / "model"))).has_adapter
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["pretrain", "nowhere.txt", "-o", "out"], "no text file nowhere.txt"),
+        (["finetune", "nowhere", "nowhere.jsonl", "-o", "out"], "no file nowhere.jsonl"),
+    ],
+)
+def test_what_is_not_there_is_named(arguments, words, capsys):
+    assert main(arguments) == 1
+    assert words in capsys.readouterr().err
