@@ -2,7 +2,7 @@
 # What wants an accelerator, in parts of under nine minutes. Needs torch, transformers and peft, no
 # spaCy. A part that is done is skipped when it is run again.
 #
-#     DATA=data OUT=results sh benchmarks/gpu.sh [correctness latency throughput english ...]
+#     DATA=data OUT=results sh benchmarks/gpu.sh [correctness latency throughput lora english ...]
 #
 # DATA holds ner/<set>/<split>.jsonl.gz and text/; results land in OUT.
 set -u
@@ -30,7 +30,7 @@ sizes() {
         --sizes 7B --output "$OUT/$name" "$@"
 }
 
-for wanted in ${*:-correctness latency throughput english}; do
+for wanted in ${*:-correctness latency throughput lora english}; do
     case $wanted in
     correctness)
         part correctness python benchmarks/correctness.py --device cuda --output "$OUT/correctness"
@@ -46,6 +46,12 @@ for wanted in ${*:-correctness latency throughput english}; do
             sizes "throughput-$case" --cases "$case" --batch-sizes 32 128 --limit 128 --rounds 1 \
                 --methods paper ahead structured
         done
+        ;;
+    lora) # speed and memory of fine-tuning: all weights at 1B, LoRA at 7B
+        part tuning-1B python benchmarks/training.py --data "$DATA" --device cuda \
+            --dtype bfloat16 --size 1B --texts 64 --batch 16 --output "$OUT/training-1B.md"
+        part lora-7B python benchmarks/training.py --data "$DATA" --device cuda \
+            --dtype bfloat16 --size 7B --lora --texts 64 --batch 16 --output "$OUT/training-7B.md"
         ;;
     english) # the model in the box; continues at its checkpoints when run again
         part english python scripts/english_model.py --data "$DATA" --output "$OUT/english"

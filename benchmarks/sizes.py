@@ -30,9 +30,10 @@ METHODS = ("paper", "tree", "ahead", "structured", "augmented")
 SIZES = {
     "30M": {"hidden_size": 448, "num_hidden_layers": 8, "intermediate_size": 1216, "heads": 7},
     "120M": {"hidden_size": 768, "num_hidden_layers": 12, "intermediate_size": 2048, "heads": 12},
+    "1B": {"hidden_size": 2048, "num_hidden_layers": 20, "intermediate_size": 5504, "heads": 16},
     "7B": {"hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 11008, "heads": 32},
 }
-VOCABULARY = {"30M": 16384, "120M": 32768, "7B": 32000}
+VOCABULARY = {"30M": 16384, "120M": 32768, "1B": 32000, "7B": 32000}
 CASES: dict[str, str] = {
     "conll03": "conll03",
     "weibo": "weibo",

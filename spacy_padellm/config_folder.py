@@ -36,7 +36,7 @@ class RunFolder:
                 f"on with --resume, or give another --output"
             )
         if resume and not found:
-            logger.warning("%s has no checkpoint to go on from: starting anew", self.path)
+            logger.info("%s has no checkpoint to go on from: starting anew", self.path)
         return found or (None, 0)
 
     def note_config(self, config: dict[str, Any], labels: Sequence[str], resumed: bool) -> None:

@@ -1,5 +1,6 @@
 """Readers for `[corpora]` of a config: annotated files of any format, and mixtures of corpora."""
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from spacy.training import Example
 from .doc_gold import LABELS, GoldSource
 from .formats.annotated import FormatError, Problem
 from .formats.conversion import Conversion
-from .formats.docbin import AlignmentMode, Annotate, DocSettings, to_doc
+from .formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from .formats.guess import Format, guess_input
 
 Reader = Callable[[Language], Iterable[Example]]
@@ -25,7 +26,7 @@ def make_corpus(
     spans_key: str = "sc",
     alignment_mode: AlignmentMode = "contract",
 ) -> Reader:
-    """The reader "spacy_padellm.Corpus.v1": a file that `padellm convert` reads, not converted.
+    """The reader "spacy_padellm.Corpus.v1": a `.spacy` file, or one that `padellm convert` reads.
 
     format: None tells it from name and content. labels: those that were looked for in these
     texts, the only ones that a model is asked for when it learns from them; None for all.
@@ -42,15 +43,17 @@ def make_corpus(
         if not place.exists():
             mend = "Correct the path in [corpora] or [paths]"
             raise FormatError(place, 0, "there is no such file", mend)
-        problems: list[Problem] = []
-        settings = DocSettings(annotate, spans_key, alignment_mode)
-        conversion = Conversion(doc=settings, problems=problems)
-        texts = conversion.read(place, format or guess_input(place))
-        for number, text in enumerate(texts):
-            if limit and number >= limit:
-                return
-            doc = to_doc(text, nlp, settings, problems)
-            doc._.set(LABELS, labels)
+        source = format or guess_input(place)
+        if source == "spacy":
+            docs = read_docs(place, nlp.vocab)
+        else:
+            problems: list[Problem] = []
+            settings = DocSettings(annotate, spans_key, alignment_mode)
+            texts = Conversion(doc=settings, problems=problems).read(place, source)
+            docs = (to_doc(text, nlp, settings, problems) for text in texts)
+        for doc in itertools.islice(docs, limit or None):
+            if labels is not None:
+                doc._.set(LABELS, labels)
             yield Example(nlp.make_doc(doc.text), doc)
 
     return read

@@ -99,13 +99,18 @@ def read(
 
     Raises FormatError if it is none.
     """
+    for number, doc in enumerate(read_docs(path, Vocab()), 1):
+        yield from_doc(doc, spans_key, str(path), number, problems)
+
+
+def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """The Docs of a `.spacy` file as they are. Raises FormatError if it is none."""
     try:
         docs = DocBin().from_disk(path)
     except Exception as error:
         mend = "Give a file written by DocBin.to_disk or spacy convert, or name its format (--from)"
         raise FormatError(path, 0, "not a .spacy file", mend) from error
-    for number, doc in enumerate(docs.get_docs(Vocab()), 1):
-        yield from_doc(doc, spans_key, str(path), number, problems)
+    return docs.get_docs(vocab)
 
 
 def write(path: Path, docs: Iterable[Doc]) -> None:

@@ -49,7 +49,7 @@ def _draw(path: Path, losses: list[dict[str, Any]], scores: list[dict[str, Any]]
         key = next((k for k in scores[-1] if k.endswith("_f") and k.startswith(keys)), None)
         key = "score" if name == "score" else key
         if key is not None:
-            style = ":" if name == "score" else "-"
+            style = {"strings (F1)": "--", "score": ":"}.get(name, "-")
             middle.plot(steps, [e.get(key) or 0.0 for e in scores], style, marker=".", label=name)
     middle.set(title="development set", xlabel="step", ylim=(0, 1))
     middle.legend()

@@ -50,7 +50,7 @@ def test_shipped_configs_are_complete(path):
 
 
 def test_there_are_configs():
-    assert {"padellm_scratch", "padellm_lora", "padellm_finetune_english"} <= {
+    assert {"padellm_scratch", "padellm_lora", "padellm_finetune"} <= {
         path.stem for path in CONFIGS
     }
 
