@@ -3,8 +3,8 @@
     python scripts/english_model.py --data DATA --output training/english [STAGE ...]
 
 DATA holds `text/wiki_en.txt.xz` and `ner/<set>/<split>.jsonl.gz`. Stages run in the order
-tokenizer, pretrain, finetune, export; without a name all of them do. A stage that was interrupted
-continues at its last checkpoint.
+tokenizer, pretrain, finetune, refine, export; without a name all of them do. A stage that was
+interrupted continues at its last checkpoint. `refine` reads what `english_silver.py` has written.
 """
 
 import argparse
@@ -18,12 +18,13 @@ from english_data import LABELS, TRAIN_SETS, read_set
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from spacy_padellm.decoding import Decoder
+from spacy_padellm.formats import jsonl
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel
 from spacy_padellm.model_place import IN_THE_BOX
 from spacy_padellm.prompts import get_template
 from spacy_padellm.saving import save_model
-from spacy_padellm.training.examples import TrainingText, make_training_text
+from spacy_padellm.training.examples import GoldText, TrainingText, make_training_text
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.pretraining import encode_files, pretrain, read_lines
@@ -45,7 +46,9 @@ SIZES = {
 }
 PRETRAIN_SECONDS = 35 * 60
 FINETUNE_SECONDS = 65 * 60
+REFINE_SECONDS = 80 * 60
 EMPTY_SHARE = 0.4
+SILVER_SHARE = 0.3
 SHARES = {
     "uner_ewt": 2.0,
     "btc": 0.75,
@@ -84,8 +87,29 @@ def pretrain_stage(data: Path, output: Path) -> None:
 
 
 def finetune_stage(data: Path, output: Path) -> None:
-    loaded = _loaded(output, output / "pretrained")
-    encoder = loaded.encoder()
+    """Entities from the annotated sets alone."""
+    sets, shares = _annotated(data, output)
+    _finetune(data, output, "pretrained", "finetune", sets, shares, FINETUNE_SECONDS, 1.5e-3)
+
+
+def refine_stage(data: Path, output: Path) -> None:
+    """Further, with sentences that `english_silver.py` has labelled; without any, not at all."""
+    path = output / "silver" / "silver.jsonl"
+    if not path.exists():
+        logger.warning("%s is not there: no refining", path)
+        return
+    sets, shares = _annotated(data, output)
+    encoder = _loaded(output, output / "pretrained").encoder()
+    for text in jsonl.read(path):
+        made = make_training_text(encoder, GoldText(text.text, text.spans), LABELS)
+        sets.setdefault("silver" if made.mentions else "silver, empty", []).append(made)
+    shares |= {"silver": SILVER_SHARE, "silver, empty": EMPTY_SHARE * SILVER_SHARE}
+    _finetune(data, output, "finetuned", "refine", sets, shares, REFINE_SECONDS, 1.2e-3)
+
+
+def _annotated(data: Path, output: Path) -> tuple[dict[str, list[TrainingText]], dict[str, float]]:
+    """The sets, texts without entities apart, and their shares of an epoch."""
+    encoder = _loaded(output, output / "pretrained").encoder()
     sets: dict[str, list[TrainingText]] = {}
     shares: dict[str, float] = {}
     for name in TRAIN_SETS:
@@ -97,6 +121,21 @@ def finetune_stage(data: Path, output: Path) -> None:
         sets[f"{name}, empty"] = [text for text in texts if not text.mentions]
         shares[name] = SHARES.get(name, 1.0)
         shares[f"{name}, empty"] = EMPTY_SHARE * shares[name]
+    return sets, shares
+
+
+def _finetune(
+    data: Path,
+    output: Path,
+    start: str,
+    stage: str,
+    sets: dict[str, list[TrainingText]],
+    shares: dict[str, float],
+    seconds: float,
+    learn_rate: float,
+) -> None:
+    loaded = _loaded(output, output / start)
+    encoder = loaded.encoder()
     for layer in loaded.lm.model.base_model.layers:
         layer.compile(dynamic=True)
     dev = read_set(data, "uner_ewt", "dev")
@@ -106,19 +145,20 @@ def finetune_stage(data: Path, output: Path) -> None:
             loaded.lm,
             encoder,
             Mixture(sets, shares, batch_tokens=2048),
-            output / "finetune",
-            seconds=FINETUNE_SECONDS,
-            learn_rate=1.5e-3,
+            output / stage,
+            seconds=seconds,
+            learn_rate=learn_rate,
             heads=heads,
             evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
             evaluate_seconds=900,
         )
-    loaded.lm.model.save_pretrained(output / "finetuned")
+    loaded.lm.model.save_pretrained(output / f"{stage}d")
 
 
 def export_stage(data: Path, output: Path) -> None:
     """The model in the box: 16-bit weights, tokenizer, template and labels."""
-    loaded = _loaded(output, output / "finetuned")
+    refined = output / "refined"
+    loaded = _loaded(output, refined if refined.exists() else output / "finetuned")
     loaded.lm.model.half()
     save_model(loaded, IN_THE_BOX["english"], "full")
 
@@ -133,6 +173,7 @@ STAGES = {
     "tokenizer": tokenizer_stage,
     "pretrain": pretrain_stage,
     "finetune": finetune_stage,
+    "refine": refine_stage,
     "export": export_stage,
 }
 

@@ -99,7 +99,9 @@ class TreeTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader:
         """Steps are shared out among processes already."""
         stream: Any = self.train_dataset
-        return DataLoader(stream, batch_size=None, collate_fn=lambda step: step)
+        # With a generator of its own: a draw from the global one would shift dropout on resuming.
+        draws = torch.Generator().manual_seed(self.args.seed)
+        return DataLoader(stream, batch_size=None, collate_fn=lambda step: step, generator=draws)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:

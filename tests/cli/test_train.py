@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+import torch
 from safetensors.torch import load_file
 from sample_pipelines import make_examples
 from spacy.tokens import DocBin
@@ -205,30 +206,48 @@ def test_a_full_disk_leaves_the_last_checkpoint(corpora, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_an_adapter_is_small_at_every_point(corpora, plain_lm_folder, tmp_path):
-    output = tmp_path / "out"
-    base = load_file(plain_lm_folder / "model.safetensors")
-    changes = {f"components__padellm_ner__model__sizes__{name}": 1 for name in ()}
+def tune_adapter(corpora, base, output, resume=False, **changes):
     config = load_config(
         CONFIGS / "padellm_lora.cfg",
         {
             "paths.train": str(corpora / "train.spacy"),
             "paths.dev": str(corpora / "dev.spacy"),
-            "paths.base": str(plain_lm_folder),
+            "paths.base": str(base),
             "training.max_steps": 4,
             "training.eval_frequency": 2,
+            "training.batcher.size": 60,
+            "training.optimizer.learn_rate.total_steps": 20,
             "components.padellm_ner.model.peft.rank": 2,
-            **changes,
+            "components.padellm_ner.model.peft.dropout": 0.3,
+            **{name.replace("__", "."): value for name, value in changes.items()},
         },
     )
-    best = train_config(config, RunOptions(output, gradient_checkpointing=True))
-    whole = sum(value.numel() * 4 for value in base.values())
+    return train_config(config, RunOptions(output, resume, gradient_checkpointing=True))
+
+
+def adapter_of(folder):
+    return load_file(folder / "padellm_ner" / "model" / "adapter_model.safetensors")
+
+
+def test_an_adapter_is_small_at_every_point(corpora, plain_lm_folder, tmp_path):
+    output = tmp_path / "out"
+    best = tune_adapter(corpora, plain_lm_folder, output)
+    whole = (plain_lm_folder / "model.safetensors").stat().st_size
     for folder in (best / "padellm_ner" / "model", output / "checkpoints" / "checkpoint-4"):
         (adapter,) = folder.glob("*.safetensors")
         assert adapter.stat().st_size < whole / 5
     nlp = spacy.load(best)
     assert nlp.get_pipe("padellm_ner").shim.loaded.has_adapter
     assert nlp("Ada Lovelace went to London.").text
+
+
+def test_dropout_goes_on_where_it_was(corpora, plain_lm_folder, tmp_path):
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "whole")
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", training__max_steps=2)
+    torch.manual_seed(99)
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", resume=True)
+    whole, cut = (adapter_of(tmp_path / name / "model-last") for name in ("whole", "cut"))
+    assert farthest(whole, cut) == 0
 
 
 @pytest.mark.parametrize(
