@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import (
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    set_peft_model_state_dict,
+)
 from peft.utils import load_peft_weights
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -39,7 +44,7 @@ def load_adapter(
             f"the model setting `adapter` is {adapter!r}, a folder without adapter_config.json: "
             f"give the folder of a peft adapter"
         )
-    name = f"adapter{next(_numbers)}"
+    name = f"adapter{next(_numbers)}" if isinstance(model, PeftModel) else OWN_NAME
     problem, loaded = "", None
     try:
         if isinstance(model, PeftModel):
@@ -69,23 +74,26 @@ def load_adapter(
 
 
 def release_with(lm: LanguageModel) -> None:
-    """The adapter of `lm` leaves the base, which others may go on using, when `lm` is gone."""
-    weakref.finalize(lm, _release, weakref.ref(lm.model), lm.adapter or OWN_NAME)
+    """The adapter of `lm` leaves the base, which others may go on using, when `lm` is gone.
 
-
-def _release(model: "weakref.ref[PeftModel]", name: str) -> None:
-    base = model()
-    if base is not None and len(base.peft_config) > 1 and name in base.peft_config:
-        base.delete_adapter(name)
+    Not at once, since another thread may be running the base, but at the next turn.
+    """
+    weakref.finalize(lm, lm.turn.gone.append, lm.adapter or OWN_NAME)
 
 
 def own_copy(lm: LanguageModel) -> LanguageModel:
     """The model with a base of its own, without the adapters of others."""
-    model = copy.deepcopy(lm.model)
-    model.set_adapter(lm.adapter or OWN_NAME)
-    for name in [name for name in model.peft_config if name != lm.adapter]:
+    model, own = copy.deepcopy(lm.model), lm.adapter or OWN_NAME
+    for name in [name for name in model.peft_config if name != own]:
         model.delete_adapter(name)
-    return replace(lm, model=model, turn=None, static=None)
+    if own != OWN_NAME:  # checkpoints are read by name
+        weights = _weights(model, own)
+        model.add_adapter(OWN_NAME, copy.deepcopy(model.peft_config[own]))
+        set_peft_model_state_dict(model, weights, OWN_NAME)
+        model.set_adapter(OWN_NAME)
+        model.delete_adapter(own)
+    model.set_adapter(OWN_NAME)
+    return replace(lm, model=model, adapter=OWN_NAME, turn=None, static=None)
 
 
 def train_adapter(

@@ -247,6 +247,7 @@ class PaDeLLMNER(StoredPipe):
         decoder = self._doc_decoder()
         size = decoder.window_size(self.labels)
         encoder = decoder.decoder.encoder
+        gold.report_unknown(self.name, get_examples)
         golds = gold.texts(get_examples(), encoder, size)
         report_unaligned(self.name, golds, encoder, self.labels)
 

@@ -8,7 +8,7 @@ from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .doc_gold import GoldSource
+from .doc_gold import GoldSource, annotated_labels
 from .scoring import string_set_scores
 
 
@@ -21,10 +21,11 @@ def score_ner(
 ) -> dict[str, Any]:
     """`ents_p/r/f/per_type` or `spans_KEY_p/r/f/per_type`, and `strings_p/r/f/per_type`.
 
-    The last are the paper's: distinct (label, string) pairs a text. All are None where no
-    example has gold annotation.
+    What is predicted under a label that was not looked for in a Doc (`doc._.padellm_labels`) is
+    neither right nor wrong. The last are the paper's: distinct (label, string) pairs a text. All
+    are None where no example has gold annotation.
     """
-    examples = list(examples)
+    examples = [_of_annotated_labels(eg, annotate, spans_key) for eg in examples]
     if annotate == "spans":
         scores = spancat_score(examples, spans_key=spans_key, allow_overlap=True)
     else:
@@ -48,6 +49,19 @@ def score_ner(
 def make_ner_scorer() -> Callable[..., dict[str, Any]]:
     """The scorer "spacy_padellm.ner_scorer.v1"."""
     return score_ner
+
+
+def _of_annotated_labels(example: Example, annotate: str, spans_key: str) -> Example:
+    labels = annotated_labels(example.reference)
+    if labels is None:
+        return example
+    predicted = example.predicted.copy()
+    if annotate == "spans":
+        group = predicted.spans.get(spans_key, ())
+        predicted.spans[spans_key] = [span for span in group if span.label_ in labels]
+    else:
+        predicted.set_ents([ent for ent in predicted.ents if ent.label_ in labels])
+    return Example(predicted, example.reference)
 
 
 def _strings(gold: GoldSource, doc: Doc) -> set[tuple[str, str]]:

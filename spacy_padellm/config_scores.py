@@ -28,6 +28,7 @@ class ConfigScores:
     ) -> None:
         self.nlp = nlp
         self.corpus = corpus
+        self._examples: list[Example] | None = None
         self.weights = {name: value for name, value in weights.items() if value}
         self.process = process
         self.n_processes = 1 if everywhere else n_processes
@@ -36,9 +37,11 @@ class ConfigScores:
     def __call__(self) -> dict[str, Any]:
         """All scores, and their weighted sum under "score"; the same in every process.
 
-        Raises ValueError for a weight of a score that is no number or does not exist.
+        A score that does not exist counts as 0. Raises ValueError for one that is no number.
         """
-        examples = list(self.corpus(self.nlp))
+        if self._examples is None:  # a mixture would draw others each time
+            self._examples = list(self.corpus(self.nlp))
+        examples = self._examples
         if not examples:
             raise ValueError("the dev corpus is empty: see `dev_corpus` in [training]")
         alone = self.n_processes == 1

@@ -23,7 +23,7 @@ class ConfigSteps:
 
     corpus: `[training] train_corpus`. max_epochs: 0 for no end; -1 reads the corpus as a stream
     that is never held in memory or shuffled. encode: Examples to texts; its random numbers
-    depend on the step alone. first: the step to go on from.
+    depend on the step alone. first: the step to go on from. before_update: of `[training]`.
     """
 
     nlp: Language
@@ -35,13 +35,16 @@ class ConfigSteps:
     first: int = 0
     process: int = 0
     n_processes: int = 1
+    before_update: Callable[[Language, dict[str, int]], None] | None = None
 
     def __iter__(self) -> Iterator[Step]:
         for number, (epoch, batch) in enumerate(self._batches()):
             if number < self.first:
                 continue
+            if self.before_update is not None:
+                self.before_update(self.nlp, {"step": number, "epoch": int(epoch)})
             share = share_out(batch, self.process, self.n_processes)
-            texts = self.encode(share, random.Random(f"{self.seed} {number} {self.process}"))
+            texts = self.encode(share, random.Random(f"{self.seed} {number}"))
             yield Step(number, epoch, sum(map(len, batch)), texts)
 
     def _batches(self) -> Batches:

@@ -5,52 +5,40 @@ those of `spacy train`; steps and checkpoints are the Trainer's.
 """
 
 import errno
-import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from spacy import util
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_before_to_disk_callback, update_meta
-from spacy.util import registry, resolve_dot_names
+from spacy.util import load_model_from_config, registry, resolve_dot_names
 from thinc.api import Config
 from tqdm import tqdm
-from transformers import PrinterCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerState
 
 from .component import PaDeLLMNER
-from .config_folder import RunFolder
+from .config_arguments import RunOptions, training_arguments
+from .config_folder import RunFolder, is_disk_full, tokenizer_digest
 from .config_optimizer import Rates, adam_settings
 from .config_scores import ConfigScores
 from .config_steps import ConfigSteps
 from .quiet import no_progress_bars
 from .training.examples import GoldText, make_training_text
 from .training.report import write_report
-from .training.run_callback import ENDLESS, ProgressBar, RunCallback, best_evaluation, evaluations
+from .training.run_callback import (
+    ProgressBar,
+    RunCallback,
+    best_evaluation,
+    evaluations,
+    is_over,
+)
 from .training.trainer import StepStream, TreeTrainer
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """output: folder for model-best, model-last, checkpoints and the report. resume: go on from
-    the last checkpoint. save_every: steps between checkpoints; None for as often as scores are
-    taken. keep: how many checkpoints stay. report_to: integrations of transformers, such as
-    "tensorboard". gradient_checkpointing: less memory, a third more work. arguments: further
-    fields of transformers' `TrainingArguments`, such as `fsdp` or `deepspeed`."""
-
-    output: Path
-    resume: bool = False
-    save_every: int | None = None
-    keep: int = 2
-    report_to: tuple[str, ...] = ()
-    gradient_checkpointing: bool = False
-    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 def train_config(config: Config, options: RunOptions) -> Path:
@@ -69,8 +57,8 @@ class ConfigRun:
         self.options = options
         self.folder = RunFolder(options.output)
         self.checkpoint, self.first = self.folder.where_to_begin(options.resume)
-        interpolated = config.interpolate()
-        self.args = self._arguments(interpolated)
+        filled = load_model_from_config(config.copy(), auto_fill=True).config
+        self.args = training_arguments(filled.interpolate(), options, self.folder.checkpoints)
         self.is_main = self.args.process_index == 0
         self.nlp = init_nlp(config)
         interpolated = self.nlp.config.interpolate()
@@ -78,67 +66,43 @@ class ConfigRun:
         names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(interpolated, names)
         self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
+        made_of = tokenizer_digest(self.pipe) if self.pipe.shim.self_contained else ""
         if self.is_main:
-            self.folder.note_config(interpolated, self.pipe.labels, resumed=self.first > 0)
+            self.folder.note_config(interpolated, self.pipe.labels, made_of, self.first > 0)
         self.trainer = self._make_trainer()
         self._began = time.monotonic()
         self._log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
 
     def run(self) -> Path:
         """Raises OSError with a mend where the disk is full."""
-        start = str(self.checkpoint) if self.checkpoint else None
         finish = self._open_logger()
         try:
             with no_progress_bars():
-                self.trainer.train(resume_from_checkpoint=start)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise OSError(error.errno, self.folder.full_disk()) from error
+                self._train()
+            self.pipe.shim.note_step()
+            with self.trainer.as_loaded():
+                self._write("model-last")
+        except Exception as error:
+            if is_disk_full(error):
+                raise OSError(errno.ENOSPC, self.folder.full_disk()) from error
             raise
         finally:
             finish()
-        self.pipe.shim.note_step()
-        self._write("model-last")
         self.args.distributed_state.wait_for_everyone()
         return self.folder.best
 
-    # --- what it is made of
+    def _train(self) -> None:
+        """From the beginning, from a checkpoint, or not at all where that is of the end."""
+        if self.checkpoint is None:
+            self.trainer.train()
+            return
+        state = TrainerState.load_from_json(str(self.checkpoint / "trainer_state.json"))
+        if is_over(state, self.args.max_steps, self.settings["patience"]):
+            self.trainer._load_from_checkpoint(str(self.checkpoint))
+        else:
+            self.trainer.train(resume_from_checkpoint=str(self.checkpoint))
 
-    def _arguments(self, config: dict[str, Any]) -> TrainingArguments:
-        """Made before the model, since it says which device this process has."""
-        settings = config["training"]
-        models = [block.get("model") or {} for block in config["components"].values()]
-        causal = [m for m in models if "spacy_padellm" in str(m.get("@architectures"))]
-        on_cpu = any(model.get("device") == "cpu" for model in causal)
-        use_cpu = on_cpu or not (torch.cuda.is_available() or torch.backends.mps.is_available())
-        arguments: dict[str, Any] = {
-            "output_dir": str(self.folder.checkpoints),
-            "max_steps": settings["max_steps"] or ENDLESS,
-            "per_device_train_batch_size": 1,
-            "max_grad_norm": float(settings["optimizer"].get("grad_clip") or 0.0),
-            "seed": settings["seed"] or 0,
-            "bf16": any(model.get("mixed_precision") for model in causal),
-            "use_cpu": use_cpu,
-            "ddp_timeout": 24 * 3600,  # while one process writes, or scores, the others wait
-            "save_total_limit": self.options.keep,
-            "eval_strategy": "no",
-            "save_strategy": "no",
-            "report_to": list(self.options.report_to),
-            "ignore_data_skip": True,
-            "logging_nan_inf_filter": False,
-            "use_cache": True,
-            "ddp_find_unused_parameters": False,
-            "disable_tqdm": True,
-            "log_level": "error",
-            **self.options.arguments,
-        }
-        if use_cpu and int(os.environ.get("WORLD_SIZE", 1)) > 1:
-            arguments["ddp_backend"] = "gloo"
-        if self.options.gradient_checkpointing:
-            arguments |= _save_activations()
-        args = TrainingArguments(**arguments)
-        args._n_gpu = min(args.n_gpu, 1)  # one device a process: no nn.DataParallel
-        return args
+    # --- what it is made of
 
     def _make_trainer(self) -> TreeTrainer:
         settings, pipe, args = self.settings, self.pipe, self.args
@@ -158,6 +122,7 @@ class ConfigRun:
             self.first,
             args.process_index,
             args.world_size,
+            settings["before_update"],
         )
         self.is_sharded = bool(args.fsdp) or bool(args.deepspeed)
         if self.is_sharded and args.use_cpu:
@@ -202,8 +167,11 @@ class ConfigRun:
         state, lm = self.trainer.state, self.pipe.shim.loaded.lm
         self.pipe.shim.note_step()
         lm.wrapped = self.trainer.model_wrapped if self.is_sharded else None
-        found = self.scores()
-        lm.wrapped = None
+        try:
+            with self.trainer.as_loaded():
+                found = self.scores()
+        finally:
+            lm.wrapped = None
         best = best_evaluation(state)
         is_best = best is None or found["score"] > best[0]
         info = self._info(found)
@@ -238,10 +206,12 @@ class ConfigRun:
         lm = self.pipe.shim.loaded.lm
         if self.is_sharded:
             lm.gathered = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
-        if self.is_main:
-            ready = create_before_to_disk_callback(self.settings["before_to_disk"])(self.nlp)
-            self.folder.write_pipeline(ready, name)
-        lm.gathered = None
+        try:
+            if self.is_main:
+                ready = create_before_to_disk_callback(self.settings["before_to_disk"])(self.nlp)
+                self.folder.write_pipeline(ready, name)
+        finally:
+            lm.gathered = None
 
     def _open_logger(self) -> Callable[[], None]:
         """The config's logger, in the main process; returns what closes it."""
@@ -277,14 +247,6 @@ def find_trained(nlp: Language, frozen: list[str]) -> PaDeLLMNER:
 def load_train_config(path: Path, overrides: dict[str, Any]) -> Config:
     """As `spacy train` reads it."""
     return util.load_config(path, overrides=overrides, interpolate=False)
-
-
-def _save_activations() -> dict[str, Any]:
-    """Under the name that this release of transformers has for it."""
-    names = {field.name for field in fields(TrainingArguments)}
-    name = "activation_checkpointing"
-    name = name if name in names else "gradient_checkpointing"
-    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 class _AboveBar:

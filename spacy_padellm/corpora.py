@@ -1,6 +1,7 @@
 """Readers for `[corpora]` of a config: annotated files of any format, and mixtures of corpora."""
 
 import itertools
+import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from .formats.conversion import Conversion
 from .formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from .formats.guess import Format, guess_input
 
+logger = logging.getLogger(__name__)
 Reader = Callable[[Language], Iterable[Example]]
 
 
@@ -22,7 +24,7 @@ def make_corpus(
     format: Format | None = None,
     labels: list[str] | None = None,
     limit: int = 0,
-    annotate: Annotate = "auto",
+    annotate: Annotate = "both",
     spans_key: str = "sc",
     alignment_mode: AlignmentMode = "contract",
 ) -> Reader:
@@ -36,7 +38,10 @@ def make_corpus(
     Raises FormatError, naming file and line, for what cannot be read.
     """
 
+    told = False
+
     def read(nlp: Language) -> Iterator[Example]:
+        nonlocal told
         if path is None:
             raise ValueError("a corpus of the config has no path: set it, as by --paths.train")
         place = Path(path)
@@ -44,10 +49,10 @@ def make_corpus(
             mend = "Correct the path in [corpora] or [paths]"
             raise FormatError(place, 0, "there is no such file", mend)
         source = format or guess_input(place)
+        problems: list[Problem] = []
         if source == "spacy":
             docs = read_docs(place, nlp.vocab)
         else:
-            problems: list[Problem] = []
             settings = DocSettings(annotate, spans_key, alignment_mode)
             texts = Conversion(doc=settings, problems=problems).read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
@@ -55,15 +60,31 @@ def make_corpus(
             if labels is not None:
                 doc._.set(LABELS, labels)
             yield Example(nlp.make_doc(doc.text), doc)
+        told = _tell(problems, told)
 
     return read
+
+
+def _tell(problems: list[Problem], told: bool) -> bool:
+    """Logs once what of a file's annotation could not be kept as it was."""
+    if problems and not told:
+        shown = "; ".join(
+            f"{p.file}:{p.line}: {p.string!r} ({p.label}) {p.reason}" for p in problems[:5]
+        )
+        lost = sum(problem.lost for problem in problems)
+        logger.warning(
+            "%d spans are lost and %d changed in reading, for example %s",
+            lost,
+            len(problems) - lost,
+            shown,
+        )
+    return told or bool(problems)
 
 
 def make_mixture(
     corpora: dict[str, Reader],
     weights: dict[str, float] | None = None,
     labels: dict[str, list[str] | None] | None = None,
-    annotate: str = "ents",
     spans_key: str = "sc",
     seed: int = 0,
 ) -> Reader:
@@ -73,6 +94,8 @@ def make_mixture(
     three times; 1 where none is given. labels: those that were annotated in each; for a corpus
     that is not named, or null, those that its annotations have. A text is asked for these alone:
     that a corpus of diseases marks no persons does not teach that there are none.
+
+    spans_key: of spans that count as annotation besides `doc.ents`.
 
     Raises ValueError for weights or labels of corpora that do not exist.
     """
@@ -84,7 +107,7 @@ def make_mixture(
             )
     if bad := [name for name, weight in (weights or {}).items() if weight < 0]:
         raise ValueError(f"weights of the mixture: {bad[0]} is below 0")
-    return _Mixture(corpora, weights or {}, labels or {}, GoldSource(annotate, spans_key), seed)
+    return _Mixture(corpora, weights or {}, labels or {}, spans_key, seed)
 
 
 class _Mixture:
@@ -93,13 +116,13 @@ class _Mixture:
         corpora: Mapping[str, Reader],
         weights: Mapping[str, float],
         labels: Mapping[str, list[str] | None],
-        gold: GoldSource,
+        spans_key: str,
         seed: int,
     ) -> None:
         self.corpora = corpora
         self.weights = weights
         self.labels = dict(labels)
-        self.gold = gold
+        self.gold = (GoldSource("ents", ""), GoldSource("spans", spans_key))
         self.seed = seed
         self.epoch = 0
 
@@ -115,7 +138,7 @@ class _Mixture:
         examples = list(self.corpora[name](nlp))
         labels = self._labels(name, examples)
         for example in examples:
-            if not example.reference._.get(LABELS):
+            if example.reference._.get(LABELS) is None:
                 example.reference._.set(LABELS, labels)
         weight = self.weights.get(name, 1.0)
         for _ in range(int(weight)):
@@ -123,10 +146,20 @@ class _Mixture:
         yield from rng.sample(examples, round((weight % 1) * len(examples)))
 
     def _labels(self, name: str, examples: Iterable[Example]) -> list[str]:
+        """Raises ValueError for a corpus without entities that nothing is said of."""
         given = self.labels.get(name)
-        if given is not None:
-            return given
-        spans = (span for eg in examples for span in self.gold.spans(eg.reference) or ())
-        found = sorted({span.label_ for span in spans})
-        self.labels[name] = found
-        return found
+        if given is None:
+            spans = (
+                span
+                for eg in examples
+                for gold in self.gold
+                for span in gold.spans(eg.reference) or ()
+            )
+            given = sorted({span.label_ for span in spans})
+        if not given:
+            raise ValueError(
+                f"the corpus {name!r} of the mixture has no entities: say in `labels` which were "
+                f"looked for in it, such as {{{name!r}: ['PER']}}"
+            )
+        self.labels[name] = given
+        return given

@@ -34,13 +34,27 @@ class GoldSource:
         """None where the Doc is not annotated."""
         if self.annotate == "spans":
             return list(doc.spans[self.spans_key]) if self.spans_key in doc.spans else None
-        return list(doc.ents) if doc.has_annotation("ENT_IOB") else None
+        # Where some tokens are unknown, what is not marked is not known to be no entity.
+        known = doc.has_annotation("ENT_IOB", require_complete=True)
+        return list(doc.ents) if known else None
+
+    def report_unknown(self, name: str, get_examples: GetExamples) -> None:
+        """Warns of Docs that are left out, as they have no annotation, or none of all tokens."""
+        known = [self.spans(example.reference) is not None for example in get_examples()]
+        if not all(known):
+            logger.warning(
+                "%s: %d of %d Docs are left out, since %s of them is not, or not all, annotated",
+                name,
+                known.count(False),
+                len(known),
+                "doc.ents" if self.annotate == "ents" else f"doc.spans[{self.spans_key!r}]",
+            )
 
     def count_labels(self, get_examples: GetExamples) -> Counter[str]:
         """How many gold spans each label has."""
         counts: Counter[str] = Counter()
         for example in get_examples():
-            counts.update(dict.fromkeys(annotated_labels(example.reference), 0))
+            counts.update(dict.fromkeys(annotated_labels(example.reference) or (), 0))
             counts.update(span.label_ for span in self.spans(example.reference) or ())
         return counts
 
@@ -54,7 +68,7 @@ class GoldSource:
             doc = example.reference
             labels = annotated_labels(doc)
             spans = self.spans(doc)
-            if spans is None:
+            if spans is None or labels == ():
                 continue
             places = [(span.start_char, span.end_char, span.label_) for span in spans]
             uncut = sorted({place[:2] for place in places})
@@ -65,12 +79,13 @@ class GoldSource:
                     if window.start <= start < window.end
                 )
                 if window.text.strip():
-                    yield GoldText(window.text, inside, labels)
+                    yield GoldText(window.text, inside, labels or ())
 
 
-def annotated_labels(doc: Doc) -> tuple[str, ...]:
-    """The labels that were looked for in a Doc (`doc._.padellm_labels`); empty for all."""
-    return tuple(doc._.get(LABELS) or ())
+def annotated_labels(doc: Doc) -> tuple[str, ...] | None:
+    """The labels that were looked for in a Doc (`doc._.padellm_labels`); None for all."""
+    labels = doc._.get(LABELS)
+    return None if labels is None else tuple(labels)
 
 
 def encode_gold(
@@ -87,6 +102,7 @@ def encode_gold(
     was annotated for none of `labels` is left out.
     """
     drawn = noise.draw(labels, encoder.descriptions, rng) if noise else None
+    seed = rng.random()  # each text draws for itself, whichever others are with it
     if drawn:
         encoder = replace(encoder, descriptions=drawn.descriptions)
     texts = []
@@ -96,7 +112,8 @@ def encode_gold(
             continue
         gold = replace(gold, labels=asked or tuple(labels))
         gold = drawn.rename(gold) if drawn else gold
-        texts.append(make_training_text(encoder, gold, gold.labels, max_labels, rng))
+        own = random.Random(f"{seed} {gold.text}")
+        texts.append(make_training_text(encoder, gold, gold.labels, max_labels, own))
     return texts
 
 

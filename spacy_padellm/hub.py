@@ -11,6 +11,7 @@ from spacy.language import Language
 from .component import PaDeLLMNER
 from .component_settings import Settings
 from .model_place import IN_THE_BOX
+from .model_settings import SETTINGS_FILE
 
 _NOT_OF_MODELS = ("save_mode", "max_labels", "text_loss", "label_noise", "keep_raw")
 
@@ -28,8 +29,13 @@ class CardFacts:
 def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardFacts) -> None:
     """The model with tokenizer and template, and `README.md`. An adapter goes without its base.
 
-    Raises ValueError for an adapter whose base is not on the Hub, where nobody would find it.
+    Raises ValueError for an adapter whose base is not on the Hub, where nobody would find it, and
+    for a folder that holds something else.
     """
+    if not pipe.labels:
+        raise ValueError(f"{pipe.name} has no labels: train it, or set `labels`")
+    if folder.exists() and any(folder.iterdir()) and not (folder / SETTINGS_FILE).exists():
+        raise ValueError(f"{folder} is not empty, and no model is in it: give another folder")
     loaded = pipe.shim.loaded
     base = loaded.source.name
     if loaded.has_adapter and Path(base).is_absolute():

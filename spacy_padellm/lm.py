@@ -201,7 +201,7 @@ class LanguageModel:
         places = inputs["input_ids"].numel()
         reads = HeadReads(self.model.get_output_embeddings(), rows, columns, choices)
         model = self.model if self.wrapped is None else self.wrapped
-        with self.few_threads(places), self._own_turn(), reads:
+        with self.few_threads(places), self.own_turn(), reads:
             output = model(**inputs, past_key_values=cache, use_cache=cache is not None)
         return reads.take(output.logits).float()
 
@@ -227,12 +227,16 @@ class LanguageModel:
             torch.set_num_threads(before)
 
     @contextlib.contextmanager
-    def _own_turn(self) -> Iterator[None]:
+    def own_turn(self) -> Iterator[None]:
         """The model with this component's adapter, where others have theirs on it."""
         if self.turn is None:
             yield
             return
         with self.turn:
+            while self.turn.gone:
+                name = self.turn.gone.pop()
+                if len(self.model.peft_config) > 1 and name in self.model.peft_config:
+                    self.model.delete_adapter(name)
             if self.model.active_adapter != self.adapter:
                 self.model.set_adapter(self.adapter, inference_mode=True)
             yield

@@ -24,7 +24,7 @@ from .prompts import PLAIN, PromptTemplate
 from .quantization import few_bits, quantize_weights
 from .quiet import no_progress_bars
 from .selfcheck import check_fixed_shapes, check_language_model
-from .shared_bases import SharedBases
+from .shared_bases import SharedBases, Turn
 
 logger = logging.getLogger(__name__)
 _shared = SharedBases()
@@ -93,36 +93,8 @@ def load_model(
     Raises ValueError naming the setting for: a missing or offline model, one that is not a
     causal LM, an adapter that does not fit, a device or dtype that is not there.
     """
-    hardware = source.hardware
-    device = hardware.find_first()
-    dtype = find_dtype(hardware.dtype, device)
     place, adapter, settings = _find_parts(source)
-    tokenizer_place = adapter if adapter and adapter.file("tokenizer.json") else place
-    _check_causal(place)
-    tokenizer = _load_tokenizer(tokenizer_place)
-    may_share = adapter is not None and not alone
-    key = _shared.key(place, hardware, device, dtype, len(tokenizer)) if may_share else None
-    base = _shared.find(key)
-    model = base.model if base else _load_base(place, hardware, dtype, len(tokenizer))
-    adapter_name = None
-    if adapter is not None:
-        with base.turn if base else contextlib.nullcontext():
-            model, adapter_name = load_adapter(model, adapter.source, source.name, adapter.revision)
-    if hardware.quantize == "int8":  # before it moves: the whole may not fit there
-        quantize_weights(model)
-    if hardware.device_map is None and hardware.bits is None:
-        model.to(device)
-    model.eval()
-    lm = LanguageModel(
-        model,
-        tokenizer,
-        name=source.name,
-        quantized=hardware.quantize is not None,
-        adapter=adapter_name,
-    )
-    if key is not None:
-        lm.turn = (base or _shared.add(key, model)).turn
-        release_with(lm)
+    lm = _load_parts(source, place, adapter, alone)
     if template is not None and settings.template not in (None, template):
         logger.warning(
             "the model %r was trained with the template %r, and is asked with %r, which it has "
@@ -132,13 +104,49 @@ def load_model(
             template.name,
         )
     return LoadedModel(
-        lm=ready(lm, hardware),
+        lm=lm,
         template=template or settings.template or PLAIN,
         labels=settings.labels,
         descriptions=dict(settings.descriptions),
         max_count=settings.max_count,
         source=replace(source, name=place.name, revision=place.revision),
     )
+
+
+def _load_parts(
+    source: ModelSource, place: ModelPlace, adapter: ModelPlace | None, alone: bool
+) -> LanguageModel:
+    """Base, tokenizer and adapter, ready to decode."""
+    hardware = source.hardware
+    device = hardware.find_first()
+    dtype = find_dtype(hardware.dtype, device)
+    _check_causal(place)
+    tokenizer = _load_tokenizer(adapter if adapter and adapter.file("tokenizer.json") else place)
+    if adapter is None or alone:
+        key = None
+    else:
+        key = _shared.key(place, hardware, device, dtype, len(tokenizer))
+    with _shared.lock if key else contextlib.nullcontext():
+        base = _shared.find(key)
+        turn = base.turn if base else Turn()
+        model = base.model if base else _load_base(place, hardware, dtype, len(tokenizer))
+        with turn:  # another thread may be running the base
+            name = None
+            if adapter is not None:
+                model, name = load_adapter(model, adapter.source, source.name, adapter.revision)
+            if hardware.quantize == "int8":  # before it moves: the whole may not fit there
+                quantize_weights(model)
+            if hardware.device_map is None and hardware.bits is None:
+                model.to(device)
+            model.eval()
+            quantized = hardware.quantize is not None
+            lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
+            if key is not None:
+                lm.turn = turn
+                _shared.add(key, model, turn)
+                release_with(lm)
+            with lm.own_turn():
+                return ready(lm, hardware)
 
 
 def take_alone(lm: LanguageModel) -> LanguageModel:

@@ -8,6 +8,7 @@ from pathlib import Path
 import srsly
 
 from .loading import LoadedModel
+from .model_settings import SETTINGS_FILE
 from .saving import SaveMode, save_model
 
 SAVE_MODES = ("auto", "full", "reference")
@@ -38,7 +39,11 @@ def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
     """Writes beside `folder`, then puts the new one in its place.
 
     The old files may be the ones that this very model was read from and are still mapped.
+
+    Raises ValueError for a folder that holds something else than a model of ours.
     """
+    if folder.exists() and any(folder.iterdir()) and not (folder / SETTINGS_FILE).exists():
+        raise ValueError(f"{folder} is not empty, and no model is in it: give another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

@@ -15,10 +15,14 @@ from .model_place import ModelPlace
 
 
 class Turn:
-    """A lock for a thread at a time, which a copy of the model has anew."""
+    """A lock for a thread at a time, which a copy of the model has anew.
+
+    gone: names of adapters that nobody needs any more, to be taken off at the next turn.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self.gone: list[str] = []
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -39,9 +43,10 @@ class SharedBase:
 
 
 class SharedBases:
-    """Remembers bases as long as somebody has them."""
+    """Remembers bases as long as somebody has them. lock: held from `find` to `add`."""
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self._models: weakref.WeakValueDictionary[Hashable, PeftModel] = (
             weakref.WeakValueDictionary()
         )
@@ -70,8 +75,7 @@ class SharedBases:
         for key in [key for key, known in self._models.items() if known is model]:
             del self._models[key]
 
-    def add(self, key: Hashable, model: PeftModel) -> SharedBase:
+    def add(self, key: Hashable, model: PeftModel, turn: Turn) -> None:
         """A base that others may share from now on."""
         self._models[key] = model
-        self._turns[model] = Turn()
-        return SharedBase(model, self._turns[model])
+        self._turns[model] = turn

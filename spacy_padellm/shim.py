@@ -95,7 +95,8 @@ class CausalLMShim(Shim):
             self._set(self.origin.load())
             self.self_contained = False
         if not self._trainable:
-            self._set(add_special_tokens(self.loaded, tuple(labels)))
+            loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
+            self._set(add_special_tokens(loaded, tuple(labels)))
             self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
         self.make_trainable()
         descriptions = {label: text for label, text in labels.items() if text}

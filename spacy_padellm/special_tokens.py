@@ -15,6 +15,8 @@ def add_special_tokens(loaded: LoadedModel, labels: tuple[str, ...]) -> LoadedMo
 
     Their rows of the embeddings begin near the mean of all others, the same every time. A model
     that knows all tokens is returned as it is.
+
+    Raises ValueError for one with an adapter that does not know them.
     """
     wanted = loaded.template.special_tokens(labels, loaded.max_count)
     tokenizer = loaded.lm.tokenizer
@@ -23,6 +25,12 @@ def add_special_tokens(loaded: LoadedModel, labels: tuple[str, ...]) -> LoadedMo
     structure = loaded.template.special_tokens((), loaded.max_count)
     if not set(missing) & set(structure):
         return loaded  # a label without a token of its own is spelled
+    if loaded.has_adapter:
+        raise ValueError(
+            f"the adapter was not trained with the tokens of the template "
+            f"{loaded.template.name!r}, and cannot learn them any more: leave model.template out, "
+            f"or leave out `adapter`"
+        )
     tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in missing])
     model = loaded.lm.model
     ids = tokenizer.convert_tokens_to_ids(missing)

@@ -26,6 +26,18 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise FormatError(path, 0, what, "Compress it again or drop .gz from its name") from error
 
 
+def read_text(path: Path) -> str:
+    """All of a file, its line ends as they are. Raises FormatError as `read_lines`."""
+    try:
+        with _open(path, "r", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise FormatError(path, 1, "not UTF-8", "Save the file as UTF-8") from error
+    except (gzip.BadGzipFile, EOFError) as error:
+        mend = "Compress it again or drop .gz from its name"
+        raise FormatError(path, 0, "not a gzip file, or a broken one", mend) from error
+
+
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """One line each, ended by "\\n"; compressed if the name ends in .gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +87,9 @@ def _not_json(path: Path, number: int, error: json.JSONDecodeError) -> FormatErr
     return FormatError(path, number, what, "Mend or remove this line")
 
 
-def _open(path: Path, mode: Literal["r", "w"]) -> TextIO:
+def _open(path: Path, mode: Literal["r", "w"], newline: str | None = None) -> TextIO:
     encoding = "utf-8-sig" if mode == "r" else "utf-8"
-    newline = None if mode == "r" else "\n"
+    newline = newline if mode == "r" else "\n"
     if path.suffix == ".gz":
         return cast(TextIO, gzip.open(path, f"{mode}t", encoding=encoding, newline=newline))
     return path.open(mode, encoding=encoding, newline=newline)

@@ -7,6 +7,7 @@ it. A row a token: `sentence`, `token`, `tag` (BIO and its kin). Heads in other 
 
 import ast
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from .annotated import AnnotatedText, FormatError, Problem, annotate
 from .annotations import as_triple
 from .columns import biluo_tag, entities_of
-from .files import read_lines, write_lines
+from .files import read_text, write_lines
 
 # What a column may be called, in lower case without what is no letter.
 NAMES = {
@@ -85,11 +86,12 @@ def _join(values: Iterable[Any]) -> str:
 
 def _rows(path: Path) -> Iterator[Row]:
     """The head as a row of empty values, then each row with the line on which it begins."""
-    lines = [line for _, line in read_lines(path)]
-    if not any(line.strip() for line in lines):
+    content = read_text(path)
+    if not content.strip():
         return
-    delimiter = max(",;\t|", key=lines[0].count)
-    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
+    delimiter = max(",;\t|", key=content.splitlines()[0].count)
+    csv.field_size_limit(max(csv.field_size_limit(), len(content)))
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     names: list[str] | None = None
     began = 1
     try:
@@ -119,6 +121,11 @@ def _of_tokens(
     if sentence is None:
         mend = "Add a column 'sentence' that numbers them, or write CoNLL columns"
         raise FormatError(path, 1, "nothing tells where a sentence ends", mend)
+    rows = list(rows)
+    keys = [row[sentence].strip() for _, row in rows]
+    if len(rows) > 2 and len(set(keys)) == len(keys):
+        mend = "Add a column 'sentence' that numbers the sentences"
+        raise FormatError(path, 1, f"{sentence!r} has another value in every row", mend)
     held: list[tuple[int, str, str]] = []
     current = None
     for number, row in rows:

@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("train", nargs="+", type=Path)
     tune.add_argument("--dev", type=Path, help="the weights that do best on it are kept")
     tune.add_argument("--peft", type=_object, help="an adapter, as the config block: {} or more")
+    tune.add_argument("--labels", default="", help="looked for in all files: PER,LOC")
     tune.add_argument("--tagging", type=float, default=0.0, help="weight of deep supervision")
     tune.add_argument("--batch-tokens", type=int, default=2048)
     tune.add_argument("--evaluate-seconds", type=float, default=600)
@@ -96,6 +97,7 @@ def _finetune(asked: argparse.Namespace, budget: Budget) -> Path:
         budget,
         asked.device,
         None if asked.peft is None else AdapterSettings.read(asked.peft),
+        [label for label in asked.labels.split(",") if label],
         asked.tagging,
         asked.batch_tokens,
         learn_rate=asked.learn_rate,

@@ -45,12 +45,14 @@ def finetune(
     evaluate: Callable[[], float] | None = None,
     evaluate_seconds: float = 600,
     checkpoint_seconds: float = 120,
+    identity: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Trains in place for a time or a number of steps, resuming from `output`/checkpoint.pt.
 
     heads: deep supervision, trained along (see `tagging`).
     evaluate: gives a score, higher is better; the best weights are saved in `output`/best.pt
-    and loaded at the end. seconds count over all resumed runs.
+    and loaded at the end. seconds count over all resumed runs. identity: what the run is of, in
+    plain values; a checkpoint of another one is refused with a ValueError.
 
     Returns the log: step, epoch, loss (nats a target), tokens a second, score.
     """
@@ -62,7 +64,13 @@ def finetune(
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []
     state = load_checkpoint(output / "checkpoint.pt")
+    if state and state.get("identity") != identity:
+        raise ValueError(
+            f"{output} has the checkpoint of another run ({state.get('identity')}): give another "
+            f"output"
+        )
     if state:
+        torch.set_rng_state(state.get("rng", torch.get_rng_state()))
         trained.load_state_dict(state["model"], strict=False)
         optimizer.load_state_dict(state["optimizer"])
         progress, log = state["progress"], state["log"]
@@ -72,7 +80,10 @@ def finetune(
         weights, optimizer_state = learned_state(trained), optimizer.state_dict()
         save_checkpoint(
             output / "checkpoint.pt",
-            {"model": weights, "optimizer": optimizer_state, "progress": progress, "log": log},
+            {
+                **{"model": weights, "optimizer": optimizer_state, "progress": progress},
+                **{"log": log, "identity": identity, "rng": torch.get_rng_state()},
+            },
         )
         (output / "log.json").write_text(json.dumps(log, indent=1), encoding="utf8")
 
@@ -138,7 +149,7 @@ def finetune(
     bar.close()
     score()
     save()
-    best = load_checkpoint(output / "best.pt")
+    best = load_checkpoint(output / "best.pt") if evaluate else None
     if best:
         lm.model.load_state_dict(best["model"], strict=False)
     lm.model.eval()

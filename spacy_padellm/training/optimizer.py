@@ -50,9 +50,10 @@ def weight_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]
 
 
 def take_step(optimizer: torch.optim.Optimizer, learn_rate: float, clip: float) -> float:
-    """Clips all gradients to the norm `clip`, steps, clears; returns the norm before."""
+    """Clips all gradients to the norm `clip` (0 for not at all), steps, clears; returns the norm
+    before."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    norm = float(nn.utils.clip_grad_norm_(parameters, clip))
+    norm = float(nn.utils.clip_grad_norm_(parameters, clip or math.inf))
     for group in optimizer.param_groups:
         group["lr"] = learn_rate
     optimizer.step()

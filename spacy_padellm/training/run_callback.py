@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import torch
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -22,7 +23,12 @@ class RunCallback(TrainerCallback):
         self.save_every = save_every
         self.patience = patience
         self.log_every = log_every
-        self._evaluated_at = -1
+        self._begun_at = self._evaluated_at = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._begun_at = self._evaluated_at = state.global_step
 
     def on_step_end(
         self,
@@ -31,11 +37,15 @@ class RunCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
+        """Raises ValueError before weights that are no numbers would be kept."""
         step = state.global_step
         ends = control.should_training_stop or step >= state.max_steps
         control.should_evaluate = ends or step % self.evaluate_every == 0
         control.should_save = ends or step % self.save_every == 0
-        control.should_log = control.should_evaluate or step % self.log_every == 0
+        wanted = control.should_evaluate or control.should_save
+        control.should_log = wanted or step % self.log_every == 0
+        if wanted:
+            check_weights(kwargs["model"], step)
 
     def on_evaluate(
         self,
@@ -57,7 +67,7 @@ class RunCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Where the data ended before `max_steps`."""
-        if state.global_step > max(self._evaluated_at, 0):
+        if state.global_step > max(self._begun_at, self._evaluated_at):
             control.should_log = control.should_evaluate = control.should_save = True
 
 
@@ -109,6 +119,23 @@ class ProgressBar(TrainerCallback):
     ) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+def check_weights(model: torch.nn.Module, step: int) -> None:
+    """Raises ValueError where a trained weight is no number."""
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and not torch.isfinite(weight.detach()).all():
+            raise ValueError(
+                f"the weights are no numbers any more at step {step} ({name}): lower the learning "
+                f"rate, or set grad_clip in [training.optimizer]"
+            )
+
+
+def is_over(state: TrainerState, max_steps: int, patience: int) -> bool:
+    """Whether a run that is resumed has ended already."""
+    best = best_evaluation(state)
+    waited = bool(patience and best and state.global_step - best[1] >= patience)
+    return waited or state.global_step >= max_steps
 
 
 def evaluations(state: TrainerState) -> list[tuple[float, int]]:

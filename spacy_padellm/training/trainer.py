@@ -7,6 +7,7 @@ targets of all passes of all processes, and scores come from decoding.
 
 import contextlib
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -92,7 +93,8 @@ class TreeTrainer(Trainer):
         self.loss_is_scaled_for_ga = True
         self.current: Step | None = None
         self.seen: dict[str, Any] = {"tokens": 0, "targets": 0.0, "words": 0}
-        self._losses = (0.0, 0)  # summed over steps, and up to which step
+        self._losses = 0.0  # summed over steps
+        self._logged_at = 0
 
     # --- what the Trainer is made of
 
@@ -132,11 +134,13 @@ class TreeTrainer(Trainer):
         if step is None:
             self.control.should_training_stop = True
             return [], None
+        if self.current is None:
+            self._logged_at = self.state.global_step
         self.current = step
         packed = self._pack(step.texts)
         own = sum(batch.weight for batch in packed.passes)
         tokens = sum(batch.n_tokens for batch in packed.passes)
-        mine = torch.tensor([own, len(packed.passes), tokens], device=device, dtype=torch.float64)
+        mine = torch.tensor([own, len(packed.passes), tokens], device=device)
         everyone = self.accelerator.gather(mine).view(-1, 3)
         idle = int(everyone[:, 1].max().item()) - len(packed.passes)
         packed = self._fill(packed, max(idle, 0 if packed.passes else 1))
@@ -196,23 +200,36 @@ class TreeTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Raises ValueError where the loss is no number any more."""
         loss = logs.get("loss", 0.0)
-        if loss != loss or abs(loss) == float("inf"):
+        if not all(math.isfinite(float(logs.get(name, 0.0))) for name in ("loss", "grad_norm")):
             raise ValueError(
                 f"the loss is {loss} at step {self.state.global_step}: lower the learning rate, "
                 f"set grad_clip in [training.optimizer], or set mixed_precision to false"
             )
         if "loss" in logs:
-            total, step = self._losses
-            since = self.state.global_step - max(step, self._initial_global_step)
-            self._losses = (total + logs["loss"] * since, self.state.global_step)
+            self._losses += logs["loss"] * (self.state.global_step - self._logged_at)
+            self._logged_at = self.state.global_step
         if self.current is not None:  # the Trainer's own count begins anew on resuming
             self.state.epoch = self.current.epoch
         super().log(logs, start_time)
 
+    @contextlib.contextmanager
+    def as_loaded(self) -> Iterator[None]:
+        """The model in its own precision, as it will decode; accelerate's autocast is off."""
+        model: Any = self.model
+        patched = vars(model).get("forward")
+        own = getattr(model, "_original_forward", None)
+        if patched is None or own is None:
+            yield
+            return
+        model.forward = own
+        try:
+            yield
+        finally:
+            model.forward = patched
+
     def take_losses(self) -> float:
         """The sum of the losses (nats a target) of all steps since it was last asked for."""
-        total, step = self._losses
-        self._losses = (0.0, step)
+        total, self._losses = self._losses, 0.0
         return total
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:

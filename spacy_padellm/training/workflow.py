@@ -111,6 +111,7 @@ def finetune_on_files(
     budget: Budget,
     device: str = "auto",
     peft: AdapterSettings | None = None,
+    labels: Sequence[str] = (),
     tagging: float = 0.0,
     batch_tokens: int = 2048,
     **options: Any,
@@ -118,30 +119,41 @@ def finetune_on_files(
     """Packed-tree fine-tuning on JSON lines {"text", "ents"}; returns the folder of the model.
 
     model: a folder or Hub id. dev: the weights that score best on it are kept. peft: an adapter
-    instead of all weights. tagging: weight of deep supervision, for models made from nothing
+    instead of all weights. labels: those that were looked for in all files; without, each file is
+    asked for those that it has. tagging: weight of deep supervision, for models made from nothing
     (`tagging`). options: of `finetune` (learn_rate, evaluate_seconds, ...).
 
     Raises ValueError for files without entities.
     """
-    golds = {str(path): _read(path) for path in paths}
+    golds = {str(path): _read(path, labels) for path in paths}
     found = sorted({span[2] for texts in golds.values() for gold in texts for span in gold.spans})
     if not found:
         raise ValueError(f"there are no entities in {', '.join(golds)}")
+    torch.manual_seed(0)
     loaded = load_model(ModelSource(model, hardware=Hardware(device)), alone=True)
-    labels = loaded.labels or tuple(found)
+    if unknown := sorted(set(found) - set(loaded.labels)):
+        if loaded.labels:
+            logger.warning(
+                "the model knows %s, not %s: it is trained for %s from now on",
+                ", ".join(loaded.labels),
+                ", ".join(unknown),
+                ", ".join(labels or found),
+            )
+        labels = labels or found
+    labels = tuple(labels or loaded.labels)
     loaded = add_special_tokens(replace(loaded, labels=labels), labels)
     if peft is not None:
         lm = train_adapter(loaded.lm, peft, loaded.new_tokens)
         loaded = replace(loaded, lm=lm)
     encoder = loaded.encoder()
     sets: dict[str, list[TrainingText]] = {
-        name: [make_training_text(encoder, gold, labels) for gold in texts]
+        name: [make_training_text(encoder, gold, gold.labels) for gold in texts]
         for name, texts in golds.items()
     }
     lost = sum(len(text.unaligned) for texts in sets.values() for text in texts)
     if lost:
         logger.warning("%d gold mentions do not lie on tokens of the model, and are left out", lost)
-    held_out = _read(dev) if dev else []
+    held_out = _read(dev, labels) if dev else []
     decoder = Decoder(loaded.lm, encoder)
 
     def score() -> float:
@@ -160,6 +172,7 @@ def finetune_on_files(
             steps=budget.steps,
             heads=heads,
             evaluate=score if held_out else None,
+            identity={"model": model, "peft": repr(peft), "labels": list(labels)},
             **options,
         )
     _write_log(output / "finetune", log)
@@ -167,10 +180,12 @@ def finetune_on_files(
     return output / "model"
 
 
-def _read(path: Path) -> list[GoldText]:
+def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    return [GoldText(text.text, text.spans) for text in jsonl.read(path)]
+    texts = list(jsonl.read(path))
+    asked = tuple(labels or sorted({span[2] for text in texts for span in text.spans}))
+    return [GoldText(text.text, text.spans, asked) for text in texts if asked]
 
 
 def _write_log(folder: Path, log: list[Any]) -> None:

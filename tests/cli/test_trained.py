@@ -116,6 +116,13 @@ def test_the_card_has_scores_and_settings(trained_folder, tmp_path):
     assert '"threshold": 0.25' in card and "license: mit" in card
 
 
+def test_a_folder_of_something_else_is_left_alone(trained_folder, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    done = run("push", trained_folder, "me/names", "--folder", tmp_path)
+    assert done.exit_code == 1 and "is not empty" in said(done)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_an_adapter_of_a_local_base_is_not_pushed(tuned, tmp_path):
     done = run("push", tuned, "me/names", "--folder", tmp_path / "repository")
     assert done.exit_code == 1 and "padellm merge" in said(done)

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 import spacy
 from spacy.tokens import DocBin
+from spacy.training import Example
 from spacy.util import registry
 
 from spacy_padellm.corpora import make_corpus, make_mixture
@@ -83,6 +84,49 @@ def test_a_mixture_of_what_is_not_there(changes, files):
         make_mixture({"people": make_corpus(files["people"])}, **changes)
     with pytest.raises(ValueError, match="below 0"):
         make_mixture({"people": make_corpus(files["people"])}, {"people": -1.0})
+
+
+def test_a_corpus_without_entities_needs_its_labels(files, nlp, tmp_path):
+    (tmp_path / "empty.jsonl").write_text('{"text": "No one.", "ents": []}')
+    corpora = {
+        "people": make_corpus(files["people"]),
+        "none": make_corpus(tmp_path / "empty.jsonl"),
+    }
+    with pytest.raises(ValueError, match="the corpus 'none' of the mixture has no entities"):
+        list(make_mixture(corpora)(nlp))
+    asked = list(make_mixture(corpora, labels={"none": ["LOC"]})(nlp))
+    assert ["LOC"] in [eg.reference._.padellm_labels for eg in asked]
+
+
+def test_what_a_corpus_loses_is_told(nlp, tmp_path, caplog):
+    path = tmp_path / "gold.jsonl"
+    path.write_text('{"text": "Ada met Bob.", "ents": [[0, 2, "PER"], [8, 99, "PER"]]}')
+    read = make_corpus(path)
+    assert len(list(read(nlp))) == len(list(read(nlp))) == 1
+    assert caplog.text.count("gold.jsonl:1") >= 1 and caplog.text.count("in reading") == 1
+
+
+def test_overlaps_are_spans_and_the_rest_is_both(nlp, tmp_path, lm_folder, caplog):
+    path = tmp_path / "gold.jsonl"
+    rows = [[[0, 3, "PER"]], [], [[0, 3, "PER"], [0, 7, "PER"]]]
+    path.write_text("\n".join(json.dumps({"text": "Ada met Bob.", "ents": r}) for r in rows))
+    examples = list(make_corpus(path)(nlp))
+    assert [len(eg.reference.spans["sc"]) for eg in examples] == [1, 0, 2]
+    nlp.add_pipe("padellm_ner", config={"model": {"name": str(lm_folder)}})
+    nlp.initialize(lambda: examples)
+    assert "1 of 3 Docs are left out" in caplog.text
+
+
+def test_labels_that_were_not_looked_for_are_no_mistakes(nlp):
+    from spacy_padellm.component_scorer import score_ner
+
+    gold, found = nlp.make_doc("Ada saw Rome"), nlp.make_doc("Ada saw Rome")
+    gold.ents = [gold.char_span(8, 12, label="LOC")]
+    found.ents = [found.char_span(0, 3, label="PER"), found.char_span(8, 12, label="LOC")]
+    assert score_ner([Example(found, gold)])["ents_p"] == 0.5
+    gold._.padellm_labels = ["LOC"]
+    scores = score_ner([Example(found, gold)])
+    assert scores["ents_p"] == 1.0 and list(scores["ents_per_type"]) == ["LOC"]
 
 
 def test_a_text_is_asked_for_what_was_annotated_in_it(files, nlp, lm_folder):

@@ -115,6 +115,15 @@ def test_an_adapter_is_all_that_is_kept(files):
     assert load_model(ModelSource(str(files / "ner" / "model"))).has_adapter
 
 
+def test_labels_are_those_of_the_data_and_runs_are_told_apart(files):
+    assert main(pretrain(files, files / "base", "--steps", "2")) == 0
+    (files / "drugs.jsonl").write_text('{"text": "Take aspirin.", "ents": [[5, 12, "DRUG"]]}')
+    tuned = ["finetune", str(files / "base" / "model"), str(files / "drugs.jsonl")]
+    assert main([*tuned, "-o", str(files / "ner"), "--steps", "2"]) == 0
+    assert load_model(ModelSource(str(files / "ner" / "model"))).labels == ("DRUG",)
+    assert main([*tuned, str(files / "gold.jsonl"), "-o", str(files / "ner"), "--steps", "2"]) == 1
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [

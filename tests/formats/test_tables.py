@@ -94,3 +94,21 @@ def test_a_mention_that_is_not_there_is_reported(tmp_path):
     (text,) = tables.read(path, problems)
     assert text.spans == ((0, 3, "PER"), (8, 11, "PER"))
     assert [(p.line, p.label) for p in problems] == [(4, "PER")] and "'Bob'" in problems[0].reason
+
+
+def test_line_ends_in_a_text_count_as_they_are(tmp_path):
+    path = tmp_path / "gold.csv"
+    path.write_bytes(b'text,start,end,label\r\n"Hi,\r\nAda ran",5,8,PER\r\n')
+    (text,) = tables.read(path)
+    assert [text.text[s:e] for s, e, _ in text.spans] == ["Ada"]
+    tables.write(tmp_path / "again.csv", [text])
+    assert next(iter(tables.read(tmp_path / "again.csv"))).text == text.text
+
+
+def test_a_long_text_and_a_running_number(tmp_path):
+    path = tmp_path / "gold.csv"
+    path.write_text("text,start,end,label\n" + "a" * 200_000 + ",0,1,X\n")
+    assert len(next(tables.read(path)).text) == 200_000
+    path.write_text("id,word,tag\n1,Ada,B-PER\n2,Lovelace,I-PER\n3,ran,O\n")
+    with pytest.raises(FormatError, match="another value in every row"):
+        list(tables.read(path))
