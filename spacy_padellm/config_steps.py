@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.training import Example
 
@@ -62,7 +61,7 @@ class ConfigSteps:
                 read += len(batch)
                 yield epoch + (read / max(len(held), 1) if held is not None else 0.0), batch
             if not read:
-                raise ValueError(Errors.E986)
+                raise ValueError("the training corpus is empty: see train_corpus in [training]")
             epoch += 1
 
 

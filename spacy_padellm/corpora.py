@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
@@ -82,7 +83,7 @@ def _tell(problems: list[Problem], told: bool) -> bool:
 
 
 def make_mixture(
-    corpora: dict[str, Reader],
+    corpora: dict[str, Any],
     weights: dict[str, float] | None = None,
     labels: dict[str, list[str] | None] | None = None,
     spans_key: str = "sc",
@@ -90,10 +91,11 @@ def make_mixture(
 ) -> Reader:
     """The reader "spacy_padellm.Mixture.v1": several corpora, each with labels of its own.
 
-    weights: how often an epoch reads each; 1 once, 0.5 a random half (another one each epoch), 3
-    three times; 1 where none is given. labels: those that were annotated in each; for a corpus
-    that is not named, or null, those that its annotations have. A text is asked for these alone:
-    that a corpus of diseases marks no persons does not teach that there are none.
+    corpora: readers by name. weights: how often an epoch reads each; 1 once, 0.5 a random half
+    (another one each epoch), 3 three times; 1 where none is given. labels: those that were
+    annotated in each; for a corpus that is not named, or null, those that its annotations have.
+    A text is asked for these alone: that a corpus of diseases marks no persons does not teach
+    that there are none.
 
     spans_key: of spans that count as annotation besides `doc.ents`.
 

@@ -13,6 +13,7 @@ from .component_settings import Settings
 from .model_place import IN_THE_BOX
 from .model_settings import SETTINGS_FILE
 
+BOX_LICENCE = "cc-by-sa-4.0"
 _NOT_OF_MODELS = ("save_mode", "max_labels", "text_loss", "label_noise", "keep_raw")
 
 
@@ -61,16 +62,32 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
     }
     if is_public:
         data["base_model"] = base
-    if facts.licence:
-        data["license"] = facts.licence
+    from_box = pipe.shim.origin.in_the_box or base in IN_THE_BOX
+    if from_box and facts.licence not in ("", BOX_LICENCE):
+        raise ValueError(
+            f"the model was made from the model in the box, which is under {BOX_LICENCE}, and so "
+            f"is what is made of it: leave --licence out"
+        )
+    if licence := facts.licence or (BOX_LICENCE if from_box else ""):
+        data["license"] = licence
     lines = [f"---\n{ModelCardData(**data).to_yaml()}\n---", f"# {facts.repo.split('/')[-1]}"]
     kind = f"An adapter for `{base}`" if loaded.has_adapter else "A causal language model"
     lines.append(
         f"{kind} that finds named entities with "
-        f"[spacy-padellm](https://arxiv.org/abs/2402.04838): it is asked for every label of a text "
-        f"how many mentions there are, then for all mentions at once."
+        f"spacy-padellm ([PaDeLLM-NER](https://arxiv.org/abs/2402.04838)): it is asked for every "
+        f"label of a text how many mentions there are, then for all mentions at once."
     )
-    lines += ["## Use", f"```python\n{_usage(nlp, pipe, facts.repo)}\n```", "## Labels"]
+    if from_box:
+        lines.append(
+            "It was trained on from the English model of spacy-padellm, which was made from text "
+            "of Wikipedia and open NER sets (CC BY-SA 4.0)."
+        )
+    lines += [
+        "## Use",
+        "```bash\npip install spacy-padellm\n```",
+        f"```python\n{_usage(nlp, pipe, facts.repo)}\n```",
+        "## Labels",
+    ]
     described = pipe.label_set.known(pipe.shim.known_labels())
     lines.append("\n".join(f"- `{k}`{f': {v}' if v else ''}" for k, v in described.items()))
     lines.append("## Scores")

@@ -236,6 +236,7 @@ class LanguageModel:
             while self.turn.gone:
                 name = self.turn.gone.pop()
                 if len(self.model.peft_config) > 1 and name in self.model.peft_config:
+                    self.model.set_adapter(self.adapter)  # peft warns where the active one goes
                     self.model.delete_adapter(name)
             if self.model.active_adapter != self.adapter:
                 self.model.set_adapter(self.adapter, inference_mode=True)

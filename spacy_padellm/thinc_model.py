@@ -35,7 +35,7 @@ DEFAULT_MODEL: dict[str, Any] = {
 
 
 def build_causal_lm(
-    name: str = "english",
+    name: str | None = "english",
     adapter: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
@@ -57,6 +57,11 @@ def build_causal_lm(
     mixed_precision: bfloat16 autocast in training. revision: of a Hub id. devices, device_map,
     quantize, compile: see `hardware.Hardware`.
     """
+    if name is None:
+        raise ValueError(
+            "the model setting `name` is null: name a folder or a Hub id, in the configs of this "
+            "package by --paths.base"
+        )
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = Pretrained(ModelSource(name, adapter, revision, hardware), template)
     return _wrap(CausalLMShim(origin, read_peft(peft), mixed_precision))

@@ -194,15 +194,15 @@ def _of_entities(
         first.setdefault(text, number)
         known = spans.setdefault(text, [])
         label = row[names["label"]].strip()
-        if not label:
-            continue
-        place = _place(path, number, row, names, text, label, known)
-        if place is not None:
-            known.append((*place, label))
-        elif problems is not None:
+        if not label and not any(row[names[part]].strip() for part in names if part != "text"):
+            continue  # a text without entities
+        start, end = _place(path, number, row, names, text, label, known)
+        if wrong := _what_is_wrong(row, names, text, label, start, end):
             bare = AnnotatedText(text, file=str(path), line=number)
-            reason = f"{row[names['mention']]!r} is not in the text"
-            problems.append(bare.problem((0, 0, label), reason))
+            if problems is not None:
+                problems.append(bare.problem((max(start, 0), max(end, 0), label), wrong))
+        else:
+            known.append((start, end, label))
     for text, number in first.items():
         yield annotate(text, spans[text], None, {}, path, number, problems)
 
@@ -215,8 +215,9 @@ def _place(
     text: str,
     label: str,
     known: list[tuple[int, int, str]],
-) -> tuple[int, int] | None:
-    """Of an entity; a mention takes its first occurrence that is not taken under its label."""
+) -> tuple[int, int]:
+    """Of an entity; a mention takes its first occurrence that is not taken under its label, and
+    -1, -1 where there is none."""
     if "start" in names:
         try:
             return int(row[names["start"]]), int(row[names["end"]])
@@ -227,7 +228,22 @@ def _place(
     start = text.find(mention) if mention else -1
     while start >= 0 and (start, start + len(mention), label) in known:
         start = text.find(mention, start + 1)
-    return (start, start + len(mention)) if start >= 0 else None
+    return (start, start + len(mention)) if start >= 0 else (-1, -1)
+
+
+def _what_is_wrong(
+    row: dict[str, str], names: dict[str, str], text: str, label: str, start: int, end: int
+) -> str:
+    """Why an entity cannot be kept; "" where it can."""
+    if "mention" in names and start < 0:
+        return f"{row[names['mention']]!r} is not in the text"
+    if not label:
+        return "has no label"
+    if end <= start:
+        return "ends before it begins" if end < start else "is empty"
+    return (
+        "" if start >= 0 and end <= len(text) else f"is outside the text of {len(text)} characters"
+    )
 
 
 def _plain(name: str) -> str:

@@ -34,6 +34,16 @@ from .scratch import create_model, train_tokenizer
 from .tagging import TaggingHeads
 
 logger = logging.getLogger(__name__)
+# Where none are given: 4 million weights, which two CPU cores train in an hour.
+DEFAULT_SIZES = {
+    "hidden_size": 192,
+    "num_hidden_layers": 6,
+    "intermediate_size": 512,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 3,
+    "max_position_embeddings": 4096,
+    "tie_word_embeddings": True,
+}
 TOKENIZER_LINES = 200_000  # more say nothing new about which strings are frequent
 
 
@@ -47,8 +57,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class NewModel:
-    """What is made from nothing. sizes: fields of the architecture's config. labels: those that
-    get a token of their own. bidirectional, copies: of the template."""
+    """What is made from nothing. sizes: fields of the architecture's config; `DEFAULT_SIZES` for
+    a Llama. labels: those that get a token of their own. bidirectional, copies: of the template.
+
+    Raises ValueError for another architecture without sizes: its own are those of a large model.
+    """
 
     architecture: str = "llama"
     sizes: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +70,14 @@ class NewModel:
     max_count: int = 64
     bidirectional: bool = True
     copies: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.sizes and self.architecture != "llama":
+            raise ValueError(
+                f"--sizes is missing: give fields of the config of {self.architecture!r}, such as "
+                f"hidden_size and num_hidden_layers"
+            )
+        object.__setattr__(self, "sizes", dict(self.sizes or DEFAULT_SIZES))
 
 
 def pretrain_on_files(
@@ -90,6 +111,9 @@ def pretrain_on_files(
         tokenizer.save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     ids = encode_files(tokenizer, paths, output / "text.ids")
+    if (longest := len(ids) - 2) < options.get("row_length", 256):
+        logger.warning("the texts have %d tokens in all: rows are as short", len(ids))
+        options["row_length"] = longest
     torch.manual_seed(0)
     model = create_model(tokenizer, new.architecture, **new.sizes)
     model.to(Hardware(device).find_first())

@@ -116,6 +116,17 @@ def test_the_card_has_scores_and_settings(trained_folder, tmp_path):
     assert '"threshold": 0.25' in card and "license: mit" in card
 
 
+def test_what_comes_from_the_box_has_its_licence(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner")
+    nlp.to_disk(tmp_path / "pipeline")
+    folder = tmp_path / "repository"
+    assert run("push", tmp_path / "pipeline", "me/names", "--folder", folder).exit_code == 0
+    assert "license: cc-by-sa-4.0" in (folder / "README.md").read_text()
+    done = run("push", tmp_path / "pipeline", "me/x", "--folder", folder, "--licence", "mit")
+    assert done.exit_code == 1 and "--licence" in said(done)
+
+
 def test_a_folder_of_something_else_is_left_alone(trained_folder, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     done = run("push", trained_folder, "me/names", "--folder", tmp_path)

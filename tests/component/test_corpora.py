@@ -8,6 +8,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.util import registry
+from thinc.api import Config
 
 from spacy_padellm.corpora import make_corpus, make_mixture
 from spacy_padellm.formats.annotated import FormatError
@@ -76,6 +77,26 @@ def test_a_mixture_draws_by_weight_and_knows_who_annotated_what(files, nlp):
     # The same from its beginning, so that a run can be resumed.
     again = make_mixture(corpora, {"people": 2.0, "places": 0.5})
     assert [eg.reference.text for eg in again(nlp)] == [eg.reference.text for eg in first]
+
+
+def test_a_mixture_is_read_from_a_config(files, nlp):
+    text = f"""
+[corpora]
+[corpora.train]
+@readers = "spacy_padellm.Mixture.v1"
+weights = {{"people": 2.0}}
+labels = {{"places": ["LOC", "PER"]}}
+[corpora.train.corpora]
+[corpora.train.corpora.people]
+@readers = "spacy_padellm.Corpus.v1"
+path = "{files["people"]}"
+[corpora.train.corpora.places]
+@readers = "spacy_padellm.Corpus.v1"
+path = "{files["places"]}"
+"""
+    corpora = registry.resolve(Config().from_str(text))["corpora"]
+    found = Counter(tuple(eg.reference._.padellm_labels) for eg in corpora["train"](nlp))
+    assert found == {("PER",): 6, ("LOC", "PER"): 2}
 
 
 @pytest.mark.parametrize("changes", [{"weights": {"x": 1.0}}, {"labels": {"x": ["PER"]}}])

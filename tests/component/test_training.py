@@ -257,7 +257,7 @@ def test_max_labels(random_nlp):
     labels = ["PER", "LOC", *(f"L{i}" for i in range(30))]
     nlp = random_nlp(labels=labels, max_labels=5)
     pipe = nlp.get_pipe("padellm_ner")
-    texts = pipe._training_texts([eg for eg in make_examples(nlp, 10) if eg.reference.ents])
+    texts = pipe.training_texts([eg for eg in make_examples(nlp, 10) if eg.reference.ents])
     assert {len(text.prompt.labels) for text in texts} == {5}
     assert all({"PER", "LOC"} <= set(text.prompt.labels) for text in texts)
     assert len({text.prompt.labels for text in texts}) > 1

@@ -115,6 +115,14 @@ def test_an_adapter_is_all_that_is_kept(files):
     assert load_model(ModelSource(str(files / "ner" / "model"))).has_adapter
 
 
+def test_the_default_is_a_small_model_and_short_texts_do(files):
+    (files / "few.txt").write_text("\n".join(SENTENCES))
+    few = ["pretrain", str(files / "few.txt"), "-o", str(files / "few"), "--steps", "1"]
+    assert main([*few, "--max-count", "4", "--rows", "2"]) == 0
+    loaded = load_model(ModelSource(str(files / "few" / "model")))
+    assert 1e6 < loaded.lm.n_weights < 1e7
+
+
 def test_labels_are_those_of_the_data_and_runs_are_told_apart(files):
     assert main(pretrain(files, files / "base", "--steps", "2")) == 0
     (files / "drugs.jsonl").write_text('{"text": "Take aspirin.", "ents": [[5, 12, "DRUG"]]}')
@@ -128,6 +136,7 @@ def test_labels_are_those_of_the_data_and_runs_are_told_apart(files):
     "arguments, words",
     [
         (["pretrain", "nowhere.txt", "-o", "out"], "no text file nowhere.txt"),
+        (["pretrain", __file__, "-o", "out", "--architecture", "gpt2"], "--sizes is missing"),
         (["finetune", "nowhere", "nowhere.jsonl", "-o", "out"], "no file nowhere.jsonl"),
     ],
 )

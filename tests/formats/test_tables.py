@@ -112,3 +112,14 @@ def test_a_long_text_and_a_running_number(tmp_path):
     path.write_text("id,word,tag\n1,Ada,B-PER\n2,Lovelace,I-PER\n3,ran,O\n")
     with pytest.raises(FormatError, match="another value in every row"):
         list(tables.read(path))
+
+
+def test_a_wrong_row_is_reported_with_its_own_line(tmp_path):
+    path = tmp_path / "gold.csv"
+    rows = ["Ada met Bob.,0,3,PER", "Ada met Bob.,8,99,PER", "Ada met Bob.,11,8,PER"]
+    rows += ["Ada met Bob.,8,11,"]
+    path.write_text("\n".join(["text,start,end,label", *rows]))
+    problems = []
+    (text,) = tables.read(path, problems)
+    assert text.spans == ((0, 3, "PER"),)
+    assert [(p.line, p.reason.split()[0]) for p in problems] == [(3, "is"), (4, "ends"), (5, "has")]
