@@ -30,20 +30,12 @@ from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.pretraining import encode_files, pretrain, read_lines
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 from spacy_padellm.training.tagging import TaggingHeads
+from spacy_padellm.training.workflow import DEFAULT_SIZES
 
 logger = logging.getLogger("english")
 
 VOCAB_SIZE = 8192
 ARCHITECTURE = "llama"
-SIZES = {
-    "hidden_size": 192,
-    "num_hidden_layers": 6,
-    "intermediate_size": 512,
-    "num_attention_heads": 3,
-    "num_key_value_heads": 3,
-    "max_position_embeddings": 4096,
-    "tie_word_embeddings": True,
-}
 PRETRAIN_SECONDS = 35 * 60
 FINETUNE_SECONDS = 65 * 60
 REFINE_SECONDS = 72 * 60
@@ -72,7 +64,7 @@ def pretrain_stage(data: Path, output: Path) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(output / "tokenizer")
     ids = encode_files(tokenizer, [data / "text" / "wiki_en.txt.xz"], output / "text.ids")
     torch.manual_seed(0)
-    model = create_model(tokenizer, ARCHITECTURE, **SIZES)
+    model = create_model(tokenizer, ARCHITECTURE, **DEFAULT_SIZES)
     log = pretrain(
         model,
         ids,
