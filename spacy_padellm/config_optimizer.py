@@ -31,5 +31,4 @@ def adam_settings(optimizer: Optimizer) -> AdamSettings:
         eps=float(optimizer.eps),
         weight_decay=float(optimizer.L2),
         decoupled=bool(optimizer.L2_is_weight_decay),
-        clip=float(optimizer.grad_clip),
     )

@@ -51,8 +51,10 @@ class ConfigSteps:
         held = list(self.corpus(self.nlp)) if self.max_epochs >= 0 else None
         epoch = 0
         while self.max_epochs < 1 or epoch < self.max_epochs:
-            examples: Iterable[Example] = self.corpus(self.nlp)
-            if held is not None:
+            examples: Iterable[Example]
+            if held is None:
+                examples = self.corpus(self.nlp)
+            else:
                 examples = list(held)
                 random.Random(f"{self.seed} {epoch}").shuffle(examples)
             read = 0

@@ -11,7 +11,6 @@ from spacy.language import Language
 from .component import PaDeLLMNER
 from .component_settings import Settings
 from .model_place import IN_THE_BOX
-from .model_settings import SETTINGS_FILE
 
 BOX_LICENCE = "cc-by-sa-4.0"
 _NOT_OF_MODELS = ("save_mode", "max_labels", "text_loss", "label_noise", "keep_raw")
@@ -35,8 +34,6 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
     """
     if not pipe.labels:
         raise ValueError(f"{pipe.name} has no labels: train it, or set `labels`")
-    if folder.exists() and any(folder.iterdir()) and not (folder / SETTINGS_FILE).exists():
-        raise ValueError(f"{folder} is not empty, and no model is in it: give another folder")
     loaded = pipe.shim.loaded
     base = loaded.source.name
     if loaded.has_adapter and Path(base).is_absolute():

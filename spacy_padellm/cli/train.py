@@ -86,5 +86,5 @@ def _read_arguments(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"--arguments is no JSON ({error}): give an object") from None
     if not isinstance(found, dict):
-        raise ValueError('--arguments must be a JSON object, such as {"fsdp": "full_shard"}')
+        raise ValueError('--arguments must be a JSON object, such as {"fsdp": true}')
     return found

@@ -14,14 +14,12 @@ Schedule = Callable[[float], float]
 @dataclass(frozen=True)
 class AdamSettings:
     """weight_decay: of weights of two and more dimensions, apart from the gradient (AdamW), or
-    with `decoupled` false added to it as L2. clip: the norm of all gradients together, 0 for
-    none."""
+    with `decoupled` false added to it as L2."""
 
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-8
     weight_decay: float = 0.05
     decoupled: bool = True
-    clip: float = 1.0
 
 
 def make_adamw(

@@ -92,7 +92,7 @@ class TreeTrainer(Trainer):
         # `compute_loss` divides by the targets of the whole step itself.
         self.loss_is_scaled_for_ga = True
         self.current: Step | None = None
-        self.seen: dict[str, Any] = {"tokens": 0, "targets": 0.0, "words": 0}
+        self.seen: dict[str, Any] = {"tokens": 0, "words": 0}
         self._losses = 0.0  # summed over steps
         self._logged_at = 0
 
@@ -144,7 +144,6 @@ class TreeTrainer(Trainer):
         everyone = self.accelerator.gather(mine).view(-1, 3)
         idle = int(everyone[:, 1].max().item()) - len(packed.passes)
         packed = self._fill(packed, max(idle, 0 if packed.passes else 1))
-        self.seen["targets"] += everyone[:, 0].sum().item()
         self.seen["tokens"] += int(everyone[:, 2].sum().item())
         self.seen["words"] += step.words
         return [{"step": packed}], everyone[:, 0].sum().clamp(min=1.0)
