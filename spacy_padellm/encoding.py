@@ -145,6 +145,11 @@ class PromptEncoder:
         return self.template.markers == "special"
 
     @cached_property
+    def number_ids(self) -> tuple[int, ...]:
+        """All ids that a count is made of and ended by."""
+        return (*sorted(self.digit_ids), *self.count_end_ids)
+
+    @cached_property
     def count_end_ids(self) -> tuple[int, ...]:
         """Ids that end a count: a newline or the end of sequence. The first is the target."""
         if self.count_is_one_token:

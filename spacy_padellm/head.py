@@ -74,11 +74,19 @@ class HeadReads:
         if threading.get_ident() != self._own_thread or self._states is None:
             return None
         assert self.choices is not None
-        choices = self.choices.to(head.weight.device)
+        choices = self.choices.to(self._states.device)
         bias = None if head.bias is None else head.bias[choices]
-        return F.linear(self._states.to(choices.device), head.weight[choices], bias)
+        return F.linear(self._states, _rows(head, choices), bias)
 
 
 def is_plain(head: nn.Module | None) -> bool:
     """Whether a head's logits of some ids can be had from those rows of its weights."""
+    if hasattr(head, "rows_of"):
+        return True
     return type(head) is nn.Linear and head.weight.device.type != "meta"
+
+
+def _rows(head: nn.Linear, ids: torch.Tensor) -> torch.Tensor:
+    """Rows of the weights; a head whose weights are made of others (`training.surface`) has
+    `rows_of`, which makes no more than are wanted."""
+    return head.rows_of(ids) if hasattr(head, "rows_of") else head.weight[ids]

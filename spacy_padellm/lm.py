@@ -178,13 +178,15 @@ class LanguageModel:
             choices,
         )
 
-    def row_pass(self, ids: Ints, rows: Ints, columns: Ints) -> torch.Tensor:
+    def row_pass(
+        self, ids: Ints, rows: Ints, columns: Ints, choices: Ints | None = None
+    ) -> torch.Tensor:
         """Runs plain sequences, [rows, columns], padded on the right; logits as `tree_pass`.
 
         No mask is needed: in a causal model nothing looks to the right, at the padding.
         """
         return self.forward(
-            {"input_ids": torch.from_numpy(ids).to(self.device)}, None, rows, columns
+            {"input_ids": torch.from_numpy(ids).to(self.device)}, None, rows, columns, choices
         )
 
     def forward(

@@ -22,7 +22,8 @@ class TrainingBatch:
     expanded: every row is one plain sequence, padded on the right, which any causal LM can read.
 
     candidates: [n, most], the ids that each target is chosen from, padded with -1; a row of -1
-    stands for the whole vocabulary. None where that is so for all.
+    stands for the whole vocabulary. None where that is so for all. choices: all of them, sorted,
+    where there is no such row; the only ids whose logits are computed.
     text_rows, text_columns: [m], where the texts' own tokens are, text by text; empty where
     every path has a row of its own.
     weights: [n], of each target in the loss; None where all weigh 1.
@@ -37,6 +38,7 @@ class TrainingBatch:
     expanded: bool = False
     candidates: Ints | None = None
     weights: np.ndarray | None = None
+    choices: Ints | None = None
 
     @property
     def weight(self) -> float:
@@ -60,8 +62,8 @@ def make_batch(
 ) -> TrainingBatch:
     """Packs texts into rows of about `row_width` nodes.
 
-    copies: a mention's tokens are chosen among those of its text and the end (the template's
-    `copies`).
+    copies: a mention's tokens are chosen among those of its text and the end, a count among the
+    numbers (the template's `copies`).
     text_loss: the weight of each token of the text itself as a target of language modelling,
     where that of a count or a mention is 1; not for bidirectional texts, whose tokens see what
     follows.
@@ -104,8 +106,9 @@ def make_batch(
             predictors += nodes[-path.n_targets :]
             targets += ids[-path.n_targets :]
             if copies:
-                among = np.unique([*prompt.encoded.ids, ids[-1]]) if path.is_mention else NO_LIMIT
-                choices += [among] * path.n_targets
+                among = prompt.encoded.ids if path.is_mention else texts[owner].numbers
+                own = ids[-path.n_targets :]
+                choices += [np.unique([*among, *own]) if among else NO_LIMIT] * path.n_targets
     weights = None
     if text_loss:
         weights = np.repeat([1.0, text_loss], [len(targets), len(read[0])])
@@ -114,11 +117,14 @@ def make_batch(
     taken = tree.take_pass()
     at_rows, at_columns = tree.place(predictors, taken)
     text_rows, text_columns = tree.place(inside, taken)
-    candidates = None
+    candidates, every = None, None
     if copies:
-        candidates = np.full((len(choices), max(map(len, choices))), -1, dtype=np.int64)
+        most = max(map(len, choices), default=1)
+        candidates = np.full((len(choices), most), -1, dtype=np.int64)
         for row, among in zip(candidates, choices, strict=True):
             row[: len(among)] = among
+        if not (candidates[:, 0] < 0).any():
+            every = np.unique(candidates[candidates >= 0])
     return TrainingBatch(
         taken,
         at_rows,
@@ -129,6 +135,7 @@ def make_batch(
         expanded,
         candidates,
         weights,
+        every,
     )
 
 
@@ -177,9 +184,9 @@ def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
     Raises ValueError for a packed batch on a model that takes no tree mask.
     """
     if lm.tree:
-        logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns)
+        logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns, batch.choices)
     elif batch.expanded:
-        logits = lm.row_pass(batch.taken.ids, batch.rows, batch.columns)
+        logits = lm.row_pass(batch.taken.ids, batch.rows, batch.columns, batch.choices)
     else:
         raise ValueError(f"{lm.name} takes no tree mask: make its batches with `make_batch_for`")
     losses = _cross_entropies(logits, batch)
@@ -190,16 +197,21 @@ def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
 
 def _cross_entropies(logits: torch.Tensor, batch: TrainingBatch) -> torch.Tensor:
     """[n], of each target among its candidates."""
-    targets = torch.from_numpy(batch.targets).to(logits.device)
     if batch.candidates is None:
+        targets = torch.from_numpy(batch.targets).to(logits.device)
         return F.cross_entropy(logits, targets, reduction="none")
-    candidates = torch.from_numpy(batch.candidates).to(logits.device)
+    known, wanted = batch.candidates, batch.targets
+    if batch.choices is not None:
+        found = np.searchsorted(batch.choices, known)
+        known, wanted = np.where(known < 0, -1, found), np.searchsorted(batch.choices, wanted)
+    targets = torch.from_numpy(wanted).to(logits.device)
+    candidates = torch.from_numpy(known).to(logits.device)
     limited = candidates[:, 0] >= 0
     free = F.cross_entropy(logits[~limited], targets[~limited], reduction="none")
-    candidates, wanted = candidates[limited], targets[limited]
+    candidates, targets_of = candidates[limited], targets[limited]
     scores = logits[limited].gather(1, candidates.clamp(min=0))
     scores = scores.masked_fill(candidates < 0, float("-inf"))
-    at = (candidates == wanted[:, None]).long().argmax(dim=1)
+    at = (candidates == targets_of[:, None]).long().argmax(dim=1)
     chosen = F.cross_entropy(scores, at, reduction="none")
     return (
         logits.new_zeros(len(targets))

@@ -6,7 +6,7 @@ count of 0. Mention targets are the text's own token slices, never a mention tok
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..encoding import PromptEncoder, TextPrompt
 
@@ -51,12 +51,14 @@ class TokenMention:
 
 @dataclass(frozen=True)
 class TrainingText:
-    """A text ready for training. unaligned: gold spans that lie inside a token of the model."""
+    """A text ready for training. unaligned: gold spans that lie inside a token of the model.
+    numbers: ids that a count is chosen among, where the template `copies`."""
 
     prompt: TextPrompt
     paths: tuple[TargetPath, ...]
     mentions: tuple[TokenMention, ...] = ()
     unaligned: tuple[Span, ...] = ()
+    numbers: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -106,7 +108,13 @@ def make_training_text(
             ids = (*prompt.encoded.ids[mention.start : mention.end], encoder.mention_end_ids[0])
             paths.append(TargetPath((*path, *ids), len(ids), True))
         mentions += own
-    return TrainingText(prompt, tuple(paths), tuple(mentions), tuple(unaligned))
+    numbers = encoder.number_ids if encoder.template.copies else ()
+    return TrainingText(prompt, tuple(paths), tuple(mentions), tuple(unaligned), numbers)
+
+
+def for_tagging(text: TrainingText) -> TrainingText:
+    """The text alone, nothing asked of it: for deep supervision of its tokens (`tagging`)."""
+    return replace(text, prompt=replace(text.prompt, labels=(), branches=()), paths=())
 
 
 def _draw_labels(

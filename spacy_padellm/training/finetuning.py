@@ -9,10 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from ..decoding import Decoder
@@ -23,7 +24,7 @@ from .batch import batch_loss, make_batch_for
 from .checkpoint import load_checkpoint, save_checkpoint
 from .examples import GoldText
 from .mixture import Mixture
-from .optimizer import make_adamw, take_step, warmup_cosine
+from .optimizer import MuonWithAdamW, make_adamw, take_step, warmup_cosine
 from .tagging import TaggingHeads
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def finetune(
     clip: float = 1.0,
     row_width: int = 256,
     heads: TaggingHeads | None = None,
+    optimizer_name: Literal["adamw", "muon"] = "adamw",
     evaluate: Callable[[], float] | None = None,
     evaluate_seconds: float = 600,
     checkpoint_seconds: float = 120,
@@ -49,7 +51,9 @@ def finetune(
 ) -> list[dict[str, Any]]:
     """Trains in place for a time or a number of steps, resuming from `output`/checkpoint.pt.
 
-    heads: deep supervision, trained along (see `tagging`).
+    heads: deep supervision, trained along (see `tagging`); texts that are there for it alone
+    (`examples.for_tagging`) have no other loss.
+    optimizer_name: "muon" is for models made from scratch (`optimizer.MuonWithAdamW`).
     evaluate: gives a score, higher is better; the best weights are saved in `output`/best.pt
     and loaded at the end. seconds count over all resumed runs. identity: what the run is of, in
     plain values; a checkpoint of another one is refused with a ValueError.
@@ -59,7 +63,12 @@ def finetune(
     if (seconds is None) == (steps is None) or not (seconds or steps):
         raise ValueError("give either `seconds` or `steps`, more than 0")
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
-    optimizer = make_adamw(trained, learn_rate, weight_decay)
+    optimizer: torch.optim.Optimizer | MuonWithAdamW
+    if optimizer_name == "muon":
+        layers = lm.model.base_model.layers
+        optimizer = MuonWithAdamW(trained, layers, learn_rate, weight_decay)
+    else:
+        optimizer = make_adamw(trained, learn_rate, weight_decay)
     schedule = warmup_cosine()
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []
@@ -112,12 +121,15 @@ def finetune(
             began = time.monotonic()
             texts = batches[progress["batch"]]
             batch = make_batch_for(lm, encoder.template, texts, row_width)
-            with torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"):
-                loss = batch_loss(lm, batch)
-                mean = loss / batch.weight
-                if heads:
-                    mean = mean + heads.loss(texts, batch)
-            mean.backward()
+            with parametrize.cached():  # embeddings with `surface` features: once, not twice
+                with torch.autocast(
+                    lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"
+                ):
+                    loss = batch_loss(lm, batch)
+                    mean = loss / max(batch.weight, 1.0)
+                    if heads:
+                        mean = mean + heads.loss(texts, batch)
+                mean.backward()
             take_step(optimizer, learn_rate * schedule(done()), clip)
             losses += loss.item()
             targets += batch.weight
@@ -131,7 +143,7 @@ def finetune(
                 entry = {
                     "step": progress["step"],
                     "epoch": progress["epoch"] + progress["batch"] / len(batches),
-                    "loss": losses / targets,
+                    "loss": losses / max(targets, 1.0),
                     "tokens_a_second": tokens / (now - last_log),
                 }
                 log.append(entry)

@@ -65,7 +65,7 @@ def test_packed_loss_and_gradients_are_those_of_expanded_rows(
         assert torch.allclose(grad, expected[name], rtol=1e-3, atol=1e-4), name
 
 
-def test_copies_are_chosen_among_the_tokens_of_the_text(compact_tokenizer):
+def test_copies_are_chosen_among_the_tokens_of_the_text_and_counts_among_numbers(compact_tokenizer):
     lm = new_lm(compact_tokenizer)
     encoder = PromptEncoder(compact_tokenizer, get_template("compact", copies=True))
     texts = [make_training_text(encoder, gold, LABELS) for gold in GOLD]
@@ -77,7 +77,7 @@ def test_copies_are_chosen_among_the_tokens_of_the_text(compact_tokenizer):
     places = [(text, path) for text in texts for path in text.paths for _ in range(path.n_targets)]
     for row, target, (text, path) in zip(logits, batch.targets, places, strict=True):
         among = set(text.prompt.encoded.ids) | {path.ids[-1]}
-        chosen = row[sorted(among)] if path.is_mention else row
+        chosen = row[sorted(among) if path.is_mention else list(encoder.number_ids)]
         expected += float(torch.logsumexp(chosen, 0) - row[target])
     assert loss == pytest.approx(expected, rel=1e-4)
 
