@@ -4,10 +4,10 @@ Knows spaCy and the rooms around it: `doc_decoding` (what the model says of a Do
 (where that goes in the Doc), `doc_gold` (what the model should have said), `shim` (the model).
 """
 
-import logging
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from spacy import util
@@ -25,13 +25,13 @@ from .component_settings import Settings
 from .component_storage import StoredPipe
 from .component_warnings import LeftOut, warn_of_score_weights, warn_of_untrained
 from .decoding import Decoder, ReplicaDecoder
+from .decoding.decoder import DecodingWork
 from .doc_decoding import DocDecoder, DocPrediction, PreparedDocs
 from .doc_gold import GoldSource, encode_gold, report_unaligned
 from .thinc_model import add_gradients, shim_of
 from .training.examples import TrainingText
 from .training.label_noise import LabelNoise
 
-logger = logging.getLogger(__name__)
 Labels = list[str] | list[list[str]] | dict[str, str] | None
 
 
@@ -97,6 +97,15 @@ class PaDeLLMNER(StoredPipe):
         """Mentions left out so far for want of a place."""
         return self._left_out.total
 
+    @property
+    def work(self) -> DecodingWork:
+        """What it has taken so far: passes and tokens of the model."""
+        return replace(self._doc_decoder().decoder.work)
+
+    def text_size(self, text: str) -> int:
+        """Tokens of the language model in a text."""
+        return self._doc_decoder().decoder.text_size(text)
+
     # --- annotating
 
     def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
@@ -106,8 +115,7 @@ class PaDeLLMNER(StoredPipe):
     def _prepare(self, docs: Sequence[Doc]) -> PreparedDocs:
         if not any(doc.text.strip() for doc in docs):
             return PreparedDocs(docs)
-        self.shim.check_process()
-        self.shim.loaded.lm.model.eval()
+        self.shim.prepare()
         labels = self.label_set.require(self.shim.known_labels())
         decoder = self._doc_decoder()
         return decoder.prepare(docs, labels, self._replicas(decoder.decoder))
@@ -152,7 +160,7 @@ class PaDeLLMNER(StoredPipe):
             yield from done
 
     def _has_accelerator(self) -> bool:
-        return self.shim.is_loaded and self.shim.loaded.lm.device.type != "cpu"
+        return self.shim.has_accelerator
 
     def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
         handle = self.get_error_handler()
@@ -192,25 +200,7 @@ class PaDeLLMNER(StoredPipe):
         descriptions = {label: text for label, text in described.items() if text}
         warn_of_untrained(self.name, self.labels, descriptions, loaded)
         encoder = loaded.encoder(descriptions, settings.max_count)
-        if loaded.lm.static and settings.decoder == "rows":
-            logger.warning("%s: `compile` has no effect with decoder = 'rows'", self.name)
-        if not settings.copy_constraint and loaded.template.copies:
-            logger.warning(
-                "%s: the model was trained to copy mentions from its text, and writes no good ones "
-                "of its own: set copy_constraint to true",
-                self.name,
-            )
-        decoder = Decoder(
-            loaded.lm,
-            encoder,
-            method=settings.method(loaded.lm.tree),
-            copy=settings.copy_constraint,
-            token_budget=settings.token_budget,
-            draft_tokens=None if settings.run_ahead else 0,
-            guess_counts=None if settings.run_ahead else (),
-            max_count=encoder.max_count,
-            max_mention_tokens=settings.max_mention_tokens,
-        )
+        decoder = self.shim.make_decoder(self.name, encoder, settings)
         return DocDecoder(
             decoder,
             settings.window,

@@ -12,11 +12,16 @@ from thinc.shims import Shim
 
 from .adapter_settings import AdapterSettings
 from .adapters import merge_adapter, train_adapter
+from .component_settings import Settings
+from .decoder_factory import make_decoder
+from .decoding import Decoder
+from .encoding import PromptEncoder
 from .hardware import Hardware, find_device
 from .lm import LanguageModel
 from .loading import LoadedModel, ModelSource, load_model, take_alone
 from .model_origin import FromScratch, Origin, Texts
 from .model_place import IN_THE_BOX
+from .prompts import PromptTemplate
 from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from .special_tokens import add_special_tokens
 from .training.batch import TrainingBatch, batch_loss
@@ -78,6 +83,27 @@ class CausalLMShim(Shim):
     @property
     def has_copies(self) -> bool:
         return bool(self._replicas)
+
+    @property
+    def has_accelerator(self) -> bool:
+        """Whether the model runs elsewhere while this process goes on."""
+        return self.is_loaded and self.loaded.lm.device.type != "cpu"
+
+    def prepare(self) -> None:
+        """Readies the model for decoding. Raises RuntimeError as `check_process`."""
+        self.check_process()
+        self.loaded.lm.model.eval()
+
+    def make_decoder(self, name: str, encoder: PromptEncoder, settings: Settings) -> Decoder:
+        """name: of the component, for warnings. Raises ValueError as `Decoder`."""
+        return make_decoder(name, self.loaded, encoder, settings)
+
+    def asking(self, template: PromptTemplate) -> "CausalLMShim":
+        """The same weights under another template, for decoding."""
+        other = CausalLMShim(self.origin)
+        other._set(replace(self.loaded, template=template))
+        other._loaded_in = self._loaded_in
+        return other
 
     def known_labels(self) -> dict[str, str]:
         """The model's own labels → descriptions, without reading weights."""

@@ -12,6 +12,7 @@ from .hardware import Hardware
 from .loading import ModelSource
 from .model_origin import FromScratch, Pretrained
 from .prompts import COMPACT, PromptTemplate, get_template
+from .remote.shim import ServerShim
 from .shim import CausalLMShim
 from .training.batch import TrainingBatch, batch_size, make_batch_for
 from .training.examples import TrainingText
@@ -116,15 +117,24 @@ def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:
     return None if block is None else AdapterSettings.read(block)
 
 
-def shim_of(model: Model) -> CausalLMShim:
-    """Raises ValueError for a model that is not one of this module."""
+def shim_of(model: Model) -> Any:
+    """A `CausalLMShim`, or a `ServerShim`, which has the same for decoding.
+
+    Raises ValueError for a model that is not one of this package.
+    """
     for shim in model.shims:
-        if isinstance(shim, CausalLMShim):
+        if isinstance(shim, CausalLMShim | ServerShim):
             return shim
     raise ValueError(
         f"the component's model is {model.name!r}: set @architectures to "
-        f'"spacy_padellm.CausalLM.v1" or "spacy_padellm.CausalLMFromScratch.v1"'
+        f'"spacy_padellm.CausalLM.v1", "spacy_padellm.CausalLMFromScratch.v1" or '
+        f'"spacy_padellm.Server.v1"'
     )
+
+
+def with_template(model: Model, template: PromptTemplate) -> Model[TrainingBatch, float]:
+    """The same weights, asked with another template."""
+    return _wrap(shim_of(model).asking(template))
 
 
 def add_gradients(
@@ -135,8 +145,9 @@ def add_gradients(
     token_budget: tokens of the language model in one forward pass. text_loss: see
     `training.batch.make_batch`.
 
-    Raises ValueError where the loss is no number.
+    Raises ValueError where the loss is no number, and for a model that cannot be trained.
     """
+    shim_of(model).make_trainable()
     loaded = shim_of(model).loaded
     total, n_targets = 0.0, 0.0
     for plan in plan_batches([batch_size(loaded.lm, text) for text in texts], token_budget):

@@ -10,7 +10,7 @@ import torch
 from sample_pipelines import SENTENCES, SIZES, TEXTS, add_scratch_pipe, make_examples
 from spacy.util import fix_random_seed
 
-from spacy_padellm import component
+from spacy_padellm import decoder_factory
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel, ModelSource, load_model
 from spacy_padellm.prompts import COMPACT, PLAIN
@@ -136,9 +136,9 @@ def scripted(random_nlp, monkeypatch):
     def make(script, **settings):
         nlp = random_nlp(**settings)
         asked: list = []
-        real = component.Decoder
+        real = decoder_factory.Decoder
         monkeypatch.setattr(
-            component,
+            decoder_factory,
             "Decoder",
             lambda *args, **kwargs: ScriptedDecoder(
                 real(*args, **kwargs), script, kwargs.get("copy", True), asked

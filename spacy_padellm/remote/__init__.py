@@ -1,0 +1,1 @@
+"""Models behind a server: an OpenAI-compatible completions endpoint with log-probabilities."""

@@ -1,0 +1,49 @@
+"""The model "spacy_padellm.Server.v1" that a config can name."""
+
+from typing import Any
+
+from thinc.api import Model
+
+from ..prompts import PromptTemplate
+from .client import ServerSettings
+from .shim import ServerShim
+
+
+def build_server(
+    url: str,
+    model: str,
+    tokenizer: str,
+    template: PromptTemplate | None = None,
+    prompts: str = "ids",
+    concurrency: int = 32,
+    tries: int = 5,
+    timeout: float = 60.0,
+    max_positions: int | None = None,
+    api_key_env: str = "OPENAI_API_KEY",
+    extra: dict[str, Any] | None = None,
+) -> Model[Any, Any]:
+    """A fine-tuned causal LM behind an OpenAI-compatible completions endpoint.
+
+    url: up to and with /v1. model: its name there. tokenizer: folder or Hub id of the same model's.
+    template: as the model was trained; beside the tokenizer where it was saved by this package,
+    else "plain". prompts: "ids" (vLLM, SGLang, llama-server) or "text" (llama-cpp-python, TGI).
+    max_positions: tokens that it takes. extra: further fields of each request. The others:
+    `client.ServerSettings`.
+
+    Raises ValueError for a value out of its range.
+    """
+    server = ServerSettings(
+        url=url,
+        model=model,
+        concurrency=concurrency,
+        tries=tries,
+        timeout=timeout,
+        api_key_env=api_key_env,
+        extra=dict(extra or {}),
+    )
+    shim = ServerShim(server, tokenizer, template, prompts, max_positions)
+    return Model("padellm_server", _forward, shims=[shim])
+
+
+def _forward(model: Model, batch: Any, is_train: bool) -> Any:
+    return model.shims[0](batch, is_train)

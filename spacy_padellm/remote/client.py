@@ -1,0 +1,221 @@
+"""A completions endpoint (vLLM, SGLang, llama.cpp, TGI): many prompts at once, tried again.
+
+httpx keeps connections and sets time limits, tenacity waits and tries again.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+Prompt = str | Sequence[int]
+WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
+
+
+class ServerError(RuntimeError):
+    """What the server did, what was asked, and what may help."""
+
+
+class PassingError(ServerError):
+    """Worth another try. after: seconds that the server asks to wait."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+@dataclass(frozen=True)
+class Completion:
+    """tokens: as strings, or, where the server gives ids, "token_id:N". log_probs: natural, one a
+    token. ended: whether the model stopped by itself."""
+
+    text: str
+    tokens: tuple[str, ...]
+    log_probs: tuple[float, ...]
+    ended: bool
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """url: up to and with /v1. model: its name there. concurrency: requests under way at once.
+
+    tries: of a request that fails in passing (refused, cut, slow, 429, 5xx), with waits that
+    double from `first_wait` seconds, or as long as the server asks, up to `longest_wait`.
+    timeout: seconds until a request counts as failed. api_key_env: the environment variable with
+    the key. extra: further fields of each request.
+
+    Raises ValueError for a value out of its range.
+    """
+
+    url: str
+    model: str
+    concurrency: int = 32
+    tries: int = 5
+    timeout: float = 60.0
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    api_key_env: str = "OPENAI_API_KEY"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"the model setting `url` is {self.url!r}: give one such as http://localhost:8000/v1"
+            )
+        for name in ("concurrency", "tries"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"the model setting `{name}` is {getattr(self, name)}: at least 1")
+        for name in ("timeout", "first_wait", "longest_wait"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"the model setting `{name}` is {getattr(self, name)}: above 0")
+
+
+class CompletionsClient:
+    """Asks one server; its connections are reused. Thread-safe."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        key = os.environ.get(settings.api_key_env, "")
+        limits = httpx.Limits(
+            max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency
+        )
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=settings.timeout,
+            limits=limits,
+        )
+        self._pool = ThreadPoolExecutor(settings.concurrency, "completions")
+        self._url = settings.url.rstrip("/") + "/completions"
+
+    def complete(
+        self, prompts: Sequence[Prompt], max_tokens: int, stop: Sequence[str] = ()
+    ) -> list[Completion]:
+        """Greedy completions of all prompts, in their order; begun in that order, too.
+
+        Raises ServerError where a request fails for good; those that have not begun are dropped.
+        """
+        waiting = [
+            self._pool.submit(self._try, self._body(prompt, max_tokens, stop)) for prompt in prompts
+        ]
+        try:
+            return [one.result() for one in waiting]
+        finally:
+            for one in waiting:
+                one.cancel()
+
+    def close(self) -> None:
+        """Gives connections and threads back."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._http.close()
+
+    def _body(self, prompt: Prompt, max_tokens: int, stop: Sequence[str]) -> dict[str, Any]:
+        return {
+            "model": self.settings.model,
+            "prompt": prompt if isinstance(prompt, str) else list(prompt),
+            "max_tokens": max_tokens,
+            "temperature": 0,
+            "logprobs": 1,
+            **({"stop": list(stop)} if stop else {}),
+            **self.settings.extra,
+        }
+
+    def _try(self, body: Mapping[str, Any]) -> Completion:
+        settings = self.settings
+        tries = Retrying(
+            retry=retry_if_exception_type(PassingError),
+            stop=stop_after_attempt(settings.tries),
+            wait=_wait(settings),
+            reraise=True,
+        )
+        try:
+            return tries(self._ask, body)
+        except PassingError as error:
+            raise ServerError(f"{error} ({settings.tries} tries)") from error
+
+    def _ask(self, body: Mapping[str, Any]) -> Completion:
+        try:
+            answer = self._http.post(self._url, json=body)
+        except httpx.TimeoutException as error:
+            raise PassingError(
+                f"{self._url} did not answer within {self.settings.timeout} s: raise the model "
+                f"setting `timeout`, or lower `concurrency`"
+            ) from error
+        except httpx.TransportError as error:
+            raise PassingError(
+                f"{self._url} cannot be reached ({error}): is it running?"
+            ) from error
+        status = answer.status_code
+        if status in WORTH_ANOTHER_TRY:
+            after = _seconds(answer.headers.get("retry-after"))
+            raise PassingError(f"{self._url} answered {status}: {_reason(answer)}", after)
+        if status != 200:
+            raise ServerError(f"{self._url} answered {status}: {_reason(answer)}")
+        try:
+            return _read(answer.json())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise PassingError(
+                f"{self._url} answered what is no JSON: {_reason(answer)}"
+            ) from error
+
+
+def _read(answer: Any) -> Completion:
+    """Raises ServerError for an answer without a completion, or without log-probabilities."""
+    try:
+        choice = answer["choices"][0]
+        text, ended = str(choice["text"]), choice.get("finish_reason") == "stop"
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise ServerError(
+            f"the server's answer has no choices: {str(answer)[:200]!r}; is `url` that of an "
+            f"OpenAI-compatible server, up to /v1?"
+        ) from None
+    found = choice.get("logprobs") or {}
+    if isinstance(found.get("content"), list):  # the form of chat completions, as llama.cpp has it
+        tokens = [str(one["token"]) for one in found["content"]]
+        log_probs = [one["logprob"] for one in found["content"]]
+    else:
+        tokens = [str(token) for token in found.get("tokens") or ()]
+        log_probs = list(found.get("token_logprobs") or ())
+    if text and not log_probs:
+        raise ServerError(
+            "the server gives no log-probabilities: allow them (vLLM: --max-logprobs, "
+            "llama-cpp-python: --logits_all true), or use a server that has them"
+        )
+    if len(tokens) != len(log_probs) or any(p is None for p in log_probs):
+        raise ServerError("the server gives not one log-probability for each token")
+    return Completion(text, tuple(tokens), tuple(map(float, log_probs)), ended)
+
+
+def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:
+    doubling = wait_exponential_jitter(
+        initial=settings.first_wait, max=settings.longest_wait, jitter=settings.first_wait
+    )
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        after = error.after if isinstance(error, PassingError) else None
+        return doubling(state) if after is None else min(after, settings.longest_wait)
+
+    return wait
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return None if value is None else max(0.0, float(value))
+    except ValueError:
+        return None  # a date: the usual wait will do
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The message of an error, or the beginning of whatever there is."""
+    try:
+        found = answer.json()
+        message = found.get("message") or found.get("detail") or found["error"]
+        return str(message.get("message", message) if isinstance(message, dict) else message)[:300]
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return answer.text[:200]

@@ -1,0 +1,173 @@
+"""Two-step parallel decoding on a server: all counts of a batch at once, then all mentions.
+
+Prompts of one text follow each other, so that a server with a prefix cache reads the text once.
+Answers are free strings: their places in the text are found afterwards.
+"""
+
+import logging
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ..decoding.decoder import Batch, DecodingWork, TextInput
+from ..encoding import PromptEncoder, TextPrompt
+from ..quiet import warn_of_few
+from ..types import Count, Mention, Prediction
+from .client import Completion, CompletionsClient, Prompt
+
+logger = logging.getLogger(__name__)
+_TOKEN_ID = re.compile(r"token_id:(\d+)")
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """What a decoder of Docs asks of its model. max_positions: in tokens, None if unknown."""
+
+    name: str
+    max_positions: int | None = None
+
+
+@dataclass
+class ServerDecoder:
+    """Decodes on a server what `decoding.Decoder` does in process, without the copy constraint.
+
+    send_ids: prompts go as token ids, tokenised here, rather than as strings.
+
+    Raises ValueError for a template that a server cannot serve.
+    """
+
+    client: CompletionsClient
+    lm: ServedModel
+    encoder: PromptEncoder
+    send_ids: bool
+    max_count: int
+    max_mention_tokens: int
+    copy: bool = False
+    work: DecodingWork = field(default_factory=DecodingWork)
+
+    def __post_init__(self) -> None:
+        template = self.encoder.template
+        if template.bidirectional:
+            raise ValueError(
+                f"template {template.name!r} is bidirectional, and servers read causally: train "
+                f"the model with bidirectional = false"
+            )
+        if template.markers == "special" and not self.send_ids:
+            raise ValueError(
+                f"template {template.name!r} has special tokens, which a text could imitate in a "
+                f'string: set prompts = "ids" (vLLM, SGLang, llama-server)'
+            )
+
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
+        """All texts in one batch. Raises ValueError without labels."""
+        inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
+        prompts = [self.encoder.prompt(text.text, labels) for text in inputs]
+        return [Batch(list(range(len(inputs))), list(zip(inputs, prompts, strict=True)))]
+
+    def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
+        """A prediction for each text, in the order given. Raises ServerError."""
+        return [found for batch in batches for found in self._decode([p for _, p in batch.items])]
+
+    def text_size(self, text: str) -> int:
+        """Tokens of a text alone."""
+        return len(self.encoder.encode_text(text).ids)
+
+    def _decode(self, prompts: Sequence[TextPrompt]) -> list[Prediction]:
+        asked = [(i, label) for i, prompt in enumerate(prompts) for label in prompt.labels]
+        answers = self.client.complete(
+            [self._count_prompt(prompts[i], label) for i, label in asked],
+            1 if self.encoder.count_is_one_token else len(str(self.max_count)) + 2,
+        )
+        found = [Prediction() for _ in prompts]
+        for (i, label), answer in zip(asked, answers, strict=True):
+            found[i].counts.append(self._read_count(prompts[i], label, answer))
+        wanted = [
+            (i, count, index)
+            for i, prediction in enumerate(found)
+            for count in prediction.counts
+            for index in range(1, count.value + 1)
+        ]
+        mentions = self.client.complete(
+            [self._mention_prompt(prompts[i], c.label, c.value, index) for i, c, index in wanted],
+            self.max_mention_tokens,
+        )
+        for (i, count, index), answer in zip(wanted, mentions, strict=True):
+            found[i].mentions.append(self._read_mention(prompts[i], count.label, index, answer))
+        self.work = replace(
+            self.work,
+            texts=self.work.texts + len(prompts),
+            batches=self.work.batches + 1,
+            passes=self.work.passes + 1 + bool(wanted),
+            tokens=self.work.tokens + sum(len(one.tokens) for one in (*answers, *mentions)),
+        )
+        return found
+
+    def _count_prompt(self, prompt: TextPrompt, label: str) -> Prompt:
+        if self.send_ids:
+            return [*prompt.trunk, *prompt.branches[prompt.labels.index(label)]]
+        description = self.encoder.descriptions.get(label, "")
+        return self.encoder.template.label_prompt(prompt.encoded.text, label, description)
+
+    def _mention_prompt(self, prompt: TextPrompt, label: str, n: int, index: int) -> Prompt:
+        if self.send_ids:
+            return self.encoder.mention_path(prompt, label, n, index)
+        description = self.encoder.descriptions.get(label, "")
+        template = self.encoder.template
+        return template.mention_prompt(prompt.encoded.text, label, n, index, description)
+
+    def _read_count(self, prompt: TextPrompt, label: str, answer: Completion) -> Count:
+        """Tokens up to and with the first that is no part of a number; 0 where there is none."""
+        number, log_probability = "", 0.0
+        for token, log_prob in zip(answer.tokens, answer.log_probs, strict=True):
+            string = self._string(token)
+            so_far = number + string
+            log_probability += log_prob
+            if not re.fullmatch(r"\s*\d*", so_far) or (number.strip() and not string.strip(" ")):
+                break
+            number = so_far
+            if self.encoder.count_is_one_token:
+                break
+        if not number.strip():
+            warn_of_few(
+                logger,
+                "the server's model gives no count of %s in %r, but %r: taken as 0",
+                label,
+                prompt.encoded.text[:80],
+                answer.text[:40],
+            )
+            return Count(label, 0, math.exp(log_probability))
+        value = int(number)
+        cap = min(self.max_count, max(len(prompt.encoded.ids), 1))
+        return Count(label, min(value, cap), math.exp(log_probability), capped=value > cap)
+
+    def _read_mention(
+        self, prompt: TextPrompt, label: str, index: int, answer: Completion
+    ) -> Mention:
+        if not answer.ended and len(answer.tokens) >= self.max_mention_tokens:
+            warn_of_few(
+                logger,
+                "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
+                label,
+                prompt.encoded.text[:80],
+                self.max_mention_tokens,
+            )
+        ids = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
+        text = answer.text
+        if ids and all(ids):
+            end = set(self.encoder.mention_end_ids)
+            kept = [int(m.group(1)) for m in ids if m and int(m.group(1)) not in end]
+            text = self.encoder.tokenizer.decode(kept)
+        probabilities = tuple(math.exp(p) for p in answer.log_probs)
+        probability = math.exp(sum(answer.log_probs))
+        return Mention(label, index, text.strip(), None, None, probability, probabilities)
+
+    def _string(self, token: str) -> str:
+        """What a token stands for; of a template's number token, its number."""
+        found = _TOKEN_ID.fullmatch(token)
+        if found is None:
+            return token
+        token_id = int(found.group(1))
+        if self.encoder.count_is_one_token and token_id in self.encoder.digit_ids:
+            return str(self.encoder.read_count([token_id]))
+        return str(self.encoder.tokenizer.decode([token_id]))

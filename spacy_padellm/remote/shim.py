@@ -1,0 +1,163 @@
+"""The model of the component where it is behind a server: nothing here is trained or saved."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import srsly
+from thinc.shims import Shim
+from transformers import AutoTokenizer
+
+from ..component_settings import Settings
+from ..encoding import PromptEncoder
+from ..model_place import find_place
+from ..model_settings import ModelSettings, read_settings
+from ..prompts import PLAIN, PromptTemplate
+from .client import CompletionsClient, ServerSettings
+from .decoder import ServedModel, ServerDecoder
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """What the component reads of a loaded model. labels, descriptions: none are known unless
+    the tokenizer's folder names them."""
+
+    lm: ServedModel
+    tokenizer: Any
+    template: PromptTemplate
+    labels: tuple[str, ...] = ()
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    max_count: int = 64
+
+    def encoder(
+        self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
+    ) -> PromptEncoder:
+        merged = {**self.descriptions, **(descriptions or {})}
+        return PromptEncoder(self.tokenizer, self.template, merged, max_count or self.max_count)
+
+
+class ServerShim(Shim):
+    """tokenizer: folder or Hub id of the served model's, where prompts are made and texts are cut
+    into windows; with `padellm.json` beside it, template and labels are known. prompts: "ids" or
+    "text", what is sent. max_positions: tokens that the server's model takes."""
+
+    has_copies = False
+    has_accelerator = True  # elsewhere: while it works, the next batch is prepared
+    is_loaded = False
+
+    def __init__(
+        self,
+        server: ServerSettings,
+        tokenizer: str,
+        template: PromptTemplate | None,
+        prompts: str,
+        max_positions: int | None,
+    ) -> None:
+        super().__init__(model=None)
+        if prompts not in ("ids", "text"):
+            raise ValueError(f"the model setting `prompts` is {prompts!r}: choose 'ids' or 'text'")
+        self.server = server
+        self.tokenizer = tokenizer
+        self.template = template
+        self.send_ids = prompts == "ids"
+        self.max_positions = max_positions
+        self._labels: dict[str, str] | None = None
+
+    @cached_property
+    def client(self) -> CompletionsClient:
+        """Connections are made when they are first needed."""
+        return CompletionsClient(self.server)
+
+    @cached_property
+    def _settings(self) -> ModelSettings:
+        """Raises ValueError for a tokenizer that is nowhere."""
+        place = find_place(self.tokenizer, "tokenizer")
+        return read_settings(place) or ModelSettings()
+
+    @cached_property
+    def loaded(self) -> RemoteModel:
+        """Raises ValueError for a tokenizer that cannot be read."""
+        settings = self._settings
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                find_place(self.tokenizer, "tokenizer").source
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "
+                f"be read: {str(error).splitlines()[0]}"
+            ) from error
+        lm = ServedModel(f"{self.server.model} at {self.server.url}", self.max_positions)
+        return RemoteModel(
+            lm,
+            tokenizer,
+            self.template or settings.template or PLAIN,
+            tuple(self.known_labels()),
+            settings.descriptions,
+            settings.max_count,
+        )
+
+    @property
+    def language_models(self) -> tuple[ServedModel, ...]:
+        return (self.loaded.lm,)
+
+    def known_labels(self) -> dict[str, str]:
+        """Label → description: saved ones, or those beside the tokenizer."""
+        if self._labels is not None:
+            return self._labels
+        settings = self._settings
+        return {label: settings.descriptions.get(label, "") for label in settings.labels}
+
+    def make_decoder(self, name: str, encoder: PromptEncoder, settings: Settings) -> ServerDecoder:
+        """Raises ValueError as `ServerDecoder`."""
+        del name
+        return ServerDecoder(
+            self.client,
+            self.loaded.lm,
+            encoder,
+            self.send_ids,
+            encoder.max_count,
+            settings.max_mention_tokens,
+        )
+
+    def prepare(self) -> None:
+        """Nothing is to be readied before decoding."""
+
+    def initialize(self, texts: Callable[[], Any], labels: Mapping[str, str]) -> None:
+        """Keeps the labels; the model stays as it is."""
+        del texts
+        self._labels = dict(labels)
+
+    def __call__(self, batch: Any, is_train: bool) -> Any:
+        self.make_trainable()
+
+    def make_trainable(self) -> None:
+        """Raises ValueError: it cannot."""
+        raise ValueError(
+            "a model behind a server cannot be trained here: freeze the component "
+            "(frozen_components), or train with @architectures = spacy_padellm.CausalLM.v1"
+        )
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """The server decides where its model is."""
+
+    # --- to and from disk: what is needed is in the config
+
+    def save(self, folder: Path, save_mode: str, labels: Mapping[str, str]) -> str:
+        del save_mode
+        folder.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(folder / "labels.json", dict(labels))
+        return "reference"
+
+    def read(self, folder: Path, full: bool) -> None:
+        del full
+        self._labels = dict(srsly.read_json(folder / "labels.json"))
+
+    def to_bytes(self) -> bytes:
+        return bytes(srsly.msgpack_dumps(self.known_labels()))
+
+    def from_bytes(self, data: bytes) -> "ServerShim":
+        self._labels = dict(srsly.msgpack_loads(data))
+        return self

@@ -1,0 +1,256 @@
+"""The task and the models in spacy-llm's component, from config blocks alone."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import warnings
+from typing import Iterable  # noqa: UP035 - spacy-llm reads it
+
+import pytest
+import spacy
+from sample_pipelines import TEXTS, make_examples
+from spacy.tokens import Span
+from spacy.training import Example
+
+pytest.importorskip("spacy_llm")
+from spacy_llm.registry import registry
+
+TASK = {"@llm_tasks": "spacy_padellm.NER.v1", "labels": ["PER", "LOC"]}
+
+
+def make(folder, model=None, **settings):
+    nlp = spacy.blank("en")
+    model = model or {"@llm_models": "spacy_padellm.CausalLM.v1", "name": str(folder)}
+    task = {**TASK, **settings.pop("task", {})}
+    nlp.add_pipe("llm", config={"task": task, "model": model, **settings})
+    return nlp
+
+
+def found(docs):
+    return [[(e.label_, e.start, e.end, e._.padellm_score) for e in doc.ents] for doc in docs]
+
+
+@pytest.fixture
+def model_folder(trained_folder):
+    return trained_folder / "padellm_ner" / "model"
+
+
+@registry.llm_models("test.Scripted.v1")
+def scripted_model(answers: dict, asked: list | None = None):
+    """A text model: what it answers is the longest key that ends a prompt's last line."""
+
+    def answer(prompt):
+        found = [k for k in answers if all(part in prompt for part in k.split("&"))]
+        return answers[max(found, key=len)] if found else "0"
+
+    def model(prompts: Iterable[Iterable[str]]) -> Iterable[Iterable[str]]:
+        got = [list(of_doc) for of_doc in prompts]
+        CALLS.append(got)
+        return [[answer(prompt) for prompt in of_doc] for of_doc in got]
+
+    return model
+
+
+CALLS: list = []
+
+
+def test_the_same_entities_and_probabilities_as_the_component(model_folder):
+    component = spacy.blank("en")
+    component.add_pipe("padellm_ner", config={"model": {"name": str(model_folder)}})
+    texts = [*TEXTS, " \n", "Ada Lovelace lives in Paris. " * 80]
+    expected = found(component.pipe(texts))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        nlp = make(model_folder)
+    got = found(nlp.pipe(texts))
+    assert any(expected)
+    for some, others in zip(expected, got, strict=True):
+        assert [e[:3] for e in some] == [e[:3] for e in others]
+        assert [e[3] for e in others] == pytest.approx([e[3] for e in some], abs=1e-4)
+
+
+def test_a_batch_of_the_pipe_is_two_steps(model_folder):
+    nlp = make(model_folder, model={
+        "@llm_models": "spacy_padellm.CausalLM.v1", "name": str(model_folder), "run_ahead": False
+    })  # fmt: skip
+    list(nlp.pipe(TEXTS * 10, batch_size=32))
+    (pipe,) = nlp.get_pipe("llm")._model._pipes.values()
+    docs = len(TEXTS) * 10
+    assert pipe.work.batches == -(-docs // 32)
+
+
+def test_earlier_annotations_stay(model_folder):
+    nlp = make(model_folder)
+    doc = nlp.make_doc("Ada Lovelace lives in Paris.")
+    doc.ents = [Span(doc, 4, 5, "CITY")]
+    doc.user_data["mine"] = 1
+    doc = nlp.get_pipe("llm")(doc)
+    assert ("CITY", 4, 5) in [(e.label_, e.start, e.end) for e in doc.ents]
+    assert ("PER", 0, 2) in [(e.label_, e.start, e.end) for e in doc.ents]
+    assert doc.user_data["mine"] == 1
+
+
+def test_save_io_keeps_question_and_answer(model_folder):
+    doc = make(model_folder, save_io=True)("Ada Lovelace lives in Paris.")
+    io = doc.user_data["llm_io"]["llm"]
+    assert "Ada Lovelace lives in Paris." in io["prompt"] and "PER" in io["prompt"]
+    answer = json.loads(io["response"])
+    assert answer["counts"] == {"PER": 1, "LOC": 1}
+    assert answer["mentions"][0][:5] == ["PER", 1, "Ada Lovelace", 0, 12]
+
+
+def test_the_cache_tells_texts_with_the_same_words_apart(model_folder, tmp_path):
+    cache = {"@llm_misc": "spacy_padellm.BatchCache.v1", "path": str(tmp_path / "c"),
+             "batch_size": 2, "max_batches_in_mem": 4, "model": "m"}  # fmt: skip
+    texts = ["Ada Lovelace met Charles Babbage.", "Charles Babbage met Ada Lovelace."]
+    first = make(model_folder, cache=cache)
+    expected = found(first.pipe(texts))
+    again = make(model_folder, cache=cache)
+    assert found(again.pipe(texts[::-1])) == expected[::-1]
+    assert again.get_pipe("llm")._cache._stats["hit"] == 2
+    assert [doc.text for doc in again.pipe(texts)] == texts
+    with pytest.raises(ValueError, match="Prompt template"):
+        make(model_folder, cache={**cache, "model": "another"})
+    with pytest.raises(ValueError, match="Prompt template"):
+        make(model_folder, cache=cache, task={"threshold": 0.5})
+
+
+def test_scores_and_spans(model_folder):
+    nlp = make(model_folder, task={"annotate": "spans", "threshold": 0.01})
+    examples = []
+    for example in make_examples(nlp, 8):
+        example.reference.spans["sc"] = list(example.reference.ents)
+        examples.append(Example(nlp.make_doc(example.text), example.reference))
+    scores = nlp.evaluate(examples)
+    assert scores["spans_sc_f"] > 0.5
+    doc = nlp("Ada Lovelace lives in Paris.")
+    assert len(doc.spans["sc"].attrs["scores"]) == len(doc.spans["sc"]) > 0
+
+
+def test_labels_are_added_initialised_saved_and_loaded(model_folder, tmp_path):
+    nlp = make(model_folder, task={"labels": "PER, LOC", "label_definitions": {"LOC": "places"}})
+    llm = nlp.get_pipe("llm")
+    assert llm.labels == ("PER", "LOC")
+    assert llm.add_label("CITY", "towns") == 1 and llm.add_label("CITY") == 0
+    assert llm.task.question().labels == {"PER": "", "LOC": "places", "CITY": "towns"}
+    nlp.to_disk(tmp_path / "p")
+    loaded = spacy.load(tmp_path / "p")
+    assert loaded.get_pipe("llm").labels == ("PER", "LOC", "CITY")
+    same = make(model_folder).from_bytes(nlp.to_bytes())
+    assert same.get_pipe("llm").labels == ("PER", "LOC", "CITY")
+    llm.clear()
+    assert llm.labels == ()
+    fresh = make(model_folder, task={"labels": []})
+    fresh.initialize(lambda: make_examples(fresh, 4))
+    assert set(fresh.get_pipe("llm").labels) == {"PER", "LOC"}
+
+
+def test_without_labels_the_model_s_own_are_asked_for(model_folder):
+    nlp = make(model_folder, task={"labels": []})
+    assert [e.label_ for e in nlp("Ada Lovelace lives in Paris.").ents] == ["PER", "LOC"]
+
+
+def test_examples_stand_before_the_text_where_the_template_has_room(plain_lm_folder, caplog):
+    shown = [{"text": "Bo met Al.", "entities": {"PER": ["Bo", "Al"]}}]
+    nlp = make(plain_lm_folder, task={"examples": shown})
+    nlp("Ada Lovelace lives in Paris.")
+    (pipe,) = nlp.get_pipe("llm")._model._pipes.values()
+    before = pipe.shim.loaded.template.before_text
+    assert before.startswith("Text:\nBo met Al.\nEntity type: PER\nNumber of mentions: 2")
+    assert "\nMention 2: Al\nEntity type: LOC\nNumber of mentions: 0\n\nText:\n" in before
+
+
+def test_examples_are_told_to_be_lost_on_a_trained_model(model_folder, caplog):
+    shown = [{"text": "Bo met Al.", "entities": {"PER": ["Bo", "Al"]}}]
+    assert make(model_folder, task={"examples": shown})("Ada Lovelace lives in Paris.").ents
+    assert "not shown to the model" in caplog.text
+
+
+TWO_STEPS = {
+    "@llm_models": "spacy_padellm.TwoSteps.v1",
+    "model": {
+        "@llm_models": "test.Scripted.v1",
+        "answers": {
+            "Mentions of PER:": "There are 2 mentions.",
+            "Mentions of LOC:": "1",
+            "Mention number 1 of PER:": '"Ada Lovelace"',
+            "Mention number 2 of PER:": "Ada Lovelace",
+            "Mention number 1 of LOC:": "Atlantis",
+        },
+    },
+}
+
+
+def test_a_text_model_is_asked_in_two_steps():
+    CALLS.clear()
+    nlp = make(None, model=TWO_STEPS, task={"label_definitions": {"PER": "{people}"}}, save_io=True)
+    doc = nlp("Ada Lovelace met Ada Lovelace in {label}.")
+    assert [(e.text, e.label_, e._.padellm_score) for e in doc.ents] == [
+        ("Ada Lovelace", "PER", None),
+        ("Ada Lovelace", "PER", None),
+    ]
+    assert [len(call[0]) for call in CALLS] == [2, 3]
+    assert "mentions of PER ({people}) are" in CALLS[0][0][0]
+    assert "in {label}." in CALLS[0][0][0]
+    answer = json.loads(doc.user_data["llm_io"]["llm"]["response"])
+    assert answer["unplaced"] == [["LOC", 1, "Atlantis"]] and len(answer["prompts"]) == 5
+    spans = make(None, model=TWO_STEPS, task={"annotate": "spans", "threshold": 0.99})
+    group = spans("Ada Lovelace met Ada Lovelace.").spans["sc"]
+    assert len(group) == 2 and "scores" not in group.attrs
+
+
+def test_examples_are_shown_to_a_text_model():
+    CALLS.clear()
+    shown = [{"text": "Bo met Al.", "entities": {"PER": ["Bo", "Al"]}}]
+    make(None, model=TWO_STEPS, task={"examples": shown})("Ada Lovelace met Ada Lovelace.")
+    assert "Text: Bo met Al.\nMentions of PER: 2" in CALLS[0][0][0]
+    assert "Text: Bo met Al.\nMention number 2 of PER: Al" in CALLS[1][0][1]
+
+
+def test_combinations_that_cannot_serve_say_what_can(model_folder):
+    text_model = TWO_STEPS["model"]
+    nlp = make(None, model=text_model)
+    with pytest.raises(TypeError, match=r"TwoSteps\.v1"):
+        nlp("Ada")
+    ours = {"@llm_models": "spacy_padellm.CausalLM.v1", "name": str(model_folder)}
+    with pytest.raises(ValueError, match="for text models"):
+        make(None, model={"@llm_models": "spacy_padellm.TwoSteps.v1", "model": ours})
+    other = spacy.blank("en")
+    task = {"@llm_tasks": "spacy.NER.v3", "labels": ["PER"]}
+    other.add_pipe("llm", config={"task": task, "model": ours, "validate_types": False})
+    with pytest.raises(TypeError, match=r"NER\.v1"):
+        other("Ada")
+    with pytest.raises(ValueError, match="no labels of its own"):
+        make(None, model=TWO_STEPS, task={"labels": []})("Ada")
+
+
+@pytest.mark.parametrize(("task", "message"), [
+    ({"label_definitions": {"X": "y"}}, "'X'"),
+    ({"examples": [{"text": "a"}]}, "entities"),
+    ({"alignment_mode": "loose"}, "alignment_mode"),
+    ({"threshold": 2.0}, "threshold"),
+])  # fmt: skip
+def test_bad_settings_are_named(task, message):
+    with pytest.raises(ValueError, match=message):
+        make("english", task=task)
+
+
+def test_the_config_file_runs_in_a_fresh_process(tmp_path):
+    code = textwrap.dedent("""
+        import sys
+        import spacy
+        nlp = spacy.load(sys.argv[1])
+        for doc in nlp.pipe(["John Miller works for the Red Cross in Geneva.", "No one came."]):
+            print([(ent.text, ent.label_) for ent in doc.ents])
+    """)
+    folder = str(tmp_path / "pipeline")
+    cfg = "configs/spacy_llm.cfg"
+    subprocess.run(
+        [sys.executable, "-m", "spacy", "assemble", cfg, folder], check=True, timeout=300
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, folder], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "('John Miller', 'PER')" in done.stdout and done.stdout.strip().endswith("[]")
