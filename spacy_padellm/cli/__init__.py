@@ -1,9 +1,23 @@
 """`python -m spacy padellm ...`, loaded by spaCy through the entry-point group `spacy_cli`."""
 
+from .analyze import analyze_cli
+from .annotate import annotate_cli
 from .app import padellm_app
 from .benchmark import benchmark_cli
 from .convert import convert_cli
+from .explain import explain_cli, serve_cli
 from .train import train_cli
 from .trained import merge_cli, push_cli
 
-__all__ = ["benchmark_cli", "convert_cli", "merge_cli", "padellm_app", "push_cli", "train_cli"]
+__all__ = [
+    "analyze_cli",
+    "annotate_cli",
+    "benchmark_cli",
+    "convert_cli",
+    "explain_cli",
+    "merge_cli",
+    "padellm_app",
+    "push_cli",
+    "serve_cli",
+    "train_cli",
+]

@@ -1,8 +1,10 @@
-"""Saved pipelines that commands are given."""
+"""Pipelines that commands are given."""
 
 from pathlib import Path
+from typing import Any
 
 import spacy
+from spacy import util
 from spacy.language import Language
 
 from ..component import PaDeLLMNER
@@ -17,8 +19,38 @@ def load_pipeline(path: Path) -> tuple[Language, PaDeLLMNER]:
     if not is_pipeline(path):
         raise ValueError(f"{path} is no pipeline: it has no meta.json")
     nlp = spacy.load(path)
+    return nlp, find_pipe(nlp, str(path))
+
+
+def find_pipe(nlp: Language, name: str) -> PaDeLLMNER:
+    """The first padellm_ner of a pipeline. Raises ValueError where there is none."""
     for _, pipe in nlp.pipeline:
         if isinstance(pipe, PaDeLLMNER):
-            return nlp, pipe
+            return pipe
     others = ", ".join(nlp.pipe_names) or "no component at all"
-    raise ValueError(f"the pipeline {path} has no padellm_ner, but {others}")
+    raise ValueError(f"the pipeline {name} has no padellm_ner, but {others}")
+
+
+def open_pipeline(name: str, labels: str = "", **settings: Any) -> tuple[Language, PaDeLLMNER]:
+    """A saved or installed pipeline, or a blank one around a model.
+
+    labels: those to ask for, with commas between; the pipeline's own if empty. settings: of the
+    component, instead of the pipeline's.
+
+    Raises ValueError for a name that is neither pipeline nor model.
+    """
+    asked = [label.strip() for label in labels.split(",") if label.strip()]
+    changes: dict[str, Any] = {**settings, **({"labels": asked} if asked else {})}
+    if not is_pipeline(Path(name)) and not util.is_package(name):
+        nlp = spacy.blank("en")
+        pipe = nlp.add_pipe("padellm_ner", config={"model": {"name": name}, **changes})
+        assert isinstance(pipe, PaDeLLMNER)
+        _ = pipe.shim.loaded  # whatever is wrong with it is said now
+        return nlp, pipe
+    nlp = spacy.load(name)
+    pipe = find_pipe(nlp, name)
+    if changes:
+        overrides = {f"components.{pipe.name}.{key}": value for key, value in changes.items()}
+        nlp = spacy.load(name, config=overrides)
+        pipe = find_pipe(nlp, name)
+    return nlp, pipe

@@ -1,0 +1,86 @@
+"""What a pipeline finds in an annotated corpus, beside what is there."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..annotation import place_mentions
+from ..component import PaDeLLMNER
+from ..doc_decoding import DocPrediction
+from ..doc_gold import GoldSource
+from .errors import Item
+
+
+@dataclass(frozen=True)
+class AnalyzedText:
+    """gold: spans (label, start, end in characters). counts: announced for each label. placed:
+    what is found with a threshold, each span with its probability."""
+
+    text: str
+    gold: set[Item]
+    counts: dict[str, int]
+    placed: Callable[[float], dict[Item, float]] = field(repr=False)
+
+
+def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
+    """Blank texts are left out. Raises ValueError where there is none left, or none annotated."""
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs if doc.text.strip()]
+    if not examples:
+        raise ValueError("the corpus holds no text")
+    return examples
+
+
+def analyze_texts(
+    nlp: Language,
+    pipe: PaDeLLMNER,
+    examples: Sequence[Example],
+    batch_size: int = 64,
+    step: Callable[[int], object] = lambda n: None,
+) -> list[AnalyzedText]:
+    """Runs the components before `pipe`, then the model once; thresholds are applied afterwards.
+
+    Examples without annotation are left out. step: told how many texts were done.
+    """
+    source = GoldSource(pipe.settings.annotate, pipe.settings.spans_key)
+    found = []
+    for start in range(0, len(examples), batch_size):
+        some = examples[start : start + batch_size]
+        docs = [_before(nlp, pipe, example.predicted) for example in some]
+        for example, doc, predicted in zip(some, docs, pipe.predict(docs), strict=True):
+            spans = source.spans(example.reference)
+            if spans is None:
+                continue
+            gold = {(s.label_, s.start_char, s.end_char) for s in spans if s.label_ in pipe.labels}
+            counts = {count.label: count.value for count in predicted.prediction.counts}
+            placed = _placer(pipe, doc, predicted)
+            found.append(AnalyzedText(doc.text, gold, counts, placed))
+        step(len(some))
+    return found
+
+
+def _before(nlp: Language, pipe: PaDeLLMNER, doc: Doc) -> Doc:
+    for _, component in nlp.pipeline:
+        if component is pipe:
+            break
+        doc = component(doc)
+    return doc
+
+
+def _placer(
+    pipe: PaDeLLMNER, doc: Doc, predicted: DocPrediction
+) -> Callable[[float], dict[Item, float]]:
+    settings = pipe.settings
+
+    def placed(threshold: float) -> dict[Item, float]:
+        found = place_mentions(
+            doc, predicted, settings.alignment_mode, settings.resolution_rule, threshold
+        )
+        return {
+            (m.label, span.start_char, span.end_char): m.probability
+            for m, span in zip(found.mentions, found.spans, strict=True)
+        }
+
+    return placed

@@ -1,0 +1,86 @@
+"""A job on Ray Data: one actor a device, each with the pipeline, on one machine or a cluster.
+
+Its rows are the numbers of the parts. Ray gives them to actors, starts more actors while parts
+wait (autoscaling), holds back parts while all are busy (back-pressure), and gives the part of an
+actor that died to another. A part is written whole or not at all, so that none is lost or twice.
+Input and output must be where every machine sees them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+
+from .plan import Job, Part, PartReader
+from .running import Done, annotate_part
+from .sinks import part_path
+from .sources import STDIN
+
+
+class PartAnnotator:
+    """An actor: loads the pipeline once, then annotates parts."""
+
+    def __init__(self, job: Job, folder: str, parts: list[Part], batch_size: int) -> None:
+        from ..cli.pipelines import open_pipeline
+
+        self.job, self.folder, self.parts = job, Path(folder), parts
+        self.batch_size = batch_size
+        self.nlp, _ = open_pipeline(job.pipeline, job.labels)
+        self.reader = PartReader(job.text_field)
+
+    def __call__(self, rows: dict[str, np.ndarray]) -> dict[str, list[int]]:
+        done: dict[str, list[int]] = {"part": [], "records": [], "failed": []}
+        for number in rows["id"].tolist():
+            part = self.parts[number]
+            path = part_path(self.folder, part.number, self.job.file_format)
+            failed = 0
+            if not path.exists():  # as it may where an actor died behind its last step
+                records = self.reader.read(part)
+                failed = annotate_part(self.job, path, self.nlp, records, self.batch_size)
+            for name, value in (("part", number), ("records", part.size), ("failed", failed)):
+                done[name].append(value)
+        return done
+
+
+def run_on_ray(
+    job: Job,
+    folder: Path,
+    batch_size: int,
+    actors: tuple[int, int],
+    gpus: float = 0,
+    cpus: float = 1,
+    address: str | None = None,
+) -> Iterator[Done]:
+    """As `running.run_job`, parts in the order in which they are done.
+
+    actors: least and most of them. gpus, cpus: of each. address: of a cluster; None starts Ray
+    here, or joins the cluster that the environment names.
+
+    Raises ValueError for standard input, and as `Job.open`.
+    """
+    if STDIN in job.files:
+        raise ValueError("--engine ray reads files, not standard input: save it as a file")
+    job.open(folder)
+    parts = list(job.parts())
+    there = [p for p in parts if part_path(folder, p.number, job.file_format).exists()]
+    yield from (Done(part, part.size, skipped=True) for part in there)
+    waiting = sorted({part.number for part in parts} - {part.number for part in there})
+    if not waiting:
+        return
+    if not ray.is_initialized():
+        ray.init(address=address, log_to_driver=False)
+    options: dict[str, Any] = {"num_gpus": gpus} if gpus else {"num_cpus": cpus}
+    data = ray.data.from_items([{"id": number} for number in waiting])
+    data = data.repartition(len(waiting)).map_batches(
+        PartAnnotator,
+        fn_constructor_args=(job, str(folder.resolve()), parts, batch_size),
+        batch_size=1,
+        concurrency=actors if actors[0] != actors[1] else actors[0],
+        max_restarts=-1,
+        max_task_retries=-1,
+        **options,
+    )
+    for row in data.iter_rows():
+        yield Done(parts[row["part"]], row["records"], row["failed"])

@@ -1,0 +1,154 @@
+"""Records of files in turn: plain text, JSON lines, .spacy, Parquet; or of standard input."""
+
+import glob
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+from ..formats.files import read_lines
+from .records import Record
+
+STDIN = "-"
+SUFFIXES = (".txt", ".jsonl", ".spacy", ".parquet")
+_ROWS = 1000  # of a Parquet file in memory at a time
+
+
+def find_files(patterns: Iterable[str]) -> list[str]:
+    """Files of names and glob patterns, sorted within a pattern; "-" is standard input.
+
+    Raises ValueError for what is no file, or none that can be read, and for a file named twice.
+    """
+    files: list[str] = []
+    for pattern in patterns:
+        if pattern == STDIN:
+            files.append(STDIN)
+            continue
+        if Path(pattern).is_dir():
+            names = [str(p) for p in sorted(Path(pattern).rglob("*")) if _kind(p) in SUFFIXES]
+        else:
+            names = sorted(glob.glob(pattern, recursive=True)) or [pattern]
+        for name in names:
+            if not Path(name).is_file():
+                raise ValueError(f"there is no file {name}")
+            if _kind(Path(name)) not in SUFFIXES:
+                raise ValueError(
+                    f"{name} is none of {', '.join(SUFFIXES)} (with .gz behind the first two)"
+                )
+        if not names:
+            raise ValueError(f"the folder {pattern} has no {', '.join(SUFFIXES)} file")
+        files += names
+    if not files:
+        raise ValueError("there is no input: name files, folders, patterns, or -")
+    if twice := sorted({name for name in files if files.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} is named twice")
+    return files
+
+
+def count_records(file: str) -> int:
+    """How many records `read_records` gives, without reading more than it must."""
+    path = Path(file)
+    kind = _kind(path)
+    if kind == ".parquet":
+        return int(_parquet(path).metadata.num_rows)
+    if kind == ".spacy":
+        return len(DocBin().from_disk(path))
+    return sum(1 for _, line in read_lines(path) if line.strip())
+
+
+def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator[Record]:
+    """The records of a file from number `skip` on; blank lines are no records.
+
+    The id is the record's field "id", or else file name and number. A record that cannot be read
+    has an error instead of a text, so that none is lost.
+    """
+    path = Path(file)
+    kind = _kind(path) if file != STDIN else STDIN
+    if kind == ".parquet":
+        rows = _parquet_rows(path, skip)
+        yield from (_from_dict(row, path.name, n, text_field) for n, row in rows)
+    elif kind == ".spacy":
+        yield from _docs(path, skip)
+    else:
+        lines = enumerate(line for line in _lines(file) if line.strip())
+        for number, line in itertools.islice(lines, skip, None):
+            if kind == ".txt" or (kind == STDIN and not line.lstrip().startswith("{")):
+                yield Record(_name(file, number), line)
+            else:
+                yield _from_json(line, file, number, text_field)
+
+
+def _lines(file: str) -> Iterator[str]:
+    if file == STDIN:
+        return (line.rstrip("\n") for line in sys.stdin)
+    return (line for _, line in read_lines(Path(file)))
+
+
+def _kind(path: Path) -> str:
+    suffixes = path.suffixes
+    if suffixes[-1:] == [".gz"]:
+        return suffixes[-2] if len(suffixes) > 1 and suffixes[-2] in SUFFIXES[:2] else ".gz"
+    return path.suffix
+
+
+def _name(file: str, number: int) -> str:
+    return f"{'stdin' if file == STDIN else Path(file).name}:{number + 1}"
+
+
+def _from_json(line: str, file: str, number: int, text_field: str) -> Record:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        return Record(_name(file, number), "", {"line": line}, f"not JSON: {error}")
+    if not isinstance(record, dict):
+        return Record(_name(file, number), "", {"line": line}, "no JSON object")
+    return _from_dict(record, file, number, text_field)
+
+
+def _from_dict(record: dict[str, Any], file: str, number: int, text_field: str) -> Record:
+    meta = dict(record)
+    name = meta.pop("id", None)
+    text = meta.pop(text_field, None)
+    meta.pop("ents", None)  # of an earlier run; those found now take their place
+    name = _name(file, number) if name is None else str(name)
+    if not isinstance(text, str):
+        return Record(name, "", meta, f"no text in the field {text_field!r}")
+    return Record(name, text, meta)
+
+
+def _docs(path: Path, skip: int) -> Iterator[Record]:
+    docs = DocBin(store_user_data=True).from_disk(path).get_docs(Vocab())
+    for number, doc in itertools.islice(enumerate(docs), skip, None):
+        name = doc.user_data.get("id")
+        yield Record(_name(str(path), number) if name is None else str(name), doc.text)
+
+
+def _parquet(path: Path) -> Any:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise ValueError(f"to read {path}: pip install pyarrow") from None
+    return parquet.ParquetFile(path)
+
+
+def _parquet_rows(path: Path, skip: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    file = _parquet(path)
+    groups, number = [], 0
+    for group in range(file.num_row_groups):  # whole groups are skipped unread
+        rows = file.metadata.row_group(group).num_rows
+        if number + rows <= skip and not groups:
+            number += rows
+        else:
+            groups.append(group)
+    if not groups:
+        return
+    for batch in file.iter_batches(_ROWS, row_groups=groups):
+        for row in batch.to_pylist():
+            if number >= skip:
+                yield number, row
+            number += 1

@@ -1,0 +1,56 @@
+"""`python -m spacy padellm analyze`: what a pipeline gets wrong on a corpus."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import Arg, Opt
+from spacy.tokens import DocBin
+from tqdm import tqdm
+from wasabi import Printer
+
+from ..analysis.analysis import analyze
+from ..analysis.corpus import analyze_texts, read_examples
+from .app import padellm_app
+from .pipelines import open_pipeline
+
+
+@padellm_app.command("analyze", no_args_is_help=True)
+def analyze_cli(
+    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    corpus: Annotated[Path, Arg(help="Annotated texts, .spacy", exists=True, dir_okay=False)],
+    output: Annotated[Path, Opt("--output", "-o", help="The page; figures go beside it, .json")] = (
+        Path("analysis.html")
+    ),
+    limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 0,
+    examples: Annotated[int, Opt("--examples", help="Examples of each kind of error")] = 20,
+    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts a batch")] = 64,
+) -> None:
+    """Scores by label, wrong counts, kinds of error with examples, calibration of probabilities,
+    and what a threshold would buy, on one HTML page."""
+    msg = Printer()
+    try:
+        nlp, pipe = open_pipeline(pipeline)
+        docs = list(DocBin().from_disk(corpus).get_docs(nlp.vocab))[: limit or None]
+        read = read_examples(nlp, docs)
+        with tqdm(total=len(read), unit=" texts") as bar:
+            texts = analyze_texts(nlp, pipe, read, max(batch_size, 1), bar.update)
+        found = analyze(texts, pipe.settings.threshold, examples)
+        from ..analysis.page import render_analysis
+
+        page = render_analysis(found, Path(pipeline).name, corpus.stem)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(page, encoding="utf8")
+        figures = output.with_suffix(".json")
+        figures.write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf8")
+    except ImportError as error:
+        msg.fail(f"{error}: pip install matplotlib", exits=1)
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    scores = found.spans
+    typer.echo(
+        f"span P {100 * scores['p']:.1f} R {100 * scores['r']:.1f} F1 {100 * scores['f']:.1f}, "
+        f"string-set F1 {100 * found.strings['f']:.1f}, ECE {found.calibration_error:.3f}"
+    )
+    msg.good(f"Wrote {output} and {figures}")

@@ -1,0 +1,100 @@
+"""`python -m spacy padellm annotate`: corpora of any size, streamed, resumed, on a cluster."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from spacy.cli._util import Arg, Opt
+from tqdm import tqdm
+from wasabi import Printer
+
+from ..annotating.plan import Job
+from ..annotating.running import Done, run_job
+from ..annotating.sinks import WRITERS
+from ..annotating.sources import STDIN, find_files
+from .app import padellm_app
+from .pipelines import open_pipeline
+
+_INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
+
+
+@padellm_app.command("annotate", no_args_is_help=True)
+def annotate_cli(
+    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    inputs: Annotated[list[str], Arg(help=_INPUT)],
+    output: Annotated[Path, Opt("--output", "-o", help="Folder for the parts")],
+    file_format: Annotated[str, Opt("--format", "-f", help="jsonl, spacy or parquet")] = "jsonl",
+    labels: Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG")] = "",
+    text_field: Annotated[str, Opt("--text-field", help="Where a record has its text")] = "text",
+    part_size: Annotated[int, Opt("--part-size", help="Texts a part")] = 10_000,
+    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts a batch")] = 128,
+    engine: Annotated[str, Opt("--engine", help="local, or ray for many devices")] = "local",
+    actors: Annotated[str, Opt("--actors", help="ray: how many, as 4, or 2-16")] = "1",
+    gpus: Annotated[float, Opt("--gpus", help="ray: devices of an actor; 0 for none")] = 0,
+    cpus: Annotated[float, Opt("--cpus", help="ray: cores of an actor without device")] = 1,
+    address: Annotated[str, Opt("--address", help="ray: of a cluster, or auto")] = "",
+) -> None:
+    """Annotate texts, part by part. Given again, the command goes on where it was stopped.
+
+    A text that fails is in the output with its error. Parts are numbered in the order of the
+    input, so that they hold the same whatever the engine.
+    """
+    msg = Printer()
+    try:
+        if file_format not in WRITERS:
+            raise ValueError(f"--format is {file_format!r}: choose one of {', '.join(WRITERS)}")
+        if engine not in ("local", "ray"):
+            raise ValueError(f"--engine is {engine!r}: choose local or ray")
+        if batch_size < 1:
+            raise ValueError(f"--batch-size is {batch_size}: it must be at least 1")
+        files = find_files(inputs)
+        job = Job(tuple(files), pipeline, labels, file_format, part_size, text_field)
+        with tqdm(unit=" texts", desc="annotate", smoothing=0.05) as bar:
+            if engine == "ray":
+                done = _on_ray(job, output, batch_size, actors, gpus, cpus, address or None)
+            else:
+                nlp, _ = open_pipeline(pipeline, labels)
+                done = run_job(job, output, nlp, batch_size, bar.update)
+            texts, failed, skipped = _follow(done, bar, engine == "ray")
+    except ImportError as error:
+        msg.fail(f"{error}: pip install 'spacy-padellm[ray]'", exits=1)
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    if skipped:
+        msg.info(f"{skipped} texts were there already")
+    if failed:
+        msg.warn(f"{failed} of {texts} texts failed; their records have an `error`")
+    msg.good(f"Wrote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN])))
+
+
+def _follow(done: Iterator[Done], bar: tqdm, by_part: bool) -> tuple[int, int, int]:
+    texts = failed = skipped = 0
+    for part in done:
+        skipped += part.records * part.skipped
+        texts += part.records * (not part.skipped)
+        failed += part.failed
+        if by_part and not part.skipped:
+            bar.update(part.records)
+    return texts, failed, skipped
+
+
+def _on_ray(
+    job: Job,
+    output: Path,
+    batch_size: int,
+    actors: str,
+    gpus: float,
+    cpus: float,
+    address: str | None,
+) -> Iterator[Done]:
+    least, _, most = actors.partition("-")
+    if not least.isdecimal() or (most and not most.isdecimal()) or int(least) < 1:
+        raise ValueError(
+            f"--actors is {actors!r}: give a number such as 4, or a range such as 2-16"
+        )
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    from ..annotating.ray_engine import run_on_ray
+
+    bounds = (int(least), int(most or least))
+    return run_on_ray(job, output, batch_size, bounds, gpus, cpus, address)

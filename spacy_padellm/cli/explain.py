@@ -1,0 +1,65 @@
+"""`python -m spacy padellm explain` and `serve`: why an entity was found."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import Arg, Opt
+from wasabi import Printer
+
+from ..explaining.explanation import explain
+from ..explaining.page import render_explanation
+from .app import padellm_app
+from .pipelines import open_pipeline
+
+_PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
+Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
+Labels = Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG; all if empty")]
+
+
+@padellm_app.command("explain", no_args_is_help=True)
+def explain_cli(
+    text: Annotated[str, Arg(help="The text, or - to read it from standard input")],
+    pipeline: Pipeline = "english",
+    labels: Labels = "",
+    output: Annotated[Path, Opt("--output", "-o", help="The page")] = Path("explain.html"),
+) -> None:
+    """Write one HTML page: the text with its entities, and for every label the count, every
+    mention with its probability, what was dropped and why, and what it took."""
+    msg = Printer()
+    text = sys.stdin.read() if text == "-" else text
+    try:
+        if not text.strip():
+            raise ValueError("the text is empty")
+        explanation = explain(*open_pipeline(pipeline, labels), text)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(render_explanation(explanation), encoding="utf8")
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    for mention in explanation.kept:
+        typer.echo(f"{mention.label}\t{mention.probability:.2f}\t{mention.text}")
+    msg.good(f"Wrote {output}")
+
+
+@padellm_app.command("serve")
+def serve_cli(
+    pipeline: Pipeline = "english",
+    labels: Labels = "",
+    host: Annotated[str, Opt("--host", help="Where to listen; only this machine sees it")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, Opt("--port", help="0 takes a free one")] = 8080,
+    limit: Annotated[int, Opt("--limit", help="Longest text, in characters")] = 20000,
+) -> None:
+    """Open a page with a text box that shows what the model finds, and how sure it is."""
+    msg = Printer()
+    try:
+        from ..explaining.server import run_server
+    except ImportError as error:
+        msg.fail(f"{error}: pip install 'spacy-padellm[serve]'", exits=1)
+    try:
+        nlp, pipe = open_pipeline(pipeline, labels)
+        run_server(nlp, pipe, host, port, limit)
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)

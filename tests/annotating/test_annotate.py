@@ -1,0 +1,270 @@
+"""`padellm annotate`: all formats in and out, resumed runs, runs that are killed."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+import spacy
+from sample_pipelines import TEXTS as KNOWN
+from spacy.cli._util import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_padellm import cli  # noqa: F401 - registers the commands
+from spacy_padellm.annotating.plan import Job, PartReader
+from spacy_padellm.annotating.running import annotate_records, run_job
+from spacy_padellm.annotating.sources import count_records, find_files, read_records
+
+TEXTS = [*KNOWN[:3], "No one came.", "Ada Lovelace lives in Paris.", "Ünïcode 小明 \u2028 x"]
+
+
+def run(*arguments, **kwargs):
+    return CliRunner().invoke(app, ["padellm", "annotate", *map(str, arguments)], **kwargs)
+
+
+def records(folder):
+    return [json.loads(x) for p in sorted(folder.glob("*.jsonl")) for x in p.open(encoding="utf8")]
+
+
+def write_input(path, texts=TEXTS):
+    """One file of the format that its name has."""
+    if path.suffix == ".gz":
+        with gzip.open(path, "wt", encoding="utf8") as file:
+            file.writelines(json.dumps({"text": t}) + "\n" for t in texts)
+    elif path.suffix == ".txt":
+        path.write_text("\n\n".join(texts) + "\n", encoding="utf8")
+    elif path.suffix == ".jsonl":
+        rows = ({"id": f"n{i}", "text": t, "page": i} for i, t in enumerate(texts))
+        path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf8")
+    elif path.suffix == ".spacy":
+        nlp = spacy.blank("en")
+        DocBin(docs=[nlp.make_doc(t) for t in texts]).to_disk(path)
+    else:
+        arrow = pytest.importorskip("pyarrow")
+        import pyarrow.parquet as parquet
+
+        parquet.write_table(arrow.table({"text": texts}), path, row_group_size=2)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.jsonl.gz", "a.spacy", "a.parquet"])
+def test_every_format_is_read_from_any_record_on(tmp_path, name):
+    path = str(write_input(tmp_path / name))
+    assert count_records(path) == len(TEXTS)
+    assert [r.text for r in read_records(path)] == TEXTS
+    for skip in (1, 3, len(TEXTS)):
+        assert [r.text for r in read_records(path, skip)] == TEXTS[skip:]
+    ids = [r.id for r in read_records(path)]
+    assert len(set(ids)) == len(ids) and ids[0] == ("n0" if name == "a.jsonl" else f"{name}:1")
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "spacy", "parquet"])
+def test_every_format_is_written(trained_folder, trained, tmp_path, file_format):
+    source = write_input(tmp_path / "in.jsonl")
+    out = tmp_path / "out"
+    done = run(trained_folder, source, "-o", out, "-f", file_format, "--part-size", 3)
+    assert done.exit_code == 0, done.output
+    expected = [[(e.start_char, e.end_char, e.label_) for e in d.ents] for d in trained.pipe(TEXTS)]
+    assert any(expected)
+    parts = sorted(out.glob(f"part-*.{file_format}"))
+    assert len(parts) == -(-len(TEXTS) // 3)
+    if file_format == "spacy":
+        docs = [d for p in parts for d in DocBin(store_user_data=True).from_disk(p).get_docs(
+            spacy.blank("en").vocab)]  # fmt: skip
+        found = [[(e.start_char, e.end_char, e.label_) for e in doc.ents] for doc in docs]
+        assert [doc.user_data["id"] for doc in docs] == [f"n{i}" for i in range(len(TEXTS))]
+        assert all(0 < e._.padellm_score <= 1 for doc in docs for e in doc.ents)
+        texts = [doc.text for doc in docs]
+    else:
+        if file_format == "parquet":
+            parquet = pytest.importorskip("pyarrow.parquet")
+            rows = [row for p in parts for row in parquet.read_table(p).to_pylist()]
+            assert json.loads(rows[1]["meta"]) == {"page": 1}
+            ents = [[tuple(e.values()) for e in row["ents"]] for row in rows]
+        else:
+            rows = records(out)
+            assert rows[1]["page"] == 1
+            ents = [row["ents"] for row in rows]
+        assert [row["id"] for row in rows] == [f"n{i}" for i in range(len(TEXTS))]
+        assert all(0 < e[3] <= 1 for row in ents for e in row)
+        found = [[tuple(e[:3]) for e in row] for row in ents]
+        texts = [row["text"] for row in rows]
+    assert texts == TEXTS and found == expected
+
+
+def test_files_folders_patterns_and_standard_input(trained_folder, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_input(folder / "b.jsonl", TEXTS[:2])
+    write_input(folder / "a.txt", TEXTS[2:4])
+    (folder / "readme.md").write_text("not for us")
+    assert [p.rsplit("/", 1)[1] for p in find_files([str(folder)])] == ["a.txt", "b.jsonl"]
+    assert len(find_files([str(folder / "*.jsonl"), str(folder / "a.txt")])) == 2
+    out = tmp_path / "out"
+    assert run(trained_folder, folder, "-o", out, "--part-size", 3).exit_code == 0
+    assert [r["text"] for r in records(out)] == [*TEXTS[2:4], *TEXTS[:2]]
+    lines = "\n".join(TEXTS[:4]) + "\n"
+    for size in (3, 4, 100):
+        out = tmp_path / f"stdin{size}"
+        done = run(trained_folder, "-", "-o", out, "--part-size", size, input=lines)
+        assert done.exit_code == 0, done.output
+        assert [r["text"] for r in records(out)] == TEXTS[:4]
+
+
+def test_a_text_that_fails_is_there_with_its_error(trained, trained_folder, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "Ada Lovelace lives in Paris."}\nno json\n[1]\n{"id": 7}\n')
+    out = tmp_path / "out"
+    done = run(trained_folder, source, "-o", out)
+    assert done.exit_code == 0 and "3 of 4 texts failed" in " ".join(done.output.split())
+    found = records(out)
+    assert [bool(r["ents"]) for r in found] == [True, False, False, False]
+    errors = [r.get("error", "") for r in found]
+    assert errors[0] == "" and "not JSON" in errors[1] and "object" in errors[2]
+    assert "'text'" in errors[3] and found[3]["id"] == "7" and found[1]["line"] == "no json"
+
+    pipe, good = trained.get_pipe("padellm_ner"), type(trained.get_pipe("padellm_ner")).predict
+
+    def predict(docs):
+        docs = list(docs)
+        if any("Paris" in doc.text for doc in docs):
+            raise RuntimeError("out of luck")
+        return good(pipe, docs)
+
+    pipe.predict = predict
+    pipe._prepare = lambda docs: (_ for _ in ()).throw(RuntimeError("batch"))
+    trained.max_length = 60
+    made = list(read_records(str(write_input(tmp_path / "x.txt", [*TEXTS, "long " * 20]))))
+    annotated, docs = annotate_records(trained, made, 4)
+    assert [a.record.text for a in annotated] == [r.text for r in made]
+    assert "nlp.max_length" in annotated[-1].error and docs[-1] is None
+    for one in annotated[:-1]:
+        assert ("out of luck" in one.error) == ("Paris" in one.record.text)
+
+
+def test_a_run_goes_on_with_what_is_missing(trained_folder, tmp_path):
+    source = write_input(tmp_path / "in.jsonl")
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    arguments = [trained_folder, source, "--part-size", 2]
+    assert run(*arguments, "-o", whole).exit_code == 0
+    assert run(*arguments, "-o", again).exit_code == 0
+    (again / "part-000001.jsonl").unlink()
+    kept = (again / "part-000000.jsonl").stat().st_mtime_ns
+    done = run(*arguments, "-o", again)
+    assert done.exit_code == 0 and "Wrote 2 texts" in " ".join(done.output.split())
+    assert (again / "part-000000.jsonl").stat().st_mtime_ns == kept
+    assert records(again) == records(whole)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["-f", "csv"], "--format"),
+    (["--part-size", 0], "part size"),
+    (["-b", 0], "--batch-size"),
+    (["--engine", "spark"], "--engine"),
+    (["--engine", "ray", "--actors", "x"], "--actors"),
+])  # fmt: skip
+def test_bad_settings_are_named(trained_folder, tmp_path, arguments, message):
+    source = write_input(tmp_path / "in.txt")
+    done = run(trained_folder, source, "-o", tmp_path / "out", *arguments)
+    assert done.exit_code == 1 and message in done.output
+
+
+def test_bad_input_and_output_are_named(trained_folder, tmp_path):
+    source = write_input(tmp_path / "in.txt")
+    out = tmp_path / "out"
+    for inputs, message in (
+        (["no/such.txt"], "no/such.txt"),
+        ([tmp_path / "x.csv"], "x.csv"),
+        ([source, source], "twice"),
+        ([source, "-"], "alone"),
+    ):
+        (tmp_path / "x.csv").write_text("a")
+        done = run(trained_folder, *inputs, "-o", out)
+        assert done.exit_code == 1 and message in done.output, done.output
+    assert run(trained_folder, source, "-o", out).exit_code == 0
+    other = run(trained_folder, source, "-o", out, "--part-size", 5)
+    assert other.exit_code == 1 and "part_size" in other.output
+    source.write_text("changed\n")
+    assert "bytes" in run(trained_folder, source, "-o", out).output
+    done = run(trained_folder, source, "-o", tmp_path)
+    assert "not empty" in " ".join(done.output.split())
+
+
+STUB = textwrap.dedent("""
+    import sys, time
+    from pathlib import Path
+    import spacy
+    from spacy.language import Language
+    from spacy.tokens import Span
+    from spacy_padellm.annotating.plan import Job
+    from spacy_padellm.annotating.running import run_job
+
+    @Language.component("stub")
+    def stub(doc):
+        doc.ents = [Span(doc, 0, 1, "X")] if len(doc) else []
+        time.sleep(float(sys.argv[3]))
+        return doc
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("stub")
+    job = Job((sys.argv[1],), "stub", "", "jsonl", 50)
+    for done in run_job(job, Path(sys.argv[2]), nlp, 16):
+        print(done.part.number, flush=True)
+""")
+
+
+def test_a_run_killed_at_any_moment_repeats_and_loses_nothing(tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text("".join(f"text number {i} is here\n" for i in range(1030)))
+
+    def start(folder, pause):
+        command = [sys.executable, "-c", STUB, str(source), str(folder), str(pause)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    whole = start(tmp_path / "whole", 0)
+    assert whole.communicate(timeout=120) and whole.returncode == 0
+    folder = tmp_path / "killed"
+    draw = random.Random(0)
+    for _ in range(3):
+        process = start(folder, 0.002)
+        process.stdout.readline()  # past the start
+        time.sleep(draw.uniform(0.01, 0.4))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert len(list(folder.glob("part-*.jsonl"))) < 21
+    last = start(folder, 0)
+    assert last.communicate(timeout=120) and last.returncode == 0
+    assert records(folder) == records(tmp_path / "whole")
+    assert len(records(folder)) == 1030
+    names = {p.name for p in (tmp_path / "whole").iterdir()}
+    assert {p.name for p in folder.iterdir()} == names
+
+
+def test_parts_are_read_in_any_order(tmp_path):
+    path = str(write_input(tmp_path / "in.jsonl", [f"text {i}" for i in range(10)]))
+    job = Job((path,), "p", "", "jsonl", 3)
+    parts = list(job.parts())
+    assert [p.size for p in parts] == [3, 3, 3, 1]
+    reader = PartReader()
+    for number in (2, 0, 3, 1):
+        first = parts[number].first
+        assert [r.text for r in reader.read(parts[number])] == [
+            f"text {i}" for i in range(first, min(first + 3, 10))
+        ]
+
+
+def test_strings_of_texts_are_forgotten(tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text("".join(f"word{i} other{i}\n" for i in range(400)))
+    nlp = spacy.blank("en")
+    job = Job((str(source),), "p", "", "jsonl", 100)
+    before = len(nlp.vocab.strings)
+    assert sum(done.records for done in run_job(job, tmp_path / "out", nlp, 32)) == 400
+    assert len(nlp.vocab.strings) < before + 100
