@@ -1,7 +1,7 @@
 """The model in the box against autoregressive models of its size, each trained for its answers.
 
     python benchmarks/english.py --corpus corpus/english/uner_ewt.spacy \\
-        --autoregressive training/autoregressive
+        [--autoregressive training/autoregressive]
 
 The autoregressive models are those of `scripts/english_autoregressive.py`.
 """
@@ -23,7 +23,7 @@ FORMATS = ("structured", "augmented")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--autoregressive", type=Path, required=True)
+    parser.add_argument("--autoregressive", type=Path, help="left out where it is not given")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 32, 128])
     parser.add_argument("--limit", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
@@ -34,7 +34,7 @@ def main() -> None:
     decoders: dict[str, AnyDecoder] = {
         name: make_decoder(name, box) for name in ("paper-copy", "tree", "ahead")
     }
-    for name in FORMATS:
+    for name in FORMATS if arguments.autoregressive else ():
         loaded = load_model(ModelSource(str(arguments.autoregressive / name / "model")))
         decoders[name] = make_decoder(name, loaded)
     total = len(decoders) * len(arguments.batch_sizes) * arguments.rounds
@@ -48,9 +48,10 @@ def main() -> None:
             box.lm.device,
             bar.update,
         )
+    other = f"--autoregressive {arguments.autoregressive} " if arguments.autoregressive else ""
     command = (
         f"python benchmarks/english.py --corpus {arguments.corpus.name} "
-        f"--autoregressive {arguments.autoregressive} --limit {arguments.limit} "
+        f"{other}--limit {arguments.limit} "
         f"--rounds {arguments.rounds} --batch-sizes {' '.join(map(str, arguments.batch_sizes))}"
     )
     about = {"texts": len(golds), "labels": len(box.labels), "forced": False}

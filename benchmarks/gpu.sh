@@ -54,7 +54,10 @@ for wanted in ${*:-correctness latency throughput lora english}; do
             --dtype bfloat16 --size 7B --lora --texts 64 --batch 16 --output "$OUT/training-7B.md"
         ;;
     english) # the model in the box; continues at its checkpoints when run again
-        part english python scripts/english_model.py --data "$DATA" --output "$OUT/english"
+        part english-pretrain python scripts/english_model.py tokenizer vectors pretrain \
+            --data "$DATA" --output "$OUT/english" --pretrain-seconds 480
+        part english-train python scripts/english_model.py train --data "$DATA" \
+            --output "$OUT/english" --train-seconds "${TRAIN_SECONDS:-1200}"
         ;;
     *)
         echo "no part is called $wanted"

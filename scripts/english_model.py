@@ -3,24 +3,32 @@
     python scripts/english_model.py --data DATA --output training/english [STAGE ...]
 
 DATA holds `text/wiki_en.txt.xz` and `ner/<set>/<split>.jsonl.gz`; OUTPUT/silver/silver.jsonl, if it
-is there, what `english_silver.py` has labelled. Stages run in the order tokenizer, vectors, train,
-export; without a name all of them do. One that was interrupted continues at its last checkpoint.
+is there, what `english_silver.py` has labelled. Stages run in the order tokenizer, vectors,
+pretrain, train, export; without a name all of them do. One that was interrupted continues at its
+last checkpoint. `pretrain` is left out unless it is given time: on two CPU cores, token vectors
+serve better.
 """
 
 import argparse
+import importlib.util
 import itertools
+import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
-from english_data import LABELS, TRAIN_SETS, read_set
+from english_data import EMPTY, LABELS, SHARES, TRAIN_SETS, read_set
 from english_vectors import read_vectors, train_vectors
+from matplotlib.figure import Figure
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.encoding import PromptEncoder
 from spacy_padellm.formats import jsonl
+from spacy_padellm.hardware import Hardware
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel
 from spacy_padellm.model_place import IN_THE_BOX
@@ -34,7 +42,7 @@ from spacy_padellm.training.examples import (
 )
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.mixture import Mixture
-from spacy_padellm.training.pretraining import read_lines
+from spacy_padellm.training.pretraining import encode_files, pretrain, read_lines
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 from spacy_padellm.training.surface import SurfaceFeatures
 from spacy_padellm.training.tagging import TaggingHeads
@@ -45,12 +53,8 @@ logger = logging.getLogger("english")
 VOCAB_SIZE = 20480
 SIZES = {**DEFAULT_SIZES, "num_hidden_layers": 8}
 TAGGED_LAYERS = (4, 5)  # the tag of a token, the number of its mention
-TRAIN_SECONDS = 90 * 60
 LEARN_RATE = 4e-3
 BATCH_TOKENS = 4096
-# How often an epoch takes the texts of a set that have an entity; those without, EMPTY times that.
-SHARES = {"uner_ewt": 2.0, "wikigold": 2.0, "sec_filings": 0.5, "litbank_names": 0.5}
-EMPTY = 0.4
 SILVER = 0.7  # of what teachers have labelled, and what part of it is asked about, not only tagged
 SILVER_ASKED = 0.2
 
@@ -68,22 +72,44 @@ def vectors_stage(data: Path, output: Path) -> None:
     """What the embeddings begin with: skip-gram vectors of tokens, on all texts."""
     if (output / "vectors.vec").exists():
         return
+    if not importlib.util.find_spec("floret"):
+        logger.warning("floret is not installed: embeddings begin at random")
+        return
     golds = (gold.text for name in TRAIN_SETS for gold in read_set(data, name, "train"))
     wiki = read_lines(data / "text" / "wiki_en.txt.xz")
     texts = itertools.chain(wiki, golds)
     train_vectors(_tokenizer(output), texts, output / "vectors.vec", SIZES["hidden_size"])
 
 
-def train_stage(data: Path, output: Path) -> None:
-    """Counts and mentions of the annotated sets; of silver texts mostly the tags of tokens."""
+def pretrain_stage(data: Path, output: Path, seconds: float) -> None:
+    """Language modelling on the plain text, half of it as a prefix LM."""
+    if not seconds:
+        return
     tokenizer = _tokenizer(output)
+    ids = encode_files(tokenizer, [data / "text" / "wiki_en.txt.xz"], output / "text.ids")
+    model = _new_model(output)
+    log = pretrain(model, ids, output / "pretrain", seconds=seconds, rows=16, learn_rate=4e-3)
+    (output / "pretrain" / "log.json").write_text(json.dumps(log))
+    model.save_pretrained(output / "pretrained")
+
+
+def _new_model(output: Path) -> Any:
     torch.manual_seed(0)
-    model = create_model(tokenizer, "llama", **SIZES)
-    loaded = _wrap(model, tokenizer)
+    model = create_model(_tokenizer(output), "llama", **SIZES)
+    if (output / "vectors.vec").exists():
+        read_vectors(output / "vectors.vec", model.get_input_embeddings().weight)
+    return model.to(Hardware().find_first())
+
+
+def train_stage(data: Path, output: Path, seconds: float) -> None:
+    """Counts and mentions of the annotated sets; of silver texts mostly the tags of tokens."""
+    model = _new_model(output)
+    if (output / "pretrained").exists():
+        model = AutoModelForCausalLM.from_pretrained(output / "pretrained").to(model.device)
+    loaded = _wrap(model, _tokenizer(output))
     encoder = loaded.encoder()
     sets, shares = _annotated(data, encoder)
     _add_silver(output / "silver" / "silver.jsonl", encoder, sets, shares)
-    read_vectors(output / "vectors.vec", model.get_input_embeddings().weight)
     for layer in model.base_model.layers:
         layer.compile(dynamic=True)
     dev = read_set(data, "uner_ewt", "dev")
@@ -97,7 +123,7 @@ def train_stage(data: Path, output: Path) -> None:
             encoder,
             Mixture(sets, shares, batch_tokens=BATCH_TOKENS),
             output / "train",
-            seconds=TRAIN_SECONDS,
+            seconds=seconds,
             learn_rate=LEARN_RATE,
             optimizer_name="muon",
             heads=heads,
@@ -151,6 +177,20 @@ def export_stage(data: Path, output: Path) -> None:
     save_model(_wrap(model, _tokenizer(output)), IN_THE_BOX["english"], "full")
     results = Path("benchmarks/results")
     shutil.copy(output / "train" / "log.json", results / "english_training.json")
+    plot_log(json.loads((output / "train" / "log.json").read_text()), results)
+
+
+def plot_log(log: list[dict[str, Any]], folder: Path) -> None:
+    """Loss and F1 on the development set by step."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    losses = [entry for entry in log if "loss" in entry]
+    left.plot([e["step"] for e in losses], [e["loss"] for e in losses], color="tab:gray")
+    left.set(title="loss", xlabel="step", ylabel="nats a target token", yscale="log")
+    scores = [entry for entry in log if "score" in entry]
+    right.plot([e["step"] for e in scores], [e["score"] for e in scores], marker=".")
+    right.set(title="strict span F1, UNER EWT dev", xlabel="step", ylim=(0, 1))
+    figure.savefig(folder / "english_training.png", dpi=110)
 
 
 def _tokenizer(output: Path) -> PreTrainedTokenizerFast:
@@ -162,9 +202,10 @@ def _wrap(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast) -> LoadedM
     return LoadedModel(LanguageModel(model, tokenizer, "english"), template, LABELS)
 
 
-STAGES = {
+STAGES: dict[str, Callable[..., None]] = {
     "tokenizer": tokenizer_stage,
     "vectors": vectors_stage,
+    "pretrain": pretrain_stage,
     "train": train_stage,
     "export": export_stage,
 }
@@ -176,12 +217,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("training/english"))
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--pretrain-seconds", type=float, default=0)
+    parser.add_argument("--train-seconds", type=float, default=90 * 60)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    budgets = {"pretrain": arguments.pretrain_seconds, "train": arguments.train_seconds}
     for name in arguments.stages or STAGES:
-        STAGES[name](arguments.data, arguments.output)
+        budget = (budgets[name],) if name in budgets else ()
+        STAGES[name](arguments.data, arguments.output, *budget)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("teachers", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("training/english/silver"))
-    parser.add_argument("--limit", type=int, default=400_000)
+    parser.add_argument("--limit", type=int, default=308_000)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     files = []
