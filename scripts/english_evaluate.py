@@ -4,8 +4,8 @@
 
 PIPELINE is a folder that `spacy.load` takes, or `padellm_ner` for the model in the box. Texts,
 tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC). Of the model
-in the box, the calibration of its probabilities on UNER EWT test is measured, too, and the time from
-import to the first entity.
+in the box, the calibration of its probabilities on UNER EWT test is measured, too, and the time
+from import to the first entity.
 """
 
 import argparse

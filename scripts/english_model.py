@@ -113,7 +113,7 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
     for layer in model.base_model.layers:
         layer.compile(dynamic=True)
     dev = read_set(data, "uner_ewt", "dev")
-    decoder = Decoder(loaded.lm, encoder)
+    decoder = Decoder(loaded.lm, encoder, distinct=True)
     with (
         SurfaceFeatures(loaded.lm),
         TaggingHeads(loaded.lm, LABELS, layers=TAGGED_LAYERS, weight=4.0) as heads,

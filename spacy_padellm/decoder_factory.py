@@ -30,6 +30,7 @@ def make_decoder(
         token_budget=settings.token_budget,
         draft_tokens=None if settings.run_ahead else 0,
         guess_counts=None if settings.run_ahead else (),
+        distinct=settings.is_flat,
         max_count=encoder.max_count,
         max_mention_tokens=settings.max_mention_tokens,
     )

@@ -5,6 +5,7 @@ continues one of them; the end is allowed if one of them may end there.
 """
 
 from collections.abc import Collection
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,12 @@ class TextSlices:
             self.may_start[:] = False
         self.last_end = int(np.flatnonzero(self.may_end)[-1]) if self.may_end.any() else -1
         self.all_starts = np.flatnonzero(self.may_start)
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """How many mentions may begin with an id."""
+        ids, counts = np.unique(self.ids[self.all_starts], return_counts=True)
+        return dict(zip(ids.tolist(), counts.tolist(), strict=True))
 
     def __bool__(self) -> bool:
         return len(self.all_starts) > 0

@@ -75,7 +75,8 @@ class Decoder:
     repeated a branch, for any architecture), "paper" (every prompt encoded whole; to compare).
     copy: mentions are copied from the text, with exact offsets. token_budget: step-1 tokens a
     batch. max_count, max_mention_tokens: caps, reported when reached. draft_tokens,
-    guess_counts: how far to run ahead (`Speculation`); None chooses by cost.
+    guess_counts: how far to run ahead (`Speculation`); None chooses by cost. distinct: no two
+    mentions of a label begin at the same place, for schemes without nested ones.
 
     Raises ValueError where the method cannot serve this model.
     """
@@ -89,6 +90,7 @@ class Decoder:
     max_mention_tokens: int = 64
     draft_tokens: int | None = None
     guess_counts: tuple[int, ...] | None = None
+    distinct: bool = False
     work: DecodingWork = field(default_factory=DecodingWork)
 
     def __post_init__(self) -> None:
@@ -180,6 +182,7 @@ class Decoder:
             slices,
             self.max_mention_tokens,
             self.speculation,
+            self.distinct,
         )
         counts = [[state.count for state in of_text] for of_text in states]
         self.work.texts += len(prompts)

@@ -15,6 +15,7 @@ from ..types import Mention
 from .choices import Choices, log_normaliser
 from .copying import CopyBranch, TextSlices
 from .counts import LabelState
+from .distinct import choose_starts
 from .session import Branch, Session
 from .speculation import Speculation
 
@@ -47,11 +48,13 @@ def decode_mentions(
     slices: Sequence[TextSlices] | None,
     max_tokens: int,
     speculation: Speculation,
+    distinct: bool = False,
 ) -> list[list[Mention]]:
     """The mentions of each text, by label, then by index.
 
     slices: where mentions are copied from; None for free generation, whose mentions have no
-    character offsets. A mention of max_tokens tokens is ended there, with a warning.
+    character offsets. A mention of max_tokens tokens is ended there, with a warning. distinct:
+    no two copied mentions of a label begin at the same place (`distinct`).
 
     Copied mentions are drafted: the pass that reads a token reads what follows it in the text,
     too, and of that as much stays as greedy decoding chooses anyway.
@@ -61,7 +64,7 @@ def decode_mentions(
     going = [mention for mention in pending if mention.logits is None]
     if opened:
         logits = torch.stack([m.logits for m in opened if m.logits is not None])
-        going += _read(logits, opened, encoder, prompts, max_tokens, session.choices)
+        going += _read(logits, opened, encoder, prompts, max_tokens, session.choices, distinct)
     while going:
         began = time.perf_counter()
         tokens = session.tokens
@@ -69,7 +72,7 @@ def decode_mentions(
         branches = [mention.branch for mention in going]
         new = sum(branch.missing() for branch in branches)
         logits = session.extend(branches, [len(mention.draft) + 1 for mention in going])
-        going = _read(logits, going, encoder, prompts, max_tokens, session.choices)
+        going = _read(logits, going, encoder, prompts, max_tokens, session.choices, distinct)
         speculation.cost.add(session.tokens - tokens, time.perf_counter() - began, new)
     for mention in pending:
         speculation.saw_mention(len(mention.log_probs))
@@ -119,20 +122,24 @@ def _read(
     prompts: Sequence[TextPrompt],
     max_tokens: int,
     choices: Choices,
+    distinct: bool,
 ) -> list[_Pending]:
     """Takes in the tokens that the logits choose; returns the mentions that go on.
 
     logits: behind the last token of each mention and behind each token of its draft.
     """
     copies: list[CopyBranch | None] = []
+    groups: dict[tuple[int, str], list[int]] = {}  # first tokens of the mentions of a label
     for mention in active:
         copy = mention.copy
+        if distinct and copy is not None and not mention.ids:
+            groups.setdefault((mention.branch.text, mention.label), []).append(len(copies))
         copies.append(copy)
         for token in mention.draft:
             assert copy is not None
             copy = copy.advanced(token)
             copies.append(copy)
-    tokens, log_probs = _choose(logits, copies, encoder, choices)
+    tokens, log_probs = _choose(logits, copies, encoder, choices, list(groups.values()))
     going, at = [], 0
     for mention in active:
         draft, mention.draft = mention.draft, []
@@ -173,10 +180,11 @@ def _choose(
     copies: Sequence[CopyBranch | None],
     encoder: PromptEncoder,
     choices: Choices,
+    groups: Sequence[Sequence[int]] = (),
 ) -> tuple[list[int], list[float]]:
     """The likeliest allowed token behind each state of copying, and its log-probability: in the
     vocabulary, or among all tokens of the text and the end for a template that `copies`, as it
-    was trained.
+    was trained. groups: states whose tokens begin mentions at different places.
 
     Candidates are gathered in one go: a [branches, vocabulary] mask would cost far more.
     """
@@ -193,13 +201,16 @@ def _choose(
         normaliser = _among_text(logits, copies, encoder.mention_end_ids[0], choices)
     else:
         normaliser = log_normaliser(logits).cpu().numpy()
-    tokens: list[int] = []
-    best_values: list[float] = []
-    for ids, start, size in zip(allowed, first, sizes, strict=True):
-        at = int(values[start : start + size].argmax())
-        tokens.append(int(ids[at]))
-        best_values.append(float(values[start + at]))
-    return tokens, (np.array(best_values) - normaliser).tolist()
+    log_probs = np.split(values - np.repeat(normaliser, sizes), first[1:])
+    best = [int(of_one.argmax()) for of_one in log_probs]
+    for group in groups:
+        slices = copies[group[0]].slices if copies[group[0]] is not None else None
+        if len(group) > len({int(allowed[i][best[i]]) for i in group}) and slices is not None:
+            options = [(allowed[i], log_probs[i]) for i in group]
+            for i, at in zip(group, choose_starts(options, slices.places), strict=True):
+                best[i] = at
+    tokens = [int(ids[at]) for ids, at in zip(allowed, best, strict=True)]
+    return tokens, [float(of_one[at]) for of_one, at in zip(log_probs, best, strict=True)]
 
 
 def _among_text(

@@ -245,7 +245,7 @@ def test_the_config_file_runs_in_a_fresh_process(tmp_path):
             print([(ent.text, ent.label_) for ent in doc.ents])
     """)
     folder = str(tmp_path / "pipeline")
-    cfg = "configs/spacy_llm.cfg"
+    cfg = "examples/spacy_llm.cfg"
     subprocess.run(
         [sys.executable, "-m", "spacy", "assemble", cfg, folder], check=True, timeout=300
     )

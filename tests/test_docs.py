@@ -1,0 +1,84 @@
+"""Every code block of the docs runs: Python, configs and commands, page by page."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from spacy.util import load_config_from_str, load_model_from_config
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+# What asks for a network, devices, or a model of the reader's own: only that it is a command.
+ELSEWHERE = (
+    "pip install",
+    "torchrun",
+    "accelerate",
+    "--engine ray",
+    "serve",
+    "push",
+    "Qwen",
+)
+
+
+def blocks(page, *languages):
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf8"), re.S | re.M)
+    return [code for language, code in found if language in languages]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_python_and_config_blocks(page, tmp_path, monkeypatch, request):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("assets", "configs", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for number, code in enumerate(blocks(page, "python")):
+        exec(compile(code, f"{page.name}, block {number}", "exec"), {})
+    whole = [code for code in blocks(page, "ini") if "[nlp]" in code]
+    for code in whole:
+        nlp = load_model_from_config(load_config_from_str(code), auto_fill=True)
+        assert list(nlp.pipe(["John Miller came.", ""]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands(page, tmp_path):
+    for folder in ("assets", "configs", "examples", "scripts", "benchmarks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for code in blocks(page, "bash"):
+        for line in code.replace("\\\n", " ").splitlines():
+            command = line.partition("  #")[0].strip()
+            if not command or command.startswith(("source", "#", "--")):
+                continue
+            if "padellm" in command and any(word in command for word in ELSEWHERE):
+                name = shlex.split(command)[shlex.split(command).index("padellm") + 1]
+                command = f"python -m spacy padellm {name} --help"
+            elif any(word in command for word in ELSEWHERE) or "benchmark" in command:
+                continue
+            command = command.replace("python ", f"{sys.executable} ")
+            if "padellm train" in command and "--help" not in command:
+                command += " --training.max_steps 2 --training.eval_frequency 2"
+            done = subprocess.run(
+                command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_configuration_page_is_up_to_date():
+    done = subprocess.run(
+        [sys.executable, "scripts/configuration.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_links_lead_somewhere():
+    for page in [*PAGES, ROOT / "README.md"]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
