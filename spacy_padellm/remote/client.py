@@ -5,6 +5,7 @@ httpx keeps connections and sets time limits, tenacity waits and tries again.
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ Prompt = str | Sequence[int]
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
 
 
-class ServerError(RuntimeError):
+class ServerError(OSError):
     """What the server did, what was asked, and what may help."""
 
 
@@ -47,7 +48,7 @@ class ServerSettings:
 
     tries: of a request that fails in passing (refused, cut, slow, 429, 5xx), with waits that
     double from `first_wait` seconds, or as long as the server asks, up to `longest_wait`.
-    timeout: seconds until a request counts as failed. api_key_env: the environment variable with
+    timeout: seconds that the server may be silent. api_key_env: the environment variable with
     the key. extra: further fields of each request.
 
     Raises ValueError for a value out of its range.
@@ -64,7 +65,11 @@ class ServerSettings:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
+        try:
+            url = httpx.URL(self.url)
+        except httpx.InvalidURL:
+            url = httpx.URL("")
+        if url.scheme not in ("http", "https") or not url.host:
             raise ValueError(
                 f"the model setting `url` is {self.url!r}: give one such as http://localhost:8000/v1"
             )
@@ -77,55 +82,62 @@ class ServerSettings:
 
 
 class CompletionsClient:
-    """Asks one server; its connections are reused. Thread-safe."""
+    """Asks one server; its connections are reused. Thread-safe, and whole after a fork or a copy:
+    each process makes connections of its own."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
-        key = os.environ.get(settings.api_key_env, "")
-        limits = httpx.Limits(
-            max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency
-        )
-        self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=settings.timeout,
-            limits=limits,
-        )
-        self._pool = ThreadPoolExecutor(settings.concurrency, "completions")
         self._url = settings.url.rstrip("/") + "/completions"
+        self._made: tuple[int, httpx.Client, ThreadPoolExecutor] | None = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CompletionsClient, (self.settings,)
 
     def complete(
-        self, prompts: Sequence[Prompt], max_tokens: int, stop: Sequence[str] = ()
+        self, prompts: Sequence[Prompt], max_tokens: int, fields: Mapping[str, Any] | None = None
     ) -> list[Completion]:
         """Greedy completions of all prompts, in their order; begun in that order, too.
 
+        fields: more of each request, unless `extra` has them.
+
         Raises ServerError where a request fails for good; those that have not begun are dropped.
         """
-        waiting = [
-            self._pool.submit(self._try, self._body(prompt, max_tokens, stop)) for prompt in prompts
+        http, pool = self._connections()
+        bodies = [
+            {
+                "model": self.settings.model,
+                "prompt": prompt if isinstance(prompt, str) else list(prompt),
+                "max_tokens": max_tokens,
+                "temperature": 0,
+                "logprobs": 1,
+                **(fields or {}),
+                **self.settings.extra,
+            }
+            for prompt in prompts
         ]
+        waiting = [pool.submit(self._try, http, body) for body in bodies]
         try:
             return [one.result() for one in waiting]
         finally:
             for one in waiting:
                 one.cancel()
 
-    def close(self) -> None:
-        """Gives connections and threads back."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._http.close()
+    def _connections(self) -> tuple[httpx.Client, ThreadPoolExecutor]:
+        """Of this process: threads and sockets do not survive a fork."""
+        with self._lock:
+            if self._made is None or self._made[0] != os.getpid():
+                most = self.settings.concurrency
+                key = os.environ.get(self.settings.api_key_env, "")
+                http = httpx.Client(
+                    headers={"Authorization": f"Bearer {key}"} if key else {},
+                    timeout=self.settings.timeout,
+                    limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+                )
+                self._made = (os.getpid(), http, ThreadPoolExecutor(most, "completions"))
+            return self._made[1:]
 
-    def _body(self, prompt: Prompt, max_tokens: int, stop: Sequence[str]) -> dict[str, Any]:
-        return {
-            "model": self.settings.model,
-            "prompt": prompt if isinstance(prompt, str) else list(prompt),
-            "max_tokens": max_tokens,
-            "temperature": 0,
-            "logprobs": 1,
-            **({"stop": list(stop)} if stop else {}),
-            **self.settings.extra,
-        }
-
-    def _try(self, body: Mapping[str, Any]) -> Completion:
+    def _try(self, http: httpx.Client, body: Mapping[str, Any]) -> Completion:
         settings = self.settings
         tries = Retrying(
             retry=retry_if_exception_type(PassingError),
@@ -134,19 +146,19 @@ class CompletionsClient:
             reraise=True,
         )
         try:
-            return tries(self._ask, body)
+            return tries(self._ask, http, body)
         except PassingError as error:
             raise ServerError(f"{error} ({settings.tries} tries)") from error
 
-    def _ask(self, body: Mapping[str, Any]) -> Completion:
+    def _ask(self, http: httpx.Client, body: Mapping[str, Any]) -> Completion:
         try:
-            answer = self._http.post(self._url, json=body)
+            answer = http.post(self._url, json=body)
         except httpx.TimeoutException as error:
             raise PassingError(
                 f"{self._url} did not answer within {self.settings.timeout} s: raise the model "
                 f"setting `timeout`, or lower `concurrency`"
             ) from error
-        except httpx.TransportError as error:
+        except httpx.HTTPError as error:
             raise PassingError(
                 f"{self._url} cannot be reached ({error}): is it running?"
             ) from error
@@ -174,21 +186,29 @@ def _read(answer: Any) -> Completion:
             f"the server's answer has no choices: {str(answer)[:200]!r}; is `url` that of an "
             f"OpenAI-compatible server, up to /v1?"
         ) from None
-    found = choice.get("logprobs") or {}
-    if isinstance(found.get("content"), list):  # the form of chat completions, as llama.cpp has it
-        tokens = [str(one["token"]) for one in found["content"]]
-        log_probs = [one["logprob"] for one in found["content"]]
-    else:
-        tokens = [str(token) for token in found.get("tokens") or ()]
-        log_probs = list(found.get("token_logprobs") or ())
+    tokens, log_probs = _read_log_probs(choice.get("logprobs"))
     if text and not log_probs:
         raise ServerError(
             "the server gives no log-probabilities: allow them (vLLM: --max-logprobs, "
             "llama-cpp-python: --logits_all true), or use a server that has them"
         )
-    if len(tokens) != len(log_probs) or any(p is None for p in log_probs):
-        raise ServerError("the server gives not one log-probability for each token")
-    return Completion(text, tuple(tokens), tuple(map(float, log_probs)), ended)
+    return Completion(text, tokens, log_probs, ended)
+
+
+def _read_log_probs(found: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Raises ServerError for tokens and log-probabilities that do not go together."""
+    try:
+        if found and isinstance(found.get("content"), list):  # as chat completions have it
+            pairs = [(one["token"], one["logprob"]) for one in found["content"]]
+        else:
+            found = found or {}
+            tokens, log_probs = found.get("tokens") or (), found.get("token_logprobs") or ()
+            pairs = list(zip(tokens, log_probs, strict=True))
+        return tuple(str(t) for t, _ in pairs), tuple(float(p) for _, p in pairs)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ServerError(
+            f"the server gives not one log-probability for each token: {str(found)[:200]!r}"
+        ) from None
 
 
 def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:

@@ -9,12 +9,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..decoding.decoder import Batch, DecodingWork, TextInput
 from ..encoding import PromptEncoder, TextPrompt
 from ..quiet import warn_of_few
 from ..types import Count, Mention, Prediction
-from .client import Completion, CompletionsClient, Prompt
+from .client import Completion, CompletionsClient, Prompt, ServerError
 
 logger = logging.getLogger(__name__)
 _TOKEN_ID = re.compile(r"token_id:(\d+)")
@@ -53,6 +54,11 @@ class ServerDecoder:
                 f"template {template.name!r} is bidirectional, and servers read causally: train "
                 f"the model with bidirectional = false"
             )
+        if template.copies:
+            raise ValueError(
+                f"template {template.name!r} has `copies`: its model has learned to choose among "
+                f"the tokens of a text, and writes no mentions freely; train it with copies = false"
+            )
         if template.markers == "special" and not self.send_ids:
             raise ValueError(
                 f"template {template.name!r} has special tokens, which a text could imitate in a "
@@ -78,6 +84,7 @@ class ServerDecoder:
         answers = self.client.complete(
             [self._count_prompt(prompts[i], label) for i, label in asked],
             1 if self.encoder.count_is_one_token else len(str(self.max_count)) + 2,
+            self._fields,
         )
         found = [Prediction() for _ in prompts]
         for (i, label), answer in zip(asked, answers, strict=True):
@@ -91,6 +98,7 @@ class ServerDecoder:
         mentions = self.client.complete(
             [self._mention_prompt(prompts[i], c.label, c.value, index) for i, c, index in wanted],
             self.max_mention_tokens,
+            self._fields,
         )
         for (i, count, index), answer in zip(wanted, mentions, strict=True):
             found[i].mentions.append(self._read_mention(prompts[i], count.label, index, answer))
@@ -102,6 +110,17 @@ class ServerDecoder:
             tokens=self.work.tokens + sum(len(one.tokens) for one in (*answers, *mentions)),
         )
         return found
+
+    @property
+    def _fields(self) -> dict[str, Any]:
+        """What servers need to end, and to show, special tokens (vLLM, SGLang)."""
+        if self.encoder.template.markers != "special":
+            return {}
+        return {
+            "stop_token_ids": list(self.encoder.mention_end_ids),
+            "return_tokens_as_token_ids": True,
+            "skip_special_tokens": False,
+        }
 
     def _count_prompt(self, prompt: TextPrompt, label: str) -> Prompt:
         if self.send_ids:
@@ -119,6 +138,7 @@ class ServerDecoder:
     def _read_count(self, prompt: TextPrompt, label: str, answer: Completion) -> Count:
         """Tokens up to and with the first that is no part of a number; 0 where there is none."""
         number, log_probability = "", 0.0
+        self._ids(answer)
         for token, log_prob in zip(answer.tokens, answer.log_probs, strict=True):
             string = self._string(token)
             so_far = number + string
@@ -152,15 +172,27 @@ class ServerDecoder:
                 prompt.encoded.text[:80],
                 self.max_mention_tokens,
             )
-        ids = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
-        text = answer.text
-        if ids and all(ids):
-            end = set(self.encoder.mention_end_ids)
-            kept = [int(m.group(1)) for m in ids if m and int(m.group(1)) not in end]
-            text = self.encoder.tokenizer.decode(kept)
-        probabilities = tuple(math.exp(p) for p in answer.log_probs)
-        probability = math.exp(sum(answer.log_probs))
+        ids = self._ids(answer)
+        text, log_probs = answer.text, answer.log_probs
+        if ids is not None:
+            ends = [i for i, token in enumerate(ids) if token in self.encoder.mention_end_ids]
+            length = ends[0] if ends else len(ids)
+            text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
+        probabilities = tuple(math.exp(p) for p in log_probs)
+        probability = math.exp(sum(log_probs))
         return Mention(label, index, text.strip(), None, None, probability, probabilities)
+
+    def _ids(self, answer: Completion) -> list[int] | None:
+        """Raises ServerError where a template with special tokens needs ids and gets none."""
+        found = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
+        if found and all(found):
+            return [int(one.group(1)) for one in found if one]
+        if found and self.encoder.template.markers == "special":
+            raise ServerError(
+                "the server gives tokens as strings, and special tokens cannot be told in them: "
+                "serve the model with vLLM or SGLang, or train it with a plain-text template"
+            )
+        return None
 
     def _string(self, token: str) -> str:
         """What a token stands for; of a template's number token, its number."""

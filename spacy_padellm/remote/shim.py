@@ -63,12 +63,8 @@ class ServerShim(Shim):
         self.template = template
         self.send_ids = prompts == "ids"
         self.max_positions = max_positions
+        self.client = CompletionsClient(server)
         self._labels: dict[str, str] | None = None
-
-    @cached_property
-    def client(self) -> CompletionsClient:
-        """Connections are made when they are first needed."""
-        return CompletionsClient(self.server)
 
     @cached_property
     def _settings(self) -> ModelSettings:
@@ -80,10 +76,9 @@ class ServerShim(Shim):
     def loaded(self) -> RemoteModel:
         """Raises ValueError for a tokenizer that cannot be read."""
         settings = self._settings
+        place = find_place(self.tokenizer, "tokenizer")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                find_place(self.tokenizer, "tokenizer").source
-            )
+            tokenizer = AutoTokenizer.from_pretrained(place.source, revision=place.revision)
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "

@@ -30,7 +30,7 @@ class Completions:
             token = int(logits.argmax())
             new.append(token)
             log_probs.append(float(logits.log_softmax(0)[token]))
-            ended = token in self.ends()
+            ended = token in [self.tokenizer.eos_token_id, *body.get("stop_token_ids", ())]
         strings = [self.tokenizer.decode([t]) for t in new]
         if body.get("return_tokens_as_token_ids"):
             strings = [f"token_id:{t}" for t in new]
@@ -40,11 +40,6 @@ class Completions:
             logprobs = None
         reason = "stop" if ended else "length"
         return {"choices": [{"text": text, "finish_reason": reason, "logprobs": logprobs}]}
-
-    def ends(self):
-        ends = {self.tokenizer.eos_token_id}
-        found = self.tokenizer.convert_tokens_to_ids("<|end|>")
-        return ends | ({found} if found is not None else set())
 
     async def answer(self, request):
         return JSONResponse(await run_in_threadpool(self.complete, await request.json()))

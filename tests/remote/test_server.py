@@ -1,5 +1,6 @@
 """The component with its model behind a server: a real one, and one that fails in every way."""
 
+import copy
 import json
 import random
 import socket
@@ -70,7 +71,6 @@ def remote(url, model, **settings):
         "url": url,
         "model": "m",
         "tokenizer": str(model),
-        "extra": {"return_tokens_as_token_ids": True},
         **settings.pop("model_block", {}),
     }
     nlp.add_pipe("padellm_ner", config={"model": block, **settings})
@@ -272,6 +272,8 @@ def test_no_text_is_lost_when_the_server_fails(faulty, plain_lm_folder):
 
 @pytest.mark.parametrize(("block", "message"), [
     ({"url": "localhost:8000"}, "`url`"),
+    ({"url": "http:///v1"}, "`url`"),
+    ({"url": "http://localhost:80x/v1"}, "`url`"),
     ({"concurrency": 0}, "`concurrency`"),
     ({"timeout": 0}, "`timeout`"),
     ({"prompts": "tokens"}, "`prompts`"),
@@ -279,6 +281,20 @@ def test_no_text_is_lost_when_the_server_fails(faulty, plain_lm_folder):
 def test_bad_settings_are_named(plain_lm_folder, block, message):
     with pytest.raises(ValueError, match=message):
         remote("http://x/v1", plain_lm_folder, model_block=block)
+
+
+def test_forked_workers_have_connections_of_their_own(served):
+    url, model = served
+    nlp = remote(url, model)
+    expected = found(nlp.pipe(TEXTS))
+    assert found(nlp.pipe(TEXTS * 3, n_process=2, batch_size=4)) == expected * 3
+    assert copy.deepcopy(nlp.get_pipe("padellm_ner").shim.client).complete(["Ada"], 1)
+
+
+def test_special_tokens_need_ids(faulty, lm_folder):
+    url, _ = faulty("good")
+    with pytest.raises(ServerError, match="special tokens"):
+        remote(url, lm_folder)("Ada")
 
 
 def test_a_template_that_no_server_can_read_is_refused(trained_folder, lm_folder):
