@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,13 @@ class Job:
     part_size: int
     text_field: str = "text"
 
+    @classmethod
+    def of(cls, files: Sequence[str], pipeline: str, *settings: Any) -> "Job":
+        """With absolute paths, which mean the same on every machine that sees them."""
+        found = str(Path(pipeline).resolve()) if Path(pipeline).exists() else pipeline
+        whole = tuple(file if file == STDIN else str(Path(file).resolve()) for file in files)
+        return cls(whole, found, *settings)
+
     def __post_init__(self) -> None:
         if self.part_size < 1:
             raise ValueError(f"the part size is {self.part_size}: it must be at least 1")
@@ -45,15 +53,23 @@ class Job:
         """Writes the job into a new folder, or finds it there; halves of parts that a killed run
         has left go. One run at a time may write to a folder.
 
-        Raises ValueError for a folder that holds parts of another job, or anything else.
+        Raises ValueError for a folder that holds parts of another job (other settings, input or
+        model) or anything else, and for standard input, which cannot be read again.
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / PLAN
         if not path.exists():
             if any(folder.iterdir()):
                 raise ValueError(f"{folder} is not empty, and none of this command's: name another")
-            path.write_text(json.dumps(self._to_dict(), indent=1) + "\n", encoding="utf8")
+            fresh = path.with_suffix(".tmp")
+            fresh.write_text(json.dumps(self._to_dict(), indent=1) + "\n", encoding="utf8")
+            os.replace(fresh, path)
             return
+        if STDIN in self.files:
+            raise ValueError(
+                f"{folder} was begun from standard input, which cannot be read again: name another "
+                f"folder, or save the input as a file"
+            )
         for half in folder.glob(".part-*"):
             half.unlink()
         known = json.loads(path.read_text(encoding="utf8"))
@@ -76,8 +92,20 @@ class Job:
                 yield Part(next(numbers), file, first, size)
 
     def _to_dict(self) -> dict[str, Any]:
-        sizes = [0 if file == STDIN else Path(file).stat().st_size for file in self.files]
-        return {**asdict(self), "files": list(self.files), "bytes": sizes}
+        marks = [None if file == STDIN else _mark(Path(file)) for file in self.files]
+        model = sorted(p for p in Path(self.pipeline).rglob("*") if p.is_file())
+        return {
+            **asdict(self),
+            "files": list(self.files),
+            "input": marks,
+            "model": [_mark(path) for path in model] if Path(self.pipeline).is_dir() else None,
+        }
+
+
+def _mark(path: Path) -> list[int]:
+    """What changes when a file is written anew."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
 
 
 class PartReader:

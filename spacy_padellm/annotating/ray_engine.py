@@ -18,6 +18,8 @@ from .running import Done, annotate_part
 from .sinks import part_path
 from .sources import STDIN
 
+RETRIES = 4  # of an actor, and of a part
+
 
 class PartAnnotator:
     """An actor: loads the pipeline once, then annotates parts."""
@@ -58,7 +60,8 @@ def run_on_ray(
     actors: least and most of them. gpus, cpus: of each. address: of a cluster; None starts Ray
     here, or joins the cluster that the environment names.
 
-    Raises ValueError for standard input, and as `Job.open`.
+    Raises ValueError for standard input, for a pipeline that cannot be opened here, where a part
+    fails again and again, and as `Job.open`.
     """
     if STDIN in job.files:
         raise ValueError("--engine ray reads files, not standard input: save it as a file")
@@ -69,6 +72,9 @@ def run_on_ray(
     waiting = sorted({part.number for part in parts} - {part.number for part in there})
     if not waiting:
         return
+    from ..cli.pipelines import open_pipeline
+
+    open_pipeline(job.pipeline, job.labels)  # what is wrong with it is said here, and once
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False)
     options: dict[str, Any] = {"num_gpus": gpus} if gpus else {"num_cpus": cpus}
@@ -78,9 +84,13 @@ def run_on_ray(
         fn_constructor_args=(job, str(folder.resolve()), parts, batch_size),
         batch_size=1,
         concurrency=actors if actors[0] != actors[1] else actors[0],
-        max_restarts=-1,
-        max_task_retries=-1,
+        max_restarts=RETRIES,
+        max_task_retries=RETRIES,
         **options,
     )
-    for row in data.iter_rows():
-        yield Done(parts[row["part"]], row["records"], row["failed"])
+    try:
+        for row in data.iter_rows():
+            yield Done(parts[row["part"]], row["records"], row["failed"])
+    except ray.exceptions.RayError as error:
+        last = [line for line in str(error).splitlines() if line.strip()][-1:]
+        raise ValueError(f"Ray stopped: {' '.join(last)[:500]}") from error

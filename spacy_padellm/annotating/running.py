@@ -7,11 +7,19 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import raise_error
 
 from .plan import Job, Part, PartReader
 from .records import Annotated, Record
 from .sinks import entities, part_path, write_part
 from .sources import STDIN
+
+IN_A_ROW = 50
+
+
+class FailingError(ValueError):
+    """It is the model that fails, not some texts: nothing is written, the run stops, and goes on
+    when it is given again."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ def run_job(
 ) -> Iterator[Done]:
     """Writes the parts that are not there yet, in order, and tells of each.
 
-    step: told how many texts were annotated. Raises ValueError as `Job.open`, OSError where a
-    part cannot be written.
+    step: told how many texts were annotated. Raises ValueError as `Job.open`, FailingError where
+    the model fails, OSError where a part cannot be written.
     """
     job.open(folder)
     reader = PartReader(job.text_field)
@@ -74,26 +82,49 @@ def annotate_records(
     batch_size: int,
     step: Callable[[int], Any] = lambda n: None,
 ) -> tuple[list[Annotated], list[Doc | None]]:
-    """Every record, in order, with its entities or with the error that kept it from them."""
+    """Every record, in order, with its entities or with the error that kept it from them.
+
+    Raises FailingError where one text after the other fails.
+    """
     errors = {i: record.error for i, record in enumerate(records) if record.error}
     for i, record in enumerate(records):
         if len(record.text) > nlp.max_length:
             errors[i] = f"longer than nlp.max_length ({nlp.max_length} characters)"
+    found: dict[int, Doc] = {}
+    in_a_row = 0
 
     def note(_name: str, _pipe: Any, docs: list[Doc], error: Exception) -> None:
+        nonlocal in_a_row
         for doc in docs:
             errors[doc._context] = f"{type(error).__name__}: {error}"
+            in_a_row += 1
+        if in_a_row >= IN_A_ROW:
+            raise FailingError(f"{in_a_row} texts in a row failed, the last with {error!r}")
 
+    readable = [i for i in range(len(records)) if i not in errors]
+    before = {name: pipe.get_error_handler() for name, pipe in nlp.pipeline if _handles(pipe)}
     nlp.set_error_handler(note)
-    readable = ((record.text, i) for i, record in enumerate(records) if i not in errors)
-    found: dict[int, Doc] = {}
-    for doc, i in nlp.pipe(readable, as_tuples=True, batch_size=batch_size):
-        found[i] = doc
-        step(1)
-    annotated, docs = [], []
-    for i, record in enumerate(records):
-        doc = found.get(i)
-        lost = "" if doc is not None else errors.get(i, "a component gave no Doc back")
-        annotated.append(Annotated(record, entities(doc) if doc is not None else (), lost))
-        docs.append(doc)
-    return annotated, docs
+    try:
+        docs = nlp.pipe(((records[i].text, i) for i in readable), as_tuples=True,
+                        batch_size=batch_size)  # fmt: skip
+        for doc, i in docs:
+            found[i] = doc
+            in_a_row = 0
+            step(1)
+    finally:
+        nlp.set_error_handler(raise_error)
+        for name, handler in before.items():
+            nlp.get_pipe(name).set_error_handler(handler)
+    if len(readable) > 1 and not found:
+        raise FailingError(f"all of {len(readable)} texts failed: {errors[readable[0]]}")
+    annotated = [
+        Annotated(record, entities(found[i]))
+        if i in found
+        else Annotated(record, (), errors.get(i, "a component gave no Doc back"))
+        for i, record in enumerate(records)
+    ]
+    return annotated, [found.get(i) for i in range(len(records))]
+
+
+def _handles(pipe: Any) -> bool:
+    return hasattr(pipe, "set_error_handler") and hasattr(pipe, "get_error_handler")

@@ -1,5 +1,6 @@
 """Parts written whole: JSON lines, .spacy or Parquet."""
 
+import importlib.util
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..annotation import SCORE
+from ..formats.docbin import META
 from .records import Annotated
 
 Writer = Callable[[Path, Sequence[Annotated], Sequence[Doc | None]], None]
@@ -38,11 +40,12 @@ def write_part(
 
 def to_record(annotated: Annotated) -> dict[str, Any]:
     """Plain data: {"id", "text", "ents": [[start, end, label, probability], ...]}, what else the
-    record had, and "error" where there is one."""
+    record had ("input_" before names that are taken), and "error" where there is one."""
     record = annotated.record
     plain: dict[str, Any] = {"id": record.id, "text": record.text}
     plain["ents"] = [list(ent) for ent in annotated.ents]
-    plain |= {key: value for key, value in record.meta.items() if key not in plain}
+    for key, value in record.meta.items():
+        plain[f"input_{key}" if key in plain else key] = value
     if annotated.error:
         plain["error"] = annotated.error
     return plain
@@ -50,7 +53,7 @@ def to_record(annotated: Annotated) -> dict[str, Any]:
 
 def _write_jsonl(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> None:
     del docs
-    with path.open("w", encoding="utf8", newline="\n") as file:
+    with path.open("w", encoding="utf8", errors="backslashreplace", newline="\n") as file:
         for one in annotated:
             file.write(json.dumps(to_record(one), ensure_ascii=False, default=str) + "\n")
 
@@ -60,6 +63,8 @@ def _write_docs(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc |
     for one, doc in zip(annotated, docs, strict=True):
         doc = Doc(Vocab(), words=[one.record.text or " "], spaces=[False]) if doc is None else doc
         doc.user_data["id"] = one.record.id
+        if one.record.meta:
+            doc.user_data[META] = one.record.meta
         if one.error:
             doc.user_data["error"] = one.error
         box.add(doc)
@@ -94,12 +99,20 @@ def _write_parquet(path: Path, annotated: Sequence[Annotated], docs: Sequence[Do
             "id": one.record.id,
             "text": one.record.text,
             "ents": [dict(zip(keys, ent, strict=True)) for ent in one.ents],
-            "meta": json.dumps(one.record.meta, ensure_ascii=False, default=str),
+            "meta": json.dumps(one.record.meta, default=str),
             "error": one.error or None,
         }
         for one in annotated
     ]
     parquet.write_table(arrow.Table.from_pylist(rows, schema), path)
+
+
+def check_format(file_format: str) -> None:
+    """Raises ValueError for an unknown format, or one whose library is not installed."""
+    if file_format not in WRITERS:
+        raise ValueError(f"--format is {file_format!r}: choose one of {', '.join(WRITERS)}")
+    if file_format == "parquet" and not importlib.util.find_spec("pyarrow"):
+        raise ValueError("to write Parquet: pip install pyarrow")
 
 
 WRITERS: dict[str, Writer] = {

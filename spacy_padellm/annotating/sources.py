@@ -3,6 +3,7 @@
 import glob
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
+from ..formats.docbin import META, read_docs
 from ..formats.files import read_lines
 from .records import Record
 
@@ -19,8 +21,10 @@ SUFFIXES = (".txt", ".jsonl", ".spacy", ".parquet")
 _ROWS = 1000  # of a Parquet file in memory at a time
 
 
-def find_files(patterns: Iterable[str]) -> list[str]:
-    """Files of names and glob patterns, sorted within a pattern; "-" is standard input.
+def find_files(patterns: Iterable[str], output: Path | None = None) -> list[str]:
+    """Files of names, folders and glob patterns, sorted within each; "-" is standard input.
+
+    output: a folder within one of them whose files are no input.
 
     Raises ValueError for what is no file, or none that can be read, and for a file named twice.
     """
@@ -30,7 +34,9 @@ def find_files(patterns: Iterable[str]) -> list[str]:
             files.append(STDIN)
             continue
         if Path(pattern).is_dir():
-            names = [str(p) for p in sorted(Path(pattern).rglob("*")) if _kind(p) in SUFFIXES]
+            inside = [p for p in sorted(Path(pattern).rglob("*")) if _kind(p) in SUFFIXES]
+            own = None if output is None else output.resolve()
+            names = [str(p) for p in inside if own not in p.resolve().parents]
         else:
             names = sorted(glob.glob(pattern, recursive=True)) or [pattern]
         for name in names:
@@ -64,21 +70,22 @@ def count_records(file: str) -> int:
 def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator[Record]:
     """The records of a file from number `skip` on; blank lines are no records.
 
-    The id is the record's field "id", or else file name and number. A record that cannot be read
-    has an error instead of a text, so that none is lost.
+    The id is the record's field "id", or else file and number. A record that cannot be read has an
+    error instead of a text, so that none is lost. Of .spacy, texts and user data are read; they
+    are cut into tokens anew.
     """
     path = Path(file)
     kind = _kind(path) if file != STDIN else STDIN
     if kind == ".parquet":
         rows = _parquet_rows(path, skip)
-        yield from (_from_dict(row, path.name, n, text_field) for n, row in rows)
+        yield from (_from_dict(row, file, n, text_field) for n, row in rows)
     elif kind == ".spacy":
         yield from _docs(path, skip)
     else:
         lines = enumerate(line for line in _lines(file) if line.strip())
         for number, line in itertools.islice(lines, skip, None):
             if kind == ".txt" or (kind == STDIN and not line.lstrip().startswith("{")):
-                yield Record(_name(file, number), line)
+                yield _record(_name(file, number), line, {})
             else:
                 yield _from_json(line, file, number, text_field)
 
@@ -97,7 +104,18 @@ def _kind(path: Path) -> str:
 
 
 def _name(file: str, number: int) -> str:
-    return f"{'stdin' if file == STDIN else Path(file).name}:{number + 1}"
+    return f"{'stdin' if file == STDIN else os.path.relpath(file)}:{number + 1}"
+
+
+def _record(name: str, text: Any, meta: dict[str, Any], text_field: str = "text") -> Record:
+    if not isinstance(text, str):
+        return Record(name, "", meta, f"no text in the field {text_field!r}")
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError as error:
+        whole = text.encode("utf8", "backslashreplace").decode("utf8")
+        return Record(name, whole, meta, f"no Unicode text: {error}")
+    return Record(name, text, meta)
 
 
 def _from_json(line: str, file: str, number: int, text_field: str) -> Record:
@@ -114,18 +132,18 @@ def _from_dict(record: dict[str, Any], file: str, number: int, text_field: str) 
     meta = dict(record)
     name = meta.pop("id", None)
     text = meta.pop(text_field, None)
-    meta.pop("ents", None)  # of an earlier run; those found now take their place
+    for field in ("ents", "error"):  # of an earlier run; what is found now takes their place
+        meta.pop(field, None)
     name = _name(file, number) if name is None else str(name)
-    if not isinstance(text, str):
-        return Record(name, "", meta, f"no text in the field {text_field!r}")
-    return Record(name, text, meta)
+    return _record(name, text, meta, text_field)
 
 
 def _docs(path: Path, skip: int) -> Iterator[Record]:
-    docs = DocBin(store_user_data=True).from_disk(path).get_docs(Vocab())
+    docs = read_docs(path, Vocab())
     for number, doc in itertools.islice(enumerate(docs), skip, None):
-        name = doc.user_data.get("id")
-        yield Record(_name(str(path), number) if name is None else str(name), doc.text)
+        name, meta = doc.user_data.get("id"), doc.user_data.get(META) or {}
+        name = _name(str(path), number) if name is None else str(name)
+        yield _record(name, doc.text, dict(meta))
 
 
 def _parquet(path: Path) -> Any:

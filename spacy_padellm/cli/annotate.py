@@ -11,7 +11,7 @@ from wasabi import Printer
 
 from ..annotating.plan import Job
 from ..annotating.running import Done, run_job
-from ..annotating.sinks import WRITERS
+from ..annotating.sinks import check_format
 from ..annotating.sources import STDIN, find_files
 from .app import padellm_app
 from .pipelines import open_pipeline
@@ -42,14 +42,13 @@ def annotate_cli(
     """
     msg = Printer()
     try:
-        if file_format not in WRITERS:
-            raise ValueError(f"--format is {file_format!r}: choose one of {', '.join(WRITERS)}")
+        check_format(file_format)
         if engine not in ("local", "ray"):
             raise ValueError(f"--engine is {engine!r}: choose local or ray")
         if batch_size < 1:
             raise ValueError(f"--batch-size is {batch_size}: it must be at least 1")
-        files = find_files(inputs)
-        job = Job(tuple(files), pipeline, labels, file_format, part_size, text_field)
+        files = find_files(inputs, output)
+        job = Job.of(files, pipeline, labels, file_format, part_size, text_field)
         with tqdm(unit=" texts", desc="annotate", smoothing=0.05) as bar:
             if engine == "ray":
                 done = _on_ray(job, output, batch_size, actors, gpus, cpus, address or None)
@@ -57,8 +56,6 @@ def annotate_cli(
                 nlp, _ = open_pipeline(pipeline, labels)
                 done = run_job(job, output, nlp, batch_size, bar.update)
             texts, failed, skipped = _follow(done, bar, engine == "ray")
-    except ImportError as error:
-        msg.fail(f"{error}: pip install 'spacy-padellm[ray]'", exits=1)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     if skipped:
@@ -94,7 +91,10 @@ def _on_ray(
             f"--actors is {actors!r}: give a number such as 4, or a range such as 2-16"
         )
     logging.getLogger("ray.data").setLevel(logging.WARNING)
-    from ..annotating.ray_engine import run_on_ray
+    try:
+        from ..annotating.ray_engine import run_on_ray
+    except ImportError as error:
+        raise ValueError(f"{error}: pip install 'spacy-padellm[ray]'") from error
 
     bounds = (int(least), int(most or least))
     return run_on_ray(job, output, batch_size, bounds, gpus, cpus, address)

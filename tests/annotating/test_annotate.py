@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.annotating.plan import Job, PartReader
-from spacy_padellm.annotating.running import annotate_records, run_job
+from spacy_padellm.annotating.running import FailingError, annotate_records, run_job
 from spacy_padellm.annotating.sources import count_records, find_files, read_records
 
 TEXTS = [*KNOWN[:3], "No one came.", "Ada Lovelace lives in Paris.", "Ünïcode 小明 \u2028 x"]
@@ -62,7 +62,8 @@ def test_every_format_is_read_from_any_record_on(tmp_path, name):
     for skip in (1, 3, len(TEXTS)):
         assert [r.text for r in read_records(path, skip)] == TEXTS[skip:]
     ids = [r.id for r in read_records(path)]
-    assert len(set(ids)) == len(ids) and ids[0] == ("n0" if name == "a.jsonl" else f"{name}:1")
+    first = "n0" if name == "a.jsonl" else f"{os.path.relpath(path)}:1"
+    assert len(set(ids)) == len(ids) and ids[0] == first
 
 
 @pytest.mark.parametrize("file_format", ["jsonl", "spacy", "parquet"])
@@ -80,6 +81,7 @@ def test_every_format_is_written(trained_folder, trained, tmp_path, file_format)
             spacy.blank("en").vocab)]  # fmt: skip
         found = [[(e.start_char, e.end_char, e.label_) for e in doc.ents] for doc in docs]
         assert [doc.user_data["id"] for doc in docs] == [f"n{i}" for i in range(len(TEXTS))]
+        assert docs[1].user_data["meta"] == {"page": 1}
         assert all(0 < e._.padellm_score <= 1 for doc in docs for e in doc.ents)
         texts = [doc.text for doc in docs]
     else:
@@ -116,19 +118,25 @@ def test_files_folders_patterns_and_standard_input(trained_folder, tmp_path):
         done = run(trained_folder, "-", "-o", out, "--part-size", size, input=lines)
         assert done.exit_code == 0, done.output
         assert [r["text"] for r in records(out)] == TEXTS[:4]
+        again = run(trained_folder, "-", "-o", out, "--part-size", size, input=lines)
+        assert again.exit_code == 1 and "standard input" in again.output
 
 
 def test_a_text_that_fails_is_there_with_its_error(trained, trained_folder, tmp_path):
     source = tmp_path / "in.jsonl"
-    source.write_text('{"text": "Ada Lovelace lives in Paris."}\nno json\n[1]\n{"id": 7}\n')
+    source.write_text(
+        '{"text": "Ada Lovelace lives in Paris.", "ents": [], "error": "old"}\nno json\n[1]\n'
+        '{"id": 7}\n{"text": "\\ud800 hi", "x": "\\udfff"}\n'
+    )
     out = tmp_path / "out"
     done = run(trained_folder, source, "-o", out)
-    assert done.exit_code == 0 and "3 of 4 texts failed" in " ".join(done.output.split())
+    assert done.exit_code == 0 and "4 of 5 texts failed" in " ".join(done.output.split())
     found = records(out)
-    assert [bool(r["ents"]) for r in found] == [True, False, False, False]
+    assert [bool(r["ents"]) for r in found] == [True, *[False] * 4]
     errors = [r.get("error", "") for r in found]
     assert errors[0] == "" and "not JSON" in errors[1] and "object" in errors[2]
     assert "'text'" in errors[3] and found[3]["id"] == "7" and found[1]["line"] == "no json"
+    assert "Unicode" in errors[4] and found[4]["text"] == "\\ud800 hi"
 
     pipe, good = trained.get_pipe("padellm_ner"), type(trained.get_pipe("padellm_ner")).predict
 
@@ -138,8 +146,14 @@ def test_a_text_that_fails_is_there_with_its_error(trained, trained_folder, tmp_
             raise RuntimeError("out of luck")
         return good(pipe, docs)
 
-    pipe.predict = predict
-    pipe._prepare = lambda docs: (_ for _ in ()).throw(RuntimeError("batch"))
+    prepare = pipe._prepare
+
+    def prepare_one(docs):
+        if len(docs) > 1:
+            raise RuntimeError("a batch is too much")
+        return prepare(docs)
+
+    pipe.predict, pipe._prepare = predict, prepare_one
     trained.max_length = 60
     made = list(read_records(str(write_input(tmp_path / "x.txt", [*TEXTS, "long " * 20]))))
     annotated, docs = annotate_records(trained, made, 4)
@@ -147,6 +161,34 @@ def test_a_text_that_fails_is_there_with_its_error(trained, trained_folder, tmp_
     assert "nlp.max_length" in annotated[-1].error and docs[-1] is None
     for one in annotated[:-1]:
         assert ("out of luck" in one.error) == ("Paris" in one.record.text)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        list(trained.pipe(["Paris"]))  # the pipeline's own handler is back
+
+
+def test_a_model_that_fails_stops_the_run_and_nothing_is_written(trained, tmp_path):
+    def predict(docs):
+        raise RuntimeError("the server is down")
+
+    trained.get_pipe("padellm_ner")._prepare = trained.get_pipe("padellm_ner").predict = predict
+    source = write_input(tmp_path / "in.txt", ["Ada."] * 200)
+    job = Job.of([str(source)], "p", "", "jsonl", 100)
+    with pytest.raises(FailingError, match="50 texts in a row"):
+        list(run_job(job, tmp_path / "out", trained, 8))
+    assert not list((tmp_path / "out").glob("*part*"))
+    with pytest.raises(FailingError, match="all of 3 texts"):
+        annotate_records(trained, list(read_records(str(source)))[:3], 8)
+
+
+def test_names_that_are_taken_and_output_among_the_input(trained_folder, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    row = {"body": "Ada Lovelace lives in Paris.", "text": "mine", "id": 3}
+    (folder / "a.jsonl").write_text(json.dumps(row) + "\n")
+    arguments = [trained_folder, folder, "-o", folder / "out", "--text-field", "body"]
+    for _ in range(2):
+        assert run(*arguments).exit_code == 0
+    (found,) = records(folder / "out")
+    assert found["text"] == row["body"] and found["input_text"] == "mine" and found["ents"]
 
 
 def test_a_run_goes_on_with_what_is_missing(trained_folder, tmp_path):
@@ -192,7 +234,7 @@ def test_bad_input_and_output_are_named(trained_folder, tmp_path):
     other = run(trained_folder, source, "-o", out, "--part-size", 5)
     assert other.exit_code == 1 and "part_size" in other.output
     source.write_text("changed\n")
-    assert "bytes" in run(trained_folder, source, "-o", out).output
+    assert "(input)" in run(trained_folder, source, "-o", out).output
     done = run(trained_folder, source, "-o", tmp_path)
     assert "not empty" in " ".join(done.output.split())
 
