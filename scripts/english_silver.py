@@ -38,7 +38,13 @@ def sentences(path: Path) -> Iterator[str]:
 
 def label(nlp: Language, texts: Iterator[str], output: Path, limit: int) -> None:
     """Appends what a teacher says of the texts that `output` has not yet."""
-    done = sum(1 for _ in output.open("rb")) if output.exists() else 0
+    done = 0
+    if output.exists():
+        data = output.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]  # a killed run may have left half a line
+        if len(whole) < len(data):
+            output.write_bytes(whole)
+        done = whole.count(b"\n")
     left = islice(texts, done, limit)
     with (
         output.open("a", encoding="utf8") as file,
@@ -57,7 +63,8 @@ def label(nlp: Language, texts: Iterator[str], output: Path, limit: int) -> None
 def vote(files: list[Path], output: Path) -> None:
     """Entities that more than half of the teachers have."""
     with output.open("w", encoding="utf8") as target:
-        for records in zip(*(read_records(path) for path in files), strict=False):
+        for records in zip(*(read_records(path) for path in files), strict=True):
+            assert len({record["text"] for _, record in records}) == 1, "teachers read other texts"
             counts = Counter(tuple(ent) for _, record in records for ent in record["ents"])
             kept = sorted(ent for ent, n in counts.items() if 2 * n > len(files))
             record = {"text": records[0][1]["text"], "ents": kept}

@@ -79,25 +79,33 @@ def place_mentions(
     return placed
 
 
+def give_way(doc: Doc, placed: Placed, overwrite: bool) -> tuple[Placed, list[Mention]]:
+    """What can go into `doc.ents`, and the mentions that give way to entities that are there, or
+    to blocked tokens (`Doc.set_ents(blocked=...)`); with `overwrite`, none does."""
+    if overwrite:
+        return placed, []
+    taken = [token.ent_type != 0 or token.ent_iob == 3 for token in doc]
+    stays = [not any(taken[span.start : span.end]) for span in placed.spans]
+    pairs = list(zip(placed.spans, placed.mentions, stays, strict=True))
+    left = replace(
+        placed,
+        spans=[span for span, _, stay in pairs if stay],
+        mentions=[mention for _, mention, stay in pairs if stay],
+    )
+    return left, [mention for _, mention, stay in pairs if not stay]
+
+
 def set_entities(doc: Doc, placed: Placed, overwrite: bool) -> None:
     """Sets `doc.ents`; every token outside of entities becomes "O".
 
-    overwrite: entities of the Doc give way where a new one overlaps; else new ones do, and
-    those on blocked tokens too (`Doc.set_ents(blocked=...)`).
+    overwrite: entities of the Doc give way where a new one overlaps; else new ones do
+    (`give_way`).
     """
     blocked = [token.i for token in doc if token.ent_iob == 3 and token.ent_type == 0]
     present = list(doc.ents)
-    taken = [False] * len(doc)
-    if not overwrite:
-        for ent in present:
-            taken[ent.start : ent.end] = [True] * len(ent)
-        for i in blocked:
-            taken[i] = True
-    new: list[Span] = []
-    for span, mention in zip(placed.spans, placed.mentions, strict=True):
-        if any(taken[span.start : span.end]):
-            continue
-        new.append(span)
+    placed, _ = give_way(doc, placed, overwrite)
+    new = placed.spans
+    for span, mention in zip(new, placed.mentions, strict=True):
         span._.set(SCORE, mention.probability)
     covered = {i for span in new for i in range(span.start, span.end)}
     kept = []

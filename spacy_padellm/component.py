@@ -7,7 +7,7 @@ Knows spaCy and the rooms around it: `doc_decoding` (what the model says of a Do
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any
 
 from spacy import util
@@ -99,8 +99,12 @@ class PaDeLLMNER(StoredPipe):
 
     @property
     def work(self) -> DecodingWork:
-        """What it has taken so far: passes and tokens of the model."""
-        return replace(self._doc_decoder().decoder.work)
+        """What it has taken so far: passes and tokens of the model, of all its copies."""
+        decoder = self._doc_decoder().decoder
+        shared = self._replicas(decoder)
+        works = [one.work for one in (shared.decoders if shared else [decoder])]
+        names = [field.name for field in fields(DecodingWork)]
+        return DecodingWork(*(sum(getattr(work, name) for work in works) for name in names))
 
     def text_size(self, text: str) -> int:
         """Tokens of the language model in a text."""

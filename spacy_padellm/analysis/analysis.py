@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..scoring import span_scores, string_set_scores
@@ -66,9 +66,6 @@ class Analysis:
             "reliability": to_records(self.bins),
             "thresholds": to_records(self.sweep),
         }
-
-    def example_records(self) -> list[dict[str, Any]]:
-        return [asdict(example) for of_kind in self.examples.values() for example in of_kind]
 
 
 def analyze(texts: Sequence[AnalyzedText], threshold: float, n_examples: int = 20) -> Analysis:

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..scoring import span_scores
-
-Item = tuple[str, int, int]  # label, start, end
+from .errors import Item
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotation import place_mentions
+from ..annotation import give_way, place_mentions
 from ..component import PaDeLLMNER
 from ..doc_decoding import DocPrediction
-from ..doc_gold import GoldSource
+from ..doc_gold import GoldSource, annotated_labels
+from ..explaining.explanation import run_before
 from .errors import Item
 
 
@@ -26,7 +27,7 @@ class AnalyzedText:
 
 
 def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
-    """Blank texts are left out. Raises ValueError where there is none left, or none annotated."""
+    """Blank texts are left out. Raises ValueError where there is none left."""
     examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs if doc.text.strip()]
     if not examples:
         raise ValueError("the corpus holds no text")
@@ -42,35 +43,30 @@ def analyze_texts(
 ) -> list[AnalyzedText]:
     """Runs the components before `pipe`, then the model once; thresholds are applied afterwards.
 
-    Examples without annotation are left out. step: told how many texts were done.
+    Examples without annotation are left out, and so are labels that nobody looked for in a text
+    (`doc._.padellm_labels`). step: told how many texts were done.
     """
     source = GoldSource(pipe.settings.annotate, pipe.settings.spans_key)
     found = []
     for start in range(0, len(examples), batch_size):
         some = examples[start : start + batch_size]
-        docs = [_before(nlp, pipe, example.predicted) for example in some]
+        docs = [run_before(nlp, pipe, example.predicted) for example in some]
         for example, doc, predicted in zip(some, docs, pipe.predict(docs), strict=True):
             spans = source.spans(example.reference)
             if spans is None:
                 continue
-            gold = {(s.label_, s.start_char, s.end_char) for s in spans if s.label_ in pipe.labels}
-            counts = {count.label: count.value for count in predicted.prediction.counts}
-            placed = _placer(pipe, doc, predicted)
+            asked = annotated_labels(example.reference)
+            labels = {x for x in pipe.labels if asked is None or x in asked}
+            gold = {(s.label_, s.start_char, s.end_char) for s in spans if s.label_ in labels}
+            counts = {c.label: c.value for c in predicted.prediction.counts if c.label in labels}
+            placed = _placer(pipe, doc, predicted, labels)
             found.append(AnalyzedText(doc.text, gold, counts, placed))
         step(len(some))
     return found
 
 
-def _before(nlp: Language, pipe: PaDeLLMNER, doc: Doc) -> Doc:
-    for _, component in nlp.pipeline:
-        if component is pipe:
-            break
-        doc = component(doc)
-    return doc
-
-
 def _placer(
-    pipe: PaDeLLMNER, doc: Doc, predicted: DocPrediction
+    pipe: PaDeLLMNER, doc: Doc, predicted: DocPrediction, labels: set[str]
 ) -> Callable[[float], dict[Item, float]]:
     settings = pipe.settings
 
@@ -78,9 +74,12 @@ def _placer(
         found = place_mentions(
             doc, predicted, settings.alignment_mode, settings.resolution_rule, threshold
         )
+        if settings.annotate == "ents":
+            found, _ = give_way(doc, found, settings.overwrite_ents)
         return {
             (m.label, span.start_char, span.end_char): m.probability
             for m, span in zip(found.mentions, found.spans, strict=True)
+            if m.label in labels
         }
 
     return placed

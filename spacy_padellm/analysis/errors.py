@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Item = tuple[str, int, int]
+Item = tuple[str, int, int]  # label, start, end
 Kind = Literal["boundary", "label", "label and boundary", "missed", "invented"]
 
 

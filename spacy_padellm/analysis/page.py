@@ -6,7 +6,7 @@ from .plots import plot_calibration, plot_counts, to_data_uri
 
 
 def render_analysis(analysis: Analysis, pipeline: str, corpus: str) -> str:
-    """Raises ImportError without matplotlib."""
+    """All of it, plots as images within the page."""
     labels = sorted({*analysis.spans["per_type"], *analysis.counts})
     return (
         environment()

@@ -1,20 +1,17 @@
-"""Plots of an analysis, by matplotlib (extra `train`)."""
+"""Plots of an analysis; needs matplotlib (extra `train`)."""
 
 import base64
 import io
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from .analysis import Analysis
 
 
 def plot_calibration(analysis: Analysis) -> Any:
-    """A figure: the reliability of probabilities, and precision, recall and F1 by threshold.
-
-    Raises ImportError without matplotlib.
-    """
-    from matplotlib.figure import Figure
-
+    """A figure: the reliability of probabilities, and precision, recall and F1 by threshold."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([0, 1], [0, 1], color="#9aa3b2", linestyle="--", linewidth=1)
@@ -48,8 +45,6 @@ def plot_calibration(analysis: Analysis) -> Any:
 
 def plot_counts(analysis: Analysis) -> Any:
     """A figure: by label, in how many texts the announced count was off, and by how much."""
-    from matplotlib.figure import Figure
-
     labels = list(analysis.counts)
     figure = Figure(figsize=(10, 0.6 + 1.4 * max(len(labels), 1)), layout="constrained")
     axes = figure.subplots(max(len(labels), 1), 1, squeeze=False)[:, 0]

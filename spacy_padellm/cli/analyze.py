@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 from spacy.cli._util import Arg, Opt
-from spacy.tokens import DocBin
 from tqdm import tqdm
 from wasabi import Printer
 
 from ..analysis.analysis import analyze
 from ..analysis.corpus import analyze_texts, read_examples
+from ..formats.docbin import read_docs
 from .app import padellm_app
 from .pipelines import open_pipeline
 
@@ -31,14 +31,14 @@ def analyze_cli(
     and what a threshold would buy, on one HTML page."""
     msg = Printer()
     try:
+        from ..analysis.page import render_analysis  # before the work, which takes longer
+
         nlp, pipe = open_pipeline(pipeline)
-        docs = list(DocBin().from_disk(corpus).get_docs(nlp.vocab))[: limit or None]
+        docs = list(read_docs(corpus, nlp.vocab))[: limit or None]
         read = read_examples(nlp, docs)
         with tqdm(total=len(read), unit=" texts") as bar:
             texts = analyze_texts(nlp, pipe, read, max(batch_size, 1), bar.update)
         found = analyze(texts, pipe.settings.threshold, examples)
-        from ..analysis.page import render_analysis
-
         page = render_analysis(found, Path(pipeline).name, corpus.stem)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(page, encoding="utf8")

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spacy.language import Language
+from spacy.tokens import Doc
 
-from ..annotation import Placed, place_mentions
+from ..annotation import Placed, give_way, place_mentions
 from ..component import PaDeLLMNER
 from ..doc_decoding import DocPrediction
 from ..resolution import Dropped
@@ -79,11 +80,7 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
 
     Raises ValueError for a text that is longer than `nlp.max_length`.
     """
-    doc = nlp.make_doc(text)
-    for _, component in nlp.pipeline:
-        if component is pipe:
-            break
-        doc = component(doc)
+    doc = run_before(nlp, pipe, nlp.make_doc(text))
     before = pipe.work
     began = time.perf_counter()
     predicted = pipe.predict([doc])[0]
@@ -92,9 +89,12 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     placed = place_mentions(
         doc, predicted, settings.alignment_mode, settings.resolution_rule, settings.threshold
     )
+    gone: list[Mention] = []
+    if settings.annotate == "ents":
+        placed, gone = give_way(doc, placed, settings.overwrite_ents)
     return Explanation(
         text=doc.text,
-        labels=_labels(pipe, predicted, placed),
+        labels=_labels(pipe, predicted, placed, gone),
         passes=after.passes - before.passes,
         tokens=after.tokens - before.tokens,
         text_tokens=pipe.text_size(text),
@@ -105,8 +105,20 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     )
 
 
-def _labels(pipe: PaDeLLMNER, predicted: DocPrediction, placed: Placed) -> list[ExplainedLabel]:
-    mentions = _mentions(placed, pipe.settings.threshold)
+def run_before(nlp: Language, pipe: PaDeLLMNER, doc: Doc) -> Doc:
+    """The Doc as the components before `pipe` leave it."""
+    for _, component in nlp.pipeline:
+        if component is pipe:
+            break
+        doc = component(doc)
+    return doc
+
+
+def _labels(
+    pipe: PaDeLLMNER, predicted: DocPrediction, placed: Placed, gone: list[Mention]
+) -> list[ExplainedLabel]:
+    there = "an entity is there already (overwrite_ents is false)"
+    mentions = _mentions(placed, pipe.settings.threshold) + _explained(gone, "dropped", there)
     data = pipe.label_data
     descriptions = data if isinstance(data, dict) else {}
     counts = {count.label: count for count in predicted.prediction.counts}

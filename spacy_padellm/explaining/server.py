@@ -5,6 +5,7 @@ Content-Security-Policy forbids any.
 """
 
 import logging
+import threading
 from typing import Any
 
 import uvicorn
@@ -29,7 +30,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 BYTES_A_CHARACTER = 12  # of a form: four bytes of UTF-8, each as %XX
-LOCAL = ("127.0.0.1", "localhost", "::1")
+LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
 class RefusedError(ValueError):
@@ -48,6 +49,7 @@ class Explainer:
 
     def __init__(self, nlp: Language, pipe: PaDeLLMNER, limit: int) -> None:
         self.nlp, self.pipe, self.limit = nlp, pipe, limit
+        self._turn = threading.Lock()
         self.labels = list(pipe.labels)
 
     def explain(self, text: str, labels: list[str]) -> Explanation:
@@ -60,7 +62,12 @@ class Explainer:
             )
         if unknown := [label for label in labels if label not in self.labels]:
             raise RefusedError(f"The model is not asked for {', '.join(unknown)[:200]}.")
-        found = explain(self.nlp, self.pipe, text)
+        try:
+            text.encode("utf8")
+        except UnicodeEncodeError:
+            raise RefusedError("The text is no Unicode: it has half of a character.") from None
+        with self._turn:
+            found = explain(self.nlp, self.pipe, text)
         wanted = set(labels or self.labels)
         found.labels[:] = [label for label in found.labels if label.label in wanted]
         return found
@@ -89,9 +96,10 @@ class Explainer:
             try:
                 asked = await request.json()
                 text, labels = asked["text"], asked.get("labels") or []
-                if not isinstance(text, str) or not all(isinstance(x, str) for x in labels):
+                if not isinstance(text, str) or not isinstance(labels, list):
                     raise TypeError
-            except (ValueError, TypeError, KeyError, AttributeError):
+                labels = [str(label) for label in labels]
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 raise RefusedError('Send JSON: {"text": "...", "labels": ["PER"]}.') from None
             found = await run_in_threadpool(self.explain, text, list(labels))
         except RefusedError as error:
@@ -131,12 +139,11 @@ def make_app(nlp: Language, pipe: PaDeLLMNER, limit: int, hosts: list[str] | Non
 
 
 def run_server(nlp: Language, pipe: PaDeLLMNER, host: str, port: int, limit: int) -> None:
-    """Serves until it is interrupted. Raises ValueError for a bad limit."""
+    """Serves until it is interrupted; uvicorn says where. Raises ValueError for a bad limit."""
     if host not in LOCAL:
         logger.warning(
             "listening on %s: whoever reaches this machine can use the model; there is no password",
             host,
         )
     app = make_app(nlp, pipe, limit, list(LOCAL) if host in LOCAL else None)
-    print(f"Starting on http://{host}:{port}/ (Ctrl+C stops it)", flush=True)
     uvicorn.run(app, host=host, port=port, log_level="info")

@@ -16,6 +16,7 @@ from spacy_llm.util import split_labels
 from ..annotation import SCORE, Placed, place_mentions, set_entities, set_spans
 from ..component_scorer import score_ner
 from ..component_settings import Settings
+from ..doc_gold import GoldSource
 from .exchange import Demonstration, NERAnswer, NERPrompt, NERQuestion
 
 
@@ -34,6 +35,7 @@ class NERTask:
         scorer: Scorer | None = None,
     ) -> None:
         self._labels = {label: label_definitions.get(label, "") for label in labels}
+        self._given = tuple(examples)
         self._examples = list(examples)
         self._settings = settings
         self._scorer = scorer
@@ -139,10 +141,15 @@ class NERTask:
         if labels:
             self._labels = {label: self._labels.get(label, "") for label in labels}
         find_labels = not self._labels
+        self._examples = list(self._given)
+        source = GoldSource(self._settings.annotate, self._settings.spans_key)
         for example in get_examples():
             entities: dict[str, list[str]] = {}
-            for ent in example.reference.ents:
-                entities.setdefault(ent.label_, []).append(ent.text)
+            spans = source.spans(example.reference)
+            if spans is None:
+                continue
+            for span in spans:
+                entities.setdefault(span.label_, []).append(span.text)
             if find_labels:
                 self._labels.update(dict.fromkeys(sorted(entities), ""))
             if n_prompt_examples < 0 or len(self._examples) < n_prompt_examples:

@@ -4,6 +4,7 @@ A text model answers a prompt with a string: one prompt a label counts its menti
 prompt a mention asks for it. All prompts of a step go to the model in one call.
 """
 
+import logging
 import re
 from typing import Any, Callable, Iterable  # noqa: UP035
 
@@ -11,10 +12,12 @@ from spacy.tokens import Doc
 
 from ..alignment import align_mentions
 from ..doc_decoding import DocPrediction
+from ..quiet import warn_of_few
 from ..types import Count, Mention, Prediction
 from .exchange import NERAnswer, NERPrompt, NERQuestion
 from .model import CausalLM
 
+logger = logging.getLogger(__name__)
 COUNT = """How many mentions of {label} are there in the text below? A mention that occurs twice \
 counts twice. Answer with a number and nothing else.
 {examples}
@@ -43,15 +46,21 @@ class TwoSteps:
         model gives more or fewer answers than it got prompts."""
         nested = [list(of_doc) for of_doc in prompts]
         asked = [_check(prompt) for of_doc in nested for prompt in of_doc]
-        count_prompts = [[_count_prompt(p, label) for label in p.question.labels] for p in asked]
-        counts = [
-            [_read_count(answer, self._max_count) for answer in of_doc]
-            for of_doc in self._ask(count_prompts)
+        count_prompts = [
+            [_count_prompt(p, label) for label in p.question.labels] if p.doc.text.strip() else []
+            for p in asked
         ]
+        announced = [
+            [_read_count(answer, label) for answer, label in zip(of_doc, labels, strict=False)]
+            for of_doc, labels in zip(
+                self._ask(count_prompts), (p.question.labels for p in asked), strict=True
+            )
+        ]
+        counts = [[min(n, self._max_count) for n in of_doc] for of_doc in announced]
         places: list[list[tuple[str, int]]] = []  # label and index of each mention of a Doc
         mention_prompts: list[list[str]] = []
         for prompt, of_doc in zip(asked, counts, strict=True):
-            of_label = list(zip(prompt.question.labels, of_doc, strict=True))
+            of_label = list(zip(prompt.question.labels, of_doc, strict=False))
             places.append([(label, i) for label, n in of_label for i in range(1, n + 1)])
             mention_prompts.append(
                 [
@@ -63,9 +72,9 @@ class TwoSteps:
         strings = self._ask(mention_prompts)
         answers = iter(
             [
-                _answer(prompt, numbers, at, texts, (*first, *second))
+                _answer(prompt, numbers, at, texts, (*first, *second), self._max_count)
                 for prompt, numbers, at, texts, first, second in zip(
-                    asked, counts, places, strings, count_prompts, mention_prompts, strict=True
+                    asked, announced, places, strings, count_prompts, mention_prompts, strict=True
                 )
             ]
         )
@@ -134,10 +143,14 @@ def _examples(asked: str, shown: Iterable[tuple[str, str]]) -> str:
     return "".join(f"\nText: {text}\n{asked}: {answer}\n" for text, answer in shown)
 
 
-def _read_count(answer: str, max_count: int) -> int:
-    """The first number in the answer; 0 where there is none."""
-    found = re.search(r"\d+", answer)
-    return min(int(found.group()), max_count) if found else 0
+def _read_count(answer: str, label: str) -> int:
+    """The only number in the answer beside the label; 0, with a warning, where there is none, or
+    several. spacy-llm gives errors as answers where it is not strict."""
+    found = re.findall(r"\d+", answer.replace(label, ""))
+    if len(found) == 1 and '"error"' not in answer and len(found[0]) < 9:
+        return int(found[0])
+    warn_of_few(logger, "the model gives no count of %s, but %r: taken as 0", label, answer[:80])
+    return 0
 
 
 def _answer(
@@ -146,13 +159,17 @@ def _answer(
     places: list[tuple[str, int]],
     strings: list[str],
     prompts: tuple[str, ...],
+    max_count: int,
 ) -> NERAnswer:
     mentions = [
         Mention(label, index, _read_mention(string, prompt.doc), None, None, 1.0)
         for (label, index), string in zip(places, strings, strict=True)
     ]
     placed, left = align_mentions(prompt.doc.text, mentions, prompt.question.flat)
-    numbers = [Count(*pair, 1.0) for pair in zip(prompt.question.labels, counts, strict=True)]
+    numbers = [
+        Count(label, min(n, max_count), 1.0, capped=n > max_count)
+        for label, n in zip(prompt.question.labels, counts, strict=False)
+    ]
     found = DocPrediction(Prediction(numbers, placed), [], left)
     return NERAnswer(found, probable=False, asked=prompts)
 

@@ -183,27 +183,31 @@ def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:
 
     Raises ValueError for a packed batch on a model that takes no tree mask.
     """
+    # Where a model runs in several processes, it may hold but a part of its head.
+    choices = batch.choices if lm.wrapped is None else None
     if lm.tree:
-        logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns, batch.choices)
+        logits = lm.tree_pass(batch.taken, None, batch.rows, batch.columns, choices)
     elif batch.expanded:
-        logits = lm.row_pass(batch.taken.ids, batch.rows, batch.columns, batch.choices)
+        logits = lm.row_pass(batch.taken.ids, batch.rows, batch.columns, choices)
     else:
         raise ValueError(f"{lm.name} takes no tree mask: make its batches with `make_batch_for`")
-    losses = _cross_entropies(logits, batch)
+    losses = _cross_entropies(logits, batch, choices)
     if batch.weights is not None:
         losses = losses * torch.from_numpy(batch.weights).to(losses)
     return losses.sum()
 
 
-def _cross_entropies(logits: torch.Tensor, batch: TrainingBatch) -> torch.Tensor:
-    """[n], of each target among its candidates."""
+def _cross_entropies(
+    logits: torch.Tensor, batch: TrainingBatch, choices: Ints | None
+) -> torch.Tensor:
+    """[n], of each target among its candidates. choices: ids of the logits; None for all."""
     if batch.candidates is None:
         targets = torch.from_numpy(batch.targets).to(logits.device)
         return F.cross_entropy(logits, targets, reduction="none")
     known, wanted = batch.candidates, batch.targets
-    if batch.choices is not None:
-        found = np.searchsorted(batch.choices, known)
-        known, wanted = np.where(known < 0, -1, found), np.searchsorted(batch.choices, wanted)
+    if choices is not None:
+        found = np.searchsorted(choices, known)
+        known, wanted = np.where(known < 0, -1, found), np.searchsorted(choices, wanted)
     targets = torch.from_numpy(wanted).to(logits.device)
     candidates = torch.from_numpy(known).to(logits.device)
     limited = candidates[:, 0] >= 0

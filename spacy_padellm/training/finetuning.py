@@ -63,12 +63,12 @@ def finetune(
     if (seconds is None) == (steps is None) or not (seconds or steps):
         raise ValueError("give either `seconds` or `steps`, more than 0")
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
-    optimizer: torch.optim.Optimizer | MuonWithAdamW
-    if optimizer_name == "muon":
-        layers = lm.model.base_model.layers
-        optimizer = MuonWithAdamW(trained, layers, learn_rate, weight_decay)
-    else:
-        optimizer = make_adamw(trained, learn_rate, weight_decay)
+    optimizer = _make_optimizer(optimizer_name, lm, trained, learn_rate, weight_decay)
+    identity = (
+        {**(identity or {}), "optimizer": optimizer_name}
+        if optimizer_name != "adamw"
+        else (identity)
+    )
     schedule = warmup_cosine()
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []
@@ -166,6 +166,21 @@ def finetune(
         lm.model.load_state_dict(best["model"], strict=False)
     lm.model.eval()
     return log
+
+
+def _make_optimizer(
+    name: str, lm: LanguageModel, trained: nn.Module, learn_rate: float, weight_decay: float
+) -> torch.optim.Optimizer | MuonWithAdamW:
+    """Raises ValueError for another name, and a model that Muon does not suit."""
+    if name == "adamw":
+        return make_adamw(trained, learn_rate, weight_decay)
+    if name != "muon":
+        raise ValueError(f"optimizer_name is {name!r}: choose 'adamw' or 'muon'")
+    layers = getattr(lm.model.base_model, "layers", None)
+    if layers is None:
+        kind = type(lm.model).__name__
+        raise ValueError(f"Muon is for the matrices of a model's `layers`; {kind} has none")
+    return MuonWithAdamW(trained, layers, learn_rate, weight_decay)
 
 
 def learned_state(module: nn.Module) -> dict[str, torch.Tensor]:

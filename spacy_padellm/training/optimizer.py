@@ -26,14 +26,14 @@ def make_adamw(
     model: nn.Module, learn_rate: float = 1e-3, weight_decay: float = 0.05
 ) -> torch.optim.AdamW:
     """AdamW over all trainable weights; one-dimensional ones (norms, biases) do not decay."""
-    groups = weight_groups(model, weight_decay)
+    groups = weight_groups(model.parameters(), weight_decay)
     return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), fused=True)
 
 
 def make_adam(model: nn.Module, settings: AdamSettings) -> torch.optim.Optimizer:
     """As `make_adamw`, with a learning rate of 1, which a schedule multiplies."""
     kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
-    groups = weight_groups(model, settings.weight_decay)
+    groups = weight_groups(model.parameters(), settings.weight_decay)
     return kind(groups, lr=1.0, betas=settings.betas, eps=settings.eps)
 
 
@@ -93,10 +93,7 @@ class MuonWithAdamW:
         matrices = [p for p in layers.parameters() if p.ndim == 2 and p.requires_grad]
         taken = {id(p) for p in matrices}
         rest = [p for p in model.parameters() if p.requires_grad and id(p) not in taken]
-        groups = [
-            {"params": [p for p in rest if p.ndim > 1], "weight_decay": weight_decay},
-            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups = weight_groups(rest, weight_decay)
         self.parts: tuple[torch.optim.Optimizer, ...] = (
             Muon(matrices, learn_rate, weight_decay),
             torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), fused=True),
@@ -122,9 +119,9 @@ class MuonWithAdamW:
             part.load_state_dict(of_part)
 
 
-def weight_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Trainable weights, apart by whether they decay."""
-    trained = [p for p in model.parameters() if p.requires_grad]
+def weight_groups(weights: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Those that are trained, apart by whether they decay."""
+    trained = [p for p in weights if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},

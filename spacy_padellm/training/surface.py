@@ -41,13 +41,16 @@ class SurfaceFeatures(nn.Module):
     Input and output embeddings have the same weights, as `tie_word_embeddings` says, before,
     while and after they are inside a `with` block of this module.
 
-    Raises ValueError for a model whose input and output embeddings differ.
+    Raises ValueError for a model whose input and output embeddings differ, or are no plain ones.
     """
 
     def __init__(self, lm: LanguageModel, features: tuple[Feature, ...] = FEATURES) -> None:
         super().__init__()
         model = lm.model
         self._embeddings: list[Any] = [model.get_input_embeddings(), model.get_output_embeddings()]
+        plain = (nn.Embedding, nn.Linear)
+        if any(type(e) is not kind for e, kind in zip(self._embeddings, plain, strict=True)):
+            raise ValueError(f"{lm.name}: surface features need plain embeddings and a plain head")
         weight = self._embeddings[0].weight
         if self._embeddings[1].weight is not weight:
             raise ValueError(f"{lm.name}: surface features need tie_word_embeddings = true")

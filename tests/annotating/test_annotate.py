@@ -162,7 +162,7 @@ def test_a_text_that_fails_is_there_with_its_error(trained, trained_folder, tmp_
     for one in annotated[:-1]:
         assert ("out of luck" in one.error) == ("Paris" in one.record.text)
     with pytest.raises(RuntimeError, match="out of luck"):
-        list(trained.pipe(["Paris"]))  # the pipeline's own handler is back
+        list(trained.pipe(["Paris", "Paris."]))  # the pipeline's own handler is back
 
 
 def test_a_model_that_fails_stops_the_run_and_nothing_is_written(trained, tmp_path):

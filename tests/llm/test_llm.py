@@ -106,14 +106,39 @@ def test_the_cache_tells_texts_with_the_same_words_apart(model_folder, tmp_path)
     texts = ["Ada Lovelace met Charles Babbage.", "Charles Babbage met Ada Lovelace."]
     first = make(model_folder, cache=cache)
     expected = found(first.pipe(texts))
+    nlp = first
     again = make(model_folder, cache=cache)
     assert found(again.pipe(texts[::-1])) == expected[::-1]
     assert again.get_pipe("llm")._cache._stats["hit"] == 2
     assert [doc.text for doc in again.pipe(texts)] == texts
-    with pytest.raises(ValueError, match="Prompt template"):
-        make(model_folder, cache={**cache, "model": "another"})
-    with pytest.raises(ValueError, match="Prompt template"):
-        make(model_folder, cache=cache, task={"threshold": 0.5})
+    tuples = [(texts[0], 1), (texts[0], 2)]
+    assert [n for _, n in again.pipe(tuples, as_tuples=True)] == [1, 2]
+    for other in (
+        make(model_folder, cache={**cache, "model": "another"}),
+        make(model_folder, cache=cache, task={"threshold": 1.0}),
+    ):
+        assert not any(doc in other.get_pipe("llm")._cache for doc in map(nlp.make_doc, texts))
+    nlp = make(model_folder, cache=cache)
+    nlp.get_pipe("llm").add_label("CITY")
+    assert nlp.make_doc(texts[0]) not in nlp.get_pipe("llm")._cache
+
+
+def test_the_last_answers_are_kept_when_the_process_ends(model_folder, tmp_path):
+    code = textwrap.dedent("""
+        import sys, spacy
+        nlp = spacy.blank("en")
+        nlp.add_pipe("llm", config={
+            "task": {"@llm_tasks": "spacy_padellm.NER.v1", "labels": ["PER"]},
+            "model": {"@llm_models": "spacy_padellm.CausalLM.v1", "name": sys.argv[1]},
+            "cache": {"@llm_misc": "spacy_padellm.BatchCache.v1", "path": sys.argv[2]},
+        })
+        nlp("Ada Lovelace lives in Paris.")
+        print(nlp.get_pipe("llm")._cache._stats["hit"])
+    """)
+    command = [sys.executable, "-c", code, str(model_folder), str(tmp_path / "c")]
+    for hits in ("0", "1"):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.stdout.strip() == hits, done.stderr
 
 
 def test_scores_and_spans(model_folder):
