@@ -82,3 +82,10 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_site_is_built(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "-q", "--strict", "-d", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "configuration.html").stat().st_size > 10_000

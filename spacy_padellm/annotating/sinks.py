@@ -123,5 +123,9 @@ WRITERS: dict[str, Writer] = {
 
 
 def entities(doc: Doc) -> tuple[tuple[int, int, str, float | None], ...]:
-    """The entities of a Doc, with their probabilities where they have one."""
-    return tuple((e.start_char, e.end_char, e.label_, e._.get(SCORE)) for e in doc.ents)
+    """The entities of a Doc, with their probabilities, to four digits, where they have one."""
+    scored = ((ent, ent._.get(SCORE)) for ent in doc.ents)
+    return tuple(
+        (ent.start_char, ent.end_char, ent.label_, None if score is None else round(score, 4))
+        for ent, score in scored
+    )
