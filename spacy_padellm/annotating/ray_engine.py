@@ -78,7 +78,7 @@ def run_on_ray(
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False)
     options: dict[str, Any] = {"num_gpus": gpus} if gpus else {"num_cpus": cpus}
-    data = ray.data.from_items([{"id": number} for number in waiting])
+    data: Any = ray.data.from_items([{"id": number} for number in waiting])
     data = data.repartition(len(waiting)).map_batches(
         PartAnnotator,
         fn_constructor_args=(job, str(folder.resolve()), parts, batch_size),

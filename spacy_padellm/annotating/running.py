@@ -102,8 +102,9 @@ def annotate_records(
             raise FailingError(f"{in_a_row} texts in a row failed, the last with {error!r}")
 
     readable = [i for i in range(len(records)) if i not in errors]
-    before = {name: pipe.get_error_handler() for name, pipe in nlp.pipeline if _handles(pipe)}
-    nlp.set_error_handler(note)
+    pipes: list[Any] = [pipe for _, pipe in nlp.pipeline if hasattr(pipe, "get_error_handler")]
+    before = [pipe.get_error_handler() for pipe in pipes]
+    nlp.set_error_handler(note)  # type: ignore[arg-type]
     try:
         docs = nlp.pipe(((records[i].text, i) for i in readable), as_tuples=True,
                         batch_size=batch_size)  # fmt: skip
@@ -113,8 +114,8 @@ def annotate_records(
             step(1)
     finally:
         nlp.set_error_handler(raise_error)
-        for name, handler in before.items():
-            nlp.get_pipe(name).set_error_handler(handler)
+        for pipe, handler in zip(pipes, before, strict=True):
+            pipe.set_error_handler(handler)
     if len(readable) > 1 and not found:
         raise FailingError(f"all of {len(readable)} texts failed: {errors[readable[0]]}")
     annotated = [
@@ -124,7 +125,3 @@ def annotate_records(
         for i, record in enumerate(records)
     ]
     return annotated, [found.get(i) for i in range(len(records))]
-
-
-def _handles(pipe: Any) -> bool:
-    return hasattr(pipe, "set_error_handler") and hasattr(pipe, "get_error_handler")

@@ -156,7 +156,8 @@ def _parquet(path: Path) -> Any:
 
 def _parquet_rows(path: Path, skip: int) -> Iterator[tuple[int, dict[str, Any]]]:
     file = _parquet(path)
-    groups, number = [], 0
+    groups: list[int] = []
+    number = 0
     for group in range(file.num_row_groups):  # whole groups are skipped unread
         rows = file.metadata.row_group(group).num_rows
         if number + rows <= skip and not groups:

@@ -202,15 +202,16 @@ def _choose(
     else:
         normaliser = log_normaliser(logits).cpu().numpy()
     log_probs = np.split(values - np.repeat(normaliser, sizes), first[1:])
-    best = [int(of_one.argmax()) for of_one in log_probs]
+    chosen = [int(of_one.argmax()) for of_one in log_probs]
     for group in groups:
-        slices = copies[group[0]].slices if copies[group[0]] is not None else None
-        if len(group) > len({int(allowed[i][best[i]]) for i in group}) and slices is not None:
+        first_copy = copies[group[0]]
+        if first_copy is not None and len(group) > len({allowed[i][chosen[i]] for i in group}):
             options = [(allowed[i], log_probs[i]) for i in group]
-            for i, at in zip(group, choose_starts(options, slices.places), strict=True):
-                best[i] = at
-    tokens = [int(ids[at]) for ids, at in zip(allowed, best, strict=True)]
-    return tokens, [float(of_one[at]) for of_one, at in zip(log_probs, best, strict=True)]
+            starts = choose_starts(options, first_copy.slices.places)
+            for i, start in zip(group, starts, strict=True):
+                chosen[i] = start
+    tokens = [int(ids[at]) for ids, at in zip(allowed, chosen, strict=True)]
+    return tokens, [float(of_one[at]) for of_one, at in zip(log_probs, chosen, strict=True)]
 
 
 def _among_text(

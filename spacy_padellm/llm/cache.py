@@ -45,7 +45,7 @@ class TextCache(BatchCache):
         found = super().__getitem__(doc)
         return None if found is None else found.copy()
 
-    def _doc_id(self, doc: Doc) -> int:  # type: ignore[override]
+    def _doc_id(self, doc: Doc) -> int:
         asked = "" if self._task is None else self._task.prompt_template
         digest = hashlib.blake2b(digest_size=8)
         for part in (self._model, asked, doc.text):

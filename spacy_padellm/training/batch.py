@@ -106,9 +106,9 @@ def make_batch(
             predictors += nodes[-path.n_targets :]
             targets += ids[-path.n_targets :]
             if copies:
-                among = prompt.encoded.ids if path.is_mention else texts[owner].numbers
+                others = prompt.encoded.ids if path.is_mention else texts[owner].numbers
                 own = ids[-path.n_targets :]
-                choices += [np.unique([*among, *own]) if among else NO_LIMIT] * path.n_targets
+                choices += [np.unique([*others, *own]) if others else NO_LIMIT] * path.n_targets
     weights = None
     if text_loss:
         weights = np.repeat([1.0, text_loss], [len(targets), len(read[0])])
