@@ -1,12 +1,10 @@
 """The config block `model.peft`: which adapter to train, as peft knows it."""
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from peft import LoraConfig, PeftConfig
-from peft.config import PromptLearningConfig
-from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
-from peft.utils import PeftType
+if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
+    from peft import PeftConfig
 
 # Of low-rank adapters, what the config of peft calls otherwise.
 LORA_KINDS: dict[str, dict[str, Any]] = {
@@ -15,7 +13,7 @@ LORA_KINDS: dict[str, dict[str, Any]] = {
     "dora": {"use_dora": True},
 }
 # They have no targets of their own, or need more than a causal LM.
-_OTHERS = (PeftType.ADAPTION_PROMPT, PeftType.XLORA, PeftType.POLY, PeftType.TRAINABLE_TOKENS)
+_OTHERS = ("ADAPTION_PROMPT", "XLORA", "POLY", "TRAINABLE_TOKENS")
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class AdapterSettings:
             )
         return cls(**{name: value for name, value in block.items() if value is not None})
 
-    def peft_config(self) -> PeftConfig:
+    def peft_config(self) -> "PeftConfig":
         """A new config of peft, for a causal LM."""
         kind = self._config_class()
         known = {f.name for f in fields(kind)}
@@ -77,13 +75,17 @@ class AdapterSettings:
                 f"peft cannot make an adapter of method {self.method!r}: {error}"
             ) from error
 
-    def _config_class(self) -> type[PeftConfig]:
+    def _config_class(self) -> "type[PeftConfig]":
+        from peft import LoraConfig
+        from peft.config import PromptLearningConfig
+        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
         if self.method in LORA_KINDS:
             return LoraConfig
         kinds = {
             kind.value.lower(): config
             for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()
-            if not issubclass(config, PromptLearningConfig) and kind not in _OTHERS
+            if not issubclass(config, PromptLearningConfig) and kind.value not in _OTHERS
         }
         if self.method not in kinds:
             prompts = [

@@ -2,20 +2,14 @@
 
 import copy
 import itertools
+import sys
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import (
-    PeftModel,
-    get_peft_model,
-    get_peft_model_state_dict,
-    set_peft_model_state_dict,
-)
-from peft.utils import load_peft_weights
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
@@ -23,15 +17,24 @@ from transformers import AutoModelForCausalLM
 from .adapter_settings import AdapterSettings
 from .lm import LanguageModel
 
+if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
+    from peft import PeftModel
+
 OWN_NAME = "default"  # peft's name for an adapter that is alone
 # Parts of the names of a base's weights while peft has it in its hands.
 _WRAPPERS = frozenset({"base_layer", "original_module", "token_adapter"})
 _numbers = itertools.count(1)
 
 
+def has_adapters(model: Any) -> bool:
+    """Whether it is a model of peft."""
+    peft = sys.modules.get("peft")  # whoever made such a model has imported it
+    return peft is not None and isinstance(model, peft.PeftModel)
+
+
 def load_adapter(
     model: Any, adapter: str, base: str, revision: str | None = None
-) -> tuple[PeftModel, str]:
+) -> "tuple[PeftModel, str]":
     """Reads an adapter (folder, or Hub id with its revision) onto its base, called `base`.
 
     model: the base, or a `PeftModel` that has adapters of others on it. Returns the model with
@@ -39,15 +42,18 @@ def load_adapter(
 
     Raises ValueError where it was made for another base.
     """
+    from peft import PeftModel
+    from peft.utils import load_peft_weights
+
     if Path(adapter).is_dir() and not (Path(adapter) / "adapter_config.json").exists():
         raise ValueError(
             f"the model setting `adapter` is {adapter!r}, a folder without adapter_config.json: "
             f"give the folder of a peft adapter"
         )
-    name = f"adapter{next(_numbers)}" if isinstance(model, PeftModel) else OWN_NAME
+    name = f"adapter{next(_numbers)}" if has_adapters(model) else OWN_NAME
     problem, loaded = "", None
     try:
-        if isinstance(model, PeftModel):
+        if has_adapters(model):
             model.load_adapter(adapter, name, revision=revision, is_trainable=False)
             loaded = model
         else:
@@ -64,7 +70,7 @@ def load_adapter(
         if differ:
             problem = f"one of the two has no {differ[0]}"
     if problem or loaded is None:
-        if isinstance(model, PeftModel) and name in model.peft_config:
+        if has_adapters(model) and name in model.peft_config:
             model.delete_adapter(name)
         raise ValueError(
             f"the adapter {adapter!r} does not fit the model {base!r} "
@@ -83,6 +89,8 @@ def release_with(lm: LanguageModel) -> None:
 
 def own_copy(lm: LanguageModel) -> LanguageModel:
     """The model with a base of its own, without the adapters of others."""
+    from peft import set_peft_model_state_dict
+
     model, own = copy.deepcopy(lm.model), lm.adapter or OWN_NAME
     for name in [name for name in model.peft_config if name != own]:
         model.delete_adapter(name)
@@ -108,7 +116,9 @@ def train_adapter(
     Raises ValueError where targets name no module of the model, or where `settings` are not
     those of the adapter that is there.
     """
-    if isinstance(lm.model, PeftModel):
+    from peft import get_peft_model
+
+    if has_adapters(lm.model):
         _check_same(lm.model.peft_config[lm.adapter or OWN_NAME], settings)
         lm.model.set_adapter(lm.adapter or OWN_NAME)  # marks its weights as trainable
         return lm
@@ -144,7 +154,7 @@ def merge_adapter(lm: LanguageModel) -> LanguageModel:
 
     Raises ValueError for a model without an adapter, or one that is quantised.
     """
-    if not isinstance(lm.model, PeftModel):
+    if not has_adapters(lm.model):
         raise ValueError(f"{lm.name} has no adapter that could be merged")
     if lm.quantized:
         raise ValueError(
@@ -189,8 +199,10 @@ def base_weights(lm: LanguageModel) -> dict[str, torch.Tensor]:
 
 
 def _weights(
-    model: PeftModel, name: str, state: Mapping[str, torch.Tensor] | None = None
+    model: "PeftModel", name: str, state: Mapping[str, torch.Tensor] | None = None
 ) -> dict[str, torch.Tensor]:
+    from peft import get_peft_model_state_dict
+
     return get_peft_model_state_dict(
         model, dict(state) if state else None, name, save_embedding_layers=False
     )

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from peft import PeftModel
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from .adapters import load_adapter, own_copy, release_with
+from .adapters import has_adapters, load_adapter, own_copy, release_with
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
@@ -62,7 +61,7 @@ class LoadedModel:
 
     @property
     def has_adapter(self) -> bool:
-        return isinstance(self.lm.model, PeftModel)
+        return has_adapters(self.lm.model)
 
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None

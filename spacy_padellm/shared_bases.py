@@ -5,13 +5,15 @@ import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import PeftModel
 
 from .hardware import Hardware
 from .model_place import ModelPlace
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 
 class Turn:
@@ -38,7 +40,7 @@ class Turn:
 class SharedBase:
     """A base with the adapters that are on it. turn: held by whoever runs it."""
 
-    model: PeftModel
+    model: "PeftModel"
     turn: Turn
 
 
@@ -70,12 +72,12 @@ class SharedBases:
         model = None if key is None else self._models.get(key)
         return None if model is None else SharedBase(model, self._turns[model])
 
-    def forget(self, model: PeftModel) -> None:
+    def forget(self, model: "PeftModel") -> None:
         """Nobody shares this base from now on."""
         for key in [key for key, known in self._models.items() if known is model]:
             del self._models[key]
 
-    def add(self, key: Hashable, model: PeftModel, turn: Turn) -> None:
+    def add(self, key: Hashable, model: "PeftModel", turn: Turn) -> None:
         """A base that others may share from now on."""
         self._models[key] = model
         self._turns[model] = turn
