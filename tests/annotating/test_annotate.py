@@ -95,7 +95,7 @@ def test_every_format_is_written(trained_folder, trained, tmp_path, file_format)
             assert rows[1]["page"] == 1
             ents = [row["ents"] for row in rows]
         assert [row["id"] for row in rows] == [f"n{i}" for i in range(len(TEXTS))]
-        assert all(0 < e[3] <= 1 for row in ents for e in row)
+        assert all(0 <= e[3] <= 1 for row in ents for e in row)
         found = [[tuple(e[:3]) for e in row] for row in ents]
         texts = [row["text"] for row in rows]
     assert texts == TEXTS and found == expected

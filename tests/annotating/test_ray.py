@@ -37,6 +37,7 @@ def records(folder):
     return rows
 
 
+@pytest.mark.slow
 def test_two_actors_write_what_one_process_does_and_a_killed_one_loses_nothing(
     cluster, trained_folder, tmp_path
 ):
