@@ -11,7 +11,7 @@ from ..annotation import give_way, place_mentions
 from ..component import PaDeLLMNER
 from ..doc_decoding import DocPrediction
 from ..doc_gold import GoldSource, annotated_labels
-from ..explaining.explanation import run_before
+from ..pipelines import run_before
 from .errors import Item
 
 

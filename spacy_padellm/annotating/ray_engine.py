@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import ray
 
+from ..pipelines import open_pipeline
 from .plan import Job, Part, PartReader
 from .running import Done, annotate_part
 from .sinks import part_path
@@ -25,8 +26,6 @@ class PartAnnotator:
     """An actor: loads the pipeline once, then annotates parts."""
 
     def __init__(self, job: Job, folder: str, parts: list[Part], batch_size: int) -> None:
-        from ..cli.pipelines import open_pipeline
-
         self.job, self.folder, self.parts = job, Path(folder), parts
         self.batch_size = batch_size
         self.nlp, _ = open_pipeline(job.pipeline, job.labels)
@@ -72,8 +71,6 @@ def run_on_ray(
     waiting = sorted({part.number for part in parts} - {part.number for part in there})
     if not waiting:
         return
-    from ..cli.pipelines import open_pipeline
-
     open_pipeline(job.pipeline, job.labels)  # what is wrong with it is said here, and once
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False)

@@ -12,8 +12,8 @@ from wasabi import Printer
 from ..analysis.analysis import analyze
 from ..analysis.corpus import analyze_texts, read_examples
 from ..formats.docbin import read_docs
+from ..pipelines import open_pipeline
 from .app import padellm_app
-from .pipelines import open_pipeline
 
 
 @padellm_app.command("analyze", no_args_is_help=True)

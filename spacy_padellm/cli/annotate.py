@@ -13,8 +13,8 @@ from ..annotating.plan import Job
 from ..annotating.running import Done, run_job
 from ..annotating.sinks import check_format
 from ..annotating.sources import STDIN, find_files
+from ..pipelines import open_pipeline
 from .app import padellm_app
-from .pipelines import open_pipeline
 
 _INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
 

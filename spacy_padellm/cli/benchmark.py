@@ -15,9 +15,9 @@ from ..benchmarking.measuring import measure
 from ..benchmarking.methods import FREE_METHODS, METHODS, check_method, make_decoder
 from ..benchmarking.report import make_table, write_report
 from ..loading import LoadedModel, ModelSource, load_model
+from ..pipelines import is_pipeline, load_pipeline
 from ..training.examples import GoldText
 from .app import padellm_app
-from .pipelines import is_pipeline, load_pipeline
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
 

@@ -10,8 +10,8 @@ from wasabi import Printer
 
 from ..explaining.explanation import explain
 from ..explaining.page import render_explanation
+from ..pipelines import open_pipeline
 from .app import padellm_app
-from .pipelines import open_pipeline
 
 _PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
 Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]

@@ -8,8 +8,8 @@ from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..hub import CardFacts, push, write_repository
+from ..pipelines import load_pipeline
 from .app import padellm_app
-from .pipelines import load_pipeline
 
 Pipeline = Annotated[Path, Arg(help="Trained pipeline, as training/model-best", exists=True)]
 

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from ..annotation import Placed, give_way, place_mentions
 from ..component import PaDeLLMNER
 from ..doc_decoding import DocPrediction
+from ..pipelines import run_before
 from ..resolution import Dropped
 from ..types import Mention
 
@@ -103,15 +103,6 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
         model=pipe.shim.loaded.lm.name,
         threshold=settings.threshold,
     )
-
-
-def run_before(nlp: Language, pipe: PaDeLLMNER, doc: Doc) -> Doc:
-    """The Doc as the components before `pipe` leave it."""
-    for _, component in nlp.pipeline:
-        if component is pipe:
-            break
-        doc = component(doc)
-    return doc
 
 
 def _labels(

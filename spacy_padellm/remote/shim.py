@@ -45,7 +45,6 @@ class ServerShim(Shim):
 
     has_copies = False
     has_accelerator = True  # elsewhere: while it works, the next batch is prepared
-    is_loaded = False
 
     def __init__(
         self,

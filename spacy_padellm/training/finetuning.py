@@ -64,11 +64,8 @@ def finetune(
         raise ValueError("give either `seconds` or `steps`, more than 0")
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
     optimizer = _make_optimizer(optimizer_name, lm, trained, learn_rate, weight_decay)
-    identity = (
-        {**(identity or {}), "optimizer": optimizer_name}
-        if optimizer_name != "adamw"
-        else (identity)
-    )
+    if optimizer_name != "adamw":  # whose checkpoints are read as they always were
+        identity = {**(identity or {}), "optimizer": optimizer_name}
     schedule = warmup_cosine()
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Pipelines that commands are given."""
+"""Pipelines by their names, and what stands in them before a component."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import spacy
 from spacy import util
 from spacy.language import Language
+from spacy.tokens import Doc
 
-from ..component import PaDeLLMNER
+from .component import PaDeLLMNER
 
 
 def is_pipeline(path: Path) -> bool:
@@ -54,3 +55,12 @@ def open_pipeline(name: str, labels: str = "", **settings: Any) -> tuple[Languag
         nlp = spacy.load(name, config=overrides)
         pipe = find_pipe(nlp, name)
     return nlp, pipe
+
+
+def run_before(nlp: Language, pipe: PaDeLLMNER, doc: Doc) -> Doc:
+    """The Doc as the components before `pipe` leave it."""
+    for _, component in nlp.pipeline:
+        if component is pipe:
+            break
+        doc = component(doc)
+    return doc
