@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from english_data import EMPTY, LABELS, SHARES, TRAIN_SETS, read_set
+from english_data import LABELS, TRAIN_SETS, read_set
+from english_mix import EMPTY, FIRST
 
 from spacy_padellm.autoregressive import AutoregressiveDecoder, get_answer_format, make_answer_text
 from spacy_padellm.autoregressive.prompt import AnswerEncoder
@@ -51,7 +52,7 @@ def main() -> None:
             answers = AnswerEncoder(encoder)
             texts = [make_answer_text(answers, answer, gold, LABELS) for gold in of_kind]
             sets[name + suffix] = texts
-            shares[name + suffix] = SHARES.get(name, 1.0) * (EMPTY if suffix else 1.0)
+            shares[name + suffix] = FIRST.get(name, 1.0) * (EMPTY if suffix else 1.0)
     for layer in loaded.lm.model.base_model.layers:
         layer.compile(dynamic=True)
     dev = read_set(arguments.data, "uner_ewt", "dev")

@@ -30,9 +30,6 @@ NATURAL = ("uner_ewt", "uner_pud")  # the others are joined by blanks and are de
 # Contract roles ("the Borrower") are annotated as names in the loan agreements.
 ROLES = {"borrower", "lender", "bank", "borrowers", "lenders", "guarantor"}
 TRAIN_SETS = ("uner_ewt", "gmb", "btc", "wnut17", "wikigold", "sec_filings", "litbank_names")
-# How often an epoch takes the texts of a set that have an entity; those without, EMPTY times that.
-SHARES = {"uner_ewt": 2.0, "wikigold": 2.0, "sec_filings": 0.5, "litbank_names": 0.5}
-EMPTY = 0.4
 TEST_SETS = ("uner_ewt", "uner_pud", "wikigold", "wnut17", "gmb", "btc")
 
 

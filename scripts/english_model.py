@@ -20,28 +20,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from english_data import EMPTY, LABELS, SHARES, TRAIN_SETS, read_set
+from english_data import LABELS, TRAIN_SETS, read_set
+from english_mix import Curriculum
 from english_vectors import read_vectors, train_vectors
 from matplotlib.figure import Figure
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.formats import jsonl
 from spacy_padellm.hardware import Hardware
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel
 from spacy_padellm.model_place import IN_THE_BOX
 from spacy_padellm.prompts import get_template
 from spacy_padellm.saving import save_model
-from spacy_padellm.training.examples import (
-    GoldText,
-    TrainingText,
-    for_tagging,
-    make_training_text,
-)
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
-from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.pretraining import encode_files, pretrain, read_lines
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 from spacy_padellm.training.surface import SurfaceFeatures
@@ -54,9 +46,6 @@ VOCAB_SIZE = 20480
 SIZES = {**DEFAULT_SIZES, "num_hidden_layers": 8}
 TAGGED_LAYERS = (4, 5)  # the tag of a token, the number of its mention
 LEARN_RATE = 4e-3
-BATCH_TOKENS = 4096
-SILVER = 0.7  # of what teachers have labelled, and what part of it is asked about, not only tagged
-SILVER_ASKED = 0.2
 
 
 def tokenizer_stage(data: Path, output: Path) -> None:
@@ -108,8 +97,7 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
         model = AutoModelForCausalLM.from_pretrained(output / "pretrained").to(model.device)
     loaded = _wrap(model, _tokenizer(output))
     encoder = loaded.encoder()
-    sets, shares = _annotated(data, encoder)
-    _add_silver(output / "silver" / "silver.jsonl", encoder, sets, shares)
+    curriculum = Curriculum(data, output / "silver" / "silver.jsonl", encoder)
     for layer in model.base_model.layers:
         layer.compile(dynamic=True)
     dev = read_set(data, "uner_ewt", "dev")
@@ -121,7 +109,7 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
         finetune(
             loaded.lm,
             encoder,
-            Mixture(sets, shares, batch_tokens=BATCH_TOKENS),
+            curriculum,
             output / "train",
             seconds=seconds,
             learn_rate=LEARN_RATE,
@@ -131,43 +119,6 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
             evaluate_seconds=600,
         )
     model.save_pretrained(output / "trained")
-
-
-def _annotated(
-    data: Path, encoder: PromptEncoder
-) -> tuple[dict[str, list[TrainingText]], dict[str, float]]:
-    """The sets, texts without entities apart, and their shares of an epoch."""
-    sets: dict[str, list[TrainingText]] = {}
-    shares: dict[str, float] = {}
-    for name in TRAIN_SETS:
-        golds = read_set(data, name, "train")
-        texts = [make_training_text(encoder, gold, LABELS) for gold in golds]
-        off = sum(len(text.unaligned) for text in texts)
-        logger.info("%s: %d texts, %d spans off the tokens", name, len(golds), off)
-        sets[name] = [text for text in texts if text.mentions]
-        sets[f"{name}, empty"] = [text for text in texts if not text.mentions]
-        shares[name] = SHARES.get(name, 1.0)
-        shares[f"{name}, empty"] = EMPTY * shares[name]
-    return sets, shares
-
-
-def _add_silver(
-    path: Path,
-    encoder: PromptEncoder,
-    sets: dict[str, list[TrainingText]],
-    shares: dict[str, float],
-) -> None:
-    if not path.exists():
-        logger.warning("%s is not there: annotated sets alone", path)
-        return
-    for number, text in enumerate(jsonl.read(path)):
-        made = make_training_text(encoder, GoldText(text.text, text.spans), LABELS)
-        asked = number % 100 < 100 * SILVER_ASKED
-        name = "silver" if made.mentions else "silver, empty"
-        if not asked:
-            name, made = f"{name}, tags", for_tagging(made)
-        sets.setdefault(name, []).append(made)
-        shares[name] = SILVER * (1.0 if made.mentions else EMPTY)
 
 
 def export_stage(data: Path, output: Path) -> None:
