@@ -16,21 +16,28 @@ import json
 import logging
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from english_data import LABELS, TRAIN_SETS, read_set
 from english_mix import Curriculum
+from english_rival import to_docbin
 from english_vectors import read_vectors, train_vectors
 from matplotlib.figure import Figure
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from spacy_padellm.analysis.calibrating import calibrate
+from spacy_padellm.analysis.corpus import read_examples
+from spacy_padellm.calibration import Calibration
 from spacy_padellm.decoding import Decoder
+from spacy_padellm.formats.docbin import read_docs
 from spacy_padellm.hardware import Hardware
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel
 from spacy_padellm.model_place import IN_THE_BOX
+from spacy_padellm.pipelines import open_pipeline
 from spacy_padellm.prompts import get_template
 from spacy_padellm.saving import save_model
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
@@ -122,13 +129,25 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
 
 
 def export_stage(data: Path, output: Path) -> None:
-    """The model in the box: 16-bit weights, tokenizer, template and labels; the log beside the
-    other results."""
+    """The model in the box: 16-bit weights, tokenizer, template, labels and calibration; the log
+    beside the other results."""
     model = AutoModelForCausalLM.from_pretrained(output / "trained").half()
-    save_model(_wrap(model, _tokenizer(output)), IN_THE_BOX["english"], "full")
+    loaded = _wrap(model, _tokenizer(output))
+    save_model(loaded, IN_THE_BOX["english"], "full")
+    save_model(replace(loaded, calibration=_calibration(data)), IN_THE_BOX["english"], "full")
     results = Path("benchmarks/results")
     shutil.copy(output / "train" / "log.json", results / "english_training.json")
     plot_log(json.loads((output / "train" / "log.json").read_text()), results)
+
+
+def _calibration(data: Path) -> Calibration:
+    """Of the model in the box, on texts of the development set."""
+    nlp, pipe = open_pipeline("english")
+    corpus = Path("corpus/english/uner_ewt_dev.spacy")
+    to_docbin(read_set(data, "uner_ewt", "dev"), corpus)
+    found = calibrate(nlp, pipe, read_examples(nlp, read_docs(corpus, nlp.vocab)))
+    logger.info("%s, expected calibration error left out %.3f", found.calibration, found.error)
+    return found.calibration
 
 
 def plot_log(log: list[dict[str, Any]], folder: Path) -> None:

@@ -182,7 +182,8 @@ class PaDeLLMNER(StoredPipe):
     def _doc_decoder(self) -> DocDecoder:
         """Made anew where model, labels or settings have changed."""
         described = self._descriptions()
-        made_of = (id(self.shim.loaded.lm), tuple(described.items()), self.settings)
+        loaded = self.shim.loaded
+        made_of = (id(loaded.lm), loaded.calibration, tuple(described.items()), self.settings)
         if self._made is None or self._made[0] != made_of:
             self._made = (made_of, self._make_doc_decoder(described))
         return self._made[1]
@@ -211,6 +212,7 @@ class PaDeLLMNER(StoredPipe):
             settings.overlap_tokens,
             on_tokens=settings.alignment_mode == "strict",
             flat=settings.is_flat,
+            calibration=loaded.calibration,
         )
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from spacy.tokens import Doc
 
 from .alignment import align_mentions, spread_repeats
+from .calibration import Calibration
 from .decoding import Decoder, ReplicaDecoder, TextInput
 from .doc_windows import DocWindow, split_doc, tokens_left, window_input
 from .resolution import Dropped
@@ -45,7 +46,8 @@ class DocDecoder:
     """Decodes Docs.
 
     window, overlap: tokens of the language model. on_tokens: copied mentions begin and end where
-    tokens of the Doc do. flat: repeats are not looked for inside longer mentions.
+    tokens of the Doc do. flat: repeats are not looked for inside longer mentions. calibration: of
+    the probabilities of mentions.
     """
 
     decoder: Decoder
@@ -53,6 +55,7 @@ class DocDecoder:
     overlap: int
     on_tokens: bool
     flat: bool
+    calibration: Calibration | None = None
 
     def prepare(
         self,
@@ -100,6 +103,8 @@ class DocDecoder:
         return self.window if room is None else min(self.window, room)
 
     def _place(self, part: DocWindow, asked: TextInput, prediction: Prediction) -> "_PlacedWindow":
+        if self.calibration is not None:
+            prediction = self.calibration.apply(prediction)
         mentions = prediction.mentions
         if self.decoder.copy:
             found, left = spread_repeats(part.text, mentions, self.flat, asked.starts, asked.ends)

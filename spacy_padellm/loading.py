@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from .adapters import has_adapters, load_adapter, own_copy, release_with
+from .calibration import Calibration
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
@@ -47,7 +48,8 @@ class ModelSource:
 class LoadedModel:
     """A language model with what it was trained to be asked.
 
-    new_tokens: ids that were added to it since it was loaded (`special_tokens`).
+    new_tokens: ids that were added to it since it was loaded (`special_tokens`). calibration: of
+    its probabilities, if it has one.
     """
 
     lm: LanguageModel
@@ -56,12 +58,18 @@ class LoadedModel:
     descriptions: dict[str, str] = field(default_factory=dict)
     max_count: int = 64
     new_tokens: tuple[int, ...] = ()
+    calibration: Calibration | None = None
     source: ModelSource = field(default_factory=lambda: ModelSource(""))
     """Where the base is: an absolute folder, a Hub id or a model in the box."""
 
     @property
     def has_adapter(self) -> bool:
         return has_adapters(self.lm.model)
+
+    def asking(self, template: PromptTemplate) -> "LoadedModel":
+        """The same model under another template, for which it was not calibrated."""
+        same = template == self.template
+        return replace(self, template=template, calibration=self.calibration if same else None)
 
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
@@ -94,7 +102,8 @@ def load_model(
     """
     place, adapter, settings = _find_parts(source)
     lm = _load_parts(source, place, adapter, alone)
-    if template is not None and settings.template not in (None, template):
+    asked_otherwise = template is not None and settings.template not in (None, template)
+    if template is not None and asked_otherwise:
         logger.warning(
             "the model %r was trained with the template %r, and is asked with %r, which it has "
             "not seen: leave model.template out, or train it",
@@ -108,6 +117,7 @@ def load_model(
         labels=settings.labels,
         descriptions=dict(settings.descriptions),
         max_count=settings.max_count,
+        calibration=None if asked_otherwise else settings.calibration,
         source=replace(source, name=place.name, revision=place.revision),
     )
 

@@ -1,10 +1,11 @@
 """The file `padellm.json` beside a model's weights: what the model was trained to be asked."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .calibration import Calibration
 from .model_place import ModelPlace
 from .prompts import PromptTemplate
 
@@ -21,6 +22,7 @@ class ModelSettings:
     descriptions: dict[str, str] = field(default_factory=dict)
     max_count: int = 64
     base: dict[str, str | None] | None = None
+    calibration: Calibration | None = None
 
     def write(self, folder: Path) -> None:
         saved: dict[str, Any] = {
@@ -32,6 +34,8 @@ class ModelSettings:
         }
         if self.base is not None:
             saved["base"] = self.base
+        if self.calibration is not None:
+            saved["calibration"] = asdict(self.calibration)
         text = json.dumps(saved, indent=2, ensure_ascii=False)
         (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
 
@@ -55,6 +59,7 @@ def read_settings(place: ModelPlace) -> ModelSettings | None:
             descriptions={str(k): str(v) for k, v in (saved.get("descriptions") or {}).items()},
             max_count=int(saved.get("max_count") or 64),
             base=dict(saved["base"]) if saved.get("base") else None,
+            calibration=Calibration(**saved["calibration"]) if saved.get("calibration") else None,
         )
     except _Newer:
         raise ValueError(

@@ -27,7 +27,12 @@ def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
         base = _save_weights(loaded, folder, mode)
     loaded.lm.tokenizer.save_pretrained(folder)
     settings = ModelSettings(
-        loaded.template, loaded.labels, loaded.descriptions, loaded.max_count, base
+        loaded.template,
+        loaded.labels,
+        loaded.descriptions,
+        loaded.max_count,
+        base,
+        loaded.calibration,
     )
     settings.write(folder)
 

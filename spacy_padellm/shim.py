@@ -12,6 +12,7 @@ from thinc.shims import Shim
 
 from .adapter_settings import AdapterSettings
 from .adapters import merge_adapter, train_adapter
+from .calibration import Calibration
 from .component_settings import Settings
 from .decoder_factory import make_decoder
 from .decoding import Decoder
@@ -101,9 +102,14 @@ class CausalLMShim(Shim):
     def asking(self, template: PromptTemplate) -> "CausalLMShim":
         """The same weights under another template, for decoding."""
         other = CausalLMShim(self.origin)
-        other._set(replace(self.loaded, template=template))
+        other._set(self.loaded.asking(template))
         other._loaded_in = self._loaded_in
         return other
+
+    def calibrate(self, calibration: Calibration | None) -> None:
+        """What the model's probabilities are passed through from now on, saved with it."""
+        if self.loaded.calibration != calibration:
+            self._loaded = replace(self.loaded, calibration=calibration)
 
     def known_labels(self) -> dict[str, str]:
         """The model's own labels → descriptions, without reading weights."""
@@ -206,6 +212,7 @@ class CausalLMShim(Shim):
     def note_step(self) -> None:
         """To be called when training has changed the weights."""
         self._stepped = True
+        self.calibrate(None)
         self._forget_copies()
         if not self.loaded.has_adapter:
             self.self_contained = True

@@ -66,7 +66,7 @@ class Mention:
     index: 1 for the first mention of its label.
     start, end: characters in the text, None if the mention was not found in it (unconstrained).
     token_probabilities: of each generated token and of the end token, padding never counted.
-    probability: their product.
+    probability: their product, or what a `Calibration` makes of it and of the count's.
     """
 
     label: str

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..scoring import span_scores, string_set_scores
-from .calibration import (
+from .corpus import AnalyzedText
+from .errors import Item, Kind, SpanError, find_errors
+from .reliability import (
     Bin,
     ThresholdScore,
     expected_calibration_error,
@@ -14,8 +16,6 @@ from .calibration import (
     sweep_thresholds,
     to_records,
 )
-from .corpus import AnalyzedText
-from .errors import Item, Kind, SpanError, find_errors
 
 KINDS: tuple[Kind, ...] = ("boundary", "label", "label and boundary", "missed", "invented")
 THRESHOLDS = tuple(i / 20 for i in range(20))

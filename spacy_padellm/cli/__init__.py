@@ -4,6 +4,7 @@ from .analyze import analyze_cli
 from .annotate import annotate_cli
 from .app import padellm_app
 from .benchmark import benchmark_cli
+from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .explain import explain_cli, serve_cli
 from .train import train_cli
@@ -13,6 +14,7 @@ __all__ = [
     "analyze_cli",
     "annotate_cli",
     "benchmark_cli",
+    "calibrate_cli",
     "convert_cli",
     "explain_cli",
     "merge_cli",

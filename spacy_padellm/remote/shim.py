@@ -10,6 +10,7 @@ import srsly
 from thinc.shims import Shim
 from transformers import AutoTokenizer
 
+from ..calibration import Calibration
 from ..component_settings import Settings
 from ..encoding import PromptEncoder
 from ..model_place import find_place
@@ -30,6 +31,7 @@ class RemoteModel:
     labels: tuple[str, ...] = ()
     descriptions: Mapping[str, str] = field(default_factory=dict)
     max_count: int = 64
+    calibration: Calibration | None = None
 
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
@@ -91,6 +93,7 @@ class ServerShim(Shim):
             tuple(self.known_labels()),
             settings.descriptions,
             settings.max_count,
+            settings.calibration,
         )
 
     @property

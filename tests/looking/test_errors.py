@@ -1,12 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.analysis.calibration import (
+from spacy_padellm.analysis.errors import find_errors
+from spacy_padellm.analysis.reliability import (
     expected_calibration_error,
     reliability,
     sweep_thresholds,
 )
-from spacy_padellm.analysis.errors import find_errors
 
 
 def kinds(gold, predicted):

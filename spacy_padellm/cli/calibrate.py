@@ -1,0 +1,44 @@
+"""`python -m spacy padellm calibrate`: probabilities that come true as often as they say."""
+
+from pathlib import Path
+from typing import Annotated
+
+from spacy.cli._util import Arg, Opt
+from tqdm import tqdm
+from wasabi import Printer
+
+from ..analysis.calibrating import calibrate
+from ..analysis.corpus import read_examples
+from ..formats.docbin import read_docs
+from ..pipelines import open_pipeline
+from .app import padellm_app
+
+
+@padellm_app.command("calibrate", no_args_is_help=True)
+def calibrate_cli(
+    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    corpus: Annotated[
+        Path,
+        Arg(
+            help="Annotated texts (.spacy) that it was not trained on", exists=True, dir_okay=False
+        ),
+    ],
+    output: Annotated[Path, Arg(help="Folder for the calibrated pipeline")],
+    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts a batch")] = 64,
+) -> None:
+    """Fit the probabilities of mentions to how often they are right, so that `threshold` and
+    `ent._.padellm_score` mean what they say. The model writes the same mentions as before."""
+    msg = Printer()
+    try:
+        nlp, pipe = open_pipeline(pipeline)
+        if output.exists() and output.resolve() == Path(pipeline).resolve():
+            raise ValueError(f"{output} is the pipeline itself: give another folder")
+        examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
+        with tqdm(total=len(examples), unit=" texts") as bar:
+            found = calibrate(nlp, pipe, examples, max(batch_size, 1), bar.update)
+        nlp.to_disk(output)
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    quality = "too few mentions to say" if found.error is None else f"{found.error:.3f}"
+    msg.info(f"{found.n_mentions} mentions; ECE of the half that was left out of a fit: {quality}")
+    msg.good(f"Wrote {output}")
