@@ -199,7 +199,7 @@ def _read_log_probs(found: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Raises ServerError for tokens and log-probabilities that do not go together."""
     try:
         if found and isinstance(found.get("content"), list):  # as chat completions have it
-            pairs = [(one["token"], one["logprob"]) for one in found["content"]]
+            pairs = [(_name(one), one["logprob"]) for one in found["content"]]
         else:
             found = found or {}
             tokens, log_probs = found.get("tokens") or (), found.get("token_logprobs") or ()
@@ -209,6 +209,11 @@ def _read_log_probs(found: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
         raise ServerError(
             f"the server gives not one log-probability for each token: {str(found)[:200]!r}"
         ) from None
+
+
+def _name(token: Mapping[str, Any]) -> str:
+    """llama-server gives ids beside strings."""
+    return f"token_id:{token['id']}" if "id" in token else token["token"]
 
 
 def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:

@@ -64,6 +64,8 @@ class ServerDecoder:
                 f"template {template.name!r} has special tokens, which a text could imitate in a "
                 f'string: set prompts = "ids" (vLLM, SGLang, llama-server)'
             )
+        if not self.send_ids:
+            self._compare_tokens()
 
     def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
         """All texts in one batch. Raises ValueError without labels."""
@@ -110,6 +112,22 @@ class ServerDecoder:
             tokens=self.work.tokens + sum(len(one.tokens) for one in (*answers, *mentions)),
         )
         return found
+
+    def _compare_tokens(self) -> None:
+        """Warns where a prompt's string has other tokens than its parts had in training."""
+        encoder, text, label = self.encoder, "Ada Lovelace met Bo.", "PER"
+        prompt = encoder.prompt(text, (label,))
+        trained = [*prompt.trunk, *prompt.branches[0]]
+        read = encoder.tokenizer(encoder.template.label_prompt(text, label, ""))["input_ids"]
+        if trained != list(read):
+            logger.warning(
+                "as one string, a prompt of template %r has other tokens (%d) than its parts had "
+                "in training (%d): a model trained here will find little; set prompts = 'ids', or "
+                "train it with a template that is `joint`",
+                encoder.template.name,
+                len(read),
+                len(trained),
+            )
 
     @property
     def _fields(self) -> dict[str, Any]:

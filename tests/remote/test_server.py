@@ -2,83 +2,19 @@
 
 import copy
 import json
-import random
 import socket
-import subprocess
-import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import spacy
-from sample_pipelines import SCRATCH_MODEL, TEXTS, make_examples, spans_of
-from spacy.util import fix_random_seed
+from sample_pipelines import TEXTS, make_examples, spans_of
 
+from remote.serving import found, free_port, remote
 from spacy_padellm.remote.client import CompletionsClient, ServerError, ServerSettings
 
 pytest.importorskip("uvicorn")
-
-
-@pytest.fixture(scope="module")
-def causal(tmp_path_factory):
-    """A pipeline whose model reads causally, as servers do."""
-    fix_random_seed(0)
-    nlp = spacy.blank("en")
-    template = {"@misc": "spacy_padellm.PromptTemplate.v1", "preset": "compact"}
-    model = {**SCRATCH_MODEL, "template": template}
-    nlp.add_pipe("padellm_ner", config={"model": model})
-    examples = make_examples(nlp, 200)
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.003
-    draw = random.Random(0)
-    for _ in range(200):
-        nlp.update(draw.sample(examples, 16), sgd=optimizer)
-    folder = tmp_path_factory.mktemp("causal") / "pipeline"
-    nlp.to_disk(folder)
-    return folder
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def served(causal):
-    port = free_port()
-    model = causal / "padellm_ner" / "model"
-    script = Path(__file__).parent / "completions_server.py"
-    process = subprocess.Popen([sys.executable, str(script), str(model), str(port)])
-    for _ in range(3000):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert process.poll() is None
-            time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}/v1", model
-    process.terminate()
-    process.wait(20)
-
-
-def remote(url, model, **settings):
-    nlp = spacy.blank("en")
-    block = {
-        "@architectures": "spacy_padellm.Server.v1",
-        "url": url,
-        "model": "m",
-        "tokenizer": str(model),
-        **settings.pop("model_block", {}),
-    }
-    nlp.add_pipe("padellm_ner", config={"model": block, **settings})
-    return nlp
-
-
-def found(docs):
-    return [[(e.label_, e.start, e.end) for e in doc.ents] for doc in docs]
 
 
 def test_the_same_entities_and_probabilities_as_in_process(served, causal):
@@ -305,3 +241,13 @@ def test_a_template_that_no_server_can_read_is_refused(trained_folder, lm_folder
         remote("http://x/v1", lm_folder, model_block={"prompts": "text"})("Ada")
     with pytest.raises(ValueError, match="`tokenizer`"):
         remote("http://x/v1", "/no/such/folder")("Ada")
+
+
+def test_strings_that_are_read_as_other_tokens_are_warned_of(faulty, make_causal, caplog):
+    url, _ = faulty("good")
+    model = make_causal("plain") / "padellm_ner" / "model"
+    remote(url, model, model_block={"prompts": "text"})("Ada")
+    assert "has other tokens" in caplog.text and "prompts = 'ids'" in caplog.text
+    caplog.clear()
+    remote(url, model)("Ada")
+    assert "other tokens" not in caplog.text

@@ -1,0 +1,22 @@
+"""llama.cpp's own completions server around a GGUF file.
+
+python llama_cpp_server.py FILE PORT
+"""
+
+import sys
+import time
+
+import xllamacpp
+
+if __name__ == "__main__":
+    params = xllamacpp.CommonParams()
+    params.model.path = sys.argv[1]
+    params.port = int(sys.argv[2])
+    params.n_parallel = 4
+    params.n_ctx = 4096
+    params.cpuparams.n_threads = 1
+    params.warmup = False
+    server = xllamacpp.Server(params)
+    print(server.listening_address, flush=True)
+    while True:
+        time.sleep(1)
