@@ -17,6 +17,7 @@ from .component_settings import Settings
 from .decoder_factory import make_decoder
 from .decoding import Decoder
 from .encoding import PromptEncoder
+from .forks import check_fork
 from .hardware import Hardware, find_device
 from .lm import LanguageModel
 from .loading import LoadedModel, ModelSource, load_model, take_alone
@@ -25,8 +26,8 @@ from .model_place import IN_THE_BOX
 from .prompts import PromptTemplate
 from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from .special_tokens import add_special_tokens
+from .thinc_steps import ThincAdamW
 from .training.batch import TrainingBatch, batch_loss
-from .training.optimizer import make_adamw
 
 logger = logging.getLogger(__name__)
 
@@ -172,40 +173,13 @@ class CausalLMShim(Shim):
         return self.predict(batch), lambda factor: None
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Steps AdamW with the current hyper-parameters of a thinc optimizer.
-
-        Clipping is by the norm of all gradients together. Raises ValueError for an optimizer
-        that is not of the Adam kind.
-        """
+        """Steps with the current hyper-parameters of a thinc optimizer. Raises ValueError as
+        `ThincAdamW.step`."""
         if self._n_targets == 0:
             return
-        if not (optimizer.b1 and optimizer.b2):
-            raise ValueError(
-                "the optimizer has no moments (beta1 or beta2 is 0): set "
-                '@optimizers = "Adam.v1" in [training.optimizer]'
-            )
         if self._optimizer is None:
-            self._optimizer = make_adamw(self._model)
-            for group in self._optimizer.param_groups:
-                group["decays"] = group["weight_decay"] > 0
-        weights = []
-        for group in self._optimizer.param_groups:
-            group["lr"] = float(optimizer.learn_rate)
-            group["betas"] = (float(optimizer.b1), float(optimizer.b2))
-            group["eps"] = float(optimizer.eps)
-            decay = float(optimizer.L2) if group["decays"] else 0.0
-            group["weight_decay"] = decay if optimizer.L2_is_weight_decay else 0.0
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                weight.grad.div_(self._n_targets)
-                if decay and not optimizer.L2_is_weight_decay:
-                    weight.grad.add_(weight.detach(), alpha=decay)
-                weights.append(weight)
-        if optimizer.grad_clip:
-            torch.nn.utils.clip_grad_norm_(weights, float(optimizer.grad_clip))
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+            self._optimizer = ThincAdamW(self._model)
+        self._optimizer.step(optimizer, self._n_targets)
         self._n_targets = 0.0
         self.note_step()
 
@@ -278,21 +252,9 @@ class CausalLMShim(Shim):
 
         Raises RuntimeError for a fork of a process whose model is on an accelerator.
         """
-        if not self.is_loaded or os.getpid() == self._loaded_in:
-            return
-        devices = [lm.device for lm in (self.loaded.lm, *self._replicas)]
-        elsewhere = [device for device in devices if device.type != "cpu"]
-        if elsewhere:
-            raise RuntimeError(
-                f"the model is on {elsewhere[0]} and cannot be used in forked workers: "
-                f"use n_process=1 (a larger batch_size keeps the device busy)"
-            )
-        if torch.get_num_threads() > 1:
-            logger.warning(
-                "process %d is a forked worker (n_process > 1): torch runs with one thread in it",
-                os.getpid(),
-            )
-            torch.set_num_threads(1)
+        if self.is_loaded:
+            devices = (lm.device for lm in (self.loaded.lm, *self._replicas))
+            check_fork(self._loaded_in, devices)
 
     # --- to and from disk
 

@@ -77,12 +77,12 @@ def test_hyper_parameters_and_schedules_are_those_of_the_config(scratch):
     seen = []
     for _ in range(3):
         pipe.update(examples[:2], sgd=optimizer)
-        group = pipe.shim._optimizer.param_groups[0]
+        group = pipe.shim._optimizer.adamw.param_groups[0]
         seen.append(group["lr"])
         optimizer.step_schedules()
     assert seen == pytest.approx([0.001, 0.002, 0.003])
     assert group["betas"] == (0.8, 0.9) and group["eps"] == 1e-5 and group["weight_decay"] == 0.02
-    assert pipe.shim._optimizer.param_groups[1]["weight_decay"] == 0.0
+    assert pipe.shim._optimizer.adamw.param_groups[1]["weight_decay"] == 0.0
 
 
 def test_clipping(scratch):

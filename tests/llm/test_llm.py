@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from pathlib import Path
 from typing import Iterable  # noqa: UP035 - spacy-llm reads it
 
 import pytest
@@ -59,11 +60,25 @@ def test_the_same_entities_and_probabilities_as_the_component(model_folder):
     component = spacy.blank("en")
     component.add_pipe("padellm_ner", config={"model": {"name": str(model_folder)}})
     texts = [*TEXTS, " \n", "Ada Lovelace lives in Paris. " * 80]
-    expected = found(component.pipe(texts))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         nlp = make(model_folder)
-    got = found(nlp.pipe(texts))
+    check_the_same(component, nlp, texts)
+
+
+def test_the_model_in_the_box_says_the_same():
+    component = spacy.blank("en")
+    component.add_pipe("padellm_ner")
+    nlp = make("english", task={"labels": ["PER", "ORG", "LOC"]})
+    assets = Path(__file__).parents[2] / "assets"
+    lines = [(assets / f"sample_{part}.jsonl").read_text("utf8") for part in ("train", "test")]
+    texts = [json.loads(line)["text"] for line in "".join(lines).splitlines()]
+    assert len(texts) >= 200
+    check_the_same(component, nlp, texts)
+
+
+def check_the_same(component, nlp, texts):
+    expected, got = found(component.pipe(texts)), found(nlp.pipe(texts))
     assert any(expected)
     for some, others in zip(expected, got, strict=True):
         assert [e[:3] for e in some] == [e[:3] for e in others]
