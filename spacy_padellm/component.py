@@ -167,8 +167,9 @@ class PaDeLLMNER(StoredPipe):
         return self.shim.has_accelerator
 
     def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
+        """Not where an error says that all would fare alike, as with a server that is down."""
         handle = self.get_error_handler()
-        if len(docs) == 1:
+        if len(docs) == 1 or getattr(error, "of_all", False):
             handle(self.name, self, list(docs), error)
             return
         for doc in docs:

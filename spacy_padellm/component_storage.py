@@ -13,15 +13,22 @@ from spacy.pipeline.trainable_pipe import TrainablePipe
 
 from .component_labels import LabelSet
 from .component_settings import Settings
+from .decoding_shim import DecodingShim
 from .shim import CausalLMShim
+from .thinc_model import own_shim_of
 
 
 class StoredPipe(TrainablePipe):
     """A trainable pipe whose weights are safetensors in a folder, not thinc bytes."""
 
-    shim: CausalLMShim
+    shim: DecodingShim
     label_set: LabelSet
     settings: Settings
+
+    @property
+    def own_shim(self) -> CausalLMShim:
+        """The model where its weights are here. Raises ValueError for one behind a server."""
+        return own_shim_of(self.model)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Writes labels to `cfg` and the model to the folder `model` (see `save_mode`)."""

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from spacy.language import Language
 
-from .loading import LoadedModel
+from .decoding_shim import AskedModel
 from .types import Mention
 
 logger = logging.getLogger(__name__)
 
 
 def warn_of_untrained(
-    name: str, labels: Sequence[str], descriptions: Mapping[str, str], loaded: LoadedModel
+    name: str, labels: Sequence[str], descriptions: Mapping[str, str], loaded: AskedModel
 ) -> None:
     """Of labels and descriptions that a model for certain labels has never seen."""
     if not loaded.labels:

@@ -100,7 +100,7 @@ class RunFolder:
 
 def tokenizer_digest(pipe: PaDeLLMNER) -> str:
     """Of the tokenizer's vocabulary and rules."""
-    written = pipe.shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
+    written = pipe.own_shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
     return hashlib.sha256(written.encode("utf8")).hexdigest()
 
 

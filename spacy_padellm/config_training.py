@@ -66,7 +66,7 @@ class ConfigRun:
         names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(interpolated, names)
         self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
-        made_of = tokenizer_digest(self.pipe) if self.pipe.shim.self_contained else ""
+        made_of = tokenizer_digest(self.pipe) if self.pipe.own_shim.self_contained else ""
         if self.is_main:
             self.folder.note_config(interpolated, self.pipe.labels, made_of, self.first > 0)
         self.trainer = self._make_trainer()
@@ -79,7 +79,7 @@ class ConfigRun:
         try:
             with no_progress_bars():
                 self._train()
-            self.pipe.shim.note_step()
+            self.pipe.own_shim.note_step()
             with self.trainer.as_loaded():
                 self._write("model-last")
         except Exception as error:
@@ -106,8 +106,8 @@ class ConfigRun:
 
     def _make_trainer(self) -> TreeTrainer:
         settings, pipe, args = self.settings, self.pipe, self.args
-        loaded = pipe.shim.loaded
-        if args.world_size > 1 and pipe.shim.origin.hardware.devices:
+        loaded = pipe.own_shim.loaded
+        if args.world_size > 1 and pipe.own_shim.origin.hardware.devices:
             raise ValueError(
                 "model.devices is for decoding in one process: leave it null where several "
                 "processes train, each has its own device"
@@ -164,8 +164,8 @@ class ConfigRun:
 
     def _evaluate(self) -> dict[str, Any]:
         """Scores, the same in all processes; the best pipeline and the report are written."""
-        state, lm = self.trainer.state, self.pipe.shim.loaded.lm
-        self.pipe.shim.note_step()
+        state, lm = self.trainer.state, self.pipe.own_shim.loaded.lm
+        self.pipe.own_shim.note_step()
         lm.wrapped = self.trainer.model_wrapped if self.is_sharded else None
         try:
             with self.trainer.as_loaded():
@@ -203,7 +203,7 @@ class ConfigRun:
 
     def _write(self, name: str) -> None:
         """By the main process; where weights are spread, all of them hand over their parts."""
-        lm = self.pipe.shim.loaded.lm
+        lm = self.pipe.own_shim.loaded.lm
         if self.is_sharded:
             lm.gathered = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
         try:

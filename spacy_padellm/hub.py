@@ -34,21 +34,21 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
     """
     if not pipe.labels:
         raise ValueError(f"{pipe.name} has no labels: train it, or set `labels`")
-    loaded = pipe.shim.loaded
+    loaded = pipe.own_shim.loaded
     base = loaded.source.name
     if loaded.has_adapter and Path(base).is_absolute():
         raise ValueError(
             f"the adapter's base is the folder {base!r}, which nobody else has: merge it into the "
             f"weights first (python -m spacy padellm merge)"
         )
-    described = pipe.label_set.known(pipe.shim.known_labels())
-    pipe.shim.save(folder, "reference" if loaded.has_adapter else "full", described)
+    described = pipe.label_set.known(pipe.own_shim.known_labels())
+    pipe.own_shim.save(folder, "reference" if loaded.has_adapter else "full", described)
     make_card(nlp, pipe, facts).save(folder / "README.md")
 
 
 def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
     """What the model finds, how well, how it is used."""
-    loaded = pipe.shim.loaded
+    loaded = pipe.own_shim.loaded
     base = loaded.source.name
     is_public = bool(base) and not Path(base).is_absolute() and base not in IN_THE_BOX
     data: dict[str, Any] = {
@@ -59,7 +59,7 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
     }
     if is_public:
         data["base_model"] = base
-    from_box = pipe.shim.origin.in_the_box or base in IN_THE_BOX
+    from_box = pipe.own_shim.origin.in_the_box or base in IN_THE_BOX
     if from_box and facts.licence not in ("", BOX_LICENCE):
         raise ValueError(
             f"the model was made from the model in the box, which is under {BOX_LICENCE}, and so "
@@ -85,7 +85,7 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         f"```python\n{_usage(nlp, pipe, facts.repo)}\n```",
         "## Labels",
     ]
-    described = pipe.label_set.known(pipe.shim.known_labels())
+    described = pipe.label_set.known(pipe.own_shim.known_labels())
     lines.append("\n".join(f"- `{k}`{f': {v}' if v else ''}" for k, v in described.items()))
     lines.append("## Scores")
     lines.append(_scores(nlp.meta.get("performance") or {}))

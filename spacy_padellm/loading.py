@@ -71,6 +71,10 @@ class LoadedModel:
         same = template == self.template
         return replace(self, template=template, calibration=self.calibration if same else None)
 
+    def to_train(self, labels: tuple[str, ...]) -> "LoadedModel":
+        """The same model for these labels, without what training makes untrue."""
+        return replace(self, labels=labels, calibration=None)
+
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
     ) -> PromptEncoder:
@@ -102,22 +106,14 @@ def load_model(
     """
     place, adapter, settings = _find_parts(source)
     lm = _load_parts(source, place, adapter, alone)
-    asked_otherwise = template is not None and settings.template not in (None, template)
-    if template is not None and asked_otherwise:
-        logger.warning(
-            "the model %r was trained with the template %r, and is asked with %r, which it has "
-            "not seen: leave model.template out, or train it",
-            source.name,
-            settings.template.name if settings.template else "",
-            template.name,
-        )
+    settings = settings.asking(template, source.name)
     return LoadedModel(
         lm=lm,
-        template=template or settings.template or PLAIN,
+        template=settings.template or PLAIN,
         labels=settings.labels,
         descriptions=dict(settings.descriptions),
         max_count=settings.max_count,
-        calibration=None if asked_otherwise else settings.calibration,
+        calibration=settings.calibration,
         source=replace(source, name=place.name, revision=place.revision),
     )
 
@@ -190,6 +186,8 @@ def _find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, Mod
         place = find_place(str(base["name"]), "base", base.get("revision"), within=place.folder)
         settings = _over(settings, read_settings(place))
     if adapter is not None:
+        if settings is not None:  # the base's calibration is not the adapter's
+            settings = replace(settings, calibration=None)
         settings = _over(read_settings(adapter), settings)
     return place, adapter, settings or ModelSettings()
 

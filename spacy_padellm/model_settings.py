@@ -1,7 +1,8 @@
 """The file `padellm.json` beside a model's weights: what the model was trained to be asked."""
 
 import json
-from dataclasses import asdict, dataclass, field
+import logging
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from .calibration import Calibration
 from .model_place import ModelPlace
 from .prompts import PromptTemplate
 
+logger = logging.getLogger(__name__)
 SETTINGS_FILE = "padellm.json"
 FORMAT_VERSION = 1
 
@@ -23,6 +25,21 @@ class ModelSettings:
     max_count: int = 64
     base: dict[str, str | None] | None = None
     calibration: Calibration | None = None
+
+    def asking(self, template: PromptTemplate | None, name: str) -> "ModelSettings":
+        """With another template, if one is given: the model `name` has not seen that, which a
+        warning says, nor was it calibrated for it."""
+        if template is None or template == self.template:
+            return self
+        if self.template is not None:
+            logger.warning(
+                "the model %r was trained with the template %r, and is asked with %r, which it has "
+                "not seen: leave model.template out, or train it",
+                name,
+                self.template.name,
+                template.name,
+            )
+        return replace(self, template=template, calibration=None)
 
     def write(self, folder: Path) -> None:
         saved: dict[str, Any] = {

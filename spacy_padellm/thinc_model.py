@@ -117,8 +117,8 @@ def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:
     return None if block is None else AdapterSettings.read(block)
 
 
-def shim_of(model: Model) -> Any:
-    """A `CausalLMShim`, or a `ServerShim`, which has the same for decoding.
+def shim_of(model: Model) -> CausalLMShim | ServerShim:
+    """The model behind a thinc model.
 
     Raises ValueError for a model that is not one of this package.
     """
@@ -132,9 +132,21 @@ def shim_of(model: Model) -> Any:
     )
 
 
+def own_shim_of(model: Model) -> CausalLMShim:
+    """The model in this process. Raises ValueError for one behind a server."""
+    shim = shim_of(model)
+    if isinstance(shim, CausalLMShim):
+        return shim
+    raise ValueError(
+        f"the model is behind a server ({shim.server.url}) and cannot be trained or changed here: "
+        f'name the folder of its weights with @architectures = "spacy_padellm.CausalLM.v1", or '
+        f"freeze the component (frozen_components) where others are trained"
+    )
+
+
 def with_template(model: Model, template: PromptTemplate) -> Model[TrainingBatch, float]:
     """The same weights, asked with another template."""
-    return _wrap(shim_of(model).asking(template))
+    return _wrap(own_shim_of(model).asking(template))
 
 
 def add_gradients(
@@ -147,8 +159,9 @@ def add_gradients(
 
     Raises ValueError where the loss is no number, and for a model that cannot be trained.
     """
-    shim_of(model).make_trainable()
-    loaded = shim_of(model).loaded
+    shim = own_shim_of(model)
+    shim.make_trainable()
+    loaded = shim.loaded
     total, n_targets = 0.0, 0.0
     for plan in plan_batches([batch_size(loaded.lm, text) for text in texts], token_budget):
         chosen = [texts[i] for i in plan]

@@ -37,11 +37,33 @@ def test_the_curve_behind_the_answers_is_found():
     assert error(calibrated) < 0.02 < 0.1 < error(unseen)
 
 
-@given(chances, chances, chances, st.floats(0.01, 5), st.floats(-5, 5))
+@given(chances, chances, chances, st.floats(0.01, 500), st.floats(-50, 50))
 def test_the_likelier_mention_stays_the_likelier(count, one, other, slope, intercept):
     calibration = Calibration(slope, intercept)
     low, high = sorted([one, other])
     assert 0 <= calibration.probability(count, low) <= calibration.probability(count, high) <= 1
+
+
+@pytest.mark.parametrize("mean", [0.0, 3.0, 5.0, 9.0])
+@pytest.mark.parametrize("slope", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("n", [60, 1000])
+def test_however_sure_the_model_is_the_rate_is_met(mean, slope, n):
+    """At the optimum, scores are right on average."""
+    rng = random.Random(n)
+    odds = [rng.gauss(mean, 1.5) for _ in range(n)]
+    chance = [1 / (1 + math.exp(-slope * (x - mean) + 0.4)) for x in odds]
+    scored = [(1 / (1 + math.exp(-x)), rng.random() < c) for x, c in zip(odds, chance, strict=True)]
+    fitted = fit_calibration(scored)
+    mean_score = sum(fitted.probability(1.0, p) for p, _ in scored) / n
+    n_right = sum(right for _, right in scored)
+    smoothed = n_right * (n_right + 1) / (n_right + 2) + (n - n_right) / (n - n_right + 2)
+    assert abs(mean_score - smoothed / n) < 1e-3
+
+
+def test_two_scores_and_nothing_between():
+    fitted = fit_calibration([(0.9999, True)] * 200 + [(0.999, False)] * 200)
+    assert fitted.probability(1.0, 0.9999) > 0.95 and fitted.probability(1.0, 0.999) < 0.05
+    assert fitted.probability(0.001, 0.001) < 1e-6  # and no overflow
 
 
 def test_count_and_mention_are_multiplied():
@@ -64,6 +86,7 @@ def test_a_probability_that_parts_right_from_wrong_can_be_calibrated():
         ([(0.5, True)] * 49, "49 mentions"),
         ([(0.9, True)] * 60, "all of the 60 mentions are right"),
         ([(0.9, False)] * 60, "none of the 60 mentions are right"),
+        ([(0.9, True), (0.9, False)] * 30, "one probability"),
         ([(0.9, False), (0.1, True)] * 50, "say nothing"),
     ],
 )

@@ -37,22 +37,17 @@ def calibrate(
     Raises ValueError as `fit_calibration`, and for a model behind a server; the pipe then has the
     calibration that it had.
     """
-    calibrate_model = getattr(pipe.shim, "calibrate", None)
-    if calibrate_model is None:
-        raise ValueError(
-            "a model behind a server is calibrated where its weights are: calibrate the pipeline "
-            "that it was exported from, and copy padellm.json beside the tokenizer"
-        )
-    before = pipe.shim.loaded.calibration
+    shim = pipe.own_shim
+    before = shim.loaded.calibration
     try:
-        calibrate_model(Calibration())  # counts and mentions, only multiplied
+        shim.calibrate(Calibration())  # counts and mentions, only multiplied
         texts = analyze_texts(nlp, pipe, examples, batch_size, step)
         halves = [_score(texts[0::2]), _score(texts[1::2])]
         fitted = fit_calibration(halves[0] + halves[1])
     except BaseException:
-        calibrate_model(before)
+        shim.calibrate(before)
         raise
-    calibrate_model(fitted)
+    shim.calibrate(fitted)
     return Calibrated(fitted, len(halves[0]) + len(halves[1]), _crosswise(*halves))
 
 

@@ -52,7 +52,8 @@ def plot_counts(analysis: Analysis) -> Any:
         off = {d: n for d, n in analysis.counts[label].items() if d}
         ax.bar(list(off), list(off.values()), color=["#d66" if d < 0 else "#68c" for d in off])
         right = analysis.counts[label].get(0, 0)
-        ax.set_title(f"{label}: right in {right} of {analysis.texts} texts", fontsize=9, loc="left")
+        asked = sum(analysis.counts[label].values())
+        ax.set_title(f"{label}: right in {right} of {asked} texts", fontsize=9, loc="left")
         ax.axvline(0, color="#9aa3b2", linewidth=1)
         ax.set_ylabel("texts")
         ax.xaxis.get_major_locator().set_params(integer=True)

@@ -114,6 +114,6 @@ def _load(model: str) -> LoadedModel:
     if not is_pipeline(Path(model)):
         return load_model(ModelSource(model))
     _, pipe = load_pipeline(Path(model))
-    loaded = pipe.shim.loaded
+    loaded = pipe.own_shim.loaded
     loaded.labels = pipe.labels
     return loaded

@@ -30,9 +30,9 @@ def calibrate_cli(
     `ent._.padellm_score` mean what they say. The model writes the same mentions as before."""
     msg = Printer()
     try:
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise ValueError(f"{output} is not an empty folder: name another")
         nlp, pipe = open_pipeline(pipeline)
-        if output.exists() and output.resolve() == Path(pipeline).resolve():
-            raise ValueError(f"{output} is the pipeline itself: give another folder")
         examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
         with tqdm(total=len(examples), unit=" texts") as bar:
             found = calibrate(nlp, pipe, examples, max(batch_size, 1), bar.update)

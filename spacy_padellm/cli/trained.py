@@ -28,7 +28,7 @@ def merge_cli(
         nlp, pipe = load_pipeline(pipeline)
         if output.exists() and output.resolve() == pipeline.resolve():
             raise ValueError(f"{output} is the pipeline itself: give another folder")
-        pipe.shim.merge()
+        pipe.own_shim.merge()
         nlp.to_disk(output)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)

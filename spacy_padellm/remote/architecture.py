@@ -26,7 +26,7 @@ def build_server(
 
     url: up to and with /v1. model: its name there. tokenizer: folder or Hub id of the same model's.
     template: as the model was trained; beside the tokenizer where it was saved by this package,
-    else "plain". prompts: "ids" (vLLM, SGLang, llama-server) or "text" (llama-cpp-python, TGI).
+    else "plain". prompts: "ids" (vLLM, SGLang, llama.cpp) or "text" (llama-cpp-python, TGI).
     max_positions: tokens that it takes. extra: further fields of each request. The others:
     `client.ServerSettings`.
 

@@ -17,10 +17,14 @@ from tenacity.wait import wait_exponential_jitter
 
 Prompt = str | Sequence[int]
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
+LONGEST_ASKED = 600.0  # seconds that a server may ask to wait
 
 
 class ServerError(OSError):
-    """What the server did, what was asked, and what may help."""
+    """What the server did, what was asked, and what may help. of_all: whether all other texts
+    would fare alike, as where no server is reached; they need not be tried one by one."""
+
+    of_all = False
 
 
 class PassingError(ServerError):
@@ -47,7 +51,8 @@ class ServerSettings:
     """url: up to and with /v1. model: its name there. concurrency: requests under way at once.
 
     tries: of a request that fails in passing (refused, cut, slow, 429, 5xx), with waits that
-    double from `first_wait` seconds, or as long as the server asks, up to `longest_wait`.
+    double from `first_wait` seconds up to `longest_wait`, or are as long as the server asks, up to
+    ten minutes.
     timeout: seconds that the server may be silent. api_key_env: the environment variable with
     the key. extra: further fields of each request.
 
@@ -148,7 +153,9 @@ class CompletionsClient:
         try:
             return tries(self._ask, http, body)
         except PassingError as error:
-            raise ServerError(f"{error} ({settings.tries} tries)") from error
+            told = ServerError(f"{error} ({settings.tries} tries)")
+            told.of_all = error.of_all
+            raise told from error
 
     def _ask(self, http: httpx.Client, body: Mapping[str, Any]) -> Completion:
         try:
@@ -159,9 +166,9 @@ class CompletionsClient:
                 f"setting `timeout`, or lower `concurrency`"
             ) from error
         except httpx.HTTPError as error:
-            raise PassingError(
-                f"{self._url} cannot be reached ({error}): is it running?"
-            ) from error
+            told = PassingError(f"{self._url} cannot be reached ({error}): is it running?")
+            told.of_all = isinstance(error, httpx.ConnectError)
+            raise told from error
         status = answer.status_code
         if status in WORTH_ANOTHER_TRY:
             after = _seconds(answer.headers.get("retry-after"))
@@ -224,7 +231,7 @@ def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         after = error.after if isinstance(error, PassingError) else None
-        return doubling(state) if after is None else min(after, settings.longest_wait)
+        return doubling(state) if after is None else min(after, LONGEST_ASKED)
 
     return wait
 

@@ -62,7 +62,7 @@ class ServerDecoder:
         if template.markers == "special" and not self.send_ids:
             raise ValueError(
                 f"template {template.name!r} has special tokens, which a text could imitate in a "
-                f'string: set prompts = "ids" (vLLM, SGLang, llama-server)'
+                f'string: set prompts = "ids" (vLLM, SGLang, llama.cpp)'
             )
         if not self.send_ids:
             self._compare_tokens()
@@ -131,7 +131,7 @@ class ServerDecoder:
 
     @property
     def _fields(self) -> dict[str, Any]:
-        """What servers need to end, and to show, special tokens (vLLM, SGLang)."""
+        """What vLLM needs to end, and to show, special tokens; llama.cpp shows them anyway."""
         if self.encoder.template.markers != "special":
             return {}
         return {
@@ -156,7 +156,7 @@ class ServerDecoder:
     def _read_count(self, prompt: TextPrompt, label: str, answer: Completion) -> Count:
         """Tokens up to and with the first that is no part of a number; 0 where there is none."""
         number, log_probability = "", 0.0
-        self._ids(answer)
+        self._check_ids(answer)
         for token, log_prob in zip(answer.tokens, answer.log_probs, strict=True):
             string = self._string(token)
             so_far = number + string
@@ -182,7 +182,15 @@ class ServerDecoder:
     def _read_mention(
         self, prompt: TextPrompt, label: str, index: int, answer: Completion
     ) -> Mention:
-        if not answer.ended and len(answer.tokens) >= self.max_mention_tokens:
+        self._check_ids(answer)
+        ids = self._ids(answer)
+        text, log_probs, ended = answer.text, answer.log_probs, answer.ended
+        if ids is not None:
+            ends = [i for i, token in enumerate(ids) if token in self.encoder.mention_end_ids]
+            length = ends[0] if ends else len(ids)
+            text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
+            ended = ended or bool(ends)
+        if not ended and len(answer.tokens) >= self.max_mention_tokens:
             warn_of_few(
                 logger,
                 "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
@@ -190,27 +198,26 @@ class ServerDecoder:
                 prompt.encoded.text[:80],
                 self.max_mention_tokens,
             )
-        ids = self._ids(answer)
-        text, log_probs = answer.text, answer.log_probs
-        if ids is not None:
-            ends = [i for i, token in enumerate(ids) if token in self.encoder.mention_end_ids]
-            length = ends[0] if ends else len(ids)
-            text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
         probabilities = tuple(math.exp(p) for p in log_probs)
         probability = math.exp(sum(log_probs))
         return Mention(label, index, text.strip(), None, None, probability, probabilities)
 
-    def _ids(self, answer: Completion) -> list[int] | None:
+    def _check_ids(self, answer: Completion) -> None:
         """Raises ServerError where a template with special tokens needs ids and gets none."""
-        found = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
-        if found and all(found):
-            return [int(one.group(1)) for one in found if one]
-        if found and self.encoder.template.markers == "special":
+        if (
+            self.encoder.template.markers == "special"
+            and answer.tokens
+            and self._ids(answer) is None
+        ):
             raise ServerError(
                 "the server gives tokens as strings, and special tokens cannot be told in them: "
-                "serve the model with vLLM or SGLang, or train it with a plain-text template"
+                "serve the model with vLLM or llama.cpp, or train it with a plain-text template"
             )
-        return None
+
+    def _ids(self, answer: Completion) -> list[int] | None:
+        """The token ids of an answer, None where the server gives strings."""
+        found = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
+        return [int(one.group(1)) for one in found if one] if all(found) else None
 
     def _string(self, token: str) -> str:
         """What a token stands for; of a template's number token, its number."""

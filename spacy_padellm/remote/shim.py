@@ -76,7 +76,7 @@ class ServerShim(Shim):
     @cached_property
     def loaded(self) -> RemoteModel:
         """Raises ValueError for a tokenizer that cannot be read."""
-        settings = self._settings
+        settings = self._settings.asking(self.template, self.server.model)
         place = find_place(self.tokenizer, "tokenizer")
         try:
             tokenizer = AutoTokenizer.from_pretrained(place.source, revision=place.revision)
@@ -89,7 +89,7 @@ class ServerShim(Shim):
         return RemoteModel(
             lm,
             tokenizer,
-            self.template or settings.template or PLAIN,
+            settings.template or PLAIN,
             tuple(self.known_labels()),
             settings.descriptions,
             settings.max_count,
@@ -128,14 +128,8 @@ class ServerShim(Shim):
         self._labels = dict(labels)
 
     def __call__(self, batch: Any, is_train: bool) -> Any:
-        self.make_trainable()
-
-    def make_trainable(self) -> None:
-        """Raises ValueError: it cannot."""
-        raise ValueError(
-            "a model behind a server cannot be trained here: freeze the component "
-            "(frozen_components), or train with @architectures = spacy_padellm.CausalLM.v1"
-        )
+        """Raises ValueError: it is no thinc model to run or train."""
+        raise ValueError("a model behind a server cannot be trained here: freeze the component")
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """The server decides where its model is."""

@@ -165,7 +165,7 @@ def finetune_on_files(
             )
         labels = labels or found
     labels = tuple(labels or loaded.labels)
-    loaded = add_special_tokens(replace(loaded, labels=labels), labels)
+    loaded = add_special_tokens(loaded.to_train(labels), labels)
     if peft is not None:
         lm = train_adapter(loaded.lm, peft, loaded.new_tokens)
         loaded = replace(loaded, lm=lm)

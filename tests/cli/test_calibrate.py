@@ -1,18 +1,23 @@
 """`padellm calibrate`: a pipeline whose probabilities come true, saved and loaded."""
 
+import json
 import random
+import shutil
 
 import pytest
 import spacy
+from peft import LoraConfig, get_peft_model
 from sample_pipelines import make_examples
 from spacy.cli._util import app
 from spacy.tokens import DocBin, Span
+from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.analysis.calibrating import calibrate
 from spacy_padellm.analysis.corpus import read_examples
 from spacy_padellm.calibration import Calibration
+from spacy_padellm.loading import ModelSource, load_model
 
 
 def run(*arguments):
@@ -105,4 +110,21 @@ def test_what_cannot_be_done_is_said(scripted, pipeline, tmp_path):
     assert few.exit_code == 1 and "20 mentions were found" in said(few)
     assert not (tmp_path / "calibrated").exists()
     onto = run(pipeline, tmp_path / "dev.spacy", pipeline)
-    assert onto.exit_code == 1 and "another folder" in said(onto)
+    assert onto.exit_code == 1 and "not an empty folder" in said(onto)
+
+
+def test_an_adapter_does_not_take_its_base_s_curve(lm_folder, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(lm_folder, base)
+    settings = json.loads((base / "padellm.json").read_text())
+    (base / "padellm.json").write_text(
+        json.dumps({**settings, "calibration": {"slope": 0.5, "intercept": 0.1}})
+    )
+    loaded = load_model(ModelSource(str(base)))
+    assert loaded.calibration == Calibration(0.5, 0.1)
+    assert loaded.to_train(("A",)).calibration is None
+    model = AutoModelForCausalLM.from_pretrained(base)
+    adapted = get_peft_model(model, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    adapted.save_pretrained(tmp_path / "adapter")
+    source = ModelSource(str(base), adapter=str(tmp_path / "adapter"))
+    assert load_model(source).calibration is None

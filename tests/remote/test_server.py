@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ import spacy
 from sample_pipelines import TEXTS, make_examples, spans_of
 
 from remote.serving import found, free_port, remote
+from spacy_padellm.calibration import Calibration
 from spacy_padellm.remote.client import CompletionsClient, ServerError, ServerSettings
 
 pytest.importorskip("uvicorn")
@@ -251,3 +253,47 @@ def test_strings_that_are_read_as_other_tokens_are_warned_of(faulty, make_causal
     caplog.clear()
     remote(url, model)("Ada")
     assert "other tokens" not in caplog.text
+
+
+def test_a_server_that_is_down_is_not_asked_again_for_each_text(plain_lm_folder):
+    nlp = remote(f"http://127.0.0.1:{free_port()}/v1", plain_lm_folder, labels=["A"],
+                 model_block={"tries": 1})  # fmt: skip
+    failed = []
+    nlp.set_error_handler(lambda name, pipe, docs, error: failed.append([d.text for d in docs]))
+    assert list(nlp.pipe(["a", "b", "c"])) == []
+    assert failed == [["a", "b", "c"]]
+
+
+def test_what_a_server_writes_behind_the_end_is_left_out(faulty, causal, caplog):
+    """One that knows no stop_token_ids writes on to max_tokens; nothing was cut."""
+    url, handler = faulty("good")
+    model = causal / "padellm_ner" / "model"
+    encoder = spacy.load(causal).get_pipe("padellm_ner").shim.loaded.encoder()
+    ada, end = encoder.encode_text("Ada").ids, encoder.mention_end_ids[0]
+
+    def act(self, what, body):
+        n = body["max_tokens"]
+        ids = encoder.count_ids(1) if n == 1 else ([*ada, end] * n)[:n]
+        tokens = {"tokens": [f"token_id:{i}" for i in ids], "token_logprobs": [-0.1] * len(ids)}
+        choice = {"text": "x", "finish_reason": "length", "logprobs": tokens}
+        self.send(200, {"choices": [choice]})
+
+    handler.act = act
+    (doc,) = remote(url, model, labels=["PER"]).pipe(["Ada came."])
+    assert [ent.text for ent in doc.ents] == ["Ada"]
+    assert "cut" not in caplog.text
+
+
+def test_a_calibration_goes_with_its_template(causal, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(causal / "padellm_ner" / "model", model)
+    settings = json.loads((model / "padellm.json").read_text())
+    settings["calibration"] = {"slope": 0.5, "intercept": 0.1}
+    (model / "padellm.json").write_text(json.dumps(settings))
+    shim = remote("http://x/v1", model).get_pipe("padellm_ner").shim
+    assert shim.loaded.calibration == Calibration(0.5, 0.1)
+    plain = {"@misc": "spacy_padellm.PromptTemplate.v1", "preset": "plain"}
+    other = remote("http://x/v1", model, model_block={"template": plain})
+    assert other.get_pipe("padellm_ner").shim.loaded.calibration is None
+    with pytest.raises(ValueError, match="behind a server"):
+        other.get_pipe("padellm_ner").own_shim  # noqa: B018
