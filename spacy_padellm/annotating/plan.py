@@ -9,6 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from spacy import util
+
+from ..model_place import IN_THE_BOX
 from .records import Record
 from .sources import STDIN, count_records, read_records
 
@@ -93,12 +98,11 @@ class Job:
 
     def _to_dict(self) -> dict[str, Any]:
         marks = [None if file == STDIN else _mark(Path(file)) for file in self.files]
-        model = sorted(p for p in Path(self.pipeline).rglob("*") if p.is_file())
         return {
             **asdict(self),
             "files": list(self.files),
             "input": marks,
-            "model": [_mark(path) for path in model] if Path(self.pipeline).is_dir() else None,
+            "model": _mark_model(self.pipeline),
         }
 
 
@@ -106,6 +110,22 @@ def _mark(path: Path) -> list[int]:
     """What changes when a file is written anew."""
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
+
+
+def _mark_model(pipeline: str) -> list[list[int]] | str | None:
+    """What changes with the model: its files, or the snapshot of a Hub id; None if unknown."""
+    if util.is_package(pipeline):
+        folder: Path | None = util.get_package_path(pipeline)
+    else:
+        folder = IN_THE_BOX.get(pipeline, Path(pipeline))
+    if folder is not None and folder.is_dir():
+        return [_mark(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    repo, _, revision = pipeline.partition("@")
+    try:
+        cached = try_to_load_from_cache(repo, "config.json", revision=revision or None)
+    except HFValidationError:
+        return None
+    return Path(cached).parent.name if isinstance(cached, str) else None
 
 
 class PartReader:

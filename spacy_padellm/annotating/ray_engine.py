@@ -15,7 +15,7 @@ import ray
 
 from ..pipelines import open_pipeline
 from .plan import Job, Part, PartReader
-from .running import Done, annotate_part
+from .running import Done, Failures, annotate_part
 from .sinks import part_path
 from .sources import STDIN
 
@@ -25,9 +25,12 @@ RETRIES = 4  # of an actor, and of a part
 class PartAnnotator:
     """An actor: loads the pipeline once, then annotates parts."""
 
-    def __init__(self, job: Job, folder: str, parts: list[Part], batch_size: int) -> None:
+    def __init__(
+        self, job: Job, folder: str, parts: list[Part], batch_size: int, any_good: bool
+    ) -> None:
         self.job, self.folder, self.parts = job, Path(folder), parts
         self.batch_size = batch_size
+        self.failures = Failures(any_good=any_good)
         self.nlp, _ = open_pipeline(job.pipeline, job.labels)
         self.reader = PartReader(job.text_field)
 
@@ -39,7 +42,9 @@ class PartAnnotator:
             failed = 0
             if not path.exists():  # as it may where an actor died behind its last step
                 records = self.reader.read(part)
-                failed = annotate_part(self.job, path, self.nlp, records, self.batch_size)
+                failed = annotate_part(
+                    self.job, path, self.nlp, records, self.batch_size, self.failures
+                )
             for name, value in (("part", number), ("records", part.size), ("failed", failed)):
                 done[name].append(value)
         return done
@@ -78,7 +83,7 @@ def run_on_ray(
     data: Any = ray.data.from_items([{"id": number} for number in waiting])
     data = data.repartition(len(waiting)).map_batches(
         PartAnnotator,
-        fn_constructor_args=(job, str(folder.resolve()), parts, batch_size),
+        fn_constructor_args=(job, str(folder.resolve()), parts, batch_size, bool(there)),
         batch_size=1,
         concurrency=actors if actors[0] != actors[1] else actors[0],
         max_restarts=RETRIES,

@@ -1,6 +1,6 @@
 """A job on one machine, in one process: part after part."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,32 @@ IN_A_ROW = 50
 
 
 class FailingError(ValueError):
-    """It is the model that fails, not some texts: nothing is written, the run stops, and goes on
-    when it is given again."""
+    """It is the model that fails, not some texts: nothing is written of this part, the run stops,
+    and goes on when it is given again."""
+
+
+@dataclass
+class Failures:
+    """What has failed over the parts of a run. in_a_row: texts, one after the other. any_good:
+    whether the model has annotated any text, in this run or one before it."""
+
+    in_a_row: int = 0
+    any_good: bool = False
+
+    def reset(self) -> None:
+        """A text was annotated."""
+        self.in_a_row, self.any_good = 0, True
+
+    def check(self, errors: Mapping[int, str], readable: Sequence[int]) -> None:
+        """Raises FailingError where a part's texts, and all before them, have failed."""
+        if len(readable) > 1 and not self.any_good:
+            raise FailingError(f"all of {len(readable)} texts failed: {errors[readable[0]]}")
+
+    def note(self, error: Exception, texts: int) -> None:
+        """Raises FailingError where it is too many."""
+        self.in_a_row += texts
+        if self.in_a_row >= IN_A_ROW:
+            raise FailingError(f"{self.in_a_row} texts in a row failed, the last with {error!r}")
 
 
 @dataclass(frozen=True)
@@ -45,15 +69,17 @@ def run_job(
     the model fails, OSError where a part cannot be written.
     """
     job.open(folder)
-    reader = PartReader(job.text_field)
+    reader, failures = PartReader(job.text_field), Failures()
     for part in job.parts():
         path = part_path(folder, part.number, job.file_format)
         if path.exists():
+            failures.any_good = True
             yield Done(part, part.size, skipped=True)
             continue
         records = reader.read(part)
         if records:
-            yield Done(part, len(records), annotate_part(job, path, nlp, records, batch_size, step))
+            failed = annotate_part(job, path, nlp, records, batch_size, failures, step)
+            yield Done(part, len(records), failed)
         if part.file == STDIN and len(records) < part.size:
             return
 
@@ -64,6 +90,7 @@ def annotate_part(
     nlp: Language,
     records: Sequence[Record],
     batch_size: int,
+    failures: Failures,
     step: Callable[[int], Any] = lambda n: None,
 ) -> int:
     """Annotates records and writes them; returns how many failed.
@@ -71,7 +98,7 @@ def annotate_part(
     The strings of their texts are forgotten afterwards (spaCy's memory zone).
     """
     with nlp.memory_zone():
-        annotated, docs = annotate_records(nlp, records, batch_size, step)
+        annotated, docs = annotate_records(nlp, records, batch_size, failures, step)
         write_part(path, annotated, docs, job.file_format)
     return sum(bool(one.error) for one in annotated)
 
@@ -80,6 +107,7 @@ def annotate_records(
     nlp: Language,
     records: Sequence[Record],
     batch_size: int,
+    failures: Failures,
     step: Callable[[int], Any] = lambda n: None,
 ) -> tuple[list[Annotated], list[Doc | None]]:
     """Every record, in order, with its entities or with the error that kept it from them.
@@ -91,15 +119,11 @@ def annotate_records(
         if len(record.text) > nlp.max_length:
             errors[i] = f"longer than nlp.max_length ({nlp.max_length} characters)"
     found: dict[int, Doc] = {}
-    in_a_row = 0
 
     def note(_name: str, _pipe: Any, docs: list[Doc], error: Exception) -> None:
-        nonlocal in_a_row
         for doc in docs:
             errors[doc._context] = f"{type(error).__name__}: {error}"
-            in_a_row += 1
-        if in_a_row >= IN_A_ROW:
-            raise FailingError(f"{in_a_row} texts in a row failed, the last with {error!r}")
+        failures.note(error, len(docs))
 
     readable = [i for i in range(len(records)) if i not in errors]
     pipes: list[Any] = [pipe for _, pipe in nlp.pipeline if hasattr(pipe, "get_error_handler")]
@@ -110,14 +134,13 @@ def annotate_records(
                         batch_size=batch_size)  # fmt: skip
         for doc, i in docs:
             found[i] = doc
-            in_a_row = 0
+            failures.reset()
             step(1)
     finally:
         nlp.set_error_handler(raise_error)
         for pipe, handler in zip(pipes, before, strict=True):
             pipe.set_error_handler(handler)
-    if len(readable) > 1 and not found:
-        raise FailingError(f"all of {len(readable)} texts failed: {errors[readable[0]]}")
+    failures.check(errors, readable)
     annotated = [
         Annotated(record, entities(found[i]))
         if i in found

@@ -14,6 +14,7 @@ from ..annotation import SCORE
 from ..formats.docbin import META
 from .records import Annotated
 
+TAKEN = frozenset({"id", "text", "ents", "error"})
 Writer = Callable[[Path, Sequence[Annotated], Sequence[Doc | None]], None]
 
 
@@ -45,7 +46,7 @@ def to_record(annotated: Annotated) -> dict[str, Any]:
     plain: dict[str, Any] = {"id": record.id, "text": record.text}
     plain["ents"] = [list(ent) for ent in annotated.ents]
     for key, value in record.meta.items():
-        plain[f"input_{key}" if key in plain else key] = value
+        plain[f"input_{key}" if key in TAKEN else key] = value
     if annotated.error:
         plain["error"] = annotated.error
     return plain
@@ -64,7 +65,7 @@ def _write_docs(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc |
         doc = Doc(Vocab(), words=[one.record.text or " "], spaces=[False]) if doc is None else doc
         doc.user_data["id"] = one.record.id
         if one.record.meta:
-            doc.user_data[META] = one.record.meta
+            doc.user_data[META] = json.loads(json.dumps(one.record.meta, default=str))
         if one.error:
             doc.user_data["error"] = one.error
         box.add(doc)

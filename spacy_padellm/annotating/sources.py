@@ -1,6 +1,7 @@
 """Records of files in turn: plain text, JSON lines, .spacy, Parquet; or of standard input."""
 
 import glob
+import io
 import itertools
 import json
 import os
@@ -64,7 +65,7 @@ def count_records(file: str) -> int:
         return int(_parquet(path).metadata.num_rows)
     if kind == ".spacy":
         return len(DocBin().from_disk(path))
-    return sum(1 for _, line in read_lines(path) if line.strip())
+    return sum(1 for _, line in read_lines(path, keep_broken=True) if line.strip())
 
 
 def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator[Record]:
@@ -92,8 +93,10 @@ def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator
 
 def _lines(file: str) -> Iterator[str]:
     if file == STDIN:
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         return (line.rstrip("\n") for line in sys.stdin)
-    return (line for _, line in read_lines(Path(file)))
+    return (line for _, line in read_lines(Path(file), keep_broken=True))
 
 
 def _kind(path: Path) -> str:
@@ -132,8 +135,6 @@ def _from_dict(record: dict[str, Any], file: str, number: int, text_field: str) 
     meta = dict(record)
     name = meta.pop("id", None)
     text = meta.pop(text_field, None)
-    for field in ("ents", "error"):  # of an earlier run; what is found now takes their place
-        meta.pop(field, None)
     name = _name(file, number) if name is None else str(name)
     return _record(name, text, meta, text_field)
 

@@ -9,21 +9,32 @@ from typing import Any, Literal, TextIO, cast
 from .annotated import FormatError
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, keep_broken: bool = False) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end). A byte order mark is left out.
 
-    Raises FormatError if the file is not UTF-8 or, named .gz, no gzip.
+    keep_broken: lines that are not UTF-8 are given with lone surrogates for what cannot be read.
+
+    Raises FormatError if a line is not UTF-8 or, named .gz, the file no gzip.
     """
     number = 0
     try:
-        with _open(path, "r") as file:
+        with _open(path, "r", errors="surrogateescape") as file:
             for number, line in enumerate(file, 1):
+                if not (keep_broken or line.isascii() or is_unicode(line)):
+                    raise FormatError(path, number, "not UTF-8", "Save the file as UTF-8")
                 yield number, line.rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise FormatError(path, number + 1, "not UTF-8", "Save the file as UTF-8") from error
     except (gzip.BadGzipFile, EOFError) as error:
         what = "a broken gzip file" if number else "not a gzip file"
         raise FormatError(path, 0, what, "Compress it again or drop .gz from its name") from error
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it has no lone surrogates."""
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_text(path: Path) -> str:
@@ -87,9 +98,13 @@ def _not_json(path: Path, number: int, error: json.JSONDecodeError) -> FormatErr
     return FormatError(path, number, what, "Mend or remove this line")
 
 
-def _open(path: Path, mode: Literal["r", "w"], newline: str | None = None) -> TextIO:
+def _open(
+    path: Path, mode: Literal["r", "w"], newline: str | None = None, errors: str = "strict"
+) -> TextIO:
     encoding = "utf-8-sig" if mode == "r" else "utf-8"
     newline = newline if mode == "r" else "\n"
     if path.suffix == ".gz":
-        return cast(TextIO, gzip.open(path, f"{mode}t", encoding=encoding, newline=newline))
-    return path.open(mode, encoding=encoding, newline=newline)
+        return cast(
+            TextIO, gzip.open(path, f"{mode}t", encoding=encoding, errors=errors, newline=newline)
+        )
+    return path.open(mode, encoding=encoding, errors=errors, newline=newline)

@@ -1,6 +1,5 @@
 """`padellm annotate`: all formats in and out, resumed runs, runs that are killed."""
 
-import gzip
 import json
 import os
 import random
@@ -12,46 +11,14 @@ import time
 
 import pytest
 import spacy
-from sample_pipelines import TEXTS as KNOWN
-from spacy.cli._util import app
 from spacy.tokens import DocBin
-from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.annotating.plan import Job, PartReader
-from spacy_padellm.annotating.running import FailingError, annotate_records, run_job
+from spacy_padellm.annotating.running import run_job
 from spacy_padellm.annotating.sources import count_records, find_files, read_records
 
-TEXTS = [*KNOWN[:3], "No one came.", "Ada Lovelace lives in Paris.", "Ünïcode 小明 \u2028 x"]
-
-
-def run(*arguments, **kwargs):
-    return CliRunner().invoke(app, ["padellm", "annotate", *map(str, arguments)], **kwargs)
-
-
-def records(folder):
-    return [json.loads(x) for p in sorted(folder.glob("*.jsonl")) for x in p.open(encoding="utf8")]
-
-
-def write_input(path, texts=TEXTS):
-    """One file of the format that its name has."""
-    if path.suffix == ".gz":
-        with gzip.open(path, "wt", encoding="utf8") as file:
-            file.writelines(json.dumps({"text": t}) + "\n" for t in texts)
-    elif path.suffix == ".txt":
-        path.write_text("\n\n".join(texts) + "\n", encoding="utf8")
-    elif path.suffix == ".jsonl":
-        rows = ({"id": f"n{i}", "text": t, "page": i} for i, t in enumerate(texts))
-        path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf8")
-    elif path.suffix == ".spacy":
-        nlp = spacy.blank("en")
-        DocBin(docs=[nlp.make_doc(t) for t in texts]).to_disk(path)
-    else:
-        arrow = pytest.importorskip("pyarrow")
-        import pyarrow.parquet as parquet
-
-        parquet.write_table(arrow.table({"text": texts}), path, row_group_size=2)
-    return path
+from .corpus import TEXTS, records, run, write_input
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.jsonl.gz", "a.spacy", "a.parquet"])
@@ -122,73 +89,17 @@ def test_files_folders_patterns_and_standard_input(trained_folder, tmp_path):
         assert again.exit_code == 1 and "standard input" in again.output
 
 
-def test_a_text_that_fails_is_there_with_its_error(trained, trained_folder, tmp_path):
-    source = tmp_path / "in.jsonl"
-    source.write_text(
-        '{"text": "Ada Lovelace lives in Paris.", "ents": [], "error": "old"}\nno json\n[1]\n'
-        '{"id": 7}\n{"text": "\\ud800 hi", "x": "\\udfff"}\n'
-    )
-    out = tmp_path / "out"
-    done = run(trained_folder, source, "-o", out)
-    assert done.exit_code == 0 and "4 of 5 texts failed" in " ".join(done.output.split())
-    found = records(out)
-    assert [bool(r["ents"]) for r in found] == [True, *[False] * 4]
-    errors = [r.get("error", "") for r in found]
-    assert errors[0] == "" and "not JSON" in errors[1] and "object" in errors[2]
-    assert "'text'" in errors[3] and found[3]["id"] == "7" and found[1]["line"] == "no json"
-    assert "Unicode" in errors[4] and found[4]["text"] == "\\ud800 hi"
-
-    pipe, good = trained.get_pipe("padellm_ner"), type(trained.get_pipe("padellm_ner")).predict
-
-    def predict(docs):
-        docs = list(docs)
-        if any("Paris" in doc.text for doc in docs):
-            raise RuntimeError("out of luck")
-        return good(pipe, docs)
-
-    prepare = pipe._prepare
-
-    def prepare_one(docs):
-        if len(docs) > 1:
-            raise RuntimeError("a batch is too much")
-        return prepare(docs)
-
-    pipe.predict, pipe._prepare = predict, prepare_one
-    trained.max_length = 60
-    made = list(read_records(str(write_input(tmp_path / "x.txt", [*TEXTS, "long " * 20]))))
-    annotated, docs = annotate_records(trained, made, 4)
-    assert [a.record.text for a in annotated] == [r.text for r in made]
-    assert "nlp.max_length" in annotated[-1].error and docs[-1] is None
-    for one in annotated[:-1]:
-        assert ("out of luck" in one.error) == ("Paris" in one.record.text)
-    with pytest.raises(RuntimeError, match="out of luck"):
-        list(trained.pipe(["Paris", "Paris."]))  # the pipeline's own handler is back
-
-
-def test_a_model_that_fails_stops_the_run_and_nothing_is_written(trained, tmp_path):
-    def predict(docs):
-        raise RuntimeError("the server is down")
-
-    trained.get_pipe("padellm_ner")._prepare = trained.get_pipe("padellm_ner").predict = predict
-    source = write_input(tmp_path / "in.txt", ["Ada."] * 200)
-    job = Job.of([str(source)], "p", "", "jsonl", 100)
-    with pytest.raises(FailingError, match="50 texts in a row"):
-        list(run_job(job, tmp_path / "out", trained, 8))
-    assert not list((tmp_path / "out").glob("*part*"))
-    with pytest.raises(FailingError, match="all of 3 texts"):
-        annotate_records(trained, list(read_records(str(source)))[:3], 8)
-
-
 def test_names_that_are_taken_and_output_among_the_input(trained_folder, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
-    row = {"body": "Ada Lovelace lives in Paris.", "text": "mine", "id": 3}
+    row = {"body": "Ada Lovelace lives in Paris.", "text": "mine", "id": 3, "ents": [1]}
     (folder / "a.jsonl").write_text(json.dumps(row) + "\n")
     arguments = [trained_folder, folder, "-o", folder / "out", "--text-field", "body"]
     for _ in range(2):
         assert run(*arguments).exit_code == 0
     (found,) = records(folder / "out")
     assert found["text"] == row["body"] and found["input_text"] == "mine" and found["ents"]
+    assert found["input_ents"] == [1]
 
 
 def test_a_run_goes_on_with_what_is_missing(trained_folder, tmp_path):
