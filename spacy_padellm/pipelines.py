@@ -48,13 +48,24 @@ def open_pipeline(name: str, labels: str = "", **settings: Any) -> tuple[Languag
         assert isinstance(pipe, PaDeLLMNER)
         _ = pipe.shim.loaded  # whatever is wrong with it is said now
         return nlp, pipe
-    nlp = spacy.load(name)
-    pipe = find_pipe(nlp, name)
-    if changes:
-        overrides = {f"components.{pipe.name}.{key}": value for key, value in changes.items()}
-        nlp = spacy.load(name, config=overrides)
-        pipe = find_pipe(nlp, name)
-    return nlp, pipe
+    overrides = {}
+    if changes:  # loaded once, whose weights may be large
+        component = _name_of_pipe(name)
+        overrides = {f"components.{component}.{key}": value for key, value in changes.items()}
+    nlp = spacy.load(name, config=overrides)
+    return nlp, find_pipe(nlp, name)
+
+
+def _name_of_pipe(name: str) -> str:
+    """Of the first padellm_ner in a pipeline's config. Raises ValueError where there is none."""
+    folder = Path(name) if is_pipeline(Path(name)) else util.get_package_path(name)
+    found = sorted(folder.glob("config.cfg")) or sorted(folder.glob("*/config.cfg"))
+    config = util.load_config(found[0]) if found else {}
+    components = config.get("components", {})
+    for component in config.get("nlp", {}).get("pipeline", []):
+        if components.get(component, {}).get("factory") == "padellm_ner":
+            return str(component)
+    raise ValueError(f"the pipeline {name} has no padellm_ner")
 
 
 def run_before(nlp: Language, pipe: PaDeLLMNER, doc: Doc) -> Doc:

@@ -1,6 +1,6 @@
-"""An analysis as one self-contained HTML page."""
+"""An analysis as a page."""
 
-from ..explaining.page import environment
+from ..pages import environment
 from .analysis import KINDS, Analysis
 from .plots import plot_calibration, plot_counts, to_data_uri
 

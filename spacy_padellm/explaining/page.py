@@ -1,27 +1,10 @@
-"""An explanation as one self-contained HTML page: no script, nothing loaded from elsewhere."""
+"""An explanation as a page."""
 
-from functools import cache
 from typing import Any
 
-import jinja2
-
+from ..pages import environment
 from .explanation import Explanation
-from .shading import Shade, color_of, shade
-
-
-@cache
-def environment() -> jinja2.Environment:
-    """The templates of this package, all values escaped."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("spacy_padellm.explaining"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    made.filters["percent"] = lambda value: f"{100 * value:.1f} %"
-    made.filters["color"] = color_of
-    return made
+from .shading import Shade, shade
 
 
 def render_explanation(explanation: Explanation) -> str:

@@ -1,12 +1,10 @@
 """Texts cut into pieces that are shaded by the spans over them. Knows no HTML."""
 
-import colorsys
-import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..colors import COLORS
+from ..colors import color_of
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,3 @@ def shade(text: str, shades: Sequence[Shade]) -> list[Piece]:
         ends = tuple(s for s in over if s.end == end)
         pieces.append(Piece(text[start:end], tuple(over), ends))
     return pieces
-
-
-def color_of(label: str) -> str:
-    """#rrggbb: of the labels of the model in the box, or made of the label's name."""
-    if label in COLORS:
-        return COLORS[label]
-    hue = int.from_bytes(hashlib.blake2b(label.encode(), digest_size=2).digest(), "big") / 65536
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.72, 0.75)
-    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"

@@ -23,7 +23,7 @@ from ..scoring import span_scores
 from .batch import batch_loss, make_batch_for
 from .checkpoint import load_checkpoint, save_checkpoint
 from .examples import GoldText
-from .mixture import Mixture
+from .mixture import Epochs
 from .optimizer import MuonWithAdamW, make_adamw, take_step, warmup_cosine
 from .tagging import TaggingHeads
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 def finetune(
     lm: LanguageModel,
     encoder: PromptEncoder,
-    mixture: Mixture,
+    mixture: Epochs,
     output: Path,
     *,
     seconds: float | None = None,

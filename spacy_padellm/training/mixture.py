@@ -2,9 +2,18 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from ..decoding.batching import plan_batches
 from .examples import TrainingText
+
+
+class Epochs(Protocol):
+    """What a training run goes through."""
+
+    def epoch(self, number: int) -> list[list[TrainingText]]:
+        """The batches of an epoch, the same for the same number."""
+        ...
 
 
 class Mixture:
