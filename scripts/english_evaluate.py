@@ -51,12 +51,13 @@ def score(nlp: Language, corpus: Path) -> dict[str, Any]:
 
 
 def calibrate(nlp: Language, corpus: Path, output: Path) -> dict[str, Any]:
-    """Reliability and thresholds: figures into OUTPUT.json, a plot into OUTPUT.png."""
+    """Reliability and thresholds: figures beside `output`, a plot into the docs."""
     pipe = nlp.get_pipe("padellm_ner")
     docs = DocBin().from_disk(corpus).get_docs(nlp.vocab)
     found = analyze(analyze_texts(nlp, pipe, read_examples(nlp, docs)), 0.0)
-    output.with_suffix(".json").write_text(json.dumps(found.to_dict(), indent=1) + "\n")
-    to_png(plot_calibration(found), output.with_suffix(".png"))
+    figures = output.with_name("english_calibration.json")
+    figures.write_text(json.dumps(found.to_dict(), indent=1) + "\n")
+    to_png(plot_calibration(found), Path("docs/english_calibration.png"))
     return {"ece": found.calibration_error, "f": found.spans["f"]}
 
 
@@ -105,9 +106,8 @@ def main() -> None:
         }
     report: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "results": results}
     if "padellm_ner" in results:
-        plot = arguments.output.with_name("english_calibration")
         corpus = arguments.corpora / "uner_ewt.spacy"
-        report["calibration"] = calibrate(load("padellm_ner"), corpus, plot)
+        report["calibration"] = calibrate(load("padellm_ner"), corpus, arguments.output)
         report["seconds_to_first_entity"] = time_first_entity()
         print({key: report[key] for key in ("calibration", "seconds_to_first_entity")})
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

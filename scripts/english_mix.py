@@ -37,13 +37,21 @@ NAME_SOURCES = ("uner_ewt", "gmb", "wikigold", "wnut17")
 
 
 class Curriculum:
-    """The mixture of the first epoch, and that of all others."""
+    """The mixture of the first epoch, and that of all others.
+
+    identity: what tells it from another one, for checkpoints.
+    """
 
     def __init__(self, data: Path, silver: Path, encoder: PromptEncoder) -> None:
         golds = {name: read_set(data, name, "train") for name in TRAIN_SETS}
         sets, first, later = _annotated(golds, encoder)
         _add_changed(golds, encoder, sets, first, later)
         _add_silver(silver, encoder, sets, first, later)
+        self.identity = {
+            "shares": [FIRST, LATER, EMPTY, SILVER, SILVER_ASKED, RENAMED, RECASED],
+            "batch_tokens": BATCH_TOKENS,
+            "texts": {name: len(texts) for name, texts in sets.items()},
+        }
         self.first = Mixture(sets, first, batch_tokens=BATCH_TOKENS)
         self.later = Mixture(sets, later, batch_tokens=BATCH_TOKENS)
 

@@ -8,7 +8,9 @@ entities that more than half of them agree on.
 """
 
 import argparse
+import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -60,15 +62,25 @@ def label(nlp: Language, texts: Iterator[str], output: Path, limit: int) -> None
             bar.update(len(chunk))
 
 
+def digest(teacher: Path) -> str:
+    """Of a pipeline's files: what another teacher has said is not gone on with."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in teacher.rglob("*") if path.is_file()):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
+
+
 def vote(files: list[Path], output: Path) -> None:
     """Entities that more than half of the teachers have."""
-    with output.open("w", encoding="utf8") as target:
+    fresh = output.with_suffix(".tmp")
+    with fresh.open("w", encoding="utf8") as target:
         for records in zip(*(read_records(path) for path in files), strict=True):
             assert len({record["text"] for _, record in records}) == 1, "teachers read other texts"
             counts = Counter(tuple(ent) for _, record in records for ent in record["ents"])
             kept = sorted(ent for ent, n in counts.items() if 2 * n > len(files))
             record = {"text": records[0][1]["text"], "ents": kept}
             target.write(json.dumps(record, ensure_ascii=False) + "\n")
+    os.replace(fresh, output)
 
 
 def main() -> None:
@@ -80,8 +92,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     files = []
-    for number, teacher in enumerate(arguments.teachers):
-        files.append(arguments.output / f"teacher{number}.jsonl")
+    for teacher in arguments.teachers:
+        files.append(arguments.output / f"{teacher.name}-{digest(teacher)}.jsonl")
         text = arguments.data / "text" / "wiki_en.txt.xz"
         label(spacy.load(teacher), sentences(text), files[-1], arguments.limit)
     vote(files, arguments.output / "silver.jsonl")
