@@ -52,7 +52,8 @@ class ExplainedLabel:
 @dataclass(frozen=True)
 class Explanation:
     """labels: in the order in which they were asked for. tokens: that the model read, padding
-    included; text_tokens: of the text alone. windows: pieces that the text was read in."""
+    included; text_tokens: of the text alone. windows: pieces that the text was read in.
+    calibrated: whether a mention's probability is that of being right, its count considered."""
 
     text: str
     labels: list[ExplainedLabel]
@@ -63,6 +64,7 @@ class Explanation:
     seconds: float
     model: str
     threshold: float
+    calibrated: bool = False
 
     @property
     def kept(self) -> list[ExplainedMention]:
@@ -102,6 +104,7 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
         seconds=seconds,
         model=pipe.shim.loaded.lm.name,
         threshold=settings.threshold,
+        calibrated=pipe.shim.loaded.calibration is not None,
     )
 
 
