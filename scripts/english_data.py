@@ -6,7 +6,7 @@ The same lists train spaCy's own `ner` for comparison (`english_rival.py`).
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spacy_padellm.formats.detokenize import respace
@@ -41,6 +41,21 @@ def read_set(data: Path, name: str, split: str) -> list[GoldText]:
         for text, spans in _lines(data, name, split)
         if text.strip()
     ]
+
+
+def join_texts(golds: Sequence[GoldText]) -> GoldText:
+    """One text, with blanks between."""
+    text, spans = "", []
+    for gold in golds:
+        text += " " * bool(text)
+        spans += [(len(text) + s, len(text) + e, label) for s, e, label in gold.spans]
+        text += gold.text
+    return GoldText(text, tuple(spans))
+
+
+def join_every(golds: Sequence[GoldText], n: int) -> list[GoldText]:
+    """Texts of n that follow each other."""
+    return [join_texts(golds[at : at + n]) for at in range(0, len(golds), n)]
 
 
 def _gold(text: str, spans: list[tuple[int, int, str]], name: str, places: set[str]) -> GoldText:

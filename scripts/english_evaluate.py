@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-from english_data import TEST_SETS, read_set
+from english_data import TEST_SETS, join_every, read_set
 from english_rival import to_docbin
 from spacy.language import Language
 from spacy.tokens import DocBin
@@ -28,6 +28,8 @@ from tqdm import tqdm
 from spacy_padellm.analysis.analysis import analyze
 from spacy_padellm.analysis.corpus import analyze_texts, read_examples
 from spacy_padellm.analysis.plots import plot_calibration, to_png
+
+SENTENCES = (1, 5, 20, 100)
 
 
 def load(path: str) -> Language:
@@ -87,6 +89,17 @@ def make_table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def make_length_table(lengths: dict[str, dict[int, float]]) -> str:
+    """Markdown: F1 (percent) on UNER EWT test, its sentences joined to texts of so many."""
+    lines = ["| sentences a text | " + " | ".join(f"{title} F1" for title in lengths) + " |"]
+    lines.append("|---" * (1 + len(lengths)) + "|")
+    for n in SENTENCES:
+        lines.append(
+            f"| {n} | " + " | ".join(f"{100 * of[n]:.1f}" for of in lengths.values()) + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pipelines", nargs="+", metavar="NAME=PIPELINE")
@@ -104,7 +117,15 @@ def main() -> None:
             name: score(nlp, arguments.corpora / f"{name}.spacy")
             for name in tqdm(TEST_SETS, desc=title)
         }
+    lengths: dict[str, dict[int, float]] = {title: {} for title in results}
+    for n in SENTENCES:
+        corpus = arguments.corpora / f"uner_ewt_by_{n}.spacy"
+        to_docbin(join_every(read_set(arguments.data, "uner_ewt", "test"), n), corpus)
+        for pipeline in arguments.pipelines:
+            title, _, path = pipeline.partition("=")
+            lengths[title][n] = score(load(path), corpus)["ents_f"]
     report: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "results": results}
+    report["f_by_sentences_a_text"] = lengths
     if "padellm_ner" in results:
         corpus = arguments.corpora / "uner_ewt.spacy"
         report["calibration"] = calibrate(load("padellm_ner"), corpus, arguments.output)
@@ -112,7 +133,7 @@ def main() -> None:
         print({key: report[key] for key in ("calibration", "seconds_to_first_entity")})
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
-    table = make_table(results)
+    table = make_table(results) + "\n" + make_length_table(lengths)
     arguments.output.with_suffix(".md").write_text(table, encoding="utf8")
     print(table)
 

@@ -1,16 +1,17 @@
 """What the English model is trained on, epoch by epoch.
 
 The first epoch is mostly silver: what many words look like. Later ones are mostly what people have
-annotated, each text as it stands, half of them with other names, a few in other case.
+annotated, each text as it stands, half of them with other names, a few in other case, and joined to
+texts of some sentences.
 """
 
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from english_data import LABELS, TRAIN_SETS, read_set
+from english_data import LABELS, TRAIN_SETS, join_texts, read_set
 
 from spacy_padellm.encoding import PromptEncoder
 from spacy_padellm.formats import jsonl
@@ -33,6 +34,9 @@ SILVER = (0.7, 0.25)  # of what teachers have labelled: in the first epoch, in l
 SILVER_ASKED = 0.2  # what part of it is asked about, not only tagged
 # Later epochs, as parts of a set's texts with entities: other names in them, other case.
 RENAMED, RECASED = 0.5, 0.06
+# Later epochs, how often all texts of a set are taken, joined to texts of some sentences.
+JOINED = {"uner_ewt": 1.0, "wikigold": 1.0, "gmb": 0.5, "litbank_names": 0.3}
+MOST_JOINED = 8
 NAME_SOURCES = ("uner_ewt", "gmb", "wikigold", "wnut17")
 
 
@@ -46,9 +50,10 @@ class Curriculum:
         golds = {name: read_set(data, name, "train") for name in TRAIN_SETS}
         sets, first, later = _annotated(golds, encoder)
         _add_changed(golds, encoder, sets, first, later)
+        _add_joined(golds, encoder, sets, first, later)
         _add_silver(silver, encoder, sets, first, later)
         self.identity = {
-            "shares": [FIRST, LATER, EMPTY, SILVER, SILVER_ASKED, RENAMED, RECASED],
+            "shares": [FIRST, LATER, EMPTY, SILVER, SILVER_ASKED, RENAMED, RECASED, JOINED],
             "batch_tokens": BATCH_TOKENS,
             "texts": {name: len(texts) for name, texts in sets.items()},
         }
@@ -105,6 +110,20 @@ def _add_changed(
             first[key], later[key] = 0.0, LATER.get(name, 1.0)
 
 
+def _add_joined(
+    golds: dict[str, list[GoldText]],
+    encoder: PromptEncoder,
+    sets: Sets,
+    first: Shares,
+    later: Shares,
+) -> None:
+    rng = random.Random(0)
+    for name, share in JOINED.items():
+        made = [make_training_text(encoder, gold, LABELS) for gold in join(golds[name], rng)]
+        sets[f"{name}, joined"] = made
+        first[f"{name}, joined"], later[f"{name}, joined"] = 0.0, share
+
+
 def _add_silver(
     path: Path, encoder: PromptEncoder, sets: Sets, first: Shares, later: Shares
 ) -> None:
@@ -130,6 +149,15 @@ def collect_names(golds: Iterable[GoldText]) -> dict[str, list[str]]:
             if name[0].isupper() and len(name) > 2 and len(name.split()) <= 4:
                 names[label].add(name)
     return {label: sorted(found) for label, found in names.items()}
+
+
+def join(golds: Sequence[GoldText], rng: random.Random) -> Iterator[GoldText]:
+    """Texts that follow each other, two to MOST_JOINED at a time, with a blank between."""
+    at = 0
+    while at < len(golds):
+        some = golds[at : at + rng.randint(2, MOST_JOINED)]
+        at += len(some)
+        yield join_texts(some)
 
 
 def rename(gold: GoldText, names: dict[str, list[str]], rng: random.Random) -> GoldText:

@@ -26,7 +26,7 @@ from .component_storage import StoredPipe
 from .component_warnings import LeftOut, warn_of_score_weights, warn_of_untrained
 from .decoding import Decoder, ReplicaDecoder
 from .decoding.decoder import DecodingWork
-from .doc_decoding import DocDecoder, DocPrediction, PreparedDocs
+from .doc_decoding import LONGEST_WINDOW, DocDecoder, DocPrediction, PreparedDocs
 from .doc_gold import GoldSource, encode_gold, report_unaligned
 from .thinc_model import add_gradients, shim_of
 from .training.examples import TrainingText
@@ -209,8 +209,8 @@ class PaDeLLMNER(StoredPipe):
         decoder = self.shim.make_decoder(self.name, encoder, settings)
         return DocDecoder(
             decoder,
-            settings.window,
-            settings.overlap_tokens,
+            settings.window or loaded.window or LONGEST_WINDOW,
+            settings.overlap,
             on_tokens=settings.alignment_mode == "strict",
             flat=settings.is_flat,
             calibration=loaded.calibration,

@@ -34,7 +34,8 @@ class Settings:
     max_count: most mentions of a label in a window; None is the model's own cap.
     max_mention_tokens: longest mention, in tokens of the language model.
     window, overlap: longest text asked about in one piece, and what the next piece repeats of
-    it, in tokens of the language model; overlap None is an eighth of the window.
+    it, in tokens of the language model. window None is the model's own, or 512; overlap None is an
+    eighth of the window.
     overwrite_ents: whether new entities replace present ones that they overlap.
     keep_raw: keep counts, mentions and what was dropped in `doc._.padellm_raw`.
     save_mode: "full" copy, "reference" to the base (with the adapter), or "auto".
@@ -56,7 +57,7 @@ class Settings:
     token_budget: int = 4096
     max_count: int | None = None
     max_mention_tokens: int = 64
-    window: int = 512
+    window: int | None = None
     overlap: int | None = None
     overwrite_ents: bool = False
     keep_raw: bool = False
@@ -75,7 +76,7 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}: it must be at least 1")
-        if self.overlap is not None and not 0 <= self.overlap < self.window:
+        if self.overlap is not None and not 0 <= self.overlap < (self.window or self.overlap + 1):
             raise ValueError(
                 f"overlap is {self.overlap}: it must be at least 0 and below window ({self.window})"
             )
@@ -91,10 +92,6 @@ class Settings:
                 f"resolution {self.resolution!r} leaves spans that overlap, and doc.ents takes "
                 f"none: use 'flat' or 'paper_flat', or set annotate to 'spans'"
             )
-
-    @property
-    def overlap_tokens(self) -> int:
-        return self.window // 8 if self.overlap is None else self.overlap
 
     @property
     def resolution_rule(self) -> str:

@@ -16,6 +16,8 @@ from .resolution import Dropped
 from .types import Mention, Prediction
 from .windows import merge_windows
 
+LONGEST_WINDOW = 512  # tokens, of a model that names none of its own
+
 
 @dataclass
 class DocPrediction:
@@ -45,14 +47,14 @@ class PreparedDocs:
 class DocDecoder:
     """Decodes Docs.
 
-    window, overlap: tokens of the language model. on_tokens: copied mentions begin and end where
-    tokens of the Doc do. flat: repeats are not looked for inside longer mentions. calibration: of
-    the probabilities of mentions.
+    window, overlap: tokens of the language model; overlap None is an eighth of a window.
+    on_tokens: copied mentions begin and end where tokens of the Doc do. flat: repeats are not
+    looked for inside longer mentions. calibration: of the probabilities of mentions.
     """
 
     decoder: Decoder
     window: int
-    overlap: int
+    overlap: int | None
     on_tokens: bool
     flat: bool
     calibration: Calibration | None = None
@@ -70,7 +72,7 @@ class DocDecoder:
         replicas: copies of the decoder that share the work.
         """
         size = self.window_size(labels)
-        overlap = min(self.overlap, size - 1)
+        overlap = size // 8 if self.overlap is None else min(self.overlap, size - 1)
         windows = [split_doc(doc, self.decoder.encoder, size, overlap) for doc in docs]
         asked: list[tuple[int, int]] = []
         inputs = []

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 
 from .decoding import Decoder, TextInput
@@ -33,8 +34,9 @@ def split_doc(
 ) -> list[DocWindow]:
     """Windows of at most `max_tokens` tokens of the language model.
 
-    They begin at sentences where the Doc has them, else at any token. overlap: model tokens that
-    a window repeats of the one before. whole: characters (start, end) that no window may cut.
+    They begin at sentences, which are guessed by punctuation where the Doc has none, and within
+    one that is longer than a window at any token. overlap: model tokens that a window may repeat
+    of the one before. whole: characters (start, end) that no window may cut.
     What is longer than `max_tokens` by itself, a token of the Doc or one of `whole`, is cut
     between tokens of the model, so that every window fits. A Doc without tokens has no window.
     """
@@ -45,7 +47,7 @@ def split_doc(
     if len(text.encode("utf8", "surrogatepass")) <= max_tokens:
         return [DocWindow(0, len(text), text)]
     begins = [token.idx for token in doc]
-    sentences = [token.is_sent_start is True or token.i == 0 for token in doc]
+    sentences = _sentence_starts(doc)
     for start, end in whole:
         first, last = bisect_right(begins, start), bisect_right(begins, end - 1)
         del begins[first:last], sentences[first:last]
@@ -54,13 +56,20 @@ def split_doc(
         return [DocWindow(0, len(text), text)]
     begins, sentences = _cut_long_units(encoded, begins, sentences, max_tokens)
     costs = _costs(encoded, begins)
-    cuts = sentences if doc.has_annotation("SENT_START") else None
     windows = []
-    for window in split_windows(costs, max_tokens, overlap, cuts):
+    for window in split_windows(costs, max_tokens, overlap, sentences):
         start = begins[window.start] if window.start else 0
         end = begins[window.end] if window.end < len(begins) else len(text)
         windows.append(DocWindow(start, end, text[start:end]))
     return windows
+
+
+def _sentence_starts(doc: Doc) -> list[bool]:
+    """Whether each token begins a sentence; of a Doc without sentences, spaCy's rule guesses."""
+    if doc.has_annotation("SENT_START"):
+        return [token.is_sent_start is True or token.i == 0 for token in doc]
+    (guessed,) = Sentencizer().predict([doc])
+    return [bool(start) for start in guessed]
 
 
 def _costs(encoded: EncodedText, begins: Sequence[int]) -> list[int]:

@@ -46,7 +46,7 @@ def make_padellm_ner(
     token_budget: int,
     max_count: int | None,
     max_mention_tokens: int,
-    window: int,
+    window: int | None,
     overlap: int | None,
     overwrite_ents: bool,
     keep_raw: bool,

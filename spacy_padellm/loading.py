@@ -49,7 +49,7 @@ class LoadedModel:
     """A language model with what it was trained to be asked.
 
     new_tokens: ids that were added to it since it was loaded (`special_tokens`). calibration: of
-    its probabilities, if it has one.
+    its probabilities, if it has one. window: tokens of the longest texts that it reads well.
     """
 
     lm: LanguageModel
@@ -59,6 +59,7 @@ class LoadedModel:
     max_count: int = 64
     new_tokens: tuple[int, ...] = ()
     calibration: Calibration | None = None
+    window: int | None = None
     source: ModelSource = field(default_factory=lambda: ModelSource(""))
     """Where the base is: an absolute folder, a Hub id or a model in the box."""
 
@@ -114,6 +115,7 @@ def load_model(
         descriptions=dict(settings.descriptions),
         max_count=settings.max_count,
         calibration=settings.calibration,
+        window=settings.window,
         source=replace(source, name=place.name, revision=place.revision),
     )
 

@@ -17,7 +17,8 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """base: name and revision of the model that an adapter, or a reference, belongs to."""
+    """base: name and revision of the model that an adapter, or a reference, belongs to. window:
+    tokens of the longest texts that it reads well; None if it was not measured."""
 
     template: PromptTemplate | None = None
     labels: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class ModelSettings:
     max_count: int = 64
     base: dict[str, str | None] | None = None
     calibration: Calibration | None = None
+    window: int | None = None
 
     def asking(self, template: PromptTemplate | None, name: str) -> "ModelSettings":
         """With another template, if one is given: the model `name` has not seen that, which a
@@ -53,6 +55,8 @@ class ModelSettings:
             saved["base"] = self.base
         if self.calibration is not None:
             saved["calibration"] = asdict(self.calibration)
+        if self.window is not None:
+            saved["window"] = self.window
         text = json.dumps(saved, indent=2, ensure_ascii=False)
         (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
 
@@ -76,6 +80,7 @@ def read_settings(place: ModelPlace) -> ModelSettings | None:
             descriptions={str(k): str(v) for k, v in (saved.get("descriptions") or {}).items()},
             max_count=int(saved.get("max_count") or 64),
             base=dict(saved["base"]) if saved.get("base") else None,
+            window=int(saved["window"]) if saved.get("window") else None,
             calibration=Calibration(**saved["calibration"]) if saved.get("calibration") else None,
         )
     except _Newer:

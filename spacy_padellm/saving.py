@@ -33,6 +33,7 @@ def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
         loaded.max_count,
         base,
         loaded.calibration,
+        loaded.window,
     )
     settings.write(folder)
 

@@ -84,7 +84,7 @@ def make_causal_lm(
     token_budget: int | None = None,
     max_count: int | None = None,
     max_mention_tokens: int = 64,
-    window: int = 512,
+    window: int | None = None,
     overlap: int | None = None,
 ) -> CausalLM:
     """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.

@@ -32,6 +32,7 @@ class RemoteModel:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     max_count: int = 64
     calibration: Calibration | None = None
+    window: int | None = None
 
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
@@ -94,6 +95,7 @@ class ServerShim(Shim):
             settings.descriptions,
             settings.max_count,
             settings.calibration,
+            settings.window,
         )
 
     @property

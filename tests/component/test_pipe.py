@@ -1,10 +1,13 @@
 import itertools
+import json
+import shutil
 import subprocess
 import sys
 import textwrap
 import weakref
 
 import pytest
+import spacy
 from sample_pipelines import TEXTS, change, spans_of
 from spacy.tokens import Doc
 
@@ -89,9 +92,13 @@ def test_an_endless_stream_takes_constant_memory(trained):
     assert taken <= 48 and most <= 9
 
 
-def test_a_long_doc_loses_nothing(scripted):
+@pytest.mark.parametrize(("sentence", "sentencizer"), [
+    ("Ada met Bob in Rome. ", True),
+    ("Ada met Bob in Rome. ", False),  # guessed by punctuation
+    ("Ada met Bob in Rome and ", False),
+])  # fmt: skip
+def test_a_long_doc_loses_nothing(scripted, sentence, sentencizer):
     """Every sentence of 100,000 characters is read, and mentions come back to their place."""
-    sentence = "Ada met Bob in Rome. "
     text = sentence * (100_000 // len(sentence))
 
     class Script(dict):
@@ -99,16 +106,35 @@ def test_a_long_doc_loses_nothing(scripted):
             n = window.count("Ada")
             return [("PER", "Ada", 0.9)] * n + [("LOC", "Rome", 0.8)] * window.count("Rome")
 
-    for sentences in (True, False):
-        nlp, asked = scripted(Script(), window=200, overlap=40)
-        if sentences:
-            nlp.add_pipe("sentencizer", first=True)
-        doc = nlp(text)
-        n = text.count("Ada")
-        assert len(doc.ents) == 2 * n
-        assert [ent.start_char for ent in doc.ents[:4]] == [0, 15, 21, 36]
-        if sentences:
-            assert all(window.startswith("Ada met") for window in asked[0])
+    nlp, asked = scripted(Script(), window=200, overlap=40)
+    if sentencizer:
+        nlp.add_pipe("sentencizer", first=True)
+    doc = nlp(text)
+    assert len(doc.ents) == 2 * text.count("Ada")
+    length = len(sentence)
+    assert [ent.start_char for ent in doc.ents[:4]] == [0, 15, length, length + 15]
+    if "." in sentence:
+        assert all(window.startswith("Ada met") for window in asked[0])
+    assert doc.has_annotation("SENT_START") == sentencizer
+
+
+def test_windows_are_as_long_as_the_model_s_own(lm_folder, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(lm_folder, model)
+    settings = json.loads((model / "padellm.json").read_text())
+    (model / "padellm.json").write_text(json.dumps({**settings, "window": 40}))
+    text = "Ada Lovelace lives in Paris. " * 40
+    for window, expected in ((None, 40), (64, 64)):
+        nlp = spacy.blank("en")
+        config = {"model": {"name": str(model)}, "window": window}
+        pipe = nlp.add_pipe("padellm_ner", config=config)
+        nlp(text)
+        n_tokens = pipe.text_size(text)
+        assert pipe.work.texts >= n_tokens / expected
+        assert pipe.work.texts <= 2 * n_tokens / expected
+        nlp.to_disk(tmp_path / f"saved {window}")
+        saved = tmp_path / f"saved {window}" / "padellm_ner" / "model" / "padellm.json"
+        assert json.loads(saved.read_text())["window"] == 40
 
 
 def test_windows_agree_with_one_piece(trained):
