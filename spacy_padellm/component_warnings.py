@@ -24,15 +24,21 @@ def warn_of_untrained(
         for label, text in descriptions.items()
         if label in loaded.labels and loaded.descriptions.get(label) != text
     ]
-    for what, which in (("labels", unseen), ("descriptions of", reworded)):
-        if which:
-            warnings.warn(
-                f"{name}: the model was not trained with the {what} "
-                f"{', '.join(map(repr, which))}, but with {', '.join(loaded.labels)}: expect "
-                f"poor entities, or train it on examples",
-                UserWarning,
-                stacklevel=2,
-            )
+    if unseen:
+        _warn(
+            f"{name}: the model was not trained with the labels {', '.join(map(repr, unseen))}, "
+            f"but with {', '.join(loaded.labels)}: expect poor entities, or train it on examples"
+        )
+    if reworded:
+        _warn(
+            f"{name}: the model was not trained with these descriptions of "
+            f"{', '.join(map(repr, reworded))}: expect poor entities; leave them out, or train it "
+            f"with them"
+        )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def warn_of_score_weights(name: str, spans_key: str, nlp: Language) -> None:

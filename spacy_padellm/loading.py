@@ -18,7 +18,7 @@ from .calibration import Calibration
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
-from .model_place import ModelPlace, find_place
+from .model_place import IN_THE_BOX, ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
 from .quantization import few_bits, quantize_weights
@@ -279,7 +279,7 @@ def _cannot_load(place: ModelPlace, error: Exception) -> str:
         return (
             f"the model setting `name` is {place.name!r}: there is no such folder, and it could "
             f"not be fetched from the Hub ({_first_line(error)}). Offline, give the path of a "
-            f"downloaded folder"
+            f"downloaded folder, or a model in the box ({', '.join(map(repr, IN_THE_BOX))})"
         )
     if place.file("adapter_config.json") and not place.file("config.json"):
         return (

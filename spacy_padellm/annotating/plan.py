@@ -61,6 +61,8 @@ class Job:
         Raises ValueError for a folder that holds parts of another job (other settings, input or
         model) or anything else, and for standard input, which cannot be read again.
         """
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file: name a folder for the output")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / PLAN
         if not path.exists():

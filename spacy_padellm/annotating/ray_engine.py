@@ -85,7 +85,7 @@ def run_on_ray(
         PartAnnotator,
         fn_constructor_args=(job, str(folder.resolve()), parts, batch_size, bool(there)),
         batch_size=1,
-        concurrency=actors if actors[0] != actors[1] else actors[0],
+        compute=ray.data.ActorPoolStrategy(min_size=actors[0], max_size=actors[1]),
         max_restarts=RETRIES,
         max_task_retries=RETRIES,
         **options,

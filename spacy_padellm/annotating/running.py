@@ -35,9 +35,19 @@ class Failures:
         self.in_a_row, self.any_good = 0, True
 
     def check(self, errors: Mapping[int, str], readable: Sequence[int]) -> None:
-        """Raises FailingError where a part's texts, and all before them, have failed."""
-        if len(readable) > 1 and not self.any_good:
-            raise FailingError(f"all of {len(readable)} texts failed: {errors[readable[0]]}")
+        """Raises FailingError where a part's texts, and all before them, have failed, or not one
+        of its records could be read.
+
+        errors: of records by their index. readable: indices of those that have a text.
+        """
+        if self.any_good or len(errors) < 2:
+            return
+        if not readable:
+            raise FailingError(
+                f"none of {len(errors)} records can be read, the first for this: {errors[0]} "
+                f"(setting --text-field)"
+            )
+        raise FailingError(f"all of {len(readable)} texts failed: {errors[readable[0]]}")
 
     def note(self, error: Exception, texts: int) -> None:
         """Raises FailingError where it is too many."""

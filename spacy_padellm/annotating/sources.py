@@ -112,7 +112,8 @@ def _name(file: str, number: int) -> str:
 
 def _record(name: str, text: Any, meta: dict[str, Any], text_field: str = "text") -> Record:
     if not isinstance(text, str):
-        return Record(name, "", meta, f"no text in the field {text_field!r}")
+        others = f": the record has {', '.join(map(repr, meta))}" if meta else ""
+        return Record(name, "", meta, f"no text in the field {text_field!r}{others}")
     try:
         text.encode("utf8")
     except UnicodeEncodeError as error:

@@ -61,5 +61,7 @@ def serve_cli(
     try:
         nlp, pipe = open_pipeline(pipeline, labels)
         run_server(nlp, pipe, host, port, limit)
+    except OverflowError:
+        msg.fail(f"--port is {port}: give one from 0 to 65535", exits=1)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)

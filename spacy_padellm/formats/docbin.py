@@ -108,7 +108,7 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
         docs = DocBin().from_disk(path)
     except Exception as error:
-        mend = "Give a file written by DocBin.to_disk or spacy convert, or name its format (--from)"
+        mend = "Give one that DocBin.to_disk wrote, or make one: spacy padellm convert (--from)"
         raise FormatError(path, 0, "not a .spacy file", mend) from error
     return docs.get_docs(vocab)
 

@@ -146,8 +146,8 @@ def _examples(asked: str, shown: Iterable[tuple[str, str]]) -> str:
 def _read_count(answer: str, label: str) -> int:
     """The only number in the answer beside the label; 0, with a warning, where there is none, or
     several. spacy-llm gives errors as answers where it is not strict."""
-    found = re.findall(r"\d+", answer.replace(label, ""))
-    if len(found) == 1 and '"error"' not in answer and len(found[0]) < 9:
+    found = re.findall(r"-?\d+", answer.replace(label, ""))
+    if len(found) == 1 and '"error"' not in answer and len(found[0]) < 9 and int(found[0]) >= 0:
         return int(found[0])
     warn_of_few(logger, "the model gives no count of %s, but %r: taken as 0", label, answer[:80])
     return 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 Prompt = str | Sequence[int]
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
@@ -224,14 +224,13 @@ def _name(token: Mapping[str, Any]) -> str:
 
 
 def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:
-    doubling = wait_exponential_jitter(
-        initial=settings.first_wait, max=settings.longest_wait, jitter=settings.first_wait
-    )
+    doubling = wait_exponential(multiplier=settings.first_wait, max=settings.longest_wait)
+    jitter = wait_random(0, settings.first_wait)
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         after = error.after if isinstance(error, PassingError) else None
-        return doubling(state) if after is None else min(after, LONGEST_ASKED)
+        return doubling(state) + jitter(state) if after is None else min(after, LONGEST_ASKED)
 
     return wait
 

@@ -84,7 +84,7 @@ class ServerShim(Shim):
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "
-                f"be read: {str(error).splitlines()[0]}"
+                f"be read: name the model's own folder (of a pipeline, padellm_ner/model in it)"
             ) from error
         lm = ServedModel(f"{self.server.model} at {self.server.url}", self.max_positions)
         return RemoteModel(

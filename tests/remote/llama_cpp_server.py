@@ -13,6 +13,7 @@ if __name__ == "__main__":
     params.model.path = sys.argv[1]
     params.port = int(sys.argv[2])
     params.n_parallel = 4
+    params.n_threads_http = 40  # one for each connection that is kept
     params.n_ctx = 4096
     params.cpuparams.n_threads = 1
     params.warmup = False
