@@ -121,3 +121,18 @@ def test_another_model_under_the_same_name_is_refused(tmp_path, monkeypatch):
     (box / "model.safetensors").write_text("another")
     with pytest.raises(ValueError, match="other settings"):
         job.open(tmp_path / "out")
+
+
+def test_a_field_that_no_record_has_stops_the_run(trained_folder, tmp_path):
+    source = write_input(tmp_path / "in.jsonl")
+    arguments = [trained_folder, source, "-o", tmp_path / "out", "--text-field", "body"]
+    done = run(*arguments)
+    said = " ".join(done.output.split())
+    assert done.exit_code == 1 and "'body'" in said and "'text'" in said and "--text-field" in said
+    assert not list((tmp_path / "out").glob("part-*"))
+
+
+def test_an_output_that_is_a_file_is_refused(trained_folder, tmp_path):
+    source = write_input(tmp_path / "in.jsonl")
+    done = run(trained_folder, source, "-o", source)
+    assert done.exit_code == 1 and "is a file" in " ".join(done.output.split())

@@ -294,3 +294,13 @@ def test_the_config_file_runs_in_a_fresh_process(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "('John Miller', 'PER')" in done.stdout and done.stdout.strip().endswith("[]")
+
+
+@pytest.mark.parametrize("answer", ["-5", "none", "1 or 2", "999999999999"])
+def test_an_answer_that_is_no_count_is_none(answer, caplog):
+    CALLS.clear()
+    model = {"@llm_models": "test.Scripted.v1", "answers": {"Ada": answer}}
+    two_steps = {"@llm_models": "spacy_padellm.TwoSteps.v1", "model": model}
+    doc = make(None, model=two_steps)("Ada came.")
+    assert not doc.ents and [len(call[0]) for call in CALLS][:1] == [2]
+    assert "taken as 0" in caplog.text

@@ -30,10 +30,15 @@ def serve(script, model):
             except OSError:
                 assert process.poll() is None
                 time.sleep(0.1)
+        else:
+            raise TimeoutError(f"{script} does not listen")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def remote(url, model, **settings):
