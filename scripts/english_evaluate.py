@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-from english_data import TEST_SETS, join_every, read_set
+from english_data import TEST_SETS, TRAIN_SETS, join_every, read_set
 from english_rival import to_docbin
 from spacy.language import Language
 from spacy.tokens import DocBin
@@ -77,6 +77,23 @@ def time_first_entity(times: int = 3) -> float:
     return statistics.median(seconds)
 
 
+def count_seen(data: Path) -> dict[str, dict[str, int]]:
+    """How many texts of each test split are in a training split, case and white space aside; and
+    how many of them have entities, or more than 40 characters."""
+
+    def fold(text: str) -> str:
+        return " ".join(text.lower().split())
+
+    trained = {fold(gold.text) for name in TRAIN_SETS for gold in read_set(data, name, "train")}
+    counts = {}
+    for name in TEST_SETS:
+        seen = [gold for gold in read_set(data, name, "test") if fold(gold.text) in trained]
+        with_entities = sum(bool(gold.spans) for gold in seen)
+        long = sum(len(gold.text) > 40 for gold in seen)
+        counts[name] = {"texts": len(seen), "with entities": with_entities, "long": long}
+    return counts
+
+
 def make_table(results: dict[str, dict[str, Any]]) -> str:
     """Markdown: a row a set, precision, recall and F1 (percent) of each pipeline."""
     heads = [f"{title} P | R | F1" for title in results]
@@ -126,6 +143,7 @@ def main() -> None:
             lengths[title][n] = score(load(path), corpus)["ents_f"]
     report: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "results": results}
     report["f_by_sentences_a_text"] = lengths
+    report["test_texts_in_training"] = count_seen(arguments.data)
     if "padellm_ner" in results:
         corpus = arguments.corpora / "uner_ewt.spacy"
         report["calibration"] = calibrate(load("padellm_ner"), corpus, arguments.output)
