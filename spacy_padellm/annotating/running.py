@@ -47,7 +47,8 @@ class Failures:
                 f"none of {len(errors)} records can be read, the first for this: {errors[0]} "
                 f"(setting --text-field)"
             )
-        raise FailingError(f"all of {len(readable)} texts failed: {errors[readable[0]]}")
+        first = errors.get(readable[0], "a component gave no Doc back")
+        raise FailingError(f"all of {len(readable)} texts failed: {first}")
 
     def note(self, error: Exception, texts: int) -> None:
         """Raises FailingError where it is too many."""
