@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from english_data import LABELS, TRAIN_SETS, read_set
+from english_data import LABELS, TRAIN_SETS, digest, read_set
 from english_mix import EMPTY, FIRST
 
 from spacy_padellm.autoregressive import AutoregressiveDecoder, get_answer_format, make_answer_text
 from spacy_padellm.autoregressive.prompt import AnswerEncoder
 from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.model_place import IN_THE_BOX
 from spacy_padellm.saving import save_model
 from spacy_padellm.training.examples import TrainingText
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
@@ -37,9 +38,10 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     loaded = load_model(ModelSource("english"))
-    loaded.lm.model.float()
+    loaded.lm.widen()
     # `generate` reads a prompt causally.
-    loaded.template = replace(loaded.template, bidirectional=False, copies=False)
+    template = replace(loaded.template, bidirectional=False, copies=False)
+    loaded = loaded.asking(template).to_train(LABELS)
     encoder, answer = loaded.encoder(), get_answer_format(arguments.format)
     sets: dict[str, list[TrainingText]] = {}
     shares: dict[str, float] = {}
@@ -67,6 +69,12 @@ def main() -> None:
         learn_rate=1e-3,
         evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
         evaluate_seconds=600,
+        identity={
+            "format": arguments.format,
+            "model": digest(IN_THE_BOX["english"] / "model.safetensors"),
+            "shares": shares,
+            "texts": {name: len(texts) for name, texts in sets.items()},
+        },
     )
     save_model(loaded, output / "model", "full")
 

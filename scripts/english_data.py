@@ -4,6 +4,7 @@ The same lists train spaCy's own `ner` for comparison (`english_rival.py`).
 """
 
 import gzip
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -56,6 +57,20 @@ def join_texts(golds: Sequence[GoldText]) -> GoldText:
 def join_every(golds: Sequence[GoldText], n: int) -> list[GoldText]:
     """Texts of n that follow each other."""
     return [join_texts(golds[at : at + n]) for at in range(0, len(golds), n)]
+
+
+def fold(text: str) -> list[str]:
+    """Words in small letters, without punctuation: how alike texts are looked for."""
+    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
+
+
+def digest(path: Path) -> str:
+    """Of a file, or of all in a folder; empty where there is none."""
+    found = hashlib.sha256()
+    files = sorted(inner for inner in (path, *path.rglob("*")) if inner.is_file())
+    for file in files:
+        found.update(file.read_bytes())
+    return found.hexdigest()[:12] if files else ""
 
 
 def _gold(text: str, spans: list[tuple[int, int, str]], name: str, places: set[str]) -> GoldText:

@@ -3,9 +3,9 @@
     python scripts/english_evaluate.py --data DATA NAME=PIPELINE ... [--output FILE.json]
 
 PIPELINE is a folder that `spacy.load` takes, or `padellm_ner` for the model in the box. Texts,
-tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC). Of the model
-in the box, the calibration of its probabilities on UNER EWT test is measured, too, and the time
-from import to the first entity.
+tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC). Of a pipeline
+with padellm_ner, the calibration of its probabilities on UNER EWT test is measured, too; of the
+model in the box, the time from import to the first entity.
 """
 
 import argparse
@@ -14,11 +14,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import spacy
-from english_data import TEST_SETS, TRAIN_SETS, join_every, read_set
+from english_data import TEST_SETS, TRAIN_SETS, fold, join_every, read_set
 from english_rival import to_docbin
 from spacy.language import Language
 from spacy.tokens import DocBin
@@ -28,6 +29,8 @@ from tqdm import tqdm
 from spacy_padellm.analysis.analysis import analyze
 from spacy_padellm.analysis.corpus import analyze_texts, read_examples
 from spacy_padellm.analysis.plots import plot_calibration, to_png
+from spacy_padellm.training.examples import GoldText
+from spacy_padellm.training.pretraining import read_lines
 
 SENTENCES = (1, 5, 20, 100)
 
@@ -52,14 +55,13 @@ def score(nlp: Language, corpus: Path) -> dict[str, Any]:
     }
 
 
-def calibrate(nlp: Language, corpus: Path, output: Path) -> dict[str, Any]:
-    """Reliability and thresholds: figures beside `output`, a plot into the docs."""
+def calibrate(nlp: Language, corpus: Path, figures: Path, plot: Path) -> dict[str, Any]:
+    """Reliability and thresholds: figures and a plot."""
     pipe = nlp.get_pipe("padellm_ner")
     docs = DocBin().from_disk(corpus).get_docs(nlp.vocab)
     found = analyze(analyze_texts(nlp, pipe, read_examples(nlp, docs)), 0.0)
-    figures = output.with_name("english_calibration.json")
     figures.write_text(json.dumps(found.to_dict(), indent=1) + "\n")
-    to_png(plot_calibration(found), Path("docs/english_calibration.png"))
+    to_png(plot_calibration(found), plot)
     return {"ece": found.calibration_error, "f": found.spans["f"]}
 
 
@@ -78,20 +80,45 @@ def time_first_entity(times: int = 3) -> float:
 
 
 def count_seen(data: Path) -> dict[str, dict[str, int]]:
-    """How many texts of each test split are in a training split, case and white space aside; and
-    how many of them have entities, or more than 40 characters."""
-
-    def fold(text: str) -> str:
-        return " ".join(text.lower().split())
-
-    trained = {fold(gold.text) for name in TRAIN_SETS for gold in read_set(data, name, "train")}
+    """How many texts of each test split are in a training or development split, case, punctuation
+    and white space aside; how many of them have entities, or more than 40 characters; and how many
+    texts of eight words and more are in the plain text."""
+    kinds = [(name, split) for name in TRAIN_SETS for split in ("train", "dev")]
+    known = {tuple(fold(gold.text)) for kind in kinds for gold in _read(data, *kind)}
+    tests = {name: read_set(data, name, "test") for name in TEST_SETS}
+    plain = _in_plain_text(data, {g.text for golds in tests.values() for g in golds})
     counts = {}
-    for name in TEST_SETS:
-        seen = [gold for gold in read_set(data, name, "test") if fold(gold.text) in trained]
-        with_entities = sum(bool(gold.spans) for gold in seen)
-        long = sum(len(gold.text) > 40 for gold in seen)
-        counts[name] = {"texts": len(seen), "with entities": with_entities, "long": long}
+    for name, golds in tests.items():
+        seen = [gold for gold in golds if tuple(fold(gold.text)) in known]
+        counts[name] = {
+            "texts": len(seen),
+            "with entities": sum(bool(gold.spans) for gold in seen),
+            "long": sum(len(gold.text) > 40 for gold in seen),
+            "in the plain text": sum(gold.text in plain for gold in golds),
+        }
     return counts
+
+
+def _read(data: Path, name: str, split: str) -> list[GoldText]:
+    """A split; empty where a set has no such one."""
+    there = (data / "ner" / name / f"{split}.jsonl.gz").exists()
+    return read_set(data, name, split) if there else []
+
+
+def _in_plain_text(data: Path, texts: set[str], least: int = 8) -> set[str]:
+    """Those of at least so many words that a line of the plain text holds."""
+    wanted: dict[tuple[str, ...], list[tuple[list[str], str]]] = defaultdict(list)
+    for text in texts:
+        if len(words := fold(text)) >= least:
+            wanted[tuple(words[:least])].append((words, text))
+    found = set()
+    for line in tqdm(read_lines(data / "text" / "wiki_en.txt.xz"), desc="plain text"):
+        words = fold(line)
+        for at in range(len(words) - least + 1):
+            for whole, text in wanted.get(tuple(words[at : at + least]), ()):
+                if words[at : at + len(whole)] == whole:
+                    found.add(text)
+    return found
 
 
 def make_table(results: dict[str, dict[str, Any]]) -> str:
@@ -143,16 +170,27 @@ def main() -> None:
             lengths[title][n] = score(load(path), corpus)["ents_f"]
     report: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "results": results}
     report["f_by_sentences_a_text"] = lengths
-    report["test_texts_in_training"] = count_seen(arguments.data)
-    if "padellm_ner" in results:
+    report["calibration"] = {}
+    report["test_texts_seen"] = count_seen(arguments.data)
+    output: Path = arguments.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    for pipeline in arguments.pipelines:
+        title, _, path = pipeline.partition("=")
+        nlp = load(path)
+        if "padellm_ner" not in nlp.pipe_names:
+            continue
+        boxed = path == "padellm_ner"
+        stem = f"{output.stem}_calibration" if boxed else f"{output.stem}_{title}_calibration"
+        figures = output.with_name(f"{stem}.json")
+        plot = Path("docs/english_calibration.png") if boxed else figures.with_suffix(".png")
         corpus = arguments.corpora / "uner_ewt.spacy"
-        report["calibration"] = calibrate(load("padellm_ner"), corpus, arguments.output)
-        report["seconds_to_first_entity"] = time_first_entity()
-        print({key: report[key] for key in ("calibration", "seconds_to_first_entity")})
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
+        report["calibration"][title] = calibrate(nlp, corpus, figures, plot)
+        if boxed:
+            report["seconds_to_first_entity"] = time_first_entity()
+            print(report["calibration"][title], report["seconds_to_first_entity"])
+    output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
     table = make_table(results) + "\n" + make_length_table(lengths)
-    arguments.output.with_suffix(".md").write_text(table, encoding="utf8")
+    output.with_suffix(".md").write_text(table, encoding="utf8")
     print(table)
 
 

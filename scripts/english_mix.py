@@ -8,7 +8,7 @@ texts of some sentences.
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from english_data import LABELS, TRAIN_SETS, join_texts, read_set
@@ -28,14 +28,15 @@ logger = logging.getLogger("english")
 BATCH_TOKENS = 4096
 # How often an epoch takes the texts of a set that have an entity; those without, EMPTY times that.
 FIRST = {"uner_ewt": 2.0, "wikigold": 2.0, "sec_filings": 0.5, "litbank_names": 0.5}
-LATER = {**FIRST, "uner_ewt": 3.0, "wikigold": 4.0, "wnut17": 2.0, "btc": 1.5}
+LATER = {**FIRST, "uner_ewt": 3.0, "gmb": 1.5, "wikigold": 4.0, "wnut17": 2.0, "btc": 1.5}
 EMPTY = 0.4
 SILVER = (0.7, 0.25)  # of what teachers have labelled: in the first epoch, in later ones
 SILVER_ASKED = 0.2  # what part of it is asked about, not only tagged
 # Later epochs, as parts of a set's texts with entities: other names in them, other case.
-RENAMED, RECASED = 0.5, 0.06
+RENAMED = {**dict.fromkeys(TRAIN_SETS, 0.5), "gmb": 0.2}
+RECASED = 0.06
 # Later epochs, how often all texts of a set are taken, joined to texts of some sentences.
-JOINED = {"uner_ewt": 1.0, "wikigold": 1.0, "gmb": 0.5, "litbank_names": 0.3}
+JOINED = {"uner_ewt": 1.5, "wikigold": 2.0, "gmb": 0.7, "litbank_names": 0.3}
 MOST_JOINED = 8
 NAME_SOURCES = ("uner_ewt", "gmb", "wikigold", "wnut17")
 
@@ -48,96 +49,91 @@ class Curriculum:
 
     def __init__(self, data: Path, silver: Path, encoder: PromptEncoder) -> None:
         golds = {name: read_set(data, name, "train") for name in TRAIN_SETS}
-        sets, first, later = _annotated(golds, encoder)
-        _add_changed(golds, encoder, sets, first, later)
-        _add_joined(golds, encoder, sets, first, later)
-        _add_silver(silver, encoder, sets, first, later)
+        shelf = Shelf(encoder)
+        for name, texts in golds.items():
+            shelf.add(name, texts, FIRST.get(name, 1.0), LATER.get(name, 1.0))
+        _add_changed(shelf, golds)
+        _add_joined(shelf, golds)
+        _add_silver(shelf, silver)
         self.identity = {
             "shares": [FIRST, LATER, EMPTY, SILVER, SILVER_ASKED, RENAMED, RECASED, JOINED],
+            "joined": [MOST_JOINED, *NAME_SOURCES],
             "batch_tokens": BATCH_TOKENS,
-            "texts": {name: len(texts) for name, texts in sets.items()},
+            "texts": {name: len(texts) for name, texts in shelf.sets.items()},
         }
-        self.first = Mixture(sets, first, batch_tokens=BATCH_TOKENS)
-        self.later = Mixture(sets, later, batch_tokens=BATCH_TOKENS)
+        self.first = Mixture(shelf.sets, shelf.first, batch_tokens=BATCH_TOKENS)
+        self.later = Mixture(shelf.sets, shelf.later, batch_tokens=BATCH_TOKENS)
 
     def epoch(self, number: int) -> list[list[TrainingText]]:
         """As `Mixture.epoch`."""
         return (self.later if number else self.first).epoch(number)
 
 
-Sets = dict[str, list[TrainingText]]
-Shares = dict[str, float]
+class Shelf:
+    """The sets, those of their texts that have no entity apart, and their shares of epochs."""
+
+    def __init__(self, encoder: PromptEncoder) -> None:
+        self.encoder = encoder
+        self.sets: dict[str, list[TrainingText]] = defaultdict(list)
+        self.first: dict[str, float] = {}
+        self.later: dict[str, float] = {}
+
+    def add(
+        self,
+        name: str,
+        golds: Iterable[GoldText],
+        first: float,
+        later: float,
+        change: Callable[[TrainingText], TrainingText] = lambda text: text,
+    ) -> None:
+        """Texts of one set, and how often an epoch takes them; each changed by `change`."""
+        off = 0
+        for gold in golds:
+            text = make_training_text(self.encoder, gold, LABELS)
+            off += len(text.unaligned)
+            self.sets[name if text.mentions else f"{name}, empty"].append(change(text))
+        logger.info("%s: %d spans off the tokens", name, off)
+        for key, part in ((name, 1.0), (f"{name}, empty", EMPTY)):
+            if key in self.sets:
+                self.first[key], self.later[key] = part * first, part * later
 
 
-def _annotated(
-    golds: dict[str, list[GoldText]], encoder: PromptEncoder
-) -> tuple[Sets, Shares, Shares]:
-    """The sets, texts without entities apart, and their shares of epochs."""
-    sets: Sets = {}
-    first: Shares = {}
-    later: Shares = {}
-    for name, annotated in golds.items():
-        texts = [make_training_text(encoder, gold, LABELS) for gold in annotated]
-        off = sum(len(text.unaligned) for text in texts)
-        logger.info("%s: %d texts, %d spans off the tokens", name, len(texts), off)
-        sets[name] = [text for text in texts if text.mentions]
-        sets[f"{name}, empty"] = [text for text in texts if not text.mentions]
-        for shares, chosen in ((first, FIRST), (later, LATER)):
-            shares[name] = chosen.get(name, 1.0)
-            shares[f"{name}, empty"] = EMPTY * shares[name]
-    return sets, first, later
+Golds = Mapping[str, Sequence[GoldText]]
 
 
-def _add_changed(
-    golds: dict[str, list[GoldText]],
-    encoder: PromptEncoder,
-    sets: Sets,
-    first: Shares,
-    later: Shares,
-) -> None:
+def _add_changed(shelf: Shelf, golds: Golds) -> None:
+    """Other names, other case."""
     rng = random.Random(0)
     names = collect_names(gold for source in NAME_SOURCES for gold in golds[source])
     for name, annotated in golds.items():
-        for kind, part in (("renamed", RENAMED), ("recased", RECASED)):
-            chosen = [gold for gold in annotated if gold.spans]
-            chosen = rng.sample(chosen, round(part * len(chosen)))
-            if kind == "renamed":
-                changed = [rename(gold, names, rng) for gold in chosen]
-            else:
-                changed = [recase(gold, rng) for gold in chosen]
-            key = f"{name}, {kind}"
-            sets[key] = [make_training_text(encoder, gold, LABELS) for gold in changed]
-            first[key], later[key] = 0.0, LATER.get(name, 1.0)
+        full = [gold for gold in annotated if gold.spans]
+        share = LATER.get(name, 1.0)
+        chosen = rng.sample(full, round(RENAMED[name] * len(full)))
+        renamed = [rename(gold, names, rng) for gold in chosen]
+        shelf.add(f"{name}, renamed", renamed, 0.0, share)
+        chosen = rng.sample(full, round(RECASED * len(full)))
+        shelf.add(f"{name}, recased", [recase(gold, rng) for gold in chosen], 0.0, share)
 
 
-def _add_joined(
-    golds: dict[str, list[GoldText]],
-    encoder: PromptEncoder,
-    sets: Sets,
-    first: Shares,
-    later: Shares,
-) -> None:
+def _add_joined(shelf: Shelf, golds: Golds) -> None:
     rng = random.Random(0)
     for name, share in JOINED.items():
-        made = [make_training_text(encoder, gold, LABELS) for gold in join(golds[name], rng)]
-        sets[f"{name}, joined"] = made
-        first[f"{name}, joined"], later[f"{name}, joined"] = 0.0, share
+        shelf.add(f"{name}, joined", join(golds[name], rng), 0.0, share)
 
 
-def _add_silver(
-    path: Path, encoder: PromptEncoder, sets: Sets, first: Shares, later: Shares
-) -> None:
+def _add_silver(shelf: Shelf, path: Path) -> None:
+    """What teachers have labelled; most of it is there for the tags of its tokens alone."""
     if not path.exists():
         logger.warning("%s is not there: annotated sets alone", path)
         return
-    for number, text in enumerate(jsonl.read(path)):
-        made = make_training_text(encoder, GoldText(text.text, text.spans), LABELS)
-        name = "silver" if made.mentions else "silver, empty"
-        if number % 100 >= 100 * SILVER_ASKED:
-            name, made = f"{name}, tags", for_tagging(made)
-        sets.setdefault(name, []).append(made)
-        for shares, part in ((first, SILVER[0]), (later, SILVER[1])):
-            shares[name] = part * (1.0 if made.mentions else EMPTY)
+    asked = round(100 * SILVER_ASKED)
+
+    def read(wanted: Callable[[int], bool]) -> Iterator[GoldText]:
+        texts = enumerate(jsonl.read(path))
+        return (GoldText(text.text, text.spans) for i, text in texts if wanted(i % 100))
+
+    shelf.add("silver", read(lambda i: i < asked), *SILVER)
+    shelf.add("silver, tags", read(lambda i: i >= asked), *SILVER, change=for_tagging)
 
 
 def collect_names(golds: Iterable[GoldText]) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from english_data import LABELS, TRAIN_SETS, join_every, read_set
+from english_data import LABELS, TRAIN_SETS, digest, join_every, read_set
 from english_mix import Curriculum
 from english_rival import to_docbin
 from english_vectors import read_vectors, train_vectors
@@ -54,15 +54,17 @@ logger = logging.getLogger("english")
 VOCAB_SIZE = 20480
 SIZES = {**DEFAULT_SIZES, "num_hidden_layers": 8}
 TAGGED_LAYERS = (4, 5)  # the tag of a token, the number of its mention
+TAGS_WEIGHT = 4.0
 LEARN_RATE = 4e-3
 WINDOWS = (24, 32, 48, 64, 96, 256)  # tokens
 DEV_SETS = ("uner_ewt", "gmb", "wikigold")
+STARTS_FROM = ("tokenizer/tokenizer.json", "vectors.vec", "silver/silver.jsonl")
 
 
 def tokenizer_stage(data: Path, output: Path) -> None:
     """A byte-level BPE on the first articles of the plain text."""
     folder = output / "tokenizer"
-    if folder.exists():
+    if (folder / "tokenizer.json").exists():
         return
     wiki = itertools.islice(read_lines(data / "text" / "wiki_en.txt.xz"), 30000)
     train_tokenizer(wiki, VOCAB_SIZE, LABELS).save_pretrained(folder)
@@ -71,9 +73,6 @@ def tokenizer_stage(data: Path, output: Path) -> None:
 def vectors_stage(data: Path, output: Path) -> None:
     """What the embeddings begin with: skip-gram vectors of tokens, on all texts."""
     if (output / "vectors.vec").exists():
-        return
-    if not importlib.util.find_spec("floret"):
-        logger.warning("floret is not installed: embeddings begin at random")
         return
     golds = (gold.text for name in TRAIN_SETS for gold in read_set(data, name, "train"))
     wiki = read_lines(data / "text" / "wiki_en.txt.xz")
@@ -111,11 +110,11 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
     curriculum = Curriculum(data, output / "silver" / "silver.jsonl", encoder)
     for layer in model.base_model.layers:
         layer.compile(dynamic=True)
-    dev = read_set(data, "uner_ewt", "dev")
+    dev = read_set(data, "uner_ewt", "dev")  # as the rival's best weights are chosen
     decoder = Decoder(loaded.lm, encoder, distinct=True)
     with (
         SurfaceFeatures(loaded.lm),
-        TaggingHeads(loaded.lm, LABELS, layers=TAGGED_LAYERS, weight=4.0) as heads,
+        TaggingHeads(loaded.lm, LABELS, layers=TAGGED_LAYERS, weight=TAGS_WEIGHT) as heads,
     ):
         finetune(
             loaded.lm,
@@ -128,7 +127,13 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
             heads=heads,
             evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
             evaluate_seconds=600,
-            identity={"sizes": SIZES, "learn_rate": LEARN_RATE, **curriculum.identity},
+            identity={
+                "sizes": SIZES,
+                "learn_rate": LEARN_RATE,
+                "tagging": [*TAGGED_LAYERS, TAGS_WEIGHT],
+                "files": {name: digest(output / name) for name in STARTS_FROM},
+                **curriculum.identity,
+            },
         )
     model.save_pretrained(output / "trained")
 
@@ -140,7 +145,8 @@ def export_stage(data: Path, output: Path) -> None:
     loaded = _wrap(model, _tokenizer(output))
     with tempfile.TemporaryDirectory() as folder:
         save_model(loaded, Path(folder), "full")
-        window, calibration = _choose_window(folder, data), _calibrate(folder, data)
+        window = _choose_window(folder, data)
+        calibration = _calibrate(folder, data, window)
     loaded = replace(loaded, window=window, calibration=calibration)
     save_model(loaded, IN_THE_BOX["english"], "full")
     log = output / "train" / "log.json"
@@ -148,9 +154,9 @@ def export_stage(data: Path, output: Path) -> None:
     plot_log(json.loads(log.read_text()), Path("docs/english_training.png"))
 
 
-def _calibrate(folder: str, data: Path) -> Calibration:
+def _calibrate(folder: str, data: Path, window: int) -> Calibration:
     """Of a saved model, on texts of the development set."""
-    nlp, pipe = open_pipeline(folder)
+    nlp, pipe = open_pipeline(folder, window=window)
     corpus = Path("corpus/english/uner_ewt_dev.spacy")
     to_docbin(read_set(data, "uner_ewt", "dev"), corpus)
     found = calibrate(nlp, pipe, read_examples(nlp, read_docs(corpus, nlp.vocab)))
@@ -159,12 +165,14 @@ def _calibrate(folder: str, data: Path) -> Calibration:
 
 
 def _choose_window(folder: str, data: Path) -> int:
-    """The window, in tokens, in which longer texts of development sets are read best."""
+    """The window, in tokens, in which texts of development sets are read best, as they stand and
+    joined."""
     corpora = []
     for name in DEV_SETS:
-        golds = join_every(read_set(data, name, "dev")[:1000], 10)
-        corpora.append(Path(f"corpus/english/{name}_dev_joined.spacy"))
-        to_docbin(golds, corpora[-1])
+        golds = read_set(data, name, "dev")[:1000]
+        for kind, texts in (("plain", golds), ("joined", join_every(golds, 10))):
+            corpora.append(Path(f"corpus/english/{name}_dev_{kind}.spacy"))
+            to_docbin(texts, corpora[-1])
     scores = {}
     for window in WINDOWS:
         nlp, _ = open_pipeline(folder, window=window)
@@ -221,8 +229,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    stages = arguments.stages or list(STAGES)
+    if unknown := set(stages) - set(STAGES):
+        parser.error(f"no stage {', '.join(sorted(unknown))}: choose of {', '.join(STAGES)}")
+    if "vectors" in stages and not importlib.util.find_spec("floret"):
+        parser.error("token vectors need floret: pip install 'spacy-padellm[english]'")
     budgets = {"pretrain": arguments.pretrain_seconds, "train": arguments.train_seconds}
-    for name in arguments.stages or STAGES:
+    for name in stages:
         budget = (budgets[name],) if name in budgets else ()
         STAGES[name](arguments.data, arguments.output, *budget)
 

@@ -8,7 +8,6 @@ entities that more than half of them agree on.
 """
 
 import argparse
-import hashlib
 import json
 import os
 from collections import Counter
@@ -17,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 import spacy
+from english_data import digest
 from spacy.language import Language
 from tqdm import tqdm
 
@@ -62,20 +62,18 @@ def label(nlp: Language, texts: Iterator[str], output: Path, limit: int) -> None
             bar.update(len(chunk))
 
 
-def digest(teacher: Path) -> str:
-    """Of a pipeline's files: what another teacher has said is not gone on with."""
-    found = hashlib.sha256()
-    for path in sorted(path for path in teacher.rglob("*") if path.is_file()):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:12]
+def vote(files: list[Path], output: Path, limit: int) -> None:
+    """Entities that more than half of the teachers have.
 
-
-def vote(files: list[Path], output: Path) -> None:
-    """Entities that more than half of the teachers have."""
+    Raises ValueError for files of teachers that have read other texts.
+    """
     fresh = output.with_suffix(".tmp")
     with fresh.open("w", encoding="utf8") as target:
-        for records in zip(*(read_records(path) for path in files), strict=True):
-            assert len({record["text"] for _, record in records}) == 1, "teachers read other texts"
+        everyone = zip(*(read_records(path) for path in files), strict=True)
+        for records in islice(everyone, limit):
+            if len({record["text"] for _, record in records}) > 1:
+                names = ", ".join(path.name for path in files)
+                raise ValueError(f"{names} are of different texts: delete the older ones")
             counts = Counter(tuple(ent) for _, record in records for ent in record["ents"])
             kept = sorted(ent for ent, n in counts.items() if 2 * n > len(files))
             record = {"text": records[0][1]["text"], "ents": kept}
@@ -93,10 +91,11 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     files = []
     for teacher in arguments.teachers:
+        # What another teacher of that name has said is not gone on with.
         files.append(arguments.output / f"{teacher.name}-{digest(teacher)}.jsonl")
         text = arguments.data / "text" / "wiki_en.txt.xz"
         label(spacy.load(teacher), sentences(text), files[-1], arguments.limit)
-    vote(files, arguments.output / "silver.jsonl")
+    vote(files, arguments.output / "silver.jsonl", arguments.limit)
 
 
 if __name__ == "__main__":

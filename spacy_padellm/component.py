@@ -246,7 +246,7 @@ class PaDeLLMNER(StoredPipe):
         encoder = decoder.decoder.encoder
         gold.report_unknown(self.name, get_examples)
         golds = gold.texts(get_examples(), encoder, size)
-        report_unaligned(self.name, golds, encoder, self.labels)
+        report_unaligned(self.name, golds, encoder, self.labels, size)
 
     def update(
         self,

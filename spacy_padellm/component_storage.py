@@ -25,6 +25,16 @@ class StoredPipe(TrainablePipe):
     label_set: LabelSet
     settings: Settings
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raises AttributeError for a setting: as an attribute it would change nothing."""
+        if name in Settings.__dataclass_fields__:
+            config = f"config={{'components': {{'{self.name}': {{'{name}': {value!r}}}}}}}"
+            raise AttributeError(
+                f"{name} is a setting, kept in the pipeline's config: load with "
+                f"spacy.load(..., {config}), or give it to nlp.add_pipe"
+            )
+        super().__setattr__(name, value)
+
     @property
     def own_shim(self) -> CausalLMShim:
         """The model where its weights are here. Raises ValueError for one behind a server."""

@@ -47,7 +47,8 @@ class PreparedDocs:
 class DocDecoder:
     """Decodes Docs.
 
-    window, overlap: tokens of the language model; overlap None is an eighth of a window.
+    window, overlap: tokens of the language model; overlap None is an eighth of a window, and so is
+    any where labels leave less room than `window`. Raises ValueError for one not below the window.
     on_tokens: copied mentions begin and end where tokens of the Doc do. flat: repeats are not
     looked for inside longer mentions. calibration: of the probabilities of mentions.
     """
@@ -58,6 +59,13 @@ class DocDecoder:
     on_tokens: bool
     flat: bool
     calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        if self.overlap is not None and self.overlap >= self.window:
+            raise ValueError(
+                f"overlap is {self.overlap}, and the windows of {self.decoder.lm.name} have "
+                f"{self.window} tokens: set overlap to null (an eighth of it), or set window"
+            )
 
     def prepare(
         self,
@@ -72,7 +80,7 @@ class DocDecoder:
         replicas: copies of the decoder that share the work.
         """
         size = self.window_size(labels)
-        overlap = size // 8 if self.overlap is None else min(self.overlap, size - 1)
+        overlap = size // 8 if self.overlap is None or size < self.window else self.overlap
         windows = [split_doc(doc, self.decoder.encoder, size, overlap) for doc in docs]
         asked: list[tuple[int, int]] = []
         inputs = []

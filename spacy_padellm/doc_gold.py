@@ -118,17 +118,25 @@ def encode_gold(
 
 
 def report_unaligned(
-    name: str, golds: Iterable[GoldText], encoder: PromptEncoder, labels: tuple[str, ...]
+    name: str,
+    golds: Iterable[GoldText],
+    encoder: PromptEncoder,
+    labels: tuple[str, ...],
+    max_tokens: int,
 ) -> int:
-    """Logs how many gold spans lie off the model's tokens (or beyond max_count), with examples.
+    """Logs how many gold spans lie off the model's tokens (or beyond max_count), with examples, and
+    how many are longer than a window.
 
     They are left out of training. Returns their number.
     """
-    total, lost = 0, 0
+    total, lost, long = 0, 0, 0
     shown: list[str] = []
     for gold in golds:
         total += sum(label in labels for _, _, label in gold.spans)
         for start, end, label in make_training_text(encoder, gold, labels).unaligned:
+            if end > len(gold.text):  # see `GoldSource.texts`
+                long += 1
+                continue
             lost += 1
             if len(shown) < 5:
                 around = gold.text[max(start - 10, 0) : end + 10]
@@ -142,4 +150,10 @@ def report_unaligned(
             total,
             "; ".join(shown),
         )
-    return lost
+    if long:
+        logger.warning(
+            "%s: %d of %d gold mentions are longer than a window of %d tokens and are not learned: "
+            "set window to a higher number",
+            *(name, long, total, max_tokens),
+        )
+    return lost + long

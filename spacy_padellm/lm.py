@@ -6,6 +6,7 @@ Knows Hugging Face models: mask forms, the KV cache, the output head. Knows noth
 import contextlib
 import copy
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,8 @@ from transformers import DynamicCache
 from .head import HeadReads
 from .static_passes import StaticPasses, StaticSlot, pass_width
 from .tree import Ints, TreePass
+
+logger = logging.getLogger(__name__)
 
 # These take a 4-D mask and ignore it, wholly or in some layers: their answer would be silently
 # wrong. What fails loudly, or is not known, is found by the self-check.
@@ -115,6 +118,16 @@ class LanguageModel:
         if self.static:
             copied.compile(self.static.compiled)
         return copied
+
+    def widen(self) -> None:
+        """16-bit weights go to float32, as all must that are trained: small steps of AdamW are lost
+        in them, and those of float16 turn to nan."""
+        if self.dtype not in (torch.float16, torch.bfloat16):
+            return
+        logger.info("all weights are trained: they go from %s to float32", self.dtype)
+        self.model.float()
+        if self.static:
+            self.compile(self.static.compiled)
 
     def compile(self, compiled: bool = True) -> None:
         """Tree passes run in fixed shapes from now on, compiled at first use.

@@ -49,7 +49,8 @@ class LoadedModel:
     """A language model with what it was trained to be asked.
 
     new_tokens: ids that were added to it since it was loaded (`special_tokens`). calibration: of
-    its probabilities, if it has one. window: tokens of the longest texts that it reads well.
+    its probabilities, if it has one. window: tokens of the longest texts that it reads well; the
+    component trains on windows of it, and keeps it.
     """
 
     lm: LanguageModel
@@ -73,8 +74,8 @@ class LoadedModel:
         return replace(self, template=template, calibration=self.calibration if same else None)
 
     def to_train(self, labels: tuple[str, ...]) -> "LoadedModel":
-        """The same model for these labels, without what training makes untrue."""
-        return replace(self, labels=labels, calibration=None)
+        """The same model for these labels, without what training on whole texts makes untrue."""
+        return replace(self, labels=labels, calibration=None, window=None)
 
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None

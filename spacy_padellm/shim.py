@@ -230,17 +230,13 @@ class CausalLMShim(Shim):
         self._replicas = ()
 
     def _widen(self) -> None:
-        """Half-precision weights lose the small steps of AdamW, and 16-bit floats turn to nan."""
         lm = self.loaded.lm
         if lm.dtype == torch.bfloat16 and self.origin.hardware.dtype == "bfloat16":
             logger.warning(
                 "all weights are trained in bfloat16, as `dtype` says: small steps are lost"
             )
-        elif lm.dtype in (torch.float16, torch.bfloat16):
-            logger.info("all weights are trained: they go from %s to float32", lm.dtype)
-            lm.model.float()
-            if lm.static:
-                lm.compile(lm.static.compiled)
+        else:
+            lm.widen()
 
     # --- devices and processes
 

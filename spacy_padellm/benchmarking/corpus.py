@@ -2,21 +2,20 @@
 
 from pathlib import Path
 
-import spacy
-from spacy.tokens import DocBin
+from spacy.vocab import Vocab
 
 from ..doc_gold import GoldSource
+from ..formats.docbin import read_docs
 from ..training.examples import GoldText
 
 
 def read_corpus(corpus: Path, limit: int = 0) -> list[GoldText]:
     """The first texts of a `.spacy` file with their entities, blank ones left out.
 
-    limit: 0 takes all. Raises ValueError for a corpus without texts.
+    limit: 0 takes all. Raises ValueError for a corpus without texts, and a file of another kind.
     """
     source = GoldSource("ents", "sc")
-    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab))
-    docs = [doc for doc in docs if doc.text.strip()]
+    docs = [doc for doc in read_docs(corpus, Vocab()) if doc.text.strip()]
     if not docs:
         raise ValueError(f"{corpus} holds no text")
     return [

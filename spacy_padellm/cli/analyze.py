@@ -14,6 +14,7 @@ from ..analysis.corpus import analyze_texts, read_examples
 from ..formats.docbin import read_docs
 from ..pipelines import open_pipeline
 from .app import padellm_app
+from .options import check_numbers
 
 
 @padellm_app.command("analyze", no_args_is_help=True)
@@ -30,19 +31,22 @@ def analyze_cli(
     """Scores by label, wrong counts, kinds of error with examples, calibration of probabilities,
     and what a threshold would buy, on one HTML page."""
     msg = Printer()
+    figures = output.with_suffix(".json")
     try:
+        if figures == output:
+            raise ValueError(f"--output {output} is for the page: name it .html")
+        check_numbers(limit=limit, examples=examples, batch_size=batch_size)
         from ..analysis.page import render_analysis  # before the work, which takes longer
 
         nlp, pipe = open_pipeline(pipeline)
         docs = list(read_docs(corpus, nlp.vocab))[: limit or None]
         read = read_examples(nlp, docs)
         with tqdm(total=len(read), unit=" texts") as bar:
-            texts = analyze_texts(nlp, pipe, read, max(batch_size, 1), bar.update)
+            texts = analyze_texts(nlp, pipe, read, batch_size, bar.update)
         found = analyze(texts, pipe.settings.threshold, examples)
         page = render_analysis(found, Path(pipeline).name, corpus.stem)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(page, encoding="utf8")
-        figures = output.with_suffix(".json")
         figures.write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf8")
     except ImportError as error:
         msg.fail(f"{error}: pip install matplotlib", exits=1)

@@ -15,6 +15,7 @@ from ..annotating.sinks import check_format
 from ..annotating.sources import STDIN, find_files
 from ..pipelines import open_pipeline
 from .app import padellm_app
+from .options import check_numbers
 
 _INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
 
@@ -45,8 +46,7 @@ def annotate_cli(
         check_format(file_format)
         if engine not in ("local", "ray"):
             raise ValueError(f"--engine is {engine!r}: choose local or ray")
-        if batch_size < 1:
-            raise ValueError(f"--batch-size is {batch_size}: it must be at least 1")
+        check_numbers(batch_size=batch_size)
         files = find_files(inputs, output)
         job = Job.of(files, pipeline, labels, file_format, part_size, text_field)
         with tqdm(unit=" texts", desc="annotate", smoothing=0.05) as bar:

@@ -14,10 +14,11 @@ from ..benchmarking.corpus import read_corpus
 from ..benchmarking.measuring import measure
 from ..benchmarking.methods import FREE_METHODS, METHODS, check_method, make_decoder
 from ..benchmarking.report import make_table, write_report
-from ..loading import LoadedModel, ModelSource, load_model
-from ..pipelines import is_pipeline, load_pipeline
+from ..loading import LoadedModel
+from ..pipelines import open_pipeline
 from ..training.examples import GoldText
 from .app import padellm_app
+from .options import check_numbers
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
 
@@ -51,12 +52,13 @@ def benchmark_cli(
             raise ValueError(f"--methods is empty: name some of {', '.join(METHODS)}")
         for name in names:
             check_method(name)
-        if rounds < 1 or limit < 0:
-            raise ValueError(f"--rounds {rounds}, --limit {limit}: give 1 or more, and 0 or more")
+        check_numbers(rounds=rounds, limit=limit)
+        if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)
         loaded = _load(model)
         golds = read_corpus(corpus, limit)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         out.fail(str(error), exits=1)
     labels = loaded.labels or tuple(sorted({span[2] for gold in golds for span in gold.spans}))
     if not labels:
@@ -111,9 +113,7 @@ def _sizes(batch_sizes: str) -> list[int]:
 
 
 def _load(model: str) -> LoadedModel:
-    if not is_pipeline(Path(model)):
-        return load_model(ModelSource(model))
-    _, pipe = load_pipeline(Path(model))
+    _, pipe = open_pipeline(model)
     loaded = pipe.own_shim.loaded
     loaded.labels = pipe.labels
     return loaded

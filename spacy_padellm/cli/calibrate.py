@@ -12,6 +12,7 @@ from ..analysis.corpus import read_examples
 from ..formats.docbin import read_docs
 from ..pipelines import open_pipeline
 from .app import padellm_app
+from .options import check_numbers
 
 
 @padellm_app.command("calibrate", no_args_is_help=True)
@@ -32,10 +33,12 @@ def calibrate_cli(
     try:
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise ValueError(f"{output} is not an empty folder: name another")
+        check_numbers(batch_size=batch_size)
+        output.parent.mkdir(parents=True, exist_ok=True)
         nlp, pipe = open_pipeline(pipeline)
         examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
         with tqdm(total=len(examples), unit=" texts") as bar:
-            found = calibrate(nlp, pipe, examples, max(batch_size, 1), bar.update)
+            found = calibrate(nlp, pipe, examples, batch_size, bar.update)
         nlp.to_disk(output)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)

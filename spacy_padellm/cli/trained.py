@@ -28,6 +28,7 @@ def merge_cli(
         nlp, pipe = load_pipeline(pipeline)
         if output.exists() and output.resolve() == pipeline.resolve():
             raise ValueError(f"{output} is the pipeline itself: give another folder")
+        output.parent.mkdir(parents=True, exist_ok=True)
         pipe.own_shim.merge()
         nlp.to_disk(output)
     except (ValueError, OSError) as error:

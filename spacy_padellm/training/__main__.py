@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..adapter_settings import AdapterSettings
-from .workflow import Budget, NewModel, finetune_on_files, pretrain_on_files
+from .budget import Budget
+from .workflow import NewModel, finetune_on_files, pretrain_on_files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.seconds is None and asked.steps is None:
         asked.steps = 1000
     try:
-        folder = asked.run(asked, Budget(asked.seconds, asked.steps))
+        budget = Budget(asked.seconds, asked.steps)
+        folder = asked.run(asked, budget)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -21,6 +21,21 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
+def keep_request(path: Path, request: dict[str, Any]) -> None:
+    """Writes what a folder's run is asked for. Raises ValueError where another run was begun."""
+    wanted = json.loads(json.dumps(request))
+    if path.exists():
+        begun = json.loads(path.read_text(encoding="utf8"))
+        if begun != wanted:
+            names = [name for name in wanted if begun.get(name) != wanted[name]]
+            raise ValueError(
+                f"{path.parent} has another run ({', '.join(names)} differ): give another output"
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf8")
+
+
 def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
     """The newest whole checkpoint of transformers' Trainer in a folder, with its step.
 

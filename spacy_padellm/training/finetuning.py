@@ -21,6 +21,7 @@ from ..encoding import PromptEncoder
 from ..lm import LanguageModel
 from ..scoring import span_scores
 from .batch import batch_loss, make_batch_for
+from .budget import check_budget, check_loss
 from .checkpoint import load_checkpoint, save_checkpoint
 from .examples import GoldText
 from .mixture import Epochs
@@ -58,10 +59,10 @@ def finetune(
     and loaded at the end. seconds count over all resumed runs. identity: what the run is of, in
     plain values; a checkpoint of another one is refused with a ValueError.
 
-    Returns the log: step, epoch, loss (nats a target), tokens a second, score.
+    Returns the log: step, epoch, loss (nats a target), tokens a second (of the steps alone,
+    padding counted), score. Raises ValueError for no budget, and for a loss that is no number.
     """
-    if (seconds is None) == (steps is None) or not (seconds or steps):
-        raise ValueError("give either `seconds` or `steps`, more than 0")
+    check_budget(seconds, steps)
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
     optimizer = _make_optimizer(optimizer_name, lm, trained, learn_rate, weight_decay)
     if optimizer_name != "adamw":  # whose checkpoints are read as they always were
@@ -69,6 +70,7 @@ def finetune(
     schedule = warmup_cosine()
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []
+    output.mkdir(parents=True, exist_ok=True)
     state = load_checkpoint(output / "checkpoint.pt")
     if state and state.get("identity") != identity:
         raise ValueError(
@@ -77,7 +79,11 @@ def finetune(
         )
     if state:
         torch.set_rng_state(state.get("rng", torch.get_rng_state()))
-        trained.load_state_dict(state["model"], strict=False)
+        if unexpected := trained.load_state_dict(state["model"], strict=False).unexpected_keys:
+            raise ValueError(
+                f"{output} has the checkpoint of another model, with {unexpected[0]}: give "
+                f"another output"
+            )
         optimizer.load_state_dict(state["optimizer"])
         progress, log = state["progress"], state["log"]
         logger.info("resuming fine-tuning at step %d", progress["step"])
@@ -107,11 +113,12 @@ def finetune(
         if value > progress["best"]:
             progress["best"] = value
             save_checkpoint(output / "best.pt", {"model": learned_state(lm.model)})
+            save()  # whoever resumes knows of it
 
     lm.model.train()
     bar = tqdm(total=100, unit="%", desc="NER")
-    last_save = last_score = last_log = time.monotonic()
-    losses, targets, tokens = 0.0, 0.0, 0
+    last_save = last_score = time.monotonic()
+    losses, targets, tokens, taken = 0.0, 0.0, 0, 0.0
     while done() < 1:
         batches = mixture.epoch(progress["epoch"])
         while progress["batch"] < len(batches) and done() < 1:
@@ -127,25 +134,26 @@ def finetune(
                     if heads:
                         mean = mean + heads.loss(texts, batch)
                 mean.backward()
+            losses += check_loss(loss.item(), progress["step"] + 1)
             take_step(optimizer, learn_rate * schedule(done()), clip)
-            losses += loss.item()
             targets += batch.weight
             tokens += batch.n_tokens
             progress["step"] += 1
             progress["batch"] += 1
             now = time.monotonic()
             progress["spent"] += now - began
+            taken += now - began
             bar.n = min(100, round(100 * done(), 1))
             if progress["step"] % 50 == 0:
                 entry = {
                     "step": progress["step"],
                     "epoch": progress["epoch"] + progress["batch"] / len(batches),
                     "loss": losses / max(targets, 1.0),
-                    "tokens_a_second": tokens / (now - last_log),
+                    "tokens_a_second": tokens / taken,
                 }
                 log.append(entry)
                 bar.set_postfix(loss=f"{entry['loss']:.3f}", epoch=f"{entry['epoch']:.2f}")
-                losses, targets, tokens, last_log = 0.0, 0.0, 0, now
+                losses, targets, tokens, taken = 0.0, 0.0, 0, 0.0
             if now - last_score > evaluate_seconds:
                 score()
                 last_score = time.monotonic()

@@ -133,9 +133,14 @@ def take_step(
     optimizer: torch.optim.Optimizer | MuonWithAdamW, learn_rate: float, clip: float
 ) -> float:
     """Clips all gradients to the norm `clip` (0 for not at all), steps, clears; returns the norm
-    before."""
+    before. Raises ValueError, and takes no step, where that is no number."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     norm = float(nn.utils.clip_grad_norm_(parameters, clip or math.inf))
+    if not math.isfinite(norm):
+        raise ValueError(
+            "the gradient is no number: lower the learning rate; the same command goes on from the "
+            "last checkpoint"
+        )
     for group in optimizer.param_groups:
         group["lr"] = learn_rate
     optimizer.step()

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from .budget import check_budget, check_loss
 from .checkpoint import load_checkpoint, save_checkpoint
 from .optimizer import make_adamw, take_step, warmup_cosine
 
@@ -94,10 +95,10 @@ def pretrain(
     ids: the corpus as one array. output: folder for checkpoint.pt. seconds: wall-clock budget
     over all resumed runs, with the learning rate following the time; or steps.
 
-    Returns the log: step, loss (nats a token), tokens a second.
+    Returns the log: step, loss (nats a token), tokens a second. Raises ValueError for no budget,
+    too few ids, and a loss that is no number.
     """
-    if (seconds is None) == (steps is None):
-        raise ValueError("give either `seconds` or `steps`")
+    check_budget(seconds, steps)
     if len(ids) <= row_length + 1:
         raise ValueError(f"the corpus has {len(ids)} tokens, fewer than a row of {row_length}")
     device = next(model.parameters()).device
@@ -106,6 +107,7 @@ def pretrain(
     step, spent, log = 0, 0.0, []
     state = load_checkpoint(output / "checkpoint.pt")
     if state:
+        torch.set_rng_state(state.get("rng", torch.get_rng_state()))
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent, log = state["step"], state["spent"], state["log"]
@@ -120,6 +122,7 @@ def pretrain(
                 "step": step,
                 "spent": spent,
                 "log": log,
+                "rng": torch.get_rng_state(),
             },
         )
 
@@ -139,8 +142,8 @@ def pretrain(
             logits = model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
             loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
         loss.backward()
+        losses.append(check_loss(loss.item(), step + 1))
         take_step(optimizer, learn_rate * schedule(done()), clip)
-        losses.append(loss.item())
         step += 1
         spent += time.monotonic() - began
         if step % 50 == 0:

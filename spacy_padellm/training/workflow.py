@@ -9,7 +9,7 @@ import itertools
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,15 @@ from ..adapter_settings import AdapterSettings
 from ..adapters import train_adapter
 from ..decoding import Decoder
 from ..formats import jsonl
+from ..formats.annotated import Problem
 from ..hardware import Hardware
 from ..lm import LanguageModel
 from ..loading import LoadedModel, ModelSource, load_model
 from ..prompts import get_template
 from ..saving import save_model
 from ..special_tokens import add_special_tokens
+from .budget import Budget
+from .checkpoint import keep_request
 from .examples import GoldText, TrainingText, make_training_text
 from .finetuning import evaluate_spans, finetune
 from .mixture import Mixture
@@ -45,14 +48,6 @@ DEFAULT_SIZES = {
     "tie_word_embeddings": True,
 }
 TOKENIZER_LINES = 200_000  # more say nothing new about which strings are frequent
-
-
-@dataclass(frozen=True)
-class Budget:
-    """seconds or steps, over all runs that are resumed."""
-
-    seconds: float | None = None
-    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,10 +88,19 @@ def pretrain_on_files(
     options: of `pretrain` (rows, row_length, learn_rate, ...). What is done already is not done
     again: tokenizer, ids, and steps up to the last checkpoint.
 
-    Raises ValueError for a file that is not there, and sizes that make no model.
+    Raises ValueError for a file that is not there, sizes that make no model, and an output in which
+    another request was begun.
     """
     if missing := [path for path in paths if not path.is_file()]:
         raise ValueError(f"there is no text file {missing[0]}")
+    keep_request(
+        output / "request.json",
+        {
+            "texts": [[path.name, path.stat().st_size] for path in paths],
+            "model": asdict(new),
+            **{name: options[name] for name in ("rows", "row_length") if name in options},
+        },
+    )
     template = get_template("compact", bidirectional=new.bidirectional, copies=new.copies)
     folder = output / "tokenizer"
     if not (folder / "tokenizer.json").exists():
@@ -155,6 +159,13 @@ def finetune_on_files(
         raise ValueError(f"there are no entities in {', '.join(golds)}")
     torch.manual_seed(0)
     loaded = load_model(ModelSource(model, hardware=Hardware(device)), alone=True)
+    if labels and (left := sorted(set(found) - set(labels))):
+        if not set(found) & set(labels):
+            raise ValueError(
+                f"--labels names {', '.join(labels)}, and the files have {', '.join(found)}"
+            )
+        logger.warning("--labels does not name %s: such entities are left out", ", ".join(left))
+        found = sorted(set(found) & set(labels))
     if unknown := sorted(set(found) - set(loaded.labels)):
         if loaded.labels:
             logger.warning(
@@ -169,11 +180,15 @@ def finetune_on_files(
     if peft is not None:
         lm = train_adapter(loaded.lm, peft, loaded.new_tokens)
         loaded = replace(loaded, lm=lm)
+    else:
+        loaded.lm.widen()
     encoder = loaded.encoder()
     sets: dict[str, list[TrainingText]] = {
         name: [make_training_text(encoder, gold, gold.labels) for gold in texts]
         for name, texts in golds.items()
     }
+    for name, texts in sets.items():
+        _check_lengths(name, texts, loaded.lm)
     lost = sum(len(text.unaligned) for texts in sets.values() for text in texts)
     if lost:
         logger.warning("%d gold mentions do not lie on tokens of the model, and are left out", lost)
@@ -207,9 +222,27 @@ def finetune_on_files(
 def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    texts = list(jsonl.read(path))
+    problems: list[Problem] = []
+    texts = list(jsonl.read(path, problems))
+    for problem in problems[:5]:
+        logger.warning("%s, line %d: %s", problem.file, problem.line, problem.reason)
+    if problems:
+        logger.warning("%s: %d spans are not as they should be", path, len(problems))
     asked = tuple(labels or sorted({span[2] for text in texts for span in text.spans}))
     return [GoldText(text.text, text.spans, asked) for text in texts if asked]
+
+
+def _check_lengths(name: str, texts: Sequence[TrainingText], lm: LanguageModel) -> None:
+    """Raises ValueError for a text beyond the positions of the model."""
+    limit = lm.max_positions
+    for text in texts:
+        longest = max((len(path.ids) for path in text.paths), default=0)
+        if limit is not None and longest > limit:
+            start = text.prompt.encoded.text[:40]
+            raise ValueError(
+                f"{name}: the text that begins {start!r} takes {longest} tokens with its prompt, "
+                f"and {lm.name} has {limit} positions: cut it into shorter ones"
+            )
 
 
 def _write_log(folder: Path, log: list[Any]) -> None:

@@ -63,8 +63,8 @@ def test_a_pipeline_is_measured_with_its_labels(trained_folder, corpus):
         (["-m", "fastest"], "choose from paper"),
         (["-m", "structured", "-b", "x"], "batch-sizes"),
         (["-m", ","], "--methods is empty"),
-        (["-r", "0"], "--rounds 0"),
-        (["-n", "-3"], "--limit -3"),
+        (["-r", "0"], "--rounds is 0"),
+        (["-n", "-3"], "--limit is -3"),
     ],
 )
 def test_bad_settings_are_named(arguments, message, lm_folder, corpus):
@@ -76,3 +76,9 @@ def test_a_pipeline_without_the_component_is_named(corpus, tmp_path):
     spacy.blank("en").to_disk(tmp_path / "blank")
     done = run(tmp_path / "blank", corpus)
     assert done.exit_code == 1 and "no padellm_ner" in " ".join(done.output.split())
+
+
+def test_a_file_that_is_no_corpus_is_named(lm_folder, tmp_path):
+    (tmp_path / "dev.jsonl").write_text('{"text": "Ada", "ents": []}')
+    done = run(lm_folder, tmp_path / "dev.jsonl")
+    assert done.exit_code == 1 and "not a .spacy file" in " ".join(done.output.split())

@@ -39,6 +39,12 @@ def test_defaults_are_those_of_the_factory():
     assert nlp.analyze_pipes()["summary"]["padellm_ner"]["assigns"][0] == "doc.ents"
 
 
+def test_a_setting_that_is_assigned_is_refused():
+    pipe = spacy.blank("en").add_pipe("padellm_ner")
+    with pytest.raises(AttributeError, match=r"'padellm_ner': \{'threshold': 0.9\}"):
+        pipe.threshold = 0.9
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configs_are_complete(path):
     config = load_config(path, interpolate=False)
@@ -46,6 +52,8 @@ def test_shipped_configs_are_complete(path):
     config = load_config(path, overrides=overrides, interpolate=False)
     nlp = load_model_from_config(config, auto_fill=False, validate=True)
     assert nlp.pipe_names == ["padellm_ner"]
+    settings = nlp.get_pipe("padellm_ner").settings
+    assert settings.overlap is None or settings.overlap <= (settings.window or 0) / 2
     assert registry.resolve(config.interpolate()["training"])["optimizer"].learn_rate >= 0
 
 

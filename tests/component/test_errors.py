@@ -29,6 +29,13 @@ def test_settings(random_nlp, settings, words):
         random_nlp(**settings)
 
 
+def test_an_overlap_as_long_as_the_windows_of_the_model():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner", config={"overlap": 300})
+    with pytest.raises(ValueError, match="overlap is 300, and the windows of english have"):
+        nlp("Ada is in Rome.")
+
+
 @pytest.mark.parametrize(
     "model, words",
     [

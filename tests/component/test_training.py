@@ -144,7 +144,8 @@ def test_gold_longer_than_a_window_is_reported_and_the_rest_learned(random_nlp, 
     examples = [Example(nlp.make_doc(doc.text), doc)]
     with caplog.at_level("WARNING"):
         nlp.initialize(lambda: examples)
-    assert "1 of 3 gold mentions" in caplog.text
+    assert "1 of 3 gold mentions are longer than a window of 16 tokens" in caplog.text
+    assert "set window" in caplog.text and "max_count" not in caplog.text
     assert nlp.update(examples, losses={})["padellm_ner"] > 0
 
 

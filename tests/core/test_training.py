@@ -133,6 +133,46 @@ def test_finetuning_learns_and_resumes(compact_tokenizer, tmp_path):
     assert score() == 1.0
 
 
+def test_a_best_score_outlives_a_kill(compact_tokenizer, tmp_path):
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact", bidirectional=True))
+    mixture = Mixture({"a": [make_training_text(encoder, gold, LABELS) for gold in GOLD]})
+
+    def run(scores, steps):
+        asked = iter(scores)
+        times = {"evaluate_seconds": 0, "checkpoint_seconds": 1000}
+        lm = new_lm(compact_tokenizer)
+        finetune(lm, encoder, mixture, tmp_path, steps=steps, evaluate=lambda: next(asked), **times)
+
+    with pytest.raises(StopIteration):  # the end of scores stands for a kill
+        run([0.2, 0.9], steps=50)
+    best = torch.load(tmp_path / "best.pt", weights_only=True)["model"]
+    run([0.3] * 10, steps=5)
+    kept = torch.load(tmp_path / "best.pt", weights_only=True)["model"]
+    assert all(torch.equal(value, kept[name]) for name, value in best.items())
+
+
+def test_weights_that_are_no_numbers_are_not_saved(compact_tokenizer, tmp_path):
+    lm = new_lm(compact_tokenizer)
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact", bidirectional=True))
+    mixture = Mixture({"a": [make_training_text(encoder, gold, LABELS) for gold in GOLD]})
+    finetune(lm, encoder, mixture, tmp_path, steps=3)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(ValueError, match=r"no number: lower the learning rate|loss is"):
+        finetune(lm, encoder, mixture, tmp_path, steps=60, learn_rate=1e30, checkpoint_seconds=1000)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_model_is_refused(compact_tokenizer, tmp_path):
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact", bidirectional=True))
+    mixture = Mixture({"a": [make_training_text(encoder, gold, LABELS) for gold in GOLD]})
+    larger = LanguageModel(
+        create_model(compact_tokenizer, **{**SMALL, "num_hidden_layers": 3}), compact_tokenizer
+    )
+    finetune(larger, encoder, mixture, tmp_path, steps=1)
+    with pytest.raises(ValueError, match="checkpoint of another model"):
+        finetune(new_lm(compact_tokenizer), encoder, mixture, tmp_path, steps=2)
+
+
 def test_tagging_heads_learn_along_and_leave_the_model_as_it_was(compact_tokenizer, tmp_path):
     lm = new_lm(compact_tokenizer)
     encoder = PromptEncoder(compact_tokenizer, get_template("compact", bidirectional=True))

@@ -132,9 +132,54 @@ def test_labels_are_those_of_the_data_and_runs_are_told_apart(files):
     assert main([*tuned, str(files / "gold.jsonl"), "-o", str(files / "ner"), "--steps", "2"]) == 1
 
 
+def test_pretraining_goes_on_with_the_same_request_only(files, capsys):
+    assert main(pretrain(files, files / "base", "--steps", "2")) == 0
+    assert main(pretrain(files, files / "base", "--steps", "3")) == 0
+    assert main(pretrain(files, files / "base", "--steps", "3", "--max-count", "5")) == 1
+    assert "has another run (model differ)" in capsys.readouterr().err
+
+
+def test_gold_that_is_left_out_is_said(files, caplog, capsys):
+    assert main(pretrain(files, files / "base", "--steps", "2")) == 0
+    tuned = ["finetune", str(files / "base" / "model"), str(files / "gold.jsonl"), "--steps", "2"]
+    assert main([*tuned, "-o", str(files / "one"), "--labels", "LOC"]) == 0
+    assert "does not name PER" in caplog.text
+    assert main([*tuned, "-o", str(files / "none"), "--labels", "PERS"]) == 1
+    assert "--labels names PERS, and the files have LOC, PER" in capsys.readouterr().err
+    (files / "odd.jsonl").write_text(
+        '{"text": "Ada is here.", "ents": [[0, 3, "PER"], [8, 99, "PER"]]}'
+    )
+    odd = ["finetune", str(files / "base" / "model"), str(files / "odd.jsonl"), "--steps", "2"]
+    assert main([*odd, "-o", str(files / "odd")]) == 0
+    assert "odd.jsonl, line 1" in caplog.text
+
+
+def test_a_text_beyond_the_positions_of_a_model_is_named(files, capsys):
+    sizes = json.dumps({**SIZES, "max_position_embeddings": 64})
+    arguments = [sizes if one == json.dumps(SIZES) else one for one in pretrain(files, files / "b")]
+    assert main([*arguments, "--steps", "1"]) == 0
+    record = {"text": "Ada. " * 60, "ents": [[0, 3, "PER"]]}
+    (files / "long.jsonl").write_text(json.dumps(record))
+    tuned = ["finetune", str(files / "b" / "model"), str(files / "long.jsonl")]
+    assert main([*tuned, "-o", str(files / "ner"), "--steps", "2"]) == 1
+    assert "has 64 positions: cut it into shorter ones" in capsys.readouterr().err
+
+
+def test_all_weights_are_trained_in_float32(files, caplog):
+    assert main(pretrain(files, files / "base", "--steps", "2")) == 0
+    loaded = load_model(ModelSource(str(files / "base" / "model")))
+    loaded.lm.model.half().save_pretrained(files / "base" / "model")
+    tuned = ["finetune", str(files / "base" / "model"), str(files / "gold.jsonl"), "--steps", "3"]
+    assert main([*tuned, "-o", str(files / "ner")]) == 0
+    trained = torch.load(files / "ner" / "finetune" / "checkpoint.pt", weights_only=True)["model"]
+    assert {value.dtype for value in trained.values()} == {torch.float32}
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
+        (["pretrain", __file__, "-o", "out", "--seconds", "-5"], "seconds is -5.0: it must be"),
+        (["finetune", "nowhere", __file__, "-o", "out", "--steps", "0"], "steps is 0: it must be"),
         (["pretrain", "nowhere.txt", "-o", "out"], "no text file nowhere.txt"),
         (["pretrain", __file__, "-o", "out", "--architecture", "gpt2"], "--sizes is missing"),
         (["finetune", "nowhere", "nowhere.jsonl", "-o", "out"], "no file nowhere.jsonl"),

@@ -96,3 +96,12 @@ def test_what_cannot_be_analyzed_is_said(trained_folder, tmp_path):
     DocBin(docs=[Doc(spacy.blank("en").vocab, words=["Ada"])]).to_disk(corpus)
     done = run(trained_folder, corpus, "-o", tmp_path / "x.html")
     assert done.exit_code == 1 and "no annotated text" in done.output
+
+
+def test_the_page_is_not_written_over_by_its_figures(lm_folder, tmp_path):
+    DocBin(docs=[gold("Ada is in Rome.", ("PER", "Ada"))]).to_disk(tmp_path / "dev.spacy")
+    wrong = run(lm_folder, tmp_path / "dev.spacy", "-o", tmp_path / "report.json")
+    assert wrong.exit_code == 1 and "name it .html" in " ".join(wrong.output.split())
+    low = run(lm_folder, tmp_path / "dev.spacy", "-b", 0)
+    assert low.exit_code == 1 and "--batch-size is 0" in " ".join(low.output.split())
+    assert not list(tmp_path.glob("report*"))
