@@ -1,14 +1,21 @@
-"""The model in the box against autoregressive models of its size, each trained for its answers.
+"""The model in the box: ways of decoding it side by side, and the component as it is used.
 
     python benchmarks/english.py --corpus corpus/english/uner_ewt.spacy \\
         [--autoregressive training/autoregressive]
 
-The autoregressive models are those of `scripts/english_autoregressive.py`.
+The autoregressive models are those of `scripts/english_autoregressive.py`, of its size, each trained
+for its answers. The component reads strings and gives Docs: tokens, windows and spans are in its time.
 """
 
 import argparse
+import json
+import statistics
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import spacy
 from tqdm import tqdm
 
 from spacy_padellm.benchmarking.corpus import read_corpus
@@ -18,6 +25,32 @@ from spacy_padellm.benchmarking.report import make_table, write_report
 from spacy_padellm.loading import ModelSource, load_model
 
 FORMATS = ("structured", "augmented")
+
+
+def time_component(
+    texts: Sequence[str], batch_sizes: Sequence[int], rounds: int
+) -> list[dict[str, Any]]:
+    """Texts a second through `nlp.pipe` by batch size, the median of the rounds."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner")
+    rows = []
+    for size in batch_sizes:
+        for _ in nlp.pipe(texts[: 4 * size], batch_size=size):  # what is made at first use
+            pass
+        rates = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            n_entities = sum(len(doc.ents) for doc in nlp.pipe(texts, batch_size=size))
+            rates.append(len(texts) / (time.perf_counter() - began))
+        rows.append(
+            {
+                "batch_size": size,
+                "texts_a_second": statistics.median(rates),
+                "texts": len(texts),
+                "entities": n_entities,
+            }
+        )
+    return rows
 
 
 def main() -> None:
@@ -57,6 +90,12 @@ def main() -> None:
     about = {"texts": len(golds), "labels": len(box.labels), "forced": False}
     write_report(arguments.output, "The model in the box, UNER EWT test", command, about, found)
     print(make_table(found))
+    texts = [gold.text for gold in golds]
+    component = time_component(texts, arguments.batch_sizes, arguments.rounds)
+    report = {"command": command, "component": component}
+    path = arguments.output.with_name(f"{arguments.output.name}_component.json")
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
+    print(json.dumps(component, indent=1))
 
 
 if __name__ == "__main__":
