@@ -3,8 +3,9 @@
     python benchmarks/english.py --corpus corpus/english/uner_ewt.spacy \\
         [--autoregressive training/autoregressive]
 
-The autoregressive models are those of `scripts/english_autoregressive.py`, of its size, each trained
-for its answers. The component reads strings and gives Docs: tokens, windows and spans are in its time.
+The autoregressive models are those of `scripts/english_autoregressive.py`, of its size, each
+trained for its answers. The component reads strings and gives Docs: tokens, windows and spans are
+in its time.
 """
 
 import argparse
