@@ -5,6 +5,8 @@ import random
 
 import pytest
 import spacy
+import torch
+from english_average import average
 from english_data import digest, join_every, read_set
 from english_mix import Shelf, collect_names, join, recase, rename
 from english_silver import label, vote
@@ -128,6 +130,18 @@ def test_teachers_vote(tmp_path):
     write_records(files[0], [{"text": "Other", "ents": []}] * 2)
     with pytest.raises(ValueError, match="of different texts"):
         vote(files, tmp_path / "silver.jsonl", 1)
+
+
+def test_averages_are_weighted(lm_folder, tmp_path):
+    model = load_model(ModelSource(str(lm_folder))).lm.model
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for factor in (1, 3):
+        model.load_state_dict({name: factor * value for name, value in before.items()})
+        model.save_pretrained(tmp_path / str(factor))
+    mean = average([(tmp_path / "1", 3.0), (tmp_path / "3", 1.0)]).state_dict()
+    assert all(torch.allclose(mean[name], 1.5 * value) for name, value in before.items())
+    with pytest.raises(ValueError, match="sum to 0"):
+        average([(tmp_path / "1", 0.0)])
 
 
 def test_digest_is_of_all_files_in_a_folder(tmp_path):
