@@ -204,7 +204,7 @@ def _tokenizer(output: Path) -> PreTrainedTokenizerFast:
 
 
 def _wrap(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast) -> LoadedModel:
-    template = get_template("compact", bidirectional=True, copies=True)
+    template = get_template("compact", bidirectional=True, copies=True, blanks=True)
     return LoadedModel(LanguageModel(model, tokenizer, "english"), template, LABELS)
 
 

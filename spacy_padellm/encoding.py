@@ -76,8 +76,16 @@ class PromptEncoder:
     # --- text and prompts to ids
 
     def encode_text(self, text: str) -> EncodedText:
-        ids, offsets = self._text.encode(text)
-        return EncodedText(text, tuple(ids), tuple(offsets))
+        if not self.template.blanks:
+            ids, offsets = self._text.encode(text)
+            return EncodedText(text, tuple(ids), tuple(offsets))
+        read, places = _read_as_blanks(text)
+        ids, offsets = self._text.encode(read)
+        inside = tuple(
+            (places[start], places[end - 1] + 1 if end > start else places[start])
+            for start, end in offsets
+        )
+        return EncodedText(text, tuple(ids), inside)
 
     def prompt(self, text: str, labels: Sequence[str]) -> TextPrompt:
         """All label prompts of a text (step 1).
@@ -274,3 +282,13 @@ def _shared_length(paths: Sequence[Sequence[int]]) -> int:
         if any(token != ids[0] for token in ids):
             return i
     return min(map(len, paths))
+
+
+def _read_as_blanks(text: str) -> tuple[str, list[int]]:
+    """The text with one blank for each run of white space, and where its characters are in the
+    text, with the end of the text last."""
+    kept = [
+        i for i, char in enumerate(text) if not (char.isspace() and i and text[i - 1].isspace())
+    ]
+    read = "".join(" " if text[i].isspace() else text[i] for i in kept)
+    return read, [*kept, len(text)]

@@ -28,6 +28,9 @@ class PromptTemplate:
     copies: the model is trained to choose among the tokens of the text and the end, not among
     its whole vocabulary; probabilities of copied mentions are over what may be copied. It makes
     small models learn to copy far sooner.
+
+    blanks: the model reads any white space in a text as one blank, as it was trained: line ends
+    and tabs change nothing.
     """
 
     name: str
@@ -43,6 +46,7 @@ class PromptTemplate:
     joint: bool = False
     bidirectional: bool = False
     copies: bool = False
+    blanks: bool = False
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -61,6 +65,10 @@ class PromptTemplate:
             )
         if self.joint and self.markers == "special":
             raise ValueError(f"template {self.name!r}: joint needs markers = 'text'")
+        if self.joint and self.blanks:
+            raise ValueError(
+                f"template {self.name!r}: joint reads texts as they are, not as blanks"
+            )
         if self.version != 1:
             raise ValueError(
                 f"template {self.name!r} has version {self.version}; this release reads "

@@ -146,6 +146,19 @@ def test_windows_agree_with_one_piece(trained):
     assert len(windowed) == 6 and set(whole) <= set(windowed)
 
 
+@pytest.mark.parametrize("space", ["\n", "\r\n", "\t", "  "])
+def test_the_model_in_the_box_reads_wrapped_lines(space):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner")
+    text = "Angela Merkel visited New York."
+    (doc, wrapped) = nlp.pipe([text, text.replace(" ", space)])
+    found = [(ent.text, ent.label_, ent._.padellm_score) for ent in doc.ents]
+    assert [name for name, _, _ in found] == ["Angela Merkel", "New York"]
+    for (name, label, score), ent in zip(found, wrapped.ents, strict=True):
+        assert (ent.text, ent.label_) == (name.replace(" ", space), label)
+        assert ent._.padellm_score == pytest.approx(score, abs=1e-4)
+
+
 @pytest.mark.parametrize("annotate", ["ents", "spans"])
 @pytest.mark.parametrize("overlap", [0, 16])
 def test_a_token_longer_than_the_window_is_read_in_pieces(annotate, overlap, scripted):

@@ -51,6 +51,34 @@ def test_a_text_never_becomes_structure(preset, pieces, compact_tokenizer, byte_
     assert covered == {i for i, char in enumerate(text) if not char.isspace()}
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    words=st.lists(
+        st.sampled_from(["Ada", "New", "北京", "é", "😀", "<|end|>", ".", "1"]), max_size=8
+    ),
+    spaces=st.lists(st.sampled_from([" ", "\n", "\r\n", "\t", "  ", "\u00a0\n\n"]), min_size=9),
+    before=st.sampled_from(["", " ", "\n\t"]),
+)
+def test_white_space_reads_as_blanks(words, spaces, before, compact_tokenizer):
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact", blanks=True))
+    text = before + "".join(word + space for word, space in zip(words, spaces, strict=False))
+    plain = (" " if before else "") + "".join(f"{word} " for word in words)
+    encoded, expected = encoder.encode_text(text), encoder.encode_text(plain)
+    assert encoded.text == text and encoded.ids == expected.ids
+
+    def strings(one):
+        return [one.text[start:end].split() for start, end in one.offsets]
+
+    assert strings(encoded) == strings(expected)
+    bare = PromptEncoder(compact_tokenizer, get_template("compact"))
+    assert encoder.encode_text(plain) == bare.encode_text(plain)
+
+
+def test_joint_templates_read_texts_as_they_are():
+    with pytest.raises(ValueError, match="joint reads"):
+        get_template("paper_english", blanks=True)
+
+
 def test_half_a_surrogate_pair_keeps_its_place(compact_tokenizer):
     encoded = PromptEncoder(compact_tokenizer, get_template("compact")).encode_text("\ud83d Ada")
     assert encoded.offsets[0][0] == 0 and encoded.offsets[-1][1] == 5
