@@ -13,6 +13,8 @@ from .plain_text import PlainTextEncoder
 from .prompts import PromptTemplate
 from .types import EncodedText
 
+_NO_PLAIN_BLANK = re.compile(r"[^\S ]|\s\s")  # white space that a single blank stands for
+
 
 @dataclass(frozen=True)
 class TextPrompt:
@@ -76,7 +78,7 @@ class PromptEncoder:
     # --- text and prompts to ids
 
     def encode_text(self, text: str) -> EncodedText:
-        if not self.template.blanks:
+        if not self.template.blanks or not _NO_PLAIN_BLANK.search(text):
             ids, offsets = self._text.encode(text)
             return EncodedText(text, tuple(ids), tuple(offsets))
         read, places = _read_as_blanks(text)

@@ -19,8 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.seconds is None and asked.steps is None:
         asked.steps = 1000
     try:
-        budget = Budget(asked.seconds, asked.steps)
-        folder = asked.run(asked, budget)
+        folder = asked.run(asked, Budget(asked.seconds, asked.steps))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

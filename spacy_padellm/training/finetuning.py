@@ -70,7 +70,6 @@ def finetune(
     schedule = warmup_cosine()
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []
-    output.mkdir(parents=True, exist_ok=True)
     state = load_checkpoint(output / "checkpoint.pt")
     if state and state.get("identity") != identity:
         raise ValueError(

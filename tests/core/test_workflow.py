@@ -165,7 +165,7 @@ def test_a_text_beyond_the_positions_of_a_model_is_named(files, capsys):
     assert "has 64 positions: cut it into shorter ones" in capsys.readouterr().err
 
 
-def test_all_weights_are_trained_in_float32(files, caplog):
+def test_all_weights_are_trained_in_float32(files):
     assert main(pretrain(files, files / "base", "--steps", "2")) == 0
     loaded = load_model(ModelSource(str(files / "base" / "model")))
     loaded.lm.model.half().save_pretrained(files / "base" / "model")
