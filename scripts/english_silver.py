@@ -20,7 +20,7 @@ from english_data import digest
 from spacy.language import Language
 from tqdm import tqdm
 
-from spacy_padellm.formats.files import read_records
+from spacy_padellm.formats.json_records import read_records
 from spacy_padellm.training.pretraining import read_lines
 
 SHORTEST, LONGEST = 20, 400  # characters of a sentence

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.formats.files import write_records
+from spacy_padellm.formats.json_records import write_records
 from spacy_padellm.loading import ModelSource, load_model
 from spacy_padellm.training.examples import GoldText
 

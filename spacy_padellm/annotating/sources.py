@@ -1,11 +1,9 @@
 """Records of files in turn: plain text, JSON lines, .spacy, Parquet; or of standard input."""
 
 import glob
-import io
 import itertools
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,11 @@ from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
 from ..formats.docbin import META, read_docs
-from ..formats.files import read_lines
+from ..formats.files import STDIN, bare_suffix, plain_name, read_lines
 from .records import Record
 
-STDIN = "-"
-SUFFIXES = (".txt", ".jsonl", ".spacy", ".parquet")
+OF_LINES = (".txt", ".jsonl", ".ndjson", ".jsonlines")
+SUFFIXES = (*OF_LINES, ".spacy", ".parquet")
 _ROWS = 1000  # of a Parquet file in memory at a time
 
 
@@ -45,7 +43,8 @@ def find_files(patterns: Iterable[str], output: Path | None = None) -> list[str]
                 raise ValueError(f"there is no file {name}")
             if _kind(Path(name)) not in SUFFIXES:
                 raise ValueError(
-                    f"{name} is none of {', '.join(SUFFIXES)} (with .gz behind the first two)"
+                    f"{name} is none of {', '.join(SUFFIXES)} (with .gz or .xz behind the first "
+                    f"{len(OF_LINES)})"
                 )
         if not names:
             raise ValueError(f"the folder {pattern} has no {', '.join(SUFFIXES)} file")
@@ -83,7 +82,8 @@ def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator
     elif kind == ".spacy":
         yield from _docs(path, skip)
     else:
-        lines = enumerate(line for line in _lines(file) if line.strip())
+        every = (line for _, line in read_lines(file, keep_broken=True))
+        lines = enumerate(line for line in every if line.strip())
         for number, line in itertools.islice(lines, skip, None):
             if kind == ".txt" or (kind == STDIN and not line.lstrip().startswith("{")):
                 yield _record(_name(file, number), line, {})
@@ -91,19 +91,10 @@ def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator
                 yield _from_json(line, file, number, text_field)
 
 
-def _lines(file: str) -> Iterator[str]:
-    if file == STDIN:
-        if isinstance(sys.stdin, io.TextIOWrapper):
-            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-        return (line.rstrip("\n") for line in sys.stdin)
-    return (line for _, line in read_lines(Path(file), keep_broken=True))
-
-
 def _kind(path: Path) -> str:
-    suffixes = path.suffixes
-    if suffixes[-1:] == [".gz"]:
-        return suffixes[-2] if len(suffixes) > 1 and suffixes[-2] in SUFFIXES[:2] else ".gz"
-    return path.suffix
+    suffix = bare_suffix(path)
+    whole = plain_name(path) == path.name
+    return suffix if whole or suffix in OF_LINES else path.suffix.lower()
 
 
 def _name(file: str, number: int) -> str:

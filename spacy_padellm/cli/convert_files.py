@@ -9,13 +9,13 @@ from wasabi import Printer
 
 from ..formats.annotated import AnnotatedText, FormatError
 from ..formats.conversion import Conversion
+from ..formats.files import bare_suffix, plain_name
 from ..formats.guess import (
     COLUMN_SUFFIXES,
     EXTENSIONS,
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
     Format,
-    bare_suffix,
     guess_input,
     guess_output,
     is_corpus,
@@ -114,8 +114,7 @@ def _belongs(path: Path, source: Format | None) -> bool:
 
 
 def _name(path: Path, target: Format) -> str:
-    stem = path.name.removesuffix(".gz").removesuffix(Path(path.name.removesuffix(".gz")).suffix)
-    return stem + EXTENSIONS[target]
+    return Path(plain_name(path)).stem + EXTENSIONS[target]
 
 
 def _check_target(output: Path, target: Format | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from wasabi import Printer
 
 from ..formats.annotated import AnnotatedText, Problem
-from ..formats.files import write_records
+from ..formats.json_records import write_records
 
 SHOWN = 10
 

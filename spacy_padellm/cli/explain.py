@@ -1,6 +1,5 @@
 """`python -m spacy padellm explain` and `serve`: why an entity was found."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from wasabi import Printer
 
 from ..explaining.explanation import explain
 from ..explaining.page import render_explanation
+from ..formats.files import STDIN, is_unicode, read_lines
 from ..pipelines import open_pipeline
 from .app import padellm_app
 
@@ -28,8 +28,8 @@ def explain_cli(
     """Write one HTML page: the text with its entities, and for every label the count, every
     mention with its probability, what was dropped and why, and what it took."""
     msg = Printer()
-    text = sys.stdin.read() if text == "-" else text
     try:
+        text = _read(text)
         if not text.strip():
             raise ValueError("the text is empty")
         explanation = explain(*open_pipeline(pipeline, labels), text)
@@ -40,6 +40,14 @@ def explain_cli(
     for mention in explanation.kept:
         typer.echo(f"{mention.label}\t{mention.probability:.2f}\t{mention.text}")
     msg.good(f"Wrote {output}")
+
+
+def _read(text: str) -> str:
+    if text == STDIN:
+        return "\n".join(line for _, line in read_lines(STDIN))
+    if not is_unicode(text):
+        raise ValueError("the text is not UTF-8: give it in that, or in a file by way of -")
+    return text
 
 
 @padellm_app.command("serve")

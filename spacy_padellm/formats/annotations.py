@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
-from .files import read_records, write_records
+from .json_records import read_records, write_records
 
 SPAN_KEYS = ("spans", "entities", "label", "labels")
 _TOKEN_KEYS = ("text", "start", "end", "id", "ws")

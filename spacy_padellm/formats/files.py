@@ -1,31 +1,72 @@
-"""Lines and JSON records of files, plain or gzip, with their line numbers. UTF-8 only."""
+"""Text of files and of standard input, line by line: the one place where either is opened.
 
+Files are UTF-8, plain or compressed (`COMPRESSED`). A byte order mark is read away where a line
+begins, as it stands in mid-file where files were joined; "\\n", "\\r\\n" and "\\r" end a line.
+"""
+
+import contextlib
 import gzip
-import json
+import io
+import lzma
+import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
 from .annotated import FormatError
 
+STDIN = "-"
+BOM = "\ufeff"
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+COMPRESSED = tuple(_OPENERS)
+_MAGIC = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00"}
+_CALLED = {".gz": "gzip", ".xz": "xz"}
+_BROKEN = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
 
-def read_lines(path: Path, keep_broken: bool = False) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line without its end). A byte order mark is left out.
+
+def read_lines(source: Path | str, keep_broken: bool = False) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end) of a file, or of standard input (`STDIN`).
 
     keep_broken: lines that are not UTF-8 are given with lone surrogates for what cannot be read.
 
-    Raises FormatError if a line is not UTF-8 or, named .gz, the file no gzip.
+    Raises FormatError if a line is not UTF-8, the whole is UTF-16, or the file is not compressed
+    as its name says.
     """
-    number = 0
-    try:
-        with _open(path, "r", errors="surrogateescape") as file:
-            for number, line in enumerate(file, 1):
-                if not (keep_broken or line.isascii() or is_unicode(line)):
-                    raise FormatError(path, number, "not UTF-8", "Save the file as UTF-8")
-                yield number, line.rstrip("\n")
-    except (gzip.BadGzipFile, EOFError) as error:
-        what = "a broken gzip file" if number else "not a gzip file"
-        raise FormatError(path, 0, what, "Compress it again or drop .gz from its name") from error
+    with _open_text(source, None) as file:
+        for number, line in enumerate(file, 1):
+            if not (keep_broken or line.isascii() or is_unicode(line)):
+                raise FormatError(_name(source), number, "not UTF-8", "Save the file as UTF-8")
+            yield number, line.rstrip("\n").lstrip(BOM)
+
+
+def read_text(source: Path | str) -> str:
+    """All of a file, its line ends as they are. Raises FormatError as `read_lines`."""
+    with _open_text(source, "") as file:
+        text = file.read()
+    if not text.isascii() and not is_unicode(text):
+        lines = enumerate(io.StringIO(text), 1)
+        line = next(number for number, line in lines if not is_unicode(line))
+        raise FormatError(_name(source), line, "not UTF-8", "Save the file as UTF-8")
+    return text.lstrip(BOM)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """One line each, ended by "\\n"; compressed if the name ends in .gz or .xz."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    opener = _OPENERS.get(path.suffix.lower(), open)
+    with cast(TextIO, opener(path, "wt", encoding="utf-8", newline="\n")) as file:
+        file.writelines(line + "\n" for line in lines)
+
+
+def plain_name(path: Path) -> str:
+    """The name without .gz or .xz."""
+    return path.stem if path.suffix.lower() in COMPRESSED else path.name
+
+
+def bare_suffix(path: Path) -> str:
+    """The suffix without .gz or .xz, in lower case."""
+    return Path(plain_name(path)).suffix.lower()
 
 
 def is_unicode(text: str) -> bool:
@@ -37,74 +78,57 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def read_text(path: Path) -> str:
-    """All of a file, its line ends as they are. Raises FormatError as `read_lines`."""
-    try:
-        with _open(path, "r", newline="") as file:
-            return file.read()
-    except UnicodeDecodeError as error:
-        raise FormatError(path, 1, "not UTF-8", "Save the file as UTF-8") from error
-    except (gzip.BadGzipFile, EOFError) as error:
-        mend = "Compress it again or drop .gz from its name"
-        raise FormatError(path, 0, "not a gzip file, or a broken one", mend) from error
-
-
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """One line each, ended by "\\n"; compressed if the name ends in .gz."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _open(path, "w") as file:
-        file.writelines(line + "\n" for line in lines)
-
-
-def read_records(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number, value) of JSON lines; blank lines are left out.
-
-    A file that is one JSON array of objects gives those, with their index from 1 as the number.
-    Raises FormatError for a line that is not JSON.
-    """
-    first = True
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
+@contextlib.contextmanager
+def _open_text(source: Path | str, newline: Literal[""] | None) -> Iterator[TextIO]:
+    """Bytes that are not UTF-8 come as lone surrogates. newline: as that of `open`."""
+    with _open_bytes(source) as raw:
+        head = raw.peek(8)[:8]
+        kind = next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), "")
+        named = Path(source).suffix.lower()
+        if named in COMPRESSED and kind != named:
+            mend = f"Compress it again or drop {named} from its name"
+            raise FormatError(_name(source), 0, f"no {_CALLED[named]} file", mend)
+        if _is_utf16(head):
+            raise FormatError(_name(source), 0, "UTF-16, not UTF-8", "Save the file as UTF-8")
+        file = _OPENERS[kind](raw) if kind else raw
+        text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline)
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            if first and line.lstrip().startswith("["):
-                yield from enumerate(_read_array(path, number, error), 1)
-                return
-            raise _not_json(path, number, error) from error
-        if first and isinstance(record, list) and all(isinstance(item, dict) for item in record):
-            yield from enumerate(record, 1)
-        else:
-            yield number, record
-        first = False
+            yield text
+        except _BROKEN as error:
+            mend = "Its end is missing, or it was damaged: copy or compress it again"
+            raise FormatError(_name(source), 0, f"a broken {_CALLED[kind]} file", mend) from error
+        finally:
+            text.detach()
 
 
-def write_records(path: Path, records: Iterable[Any]) -> None:
-    """JSON lines, characters as they are."""
-    write_lines(path, (json.dumps(record, ensure_ascii=False) for record in records))
-
-
-def _read_array(path: Path, number: int, error: json.JSONDecodeError) -> list[Any]:
+@contextlib.contextmanager
+def _open_bytes(source: Path | str) -> Iterator[io.BufferedReader]:
+    """Standard input stays open."""
+    if source != STDIN:
+        with Path(source).open("rb") as file:
+            yield file
+        return
+    if sys.stdin is None:
+        raise FormatError(_name(source), 0, "standard input is closed", "Name a file instead")
+    raw = getattr(sys.stdin, "buffer", None)
+    if raw is None:  # a stand-in made of text
+        raw = io.BytesIO(sys.stdin.read().encode("utf8", "surrogateescape"))
+    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(Any, raw))
     try:
-        array = json.loads("\n".join(line for _, line in read_lines(path)))
-    except json.JSONDecodeError:
-        raise _not_json(path, number, error) from error
-    return cast(list[Any], array)
+        yield buffered
+    finally:
+        if buffered is not raw:
+            buffered.detach()
 
 
-def _not_json(path: Path, number: int, error: json.JSONDecodeError) -> FormatError:
-    what = f"not JSON at column {error.colno} ({error.msg})"
-    return FormatError(path, number, what, "Mend or remove this line")
+def _is_utf16(head: bytes) -> bool:
+    """Told by its mark, or by a zero in every other byte."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    even, odd = head[::2], head[1::2]
+    little, big = all(even) and not any(odd), all(odd) and not any(even)
+    return len(head) >= 4 and (little or big)
 
 
-def _open(
-    path: Path, mode: Literal["r", "w"], newline: str | None = None, errors: str = "strict"
-) -> TextIO:
-    encoding = "utf-8-sig" if mode == "r" else "utf-8"
-    newline = newline if mode == "r" else "\n"
-    if path.suffix == ".gz":
-        return cast(
-            TextIO, gzip.open(path, f"{mode}t", encoding=encoding, errors=errors, newline=newline)
-        )
-    return path.open(mode, encoding=encoding, errors=errors, newline=newline)
+def _name(source: Path | str) -> str:
+    return "standard input" if source == STDIN else str(source)

@@ -5,7 +5,8 @@ from typing import Literal
 
 from .annotated import FormatError
 from .annotations import SPAN_KEYS
-from .files import read_records
+from .files import bare_suffix
+from .json_records import read_records
 
 Format = Literal["spacy", "jsonl", "paper", "columns", "table", "prodigy", "doccano"]
 FORMATS: tuple[Format, ...] = (
@@ -29,11 +30,6 @@ EXTENSIONS: dict[Format, str] = {
     "doccano": ".jsonl",
 }
 _MEND = f"Name it with --from: {', '.join(FORMATS)}"
-
-
-def bare_suffix(path: Path) -> str:
-    """The suffix without .gz, in lower case."""
-    return Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
 
 
 def is_corpus(path: Path) -> bool:

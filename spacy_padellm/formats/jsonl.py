@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .annotated import AnnotatedText, FormatError, Problem, annotate
 from .annotations import as_triple
-from .files import read_records, write_records
+from .json_records import read_records, write_records
 
 
 def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:

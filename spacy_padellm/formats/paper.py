@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
-from .files import read_records, write_records
+from .json_records import read_records, write_records
 
 Indices = Literal["tokens", "tokens_exclusive", "characters"]
 INDICES: tuple[Indices, ...] = ("tokens", "tokens_exclusive", "characters")

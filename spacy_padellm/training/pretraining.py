@@ -5,10 +5,8 @@ then a causal rest that bears the loss; the other half is causal throughout. A m
 template with `bidirectional` starts from weights that know both.
 """
 
-import gzip
 import itertools
 import logging
-import lzma
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from ..formats import files
 from .budget import check_budget, check_loss
 from .checkpoint import load_checkpoint, save_checkpoint
 from .optimizer import make_adamw, take_step, warmup_cosine
@@ -28,11 +27,11 @@ logger = logging.getLogger(__name__)
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """Lines of a text file, plain, .gz or .xz, without their line ends."""
-    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
-    with opener(path, "rt", encoding="utf8") as file:
-        for line in file:
-            yield line.rstrip("\n")
+    """Lines of a text file, plain, .gz or .xz, without their line ends; blank ones are left out.
+
+    Raises FormatError as `formats.files.read_lines`.
+    """
+    return (line for _, line in files.read_lines(path) if line.strip())
 
 
 def encode_lines(tokenizer: Any, lines: Iterable[str], batch: int = 2000) -> Iterator[np.ndarray]:
