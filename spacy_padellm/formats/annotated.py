@@ -3,10 +3,13 @@
 All offsets are characters of the text (Unicode code points), end exclusive.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from .offset_units import fit_other_units
 
 Span = tuple[int, int, str]
 Place = tuple[int, int]
@@ -47,13 +50,19 @@ class AnnotatedText:
         string = self.text[max(start, 0) : max(end, 0)]
         return Problem(self.file, self.line, start, end, label, string, around, reason, lost)
 
+    def left_out(self, reason: str, lost: bool = True) -> "Problem":
+        """A `Problem` of the whole text."""
+        where = (self.file, self.line, None, None, "", "", self.text[:40])
+        return Problem(*where, reason, lost, "text")
+
 
 @dataclass(frozen=True)
 class Problem:
-    """A span that could not be kept as it was. lost: it is not in the output at all.
+    """A span, a text or a file that could not be kept as it was. lost: it is not in the output
+    at all, and should be.
 
-    start, end: None where the source gave no usable place. string: the span's text, excerpt: the
-    text around it.
+    line: 0 for a whole file. start, end: None where the source gave no usable place. string: the
+    span's text, excerpt: the text around it.
     """
 
     file: str
@@ -65,6 +74,14 @@ class Problem:
     excerpt: str
     reason: str
     lost: bool = True
+    of: Literal["span", "text", "file"] = "span"
+
+
+def say_lost(problems: Iterable[Problem]) -> str:
+    """How much is lost, as "2 spans, 1 texts"; "" where nothing is."""
+    lost = Counter(problem.of for problem in problems if problem.lost)
+    kinds = {"span": "spans", "text": "texts", "file": "files"}
+    return ", ".join(f"{lost[kind]:,} {name}" for kind, name in kinds.items() if lost[kind])
 
 
 def overlap(spans: Iterable[Span]) -> bool:
@@ -90,11 +107,14 @@ def annotate(
     path: Path | str = "",
     line: int = 0,
     problems: list[Problem] | None = None,
+    lines: Sequence[int] | None = None,
 ) -> AnnotatedText:
     """An `AnnotatedText` of spans that a file gives, checked.
 
-    Spans outside the text, empty ones and repeated ones are left out and added to `problems`.
-    Raises FormatError for values of the wrong type.
+    lines: of each span, where they are not all in `line`. Offsets may be floats without a
+    fraction, as pandas writes them. Spans outside the text, empty ones and repeated ones are left
+    out and added to `problems`; there it is also said where offsets would fit if they were counted
+    in UTF-16 units or bytes. Raises FormatError for values of the wrong type.
     """
     if not isinstance(text, str):
         what = f"the text is {_kind(text)}"
@@ -105,28 +125,58 @@ def annotate(
     bare = AnnotatedText(text, file=str(path), line=line)
     kept: set[Span] = set()
     problems = [] if problems is None else problems
-    for span in spans:
-        start, end, label = _checked(span, path, line)
-        if not 0 <= start < end <= len(text):
-            outside = f"is outside the text of {len(text)} characters"
-            reason = "is empty" if start == end else outside
-            problems.append(bare.problem((start, end, label), reason))
-        elif (start, end, label) in kept:
-            problems.append(bare.problem((start, end, label), "is given twice"))
-        else:
-            kept.add((start, end, label))
+    checked = [_checked(span, path, lines[i] if lines else line) for i, span in enumerate(spans)]
+    others = _in_other_units(text, checked)
+    for i, span in enumerate(checked):
+        given = replace(bare, line=lines[i]) if lines else bare
+        reason = _what_is_wrong(span, text)
+        if reason or span in kept:
+            hint = f"; {others[i]}" if i in others else ""
+            problems.append(given.problem(span, (reason or "is given twice") + hint))
+            continue
+        kept.add(span)
+        if i in others:
+            problems.append(given.problem(span, others[i], lost=False))
     places = None if tokens is None else tuple((start, end) for start, end in tokens)
     return AnnotatedText(text, in_order(kept), places, dict(meta or {}), str(path), line)
 
 
+def _what_is_wrong(span: Span, text: str) -> str:
+    """Why a span cannot be kept; "" where it can."""
+    start, end, _ = span
+    if end <= start:
+        return "ends before it begins" if end < start else "is empty"
+    return (
+        "" if start >= 0 and end <= len(text) else f"is outside the text of {len(text)} characters"
+    )
+
+
+def _in_other_units(text: str, spans: Sequence[Span]) -> dict[int, str]:
+    """What to say of spans, by their index, whose offsets seem not to be characters."""
+    fit = fit_other_units(text, [(start, end) for start, end, _ in spans])
+    if fit is None:
+        return {}
+    unit, places = fit
+    return {
+        i: f"seems to be counted in {unit}, in which it is {text[place[0] : place[1]]!r}: give "
+        f"characters (code points)"
+        for i, (place, span) in enumerate(zip(places, spans, strict=True))
+        if place and place != span[:2]
+    }
+
+
 def _checked(span: Sequence[Any], path: Path | str, line: int) -> Span:
     match span:
-        case [int(start), int(end), str(label)] if label and _is_unicode(label):
-            if not isinstance(start, bool) and not isinstance(end, bool):
-                return start, end, label
+        case [int() | float() as start, int() | float() as end, str(label)] if label:
+            if _is_whole(start) and _is_whole(end) and _is_unicode(label):
+                return int(start), int(end), label
     what = f"{span!r} is no span"
     mend = "A span is [start, end, label]: two whole numbers (characters, end exclusive) and a name"
     raise FormatError(path, line, what, mend)
+
+
+def _is_whole(number: float) -> bool:
+    return not isinstance(number, bool) and (isinstance(number, int) or number.is_integer())
 
 
 def _is_unicode(string: str) -> bool:

@@ -70,7 +70,7 @@ def _leave_out(
     if problems is not None:
         text = annotate(record["text"], [], path=path, line=line)
         reason = f"the text is answered {answer!r}, not 'accept'"
-        problems.append(text.problem((0, 0, ""), reason, lost=False))
+        problems.append(text.left_out(reason, lost=False))
 
 
 def _meta(record: dict, key: str | None) -> dict[str, Any]:

@@ -14,14 +14,11 @@ from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
 from .detokenize import detokenize
 from .files import read_lines, write_lines
+from .sentence_lines import DOCUMENT, SentenceLines, numbers_words, read_sentences
 
-DOCUMENT = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")  # no others: a no-break space may be a token
 _BREAKS = " \t\r\n"
-_COMMENT = re.compile(r"# +(?:[\w.:-]+ *=|newdoc\b|newpar\b)")
-_TEXT = re.compile(r"# +text *= ?(.*)")
 _TAG = re.compile(r"O|([BIELUSMW])[-_](.+)")
-_NO_WORD = re.compile(r"\d+[-.]\d+\s")  # CoNLL-U: a range of words, or an empty node
 _BILUO = {"E": "L", "S": "U", "W": "U", "M": "I"}
 
 
@@ -53,8 +50,8 @@ class _Sentence:
     line: int
     tokens: list[str]
     tags: list[list[str]]
-    text: str | None
-    document: int | None
+    read: SentenceLines
+    width: int = 0
 
 
 def read(
@@ -62,21 +59,23 @@ def read(
 ) -> Iterator[AnnotatedText]:
     """One text a sentence, with its tokens. meta["document"]: its document, from 0, if marked.
 
-    Raises FormatError for a line without the columns, or with a tag of no known scheme.
+    Raises FormatError for a line without the columns, or with a tag of no known scheme, and for a
+    file whose tokens are all ids of words.
     """
     columns = columns or Columns()
-    for sentence in _sentences(path, columns):
-        text, places = _place(path, sentence, columns)
-        if problems is not None and sentence.text not in (None, text):
+    for sentence in _check_ids(path, _sentences(path, columns, problems)):
+        text, places = _place(sentence, columns)
+        if problems is not None and sentence.read.text not in (None, text):
             given = AnnotatedText(text, file=str(path), line=sentence.line)
             reason = "the text of the comment is not made of these tokens, which are joined instead"
-            problems.append(given.problem((0, 0, ""), reason, lost=False))
+            problems.append(given.left_out(reason, lost=False))
         spans = [
             (places[first][0], places[last][1], label)
             for tags in sentence.tags
             for label, first, last in entities_of(tags)
         ]
-        meta = {} if sentence.document is None else {"document": sentence.document}
+        document = sentence.read.document
+        meta = {} if document is None else {"document": document}
         yield annotate(text, spans, places, meta, path, sentence.line, problems)
 
 
@@ -98,45 +97,48 @@ def write(
     rows = [(text, *_layers(text, problems)) for text in texts]
     if problems is not None:
         reason = "the text has no characters to write"
-        problems += [
-            text.problem((0, 0, ""), reason, False) for text, tokens, _ in rows if not tokens
-        ]
+        problems += [text.left_out(reason) for text, tokens, _ in rows if not tokens]
     width = max((len(layers) for _, _, layers in rows), default=1) or 1
     write_lines(path, _lines(path, rows, width, separator, comments))
     return width
 
 
-def _sentences(path: Path, columns: Columns) -> Iterator[_Sentence]:
-    document: int | None = None
-    text: str | None = None
-    sentence: _Sentence | None = None
-    for number, line in read_lines(path):
-        is_start = line.startswith(DOCUMENT)
-        if is_start or not line.strip(" \t"):
-            if sentence:
-                yield sentence
-            sentence = text = None
-            if is_start:
-                document = 0 if document is None else document + 1
-            continue
-        if _COMMENT.match(line):
-            given = _TEXT.match(line)
-            text = given[1] if given else text
-            continue
-        if columns.token and _NO_WORD.match(line):
-            continue
-        if sentence is None:
-            sentence = _Sentence(number, [], [[] for _ in columns.tags], text, document)
-        token, tags = _fields(path, number, line, columns)
-        sentence.tokens.append(token)
-        for layer, tag in zip(sentence.tags, tags, strict=True):
-            layer.append(tag)
-    if sentence:
+def _sentences(path: Path, columns: Columns, problems: list[Problem] | None) -> Iterator[_Sentence]:
+    width = 0
+    for found in read_sentences(read_lines(path), columns.token != 0):
+        sentence = _Sentence(found.lines[0][0], [], [[] for _ in columns.tags], found)
+        for number, line in found.lines:
+            fields = columns.split(line)
+            token, tags = _read(path, number, line, fields, columns)
+            sentence.tokens.append(token)
+            for layer, tag in zip(sentence.tags, tags, strict=True):
+                layer.append(tag)
+            if problems is not None and len(fields) != (width or len(fields)):
+                bare = AnnotatedText(line, file=str(path), line=number)
+                reason = f"{len(fields)} columns where the line before has {width}"
+                problems.append(bare.left_out(reason, lost=False))
+            width = len(fields)
+        sentence.width = width
+        if problems is not None:
+            problems += _tagged(path, found.no_words, columns)
         yield sentence
 
 
-def _fields(path: Path, number: int, line: str, columns: Columns) -> tuple[str, list[str]]:
-    fields = columns.split(line)
+def _tagged(path: Path, lines: Iterable[tuple[int, str]], columns: Columns) -> Iterator[Problem]:
+    """Entities of lines that are no tokens."""
+    for number, line in lines:
+        fields = columns.split(line)
+        tags = [fields[column] for column in columns.tags if -len(fields) <= column < len(fields)]
+        for match in filter(None, map(_TAG.fullmatch, tags)):
+            if match[1]:
+                where = (str(path), number, None, None)
+                reason = f"is a tag of {fields[0]}, a range of words or an empty node of CoNLL-U"
+                yield Problem(*where, match[2], "", line[:40], reason)
+
+
+def _read(
+    path: Path, number: int, line: str, fields: list[str], columns: Columns
+) -> tuple[str, list[str]]:
     try:
         if len(fields) < 2:
             raise IndexError
@@ -176,16 +178,36 @@ def _close(tags: Sequence[str]) -> list[str]:
     return closed
 
 
-def _place(path: Path, sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
+def _check_ids(path: Path, sentences: Iterator[_Sentence]) -> Iterator[_Sentence]:
+    """Raises FormatError where the tokens of all sentences are ids, as of one whose text says
+    otherwise."""
+    held = []
+    for sentence in sentences:
+        held.append(sentence)
+        text = sentence.read.text
+        if not numbers_words(sentence.tokens):
+            break
+        if text is not None and _search(text, sentence.tokens) is None:
+            raise _numbered(path, held)
+    else:
+        if any(len(sentence.tokens) > 1 for sentence in held) and held[-1].width > 2:
+            raise _numbered(path, held)
+    yield from held
+    yield from sentences
+
+
+def _numbered(path: Path, sentences: Sequence[_Sentence]) -> FormatError:
+    mend = "Set --column-token to the column of the words, for example 1"
+    what = "this column numbers the words"
+    return FormatError(path, sentences[-1].line, what, mend)
+
+
+def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
     """The text, and each token's characters."""
-    if sentence.text is not None:
-        places = _search(sentence.text, sentence.tokens)
+    if sentence.read.text is not None:
+        places = _search(sentence.read.text, sentence.tokens)
         if places is not None:
-            return sentence.text, places
-        if sentence.tokens == [str(i) for i in range(1, len(sentence.tokens) + 1)]:
-            what = "the first column numbers the words"
-            mend = "Set --column-token to the column of the words, for example 1"
-            raise FormatError(path, sentence.line, what, mend)
+            return sentence.read.text, places
     tokens = sentence.tokens
     if columns.spacing:
         spaces = detokenize(tokens, columns.join_sigils)

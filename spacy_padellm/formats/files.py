@@ -88,11 +88,11 @@ def _open_text(source: Path | str, newline: Literal[""] | None) -> Iterator[Text
         if named in COMPRESSED and kind != named:
             mend = f"Compress it again or drop {named} from its name"
             raise FormatError(_name(source), 0, f"no {_CALLED[named]} file", mend)
-        if _is_utf16(head):
-            raise FormatError(_name(source), 0, "UTF-16, not UTF-8", "Save the file as UTF-8")
         file = _OPENERS[kind](raw) if kind else raw
         text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline)
         try:
+            if _is_utf16(file.peek(8)[:8]):
+                raise FormatError(_name(source), 0, "UTF-16, not UTF-8", "Save the file as UTF-8")
             yield text
         except _BROKEN as error:
             mend = "Its end is missing, or it was damaged: copy or compress it again"

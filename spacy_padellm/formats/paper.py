@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
 from .json_records import read_records, write_records
+from .offset_units import fit_other_units
 
 Indices = Literal["tokens", "tokens_exclusive", "characters"]
 INDICES: tuple[Indices, ...] = ("tokens", "tokens_exclusive", "characters")
@@ -43,6 +44,7 @@ def read(
             elif problems is not None:
                 first, last, string, label = mention
                 reason = f"the mention is not where the indices {first}, {last} say"
+                reason += _other_unit(text, mention)
                 where = (str(path), line, None, None)
                 problems.append(Problem(*where, label, string, text[:60], reason))
         yield annotate(text, spans, None, None, path, line, problems)
@@ -109,6 +111,15 @@ def _find(text: str, tokens: list[Place], mention: list[Any], order: list[Indice
     if start >= 0 and text.find(string, start + 1) < 0:
         return start, start + len(string)
     return None
+
+
+def _other_unit(text: str, mention: list[Any]) -> str:
+    """Said of indices that give the mention when they are not counted in characters."""
+    fit = fit_other_units(text, [(mention[0], mention[1] + 1)])
+    place = fit[1][0] if fit else None
+    if fit is None or place is None or text[place[0] : place[1]] != mention[2]:
+        return ""
+    return f"; they seem to be counted in {fit[0]}: give characters (code points)"
 
 
 def _place(text: str, tokens: list[Place], mention: list[Any], way: Indices) -> Place | None:
