@@ -6,17 +6,18 @@ it. A row a token: `sentence`, `token`, `tag` (BIO and its kin). Heads in other 
 """
 
 import ast
-import csv
-import io
 import json
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .annotated import AnnotatedText, FormatError, Problem, annotate
 from .annotations import as_triple
 from .columns import biluo_tag, entities_of
-from .files import read_text, write_lines
+from .files import write_lines
+from .table_rows import Row, read_rows
 
 # What a column may be called, in lower case without what is no letter.
 NAMES = {
@@ -28,6 +29,7 @@ NAMES = {
     "entities": ("entities", "ents", "spans", "annotations", "labels"),
     "sentence": ("sentence", "sentenceid", "sentenceno", "sentid", "sent", "id"),
     "token": ("token", "word", "words", "tokens"),
+    "id": ("id", "textid", "docid", "documentid", "sentenceid", "exampleid", "uid", "uuid"),
     "tag": ("tag", "tags", "nertag", "ner", "nertags", "iob", "bio"),
 }
 SHAPES = (
@@ -36,8 +38,9 @@ SHAPES = (
     ("text", "start", "end", "label"),
     ("text", "mention", "label"),
 )
-Row = tuple[int, dict[str, str]]
 HEAD = ("text", "start", "end", "label")
+_WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
+_MISSING = ("", "nan", "na", "<na>", "none", "null")  # as pandas may write it
 
 
 def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:
@@ -46,7 +49,7 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     Raises FormatError for a head line that shows none of the shapes, and for rows that do not
     hold what it says.
     """
-    rows = _rows(path)
+    rows = read_rows(path)
     head = next(rows, None)
     if head is None:
         return
@@ -63,52 +66,36 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     if shape == ("token", "tag"):
         yield from _of_tokens(path, rows, names, _column(columns, "sentence"), problems)
     elif shape == ("text", "entities"):
-        yield from _of_texts(path, rows, names, problems)
+        yield from _of_texts(path, rows, names, _id_name(columns, names), problems)
     else:
-        yield from _of_entities(path, rows, names, problems)
+        yield from _of_entities(path, rows, names, _id_name(columns, names), problems)
 
 
 def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
-    """A row an entity; a text without any has a row with the text alone."""
+    """A row an entity; a text without any has a row with the text alone.
+
+    Ids stand in front where texts have some ("id" in their meta); running numbers where equal
+    texts would be taken for one.
+    """
+    texts = list(texts)
+    given = [text.meta.get("id") for text in texts]
+    names = [str(name).strip() if isinstance(name, str | int) else "" for name in given]
+    if len({*zip(names, (text.text for text in texts), strict=True)}) < len(texts):
+        names = [str(i) for i in range(1, len(texts) + 1)]
+    if not any(names):
+        names = []
 
     def rows() -> Iterator[str]:
-        yield _join(HEAD)
-        for text in texts:
+        yield _join((*(["id"] if names else []), *HEAD))
+        for i, text in enumerate(texts):
             for start, end, label in text.spans or [("", "", "")]:
-                yield _join((text.text, start, end, label))
+                yield _join((*names[i : i + 1], text.text, start, end, label))
 
     write_lines(path, rows())
 
 
 def _join(values: Iterable[Any]) -> str:
     return ",".join('"' + str(value).replace('"', '""') + '"' for value in values)
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    """The head as a row of empty values, then each row with the line on which it begins."""
-    content = read_text(path)
-    if not content.strip():
-        return
-    delimiter = max(",;\t|", key=content.splitlines()[0].count)
-    csv.field_size_limit(max(csv.field_size_limit(), len(content)))
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] | None = None
-    began = 1
-    try:
-        for values in reader:
-            number, began = began, reader.line_num + 1
-            if not values:  # a blank line; an empty text is in quotes
-                continue
-            if names is None:
-                names = [name.strip() for name in values]
-                yield number, dict.fromkeys(names, "")
-            elif len(values) != len(names):
-                what = f"{len(values)} values under {len(names)} names"
-                raise FormatError(path, number, what, "Put a value that holds commas into quotes")
-            else:
-                yield number, dict(zip(names, values, strict=True))
-    except csv.Error as error:
-        raise FormatError(path, began, f"no row ({error})", "Mend the quotes of this row") from None
 
 
 def _of_tokens(
@@ -160,16 +147,22 @@ def _sentence(
 
 
 def _of_texts(
-    path: Path, rows: Iterable[Row], names: dict[str, str], problems: list[Problem] | None
+    path: Path,
+    rows: Iterable[Row],
+    names: dict[str, str],
+    id_name: str | None,
+    problems: list[Problem] | None,
 ) -> Iterator[AnnotatedText]:
     for number, row in rows:
         found = _literal(path, number, row[names["entities"]])
         spans = [as_triple(span) for span in found]
-        yield annotate(row[names["text"]], spans, None, {}, path, number, problems)
+        name = row[id_name].strip() if id_name else ""
+        meta = {"id": name} if name else {}
+        yield annotate(row[names["text"]], spans, None, meta, path, number, problems)
 
 
 def _literal(path: Path, number: int, value: str) -> list[Any]:
-    if not value.strip():
+    if _is_missing(value):
         return []
     for read_value in (json.loads, ast.literal_eval):
         try:
@@ -184,27 +177,66 @@ def _literal(path: Path, number: int, value: str) -> list[Any]:
     raise FormatError(path, number, f"{value[:60]!r} is no list of entities", mend)
 
 
+@dataclass
+class _Rows:
+    """The rows of one text. lines: of each span."""
+
+    text: str
+    name: str
+    line: int
+    spans: list[tuple[int, int, str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    without: int = 0
+
+
 def _of_entities(
-    path: Path, rows: Iterable[Row], names: dict[str, str], problems: list[Problem] | None
+    path: Path,
+    rows: Iterable[Row],
+    names: dict[str, str],
+    id_name: str | None,
+    problems: list[Problem] | None,
 ) -> Iterator[AnnotatedText]:
-    first: dict[str, int] = {}
-    spans: dict[str, list[tuple[int, int, str]]] = {}
+    """Rows of one text, and of one id where there are ids, belong together."""
+    found: dict[tuple[str, str], _Rows] = {}
+    problems = [] if problems is None else problems
     for number, row in rows:
-        text = row[names["text"]]
-        first.setdefault(text, number)
-        known = spans.setdefault(text, [])
+        text, name = row[names["text"]], row[id_name].strip() if id_name else ""
+        of_text = found.setdefault((name, text), _Rows(text, name, number))
+        bare = AnnotatedText(text, file=str(path), line=number)
         label = row[names["label"]].strip()
-        if not label and not any(row[names[part]].strip() for part in names if part != "text"):
-            continue  # a text without entities
-        start, end = _place(path, number, row, names, text, label, known)
-        if wrong := _what_is_wrong(row, names, text, label, start, end):
-            bare = AnnotatedText(text, file=str(path), line=number)
-            if problems is not None:
-                problems.append(bare.problem((max(start, 0), max(end, 0), label), wrong))
+        if all(_is_missing(row[names[part]]) for part in names if part != "text"):
+            of_text.without += 1  # a text without entities
+            if of_text.without > 1:
+                what = "another row says so" + ("" if id_name else "; without ids it is one text")
+                problems.append(bare.left_out(f"has no entity, and {what}", lost=False))
+            continue
+        start, end = _place(path, number, row, names, text, label, of_text.spans)
+        if "mention" in names and start < 0:
+            reason = f"{row[names['mention']]!r} is not in the text"
+            problems.append(bare.problem((0, 0, label), reason))
+        elif not label:
+            problems.append(bare.problem((start, end, label), "has no label"))
         else:
-            known.append((start, end, label))
-    for text, number in first.items():
-        yield annotate(text, spans[text], None, {}, path, number, problems)
+            of_text.spans.append((start, end, label))
+            of_text.lines.append(number)
+    if id_name:
+        _doubt_ids(path, found.values(), id_name, problems)
+    for of_text in found.values():
+        meta = {"id": of_text.name} if of_text.name else {}
+        yield annotate(
+            of_text.text, of_text.spans, None, meta, path, of_text.line, problems, of_text.lines
+        )
+
+
+def _doubt_ids(path: Path, found: Iterable[_Rows], id_name: str, problems: list[Problem]) -> None:
+    """Equal texts with other spans may be one, where ids number the rows."""
+    first: dict[str, _Rows] = {}
+    for rows in found:
+        other = first.setdefault(rows.text, rows)
+        if {*rows.spans} != {*other.spans}:
+            bare = AnnotatedText(rows.text, file=str(path), line=rows.line)
+            reason = f"the same text as in line {other.line}, apart as its {id_name!r} is another"
+            problems.append(bare.left_out(reason, lost=False))
 
 
 def _place(
@@ -219,11 +251,12 @@ def _place(
     """Of an entity; a mention takes its first occurrence that is not taken under its label, and
     -1, -1 where there is none."""
     if "start" in names:
-        try:
-            return int(row[names["start"]]), int(row[names["end"]])
-        except ValueError:
-            what = f"{row[names['start']]!r} to {row[names['end']]!r} is no place"
-            raise FormatError(path, number, what, "Give characters from 0, end exclusive") from None
+        given = row[names["start"]], row[names["end"]]
+        start, end = map(_number, given)
+        if start is None or end is None:
+            what = f"{given[0]!r} to {given[1]!r} is no place"
+            raise FormatError(path, number, what, "Give characters from 0, end exclusive")
+        return start, end
     mention = row[names["mention"]].strip()
     start = text.find(mention) if mention else -1
     while start >= 0 and (start, start + len(mention), label) in known:
@@ -231,19 +264,19 @@ def _place(
     return (start, start + len(mention)) if start >= 0 else (-1, -1)
 
 
-def _what_is_wrong(
-    row: dict[str, str], names: dict[str, str], text: str, label: str, start: int, end: int
-) -> str:
-    """Why an entity cannot be kept; "" where it can."""
-    if "mention" in names and start < 0:
-        return f"{row[names['mention']]!r} is not in the text"
-    if not label:
-        return "has no label"
-    if end <= start:
-        return "ends before it begins" if end < start else "is empty"
-    return (
-        "" if start >= 0 and end <= len(text) else f"is outside the text of {len(text)} characters"
-    )
+def _number(value: str) -> int | None:
+    """Of "4" and, as pandas writes it in a column with gaps, "4.0"."""
+    match = _WHOLE.fullmatch(value.strip())
+    return int(match[1]) if match else None
+
+
+def _is_missing(value: str) -> bool:
+    return value.strip().lower() in _MISSING
+
+
+def _id_name(columns: dict[str, str], names: dict[str, str]) -> str | None:
+    name = _column(columns, "id")
+    return None if name in names.values() else name
 
 
 def _plain(name: str) -> str:

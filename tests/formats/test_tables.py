@@ -122,4 +122,8 @@ def test_a_wrong_row_is_reported_with_its_own_line(tmp_path):
     problems = []
     (text,) = tables.read(path, problems)
     assert text.spans == ((0, 3, "PER"),)
-    assert [(p.line, p.reason.split()[0]) for p in problems] == [(3, "is"), (4, "ends"), (5, "has")]
+    assert sorted((p.line, p.reason.split()[0]) for p in problems) == [
+        (3, "is"),
+        (4, "ends"),
+        (5, "has"),
+    ]
