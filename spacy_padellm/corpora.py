@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from .doc_gold import LABELS, GoldSource
-from .formats.annotated import FormatError, Problem
+from .formats.annotated import FormatError, Problem, say_lost
 from .formats.conversion import Conversion
 from .formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from .formats.guess import Format, guess_input
@@ -36,7 +36,7 @@ def make_corpus(
     limit: texts to read, 0 for all. annotate, spans_key, alignment_mode: as `padellm convert`
     has them.
 
-    Raises FormatError, naming file and line, for what cannot be read.
+    Raises FormatError, naming file and line, for what cannot be read, and for a file without texts.
     """
 
     told = False
@@ -57,10 +57,15 @@ def make_corpus(
             settings = DocSettings(annotate, spans_key, alignment_mode)
             texts = Conversion(doc=settings, problems=problems).read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
+        any_text = False
         for doc in itertools.islice(docs, limit or None):
+            any_text = True
             if labels is not None:
                 doc._.set(LABELS, labels)
             yield Example(nlp.make_doc(doc.text), doc)
+        if not any_text:
+            mend = "Check path and format (the columns, or what was accepted) in [corpora]"
+            raise FormatError(place, 0, "no text was read from it", mend)
         told = _tell(problems, told)
 
     return read
@@ -72,11 +77,10 @@ def _tell(problems: list[Problem], told: bool) -> bool:
         shown = "; ".join(
             f"{p.file}:{p.line}: {p.string!r} ({p.label}) {p.reason}" for p in problems[:5]
         )
-        lost = sum(problem.lost for problem in problems)
         logger.warning(
-            "%d spans are lost and %d changed in reading, for example %s",
-            lost,
-            len(problems) - lost,
+            "%s are lost and %d changed in reading, for example %s",
+            say_lost(problems) or "no spans",
+            sum(not problem.lost for problem in problems),
             shown,
         )
     return told or bool(problems)

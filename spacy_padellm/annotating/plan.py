@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from .records import Record
 from .sources import STDIN, count_records, read_records
 
 PLAN = "annotate.json"
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Job:
         numbers = itertools.count()
         for file in self.files:
             total = math.inf if file == STDIN else count_records(file)
+            if not total:
+                logger.warning("%s holds no texts", file)
             for first in itertools.count(0, self.part_size):
                 if first >= total:
                     break

@@ -62,7 +62,8 @@ def annotate_cli(
         msg.info(f"{skipped} texts were there already")
     if failed:
         msg.warn(f"{failed} of {texts} texts failed; their records have an `error`")
-    msg.good(f"Wrote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN])))
+    tell = msg.good if texts + skipped else msg.warn
+    tell(f"Wrote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN])))
 
 
 def _follow(done: Iterator[Done], bar: tqdm, by_part: bool) -> tuple[int, int, int]:

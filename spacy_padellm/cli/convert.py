@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
+from ..formats.annotated import say_lost
 from ..formats.columns import Columns
 from ..formats.conversion import Conversion
 from ..formats.docbin import DocSettings
@@ -130,7 +131,9 @@ Report = Annotated[
     Path | None,
     Opt("--report", "-r", help="Write what could not be kept as it was, as JSON lines"),
 ]
-Strict = Annotated[bool, Opt("--strict", help="Exit with 1 if a span is lost")]
+Strict = Annotated[
+    bool, Opt("--strict", help="Exit with 1 if a span, a text or all of a file is lost")
+]
 
 
 @padellm_app.command("convert")
@@ -177,9 +180,9 @@ def convert_cli(
     except (ValueError, ImportError, OSError) as error:
         msg.fail(str(error), exits=1)
     show_problems(msg, conversion.problems, report)
-    lost = sum(problem.lost for problem in conversion.problems)
+    lost = say_lost(conversion.problems)
     if strict and lost:
-        msg.fail(f"{lost:,} spans are lost, which --strict forbids", exits=1)
+        msg.fail(f"{lost} are lost, which --strict forbids", exits=1)
 
 
 def _parse_map(string: str) -> dict[str, str]:

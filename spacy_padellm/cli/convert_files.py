@@ -38,6 +38,8 @@ def convert(
     """
     msg = msg or Printer(no_print=True)
     jobs = _plan(input_path, output_path, source, target)
+    if source is None and input_path.is_dir():
+        _tell_unread(input_path, msg)
     corpora: dict[Path, list[AnnotatedText]] = {}
     for path, output in jobs:
         texts = corpora.setdefault(output, [])
@@ -111,6 +113,15 @@ def _belongs(path: Path, source: Format | None) -> bool:
             return bare_suffix(path) in TABLE_SUFFIXES
         case _:
             return bare_suffix(path) in JSON_SUFFIXES
+
+
+def _tell_unread(folder: Path, msg: Printer) -> None:
+    unread = [path.name for path in walk_directory(folder) if bare_suffix(path) == ".txt"]
+    if unread:
+        msg.info(
+            f"{len(unread):,} .txt files are not read, such as {unread[0]}: where they hold "
+            f"columns, convert them with --from columns"
+        )
 
 
 def _name(path: Path, target: Format) -> str:

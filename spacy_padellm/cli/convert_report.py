@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wasabi import Printer
 
-from ..formats.annotated import AnnotatedText, Problem
+from ..formats.annotated import AnnotatedText, Problem, say_lost
 from ..formats.json_records import write_records
 
 SHOWN = 10
@@ -18,10 +18,13 @@ def show_written(
 ) -> None:
     """One line: how many texts and spans, and the labels; without those lost in writing."""
     labels = Counter(label for text in texts for _, _, label in text.spans)
-    labels -= Counter(problem.label for problem in problems if problem.lost)
+    problems = [problem for problem in problems if problem.lost]
+    labels -= Counter(problem.label for problem in problems if problem.of == "span")
+    n_texts = len(texts) - sum(problem.of == "text" for problem in problems)
     names = ", ".join(f"{label} {n:,}" for label, n in labels.most_common())
     spans = f"{labels.total():,} spans" + (f" ({names})" if names else "")
-    msg.good(f"{path}: {len(texts):,} texts, {spans}")
+    tell = msg.good if n_texts else msg.warn
+    tell(f"{path}: {n_texts:,} texts, {spans}")
 
 
 def show_problems(msg: Printer, problems: Sequence[Problem], report: Path | None) -> None:
@@ -31,9 +34,14 @@ def show_problems(msg: Printer, problems: Sequence[Problem], report: Path | None
         msg.info(f"{report}: {len(problems):,} problems")
     if not problems:
         return
-    lost = sum(problem.lost for problem in problems)
-    msg.warn(f"{lost:,} spans are lost, {len(problems) - lost:,} are changed or need a look")
-    where = [f"{problem.file}:{problem.line}" for problem in problems[:SHOWN]]
+    lost = say_lost(problems)
+    others = sum(not problem.lost for problem in problems)
+    said = [f"{lost} are lost"] * bool(lost) + [f"{others:,} are changed or need a look"]
+    msg.warn(", ".join(said))
+    where = [
+        f"{problem.file}:{problem.line}" if problem.line else problem.file
+        for problem in problems[:SHOWN]
+    ]
     rows = [
         (place, problem.label, _short(problem.string, 30), _short(problem.excerpt), problem.reason)
         for place, problem in zip(where, problems, strict=False)

@@ -79,7 +79,7 @@ class Problem:
 
 def say_lost(problems: Iterable[Problem]) -> str:
     """How much is lost, as "2 spans, 1 texts"; "" where nothing is."""
-    lost = Counter(problem.of for problem in problems if problem.lost)
+    lost: Counter[str] = Counter(problem.of for problem in problems if problem.lost)
     kinds = {"span": "spans", "text": "texts", "file": "files"}
     return ", ".join(f"{lost[kind]:,} {name}" for kind, name in kinds.items() if lost[kind])
 

@@ -17,6 +17,7 @@ from .annotated import AnnotatedText, Problem, Span, in_order
 from .columns import Columns
 from .detokenize import respace
 from .docbin import DocSettings
+from .files import is_blank
 from .guess import Format
 
 
@@ -46,11 +47,18 @@ class Conversion:
         return spacy.blank(self.lang)
 
     def read(self, path: Path, source: Format) -> Iterator[AnnotatedText]:
-        """The texts of a file, with mapped labels."""
+        """The texts of a file, with mapped labels. One that gives none is a problem."""
+        any_text = False
         for text in self._read(path, source):
+            any_text = True
             if self.detokenize and source != "columns":
                 text = self._respace(text)
             yield self._map_labels(text)
+        if not any_text:
+            blank = is_blank(path)
+            reason = "is empty" if blank else "holds something, but no text that can be kept"
+            where = (str(path), 0, None, None, "", "", "")
+            self.problems.append(Problem(*where, reason, not blank, "file"))
 
     def write(self, path: Path, target: Format, texts: Iterable[AnnotatedText]) -> int:
         """Writes a file. Returns the number of tag columns, 0 for other formats."""

@@ -37,7 +37,10 @@ def read_lines(source: Path | str, keep_broken: bool = False) -> Iterator[tuple[
         for number, line in enumerate(file, 1):
             if not (keep_broken or line.isascii() or is_unicode(line)):
                 raise FormatError(_name(source), number, "not UTF-8", "Save the file as UTF-8")
-            yield number, line.rstrip("\n").lstrip(BOM)
+            line = line.rstrip("\n")
+            bare = line.lstrip(BOM)
+            # Before a blank, and not at the beginning, it is a token of its own in columns.
+            yield number, line if number > 1 and bare.startswith((" ", "\t")) else bare
 
 
 def read_text(source: Path | str) -> str:
@@ -49,6 +52,11 @@ def read_text(source: Path | str) -> str:
         line = next(number for number, line in lines if not is_unicode(line))
         raise FormatError(_name(source), line, "not UTF-8", "Save the file as UTF-8")
     return text.lstrip(BOM)
+
+
+def is_blank(source: Path | str) -> bool:
+    """Whether there is nothing but white space. Raises FormatError as `read_lines`."""
+    return not any(line.strip() for _, line in read_lines(source, keep_broken=True))
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

@@ -228,7 +228,16 @@ def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
         logger.warning("%s, line %d: %s", problem.file, problem.line, problem.reason)
     if problems:
         logger.warning("%s: %d spans are not as they should be", path, len(problems))
+    if not texts:
+        raise ValueError(f"{path} holds no text")
     asked = tuple(labels or sorted({span[2] for text in texts for span in text.spans}))
+    if not asked:
+        logger.warning(
+            "%s: none of its %d texts has an entity, and --labels does not say which were looked "
+            "for: they are left out",
+            path,
+            len(texts),
+        )
     return [GoldText(text.text, text.spans, asked) for text in texts if asked]
 
 
