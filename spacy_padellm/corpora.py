@@ -57,13 +57,15 @@ def make_corpus(
             settings = DocSettings(annotate, spans_key, alignment_mode)
             texts = Conversion(doc=settings, problems=problems).read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
-        any_text = False
-        for doc in itertools.islice(docs, limit or None):
-            any_text = True
+        number = 0
+        for number, doc in enumerate(itertools.islice(docs, limit or None), 1):
+            if len(doc.text) > nlp.max_length:
+                what = f"text {number} has more than nlp.max_length ({nlp.max_length:,}) characters"
+                raise FormatError(place, 0, what, "Cut it into shorter ones or raise that")
             if labels is not None:
                 doc._.set(LABELS, labels)
             yield Example(nlp.make_doc(doc.text), doc)
-        if not any_text:
+        if not number:
             mend = "Check path and format (the columns, or what was accepted) in [corpora]"
             raise FormatError(place, 0, "no text was read from it", mend)
         told = _tell(problems, told)

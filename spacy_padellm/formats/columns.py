@@ -13,7 +13,7 @@ from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 
 from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
 from .detokenize import detokenize
-from .files import read_lines, write_lines
+from .files import BOM, read_lines, write_lines
 from .sentence_lines import DOCUMENT, SentenceLines, numbers_words, read_sentences
 
 _BLANKS = re.compile(r"[ \t]+")  # no others: a no-break space may be a token
@@ -113,10 +113,14 @@ def _sentences(path: Path, columns: Columns, problems: list[Problem] | None) -> 
             sentence.tokens.append(token)
             for layer, tag in zip(sentence.tags, tags, strict=True):
                 layer.append(tag)
-            if problems is not None and len(fields) != (width or len(fields)):
-                bare = AnnotatedText(line, file=str(path), line=number)
-                reason = f"{len(fields)} columns where the line before has {width}"
-                problems.append(bare.left_out(reason, lost=False))
+            if len(fields) != (width or len(fields)):
+                if BOM in line:
+                    mend = "Put a line end there: files were joined, it seems"
+                    raise FormatError(path, number, "a byte order mark amid the line", mend)
+                if problems is not None:
+                    bare = AnnotatedText(line, file=str(path), line=number)
+                    reason = f"{len(fields)} columns where the line before has {width}"
+                    problems.append(bare.left_out(reason, lost=False))
             width = len(fields)
         sentence.width = width
         if problems is not None:

@@ -186,3 +186,17 @@ def test_text_loss_and_label_noise_reach_training(files, nlp, lm_folder):
 def test_settings_of_training_out_of_range(settings, words, nlp):
     with pytest.raises(ValueError, match=words):
         nlp.add_pipe("padellm_ner", config=settings)
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "[]"])
+def test_a_corpus_without_texts_is_none(content, nlp, tmp_path):
+    path = tmp_path / "gold.jsonl"
+    path.write_text(content)
+    with pytest.raises(FormatError, match=r"gold\.jsonl: no text was read from it"):
+        list(make_corpus(path)(nlp))
+
+
+def test_a_text_beyond_the_pipelines_limit_is_named(files, nlp):
+    nlp.max_length = 10
+    with pytest.raises(FormatError, match=r"people\.jsonl: text 1 has more than nlp\.max_length"):
+        list(make_corpus(files["people"])(nlp))
