@@ -159,7 +159,8 @@ def convert_cli(
 ) -> None:
     """
     Convert corpora between .spacy files, JSON lines, the paper's JSON lines, columns (CoNLL, IOB,
-    BIOES), tables (CSV), Prodigy and Doccano. Files named .gz are read and written compressed.
+    BIOES), tables (CSV), Prodigy and Doccano. Files named .gz or .xz are read and written
+    compressed.
     """
     msg = Printer()
     auto = paper_indices is IndicesName.auto

@@ -192,18 +192,18 @@ def _check_ids(path: Path, sentences: Iterator[_Sentence]) -> Iterator[_Sentence
         if not numbers_words(sentence.tokens):
             break
         if text is not None and _search(text, sentence.tokens) is None:
-            raise _numbered(path, held)
+            raise _numbered(path, sentence)
     else:
         if any(len(sentence.tokens) > 1 for sentence in held) and held[-1].width > 2:
-            raise _numbered(path, held)
+            raise _numbered(path, held[0])
     yield from held
     yield from sentences
 
 
-def _numbered(path: Path, sentences: Sequence[_Sentence]) -> FormatError:
+def _numbered(path: Path, sentence: _Sentence) -> FormatError:
     mend = "Set --column-token to the column of the words, for example 1"
     what = "this column numbers the words"
-    return FormatError(path, sentences[-1].line, what, mend)
+    return FormatError(path, sentence.line, what, mend)
 
 
 def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:

@@ -19,23 +19,25 @@ def fit_other_units(text: str, places: Sequence[Place]) -> tuple[str, list[Place
     """Whether offsets make sense in other units and not in characters.
 
     places: (start, end), of all spans of the text. Returns the unit's name and each place in
-    characters, None for one that makes no sense in it; None where characters fit as well. What
-    fits is a span within the text that neither cuts a word nor begins or ends with a blank.
+    characters, None for one that makes no sense in it; None where characters fit as well. Of two
+    units it is that in which more places make sense: are within the text, cut no word and neither
+    begin nor end with a blank.
     """
     if text.isascii() or not places:
         return None
     plain = [_is_whole(text, start, end) for start, end in places]
     if all(plain):
         return None
+    best: tuple[str, list[Place | None]] | None = None
     for name, size in _UNITS.items():
         ends = itertools.accumulate(map(size, text), initial=0)
         known = {units: i for i, units in enumerate(ends)}
         found = [_read(text, known, place) for place in places]
         better = any(place and not good for place, good in zip(found, plain, strict=True))
         worse = any(good and not place for place, good in zip(found, plain, strict=True))
-        if better and not worse:
-            return name, found
-    return None
+        if better and not worse and (best is None or found.count(None) < best[1].count(None)):
+            best = name, found
+    return best
 
 
 def _read(text: str, known: dict[int, int], place: Place) -> Place | None:

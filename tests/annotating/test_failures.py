@@ -1,6 +1,7 @@
 """What fails in `padellm annotate`: a text, a model, a file."""
 
 import datetime
+import json
 
 import pytest
 import spacy
@@ -136,3 +137,17 @@ def test_an_output_that_is_a_file_is_refused(trained_folder, tmp_path):
     source = write_input(tmp_path / "in.jsonl")
     done = run(trained_folder, source, "-o", source)
     assert done.exit_code == 1 and "is a file" in " ".join(done.output.split())
+
+
+def test_a_mark_on_standard_input_and_input_without_texts(trained_folder, tmp_path, caplog):
+    rows = ({"id": 7, "text": TEXTS[0]}, {"id": 8, "text": "Oslo."})
+    lines = "\r\n".join("\ufeff" + json.dumps(row) for row in rows)
+    done = run(trained_folder, "-", "-o", tmp_path / "out", input=lines.encode())
+    assert done.exit_code == 0, done.output
+    found = records(tmp_path / "out")
+    assert [(r["id"], r["text"]) for r in found] == [("7", TEXTS[0]), ("8", "Oslo.")]
+    (tmp_path / "blank.txt").write_text(" \n\n")
+    for source, given in (("-", b"\n"), (tmp_path / "blank.txt", b"")):
+        done = run(trained_folder, source, "-o", tmp_path / f"none{len(given)}", input=given)
+        assert done.exit_code == 0 and "Wrote 0 texts" in done.output and "✔" not in done.output
+    assert "blank.txt holds no texts" in caplog.text

@@ -6,7 +6,7 @@ CORE = (
     "static_passes quantization alignment resolution "
     "windows scoring decoding training.batch training.examples training.finetuning "
     "training.pretraining training.scratch training.tagging training.mixture "
-    "formats.annotated formats.jsonl formats.detokenize"
+    "formats.annotated formats.files formats.json_records formats.jsonl formats.detokenize"
 ).split()
 
 

@@ -188,3 +188,19 @@ def test_all_weights_are_trained_in_float32(files):
 def test_what_is_not_there_is_named(arguments, words, capsys):
     assert main(arguments) == 1
     assert words in capsys.readouterr().err
+
+
+def test_files_that_give_nothing_are_named(tmp_path, capsys, caplog):
+    empty, open_ = tmp_path / "empty.jsonl", tmp_path / "open.jsonl"
+    empty.write_text("[]\n")
+    open_.write_text('{"text": "Nobody came.", "ents": []}\n')
+    for files, words in (([empty], "empty.jsonl holds no text"), ([open_], "no entities in")):
+        assert main(["finetune", "none", *map(str, files), "-o", str(tmp_path / "out")]) == 1
+        assert words in capsys.readouterr().err
+    assert "open.jsonl: none of its 1 texts has an entity" in caplog.text
+    blank, latin = tmp_path / "blank.txt", tmp_path / "latin.txt"
+    blank.write_text(" \n\n")
+    latin.write_bytes(b"Z\xfcrich\n")
+    for path, words in ((blank, "there is no text in"), (latin, "latin.txt:1: not UTF-8")):
+        assert main(["pretrain", str(path), "-o", str(tmp_path / path.stem)]) == 1
+        assert words in capsys.readouterr().err

@@ -1,9 +1,14 @@
 """CSV in the shapes that people keep annotations in."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spacy_padellm.formats import tables
-from spacy_padellm.formats.annotated import FormatError
+from spacy_padellm.formats.annotated import AnnotatedText, FormatError
 from spacy_padellm.formats.guess import guess_input
 
 from .samples import EMPTY, FLAT, NESTED, mark
@@ -127,3 +132,66 @@ def test_a_wrong_row_is_reported_with_its_own_line(tmp_path):
         (4, "ends"),
         (5, "has"),
     ]
+
+
+def test_offsets_as_pandas_writes_them(tmp_path):
+    path = tmp_path / "gold.csv"
+    rows = ["Rome won.,0.0,4.0,LOC", "No one came.,,,", "Nor here.,nan,NaN,", "Oslo,0,4.,LOC"]
+    path.write_text("\n".join(["text,start,end,label", *rows]))
+    found = [(text.text, text.spans) for text in tables.read(path)]
+    loc = ((0, 4, "LOC"),)
+    assert found == [("Rome won.", loc), ("No one came.", ()), ("Nor here.", ()), ("Oslo", loc)]
+    path.write_text('text,entities\nRome won.,"[[0.0, 4.0, ""LOC""]]"\n')
+    assert next(tables.read(path)).spans == loc
+    for wrong in ("0.5,4", "0,four", ",4"):
+        path.write_text(f"text,start,end,label\nRome won.,{wrong},LOC\n")
+        with pytest.raises(FormatError, match=r"gold\.csv:2: .*is no place"):
+            list(tables.read(path))
+
+
+@pytest.mark.parametrize("name", ["id", "doc_id", "Text ID", "uuid"])
+@pytest.mark.parametrize("head, rows", [
+    ("text,start,end,label", ["Rome won.,0,4,LOC", "Rome won.,,,"]),
+    ("text,mention,label", ["Rome won.,Rome,LOC", "Rome won.,,"]),
+    ("text,entities", ['Rome won.,"[[0,4,""LOC""]]"', "Rome won.,[]"]),
+])  # fmt: skip
+def test_equal_texts_under_other_ids_stay_apart(name, head, rows, tmp_path):
+    path = tmp_path / "gold.csv"
+    lines = [f"{name},{head}", *(f"{i},{row}" for i, row in enumerate(rows, 7))]
+    path.write_text("\n".join([*lines, lines[1]]) + "\n")
+    problems = []
+    found = list(tables.read(path, problems))
+    assert [text.text for text in found][:2] == ["Rome won."] * 2
+    assert [text.meta for text in found][:2] == [{"id": "7"}, {"id": "8"}]
+    assert [text.spans for text in found][:2] == [((0, 4, "LOC"),), ()]
+    if "entities" not in head:
+        assert any("'" + name + "'" in problem.reason for problem in problems)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["Rome won.", "Rome", "", "a\r\nb", "\ufeffx", "nan", '"', "é;|\t,"]),
+            st.booleans(),
+            st.sampled_from([None, 1, 2, "x", " "]),
+        ),
+        max_size=6,
+    )
+)
+def test_every_text_comes_through(rows):
+    texts = [
+        AnnotatedText(
+            text,
+            ((0, 1, "X"),) if marked and text else (),
+            meta={} if name is None else {"id": name},
+        )
+        for text, marked, name in rows
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gold.csv"
+        tables.write(path, texts)
+        problems = []
+        again = list(tables.read(path, problems))
+    assert [(text.text, text.spans) for text in again] == [(t.text, t.spans) for t in texts]
+    assert not [problem for problem in problems if problem.lost]
