@@ -130,7 +130,7 @@ Report = Annotated[
     Path | None,
     Opt("--report", "-r", help="Write what could not be kept as it was, as JSON lines"),
 ]
-Strict = Annotated[bool, Opt("--strict", help="Exit with 1 if a span is lost")]
+Strict = Annotated[bool, Opt("--strict", help="Exit with 1 if a span or a text is lost")]
 
 
 @padellm_app.command("convert")
@@ -179,7 +179,7 @@ def convert_cli(
     show_problems(msg, conversion.problems, report)
     lost = sum(problem.lost for problem in conversion.problems)
     if strict and lost:
-        msg.fail(f"{lost:,} spans are lost, which --strict forbids", exits=1)
+        msg.fail(f"{lost:,} spans or texts are lost, which --strict forbids", exits=1)
 
 
 def _parse_map(string: str) -> dict[str, str]:
