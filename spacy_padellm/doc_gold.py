@@ -12,7 +12,7 @@ from spacy.training import Example
 from .doc_windows import sentence_starts, split_doc
 from .encoding import PromptEncoder
 from .gold import GoldText, touches
-from .gold_source import GoldSource, annotated_labels
+from .gold_source import GoldSource
 from .training.examples import TrainingText, make_training_text
 from .training.label_noise import LabelNoise
 
@@ -44,11 +44,13 @@ def report_unknown(name: str, source: GoldSource, docs: Iterable[Doc], sentences
 
 
 def count_labels(source: GoldSource, get_examples: GetExamples) -> Counter[str]:
-    """How many gold spans each label has."""
+    """How many gold spans each label has; 0 for one that was looked for and not found."""
     counts: Counter[str] = Counter()
     for example in get_examples():
-        counts.update(dict.fromkeys(annotated_labels(example.reference) or (), 0))
-        counts.update(span.label_ for span in source.spans(example.reference) or ())
+        gold = source.read(example.reference)
+        if gold is not None:
+            counts.update(dict.fromkeys(gold.labels, 0))
+            counts.update(label for _, _, label in gold.spans)
     return counts
 
 
