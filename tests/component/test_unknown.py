@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 
 import pytest
 import spacy
@@ -106,6 +107,33 @@ def test_evaluate_analyze_calibrate_and_learn_alike(name, where, scripted, caplo
         (KNOWN, ((0, 3, "PER"), (9, 13, "LOC")))
     ]
     assert count_labels(pipe.gold_source, lambda: examples(docs)) == {"PER": 1, "LOC": 1}
+
+
+@pytest.mark.parametrize("size", [8, 100])
+def test_windows_of_any_doc_hold_nothing_unknown_and_lose_nothing_that_is_known(size, random_lm):
+    draw, encoder = random.Random(0), random_lm.encoder()
+    source = GoldSource("ents", "sc")
+    for _ in range(60):
+        words = [draw.choice(["Ada", "left", "Rome", ".", "\n", "!"]) for _ in range(24)]
+        doc = Doc(NLP.vocab, words=words)
+        ents = [Span(doc, i, i + 2, "PER") for i in range(0, 22, 3) if draw.random() < 0.3]
+        taken = {i for ent in ents for i in (ent.start, ent.start + 1)}
+        some = [i for i in range(24) if i not in taken and draw.random() < 0.1]
+        doc.set_ents(ents, missing=[doc[i : i + 1] for i in some])
+        golds = list(gold_windows(source, examples([doc]), encoder, size))
+        known = {ent.text for ent in doc.ents}
+        assert all(g.text[s:e] in known for g in golds for s, e, _ in g.spans if e <= len(g.text))
+        # Each window is a stretch of the text, in its order, without an unknown token.
+        reached = 0
+        for gold in golds:
+            start = doc.text.index(gold.text, reached)
+            places = range(start, start + len(gold.text))
+            while any(doc[i].idx in places for i in some):  # the same words stood before
+                start = doc.text.index(gold.text, start + 1)
+                places = range(start, start + len(gold.text))
+            reached = start + 1
+        if not some:
+            assert sum(len(gold.spans) for gold in golds) == len(ents)
 
 
 def test_calibration_counts_what_is_known(scripted):
