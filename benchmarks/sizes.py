@@ -20,10 +20,10 @@ from tqdm import tqdm
 from spacy_padellm.benchmarking.measuring import measure
 from spacy_padellm.benchmarking.methods import make_decoder
 from spacy_padellm.benchmarking.report import make_table, write_report
+from spacy_padellm.gold import GoldText
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.loading import LoadedModel
 from spacy_padellm.prompts import get_template
-from spacy_padellm.training.examples import GoldText
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 
 METHODS = ("paper", "tree", "ahead", "structured", "augmented")

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from spacy_padellm.analysis.analysis import analyze
 from spacy_padellm.analysis.corpus import analyze_texts, read_examples
 from spacy_padellm.analysis.plots import plot_calibration, to_png
-from spacy_padellm.training.examples import GoldText
+from spacy_padellm.gold import GoldText
 from spacy_padellm.training.pretraining import read_lines
 
 SENTENCES = (1, 5, 20, 100)

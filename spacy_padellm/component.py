@@ -27,7 +27,8 @@ from .component_warnings import LeftOut, warn_of_score_weights, warn_of_untraine
 from .decoding import Decoder, ReplicaDecoder
 from .decoding.decoder import DecodingWork
 from .doc_decoding import LONGEST_WINDOW, DocDecoder, DocPrediction, PreparedDocs
-from .doc_gold import GoldSource, encode_gold, report_unaligned
+from .doc_gold import count_labels, encode_gold, gold_windows, report_unaligned, report_unknown
+from .gold_source import GoldSource
 from .thinc_model import add_gradients, shim_of
 from .training.examples import TrainingText
 from .training.label_noise import LabelNoise
@@ -235,17 +236,17 @@ class PaDeLLMNER(StoredPipe):
         else those of the config, else those of the examples, else those of the model.
         """
         validate_get_examples(get_examples, "PaDeLLMNER.initialize")
-        gold = self._gold
-        self.label_set.initialize(labels, gold.count_labels(get_examples), self.shim.known_labels())
+        gold = self.gold_source
+        in_examples = count_labels(gold, get_examples)
+        self.label_set.initialize(labels, in_examples, self.shim.known_labels())
         described = self._descriptions()
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
         self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), described)
         decoder = self._doc_decoder()
-        size = decoder.window_size(self.labels)
-        encoder = decoder.decoder.encoder
-        gold.report_unknown(self.name, get_examples)
-        golds = gold.texts(get_examples(), encoder, size)
+        encoder, size = decoder.decoder.encoder, decoder.window_size(self.labels)
+        report_unknown(self.name, gold, (eg.reference for eg in get_examples()), sentences=True)
+        golds = gold_windows(gold, get_examples(), encoder, size)
         report_unaligned(self.name, golds, encoder, self.labels, size)
 
     def update(
@@ -265,8 +266,7 @@ class PaDeLLMNER(StoredPipe):
         examples = list(examples)
         validate_examples(examples, "PaDeLLMNER.update")
         texts = self.training_texts(examples)
-        settings = self.settings
-        loss = add_gradients(self.model, texts, settings.token_budget, settings.text_loss)
+        loss = add_gradients(self.model, texts, self.settings.token_budget, self.settings.text_loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -284,7 +284,7 @@ class PaDeLLMNER(StoredPipe):
         )
 
     @property
-    def _gold(self) -> GoldSource:
+    def gold_source(self) -> GoldSource:
         return GoldSource(self.settings.annotate, self.settings.spans_key)
 
     def training_texts(
@@ -294,6 +294,6 @@ class PaDeLLMNER(StoredPipe):
         labels = self.label_set.require(self.shim.known_labels())
         decoder, settings = self._doc_decoder(), self.settings
         encoder, size = decoder.decoder.encoder, decoder.window_size(labels)
-        golds = self._gold.texts(examples, encoder, size)
+        golds = gold_windows(self.gold_source, examples, encoder, size)
         noise = LabelNoise.read(settings.label_noise)
         return encode_gold(golds, encoder, labels, settings.max_labels, noise, rng or self._random)

@@ -28,8 +28,9 @@ from .config_folder import RunFolder, is_disk_full, tokenizer_digest
 from .config_optimizer import Rates, adam_settings
 from .config_scores import ConfigScores
 from .config_steps import ConfigSteps
+from .gold import GoldText
 from .quiet import no_progress_bars
-from .training.examples import GoldText, make_training_text
+from .training.examples import make_training_text
 from .training.report import write_report
 from .training.run_callback import (
     ProgressBar,

@@ -10,11 +10,11 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
-from .doc_gold import LABELS, GoldSource
 from .formats.annotated import FormatError, Problem, say_lost
 from .formats.conversion import Conversion
 from .formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from .formats.guess import Format, guess_input
+from .gold_source import LABELS, GoldSource
 
 logger = logging.getLogger(__name__)
 Reader = Callable[[Language], Iterable[Example]]
@@ -130,7 +130,7 @@ class _Mixture:
         self.corpora = corpora
         self.weights = weights
         self.labels = dict(labels)
-        self.gold = (GoldSource("ents", ""), GoldSource("spans", spans_key))
+        self.gold = GoldSource("both", spans_key)
         self.seed = seed
         self.epoch = 0
 
@@ -157,13 +157,13 @@ class _Mixture:
         """Raises ValueError for a corpus without entities that nothing is said of."""
         given = self.labels.get(name)
         if given is None:
-            spans = (
-                span
-                for eg in examples
-                for gold in self.gold
-                for span in gold.spans(eg.reference) or ()
-            )
-            given = sorted({span.label_ for span in spans})
+            golds = [self.gold.read(eg.reference) for eg in examples]
+            if not any(golds):
+                raise ValueError(
+                    f"the corpus {name!r} of the mixture has no annotated text: leave it out, or "
+                    f"correct `spans_key` of the mixture"
+                )
+            given = sorted({span[2] for gold in golds if gold for span in gold.spans})
         if not given:
             raise ValueError(
                 f"the corpus {name!r} of the mixture has no entities: say in `labels` which were "

@@ -4,88 +4,104 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 
-from .doc_windows import split_doc
+from .doc_windows import sentence_starts, split_doc
 from .encoding import PromptEncoder
-from .training.examples import GoldText, TrainingText, make_training_text
+from .gold import GoldText, touches
+from .gold_source import GoldSource
+from .training.examples import TrainingText, make_training_text
 from .training.label_noise import LabelNoise
 
 logger = logging.getLogger(__name__)
-LABELS = "padellm_labels"  # Doc extension: the labels that were looked for
 GetExamples = Callable[[], Iterable[Example]]
 
 
-if not Doc.has_extension(LABELS):
-    Doc.set_extension(LABELS, default=None)
+def report_unknown(name: str, source: GoldSource, docs: Iterable[Doc], sentences: bool) -> None:
+    """Warns of Docs that say nothing, or nothing of some tokens.
+
+    sentences: whether only sentences that are known whole count, as in training.
+    """
+    golds = [source.read(doc) for doc in docs]
+    missing = sum(gold is None for gold in golds)
+    if missing:
+        logger.warning(
+            "%s: %d of %d Docs are left out, since their entities (%s) are not annotated",
+            *(name, missing, len(golds), source.place),
+        )
+    partly = sum(bool(gold and gold.unknown) for gold in golds)
+    if partly:
+        logger.warning(
+            "%s: %d of %d Docs are annotated in part: %s",
+            *(name, partly, len(golds)),
+            "only sentences of which every token is annotated are learned"
+            if sentences
+            else "what is predicted on tokens without annotation is neither right nor wrong",
+        )
 
 
-@dataclass(frozen=True)
-class GoldSource:
-    """Where the gold spans of a Doc are: annotate "ents", or "spans" under `spans_key`."""
+def count_labels(source: GoldSource, get_examples: GetExamples) -> Counter[str]:
+    """How many gold spans each label has; 0 for one that was looked for and not found."""
+    counts: Counter[str] = Counter()
+    for example in get_examples():
+        gold = source.read(example.reference)
+        if gold is not None:
+            counts.update(dict.fromkeys(gold.labels, 0))
+            counts.update(label for _, _, label in gold.spans)
+    return counts
 
-    annotate: str
-    spans_key: str
 
-    def spans(self, doc: Doc) -> list[Span] | None:
-        """None where the Doc is not annotated."""
-        if self.annotate == "spans":
-            return list(doc.spans[self.spans_key]) if self.spans_key in doc.spans else None
-        # Where some tokens are unknown, what is not marked is not known to be no entity.
-        known = doc.has_annotation("ENT_IOB", require_complete=True)
-        return list(doc.ents) if known else None
+def gold_windows(
+    source: GoldSource, examples: Iterable[Example], encoder: PromptEncoder, max_tokens: int
+) -> Iterator[GoldText]:
+    """Windows that cut no gold span, but for one that is longer than a window: it reaches beyond
+    the text, and is reported as unaligned.
 
-    def report_unknown(self, name: str, get_examples: GetExamples) -> None:
-        """Warns of Docs that are left out, as they have no annotation, or none of all tokens."""
-        known = [self.spans(example.reference) is not None for example in get_examples()]
-        if not all(known):
-            logger.warning(
-                "%s: %d of %d Docs are left out, since %s of them is not, or not all, annotated",
-                name,
-                known.count(False),
-                len(known),
-                "doc.ents" if self.annotate == "ents" else f"doc.spans[{self.spans_key!r}]",
-            )
-
-    def count_labels(self, get_examples: GetExamples) -> Counter[str]:
-        """How many gold spans each label has."""
-        counts: Counter[str] = Counter()
-        for example in get_examples():
-            counts.update(dict.fromkeys(annotated_labels(example.reference) or (), 0))
-            counts.update(span.label_ for span in self.spans(example.reference) or ())
-        return counts
-
-    def texts(
-        self, examples: Iterable[Example], encoder: PromptEncoder, max_tokens: int
-    ) -> Iterator[GoldText]:
-        """Windows that cut no gold span, but for one that is longer than a window: it reaches
-        beyond the text, and is reported as unaligned. Docs without annotation and blank ones are
-        left out."""
-        for example in examples:
-            doc = example.reference
-            labels = annotated_labels(doc)
-            spans = self.spans(doc)
-            if spans is None or labels == ():
-                continue
-            places = [(span.start_char, span.end_char, span.label_) for span in spans]
-            uncut = sorted({place[:2] for place in places})
-            for window in split_doc(doc, encoder, max_tokens, whole=uncut):
+    Docs without annotation and blank ones are left out. How many mentions a text has is only
+    known where all of it is: of a Doc that is annotated in part, there are the sentences that
+    are annotated whole.
+    """
+    for example in examples:
+        doc = example.reference
+        gold = source.read(doc)
+        if gold is None:
+            continue
+        for begin, part in _known_parts(doc, gold):
+            inner = [(s - begin, e - begin, x) for s, e, x in gold.spans if s >= begin]
+            uncut = sorted({place[:2] for place in inner if place[0] < len(part.text)})
+            for window in split_doc(part, encoder, max_tokens, whole=uncut):
                 inside = tuple(
                     (start - window.start, end - window.start, label)
-                    for start, end, label in places
+                    for start, end, label in inner
                     if window.start <= start < window.end
                 )
                 if window.text.strip():
-                    yield GoldText(window.text, inside, labels or ())
+                    yield GoldText(window.text, inside, gold.labels)
 
 
-def annotated_labels(doc: Doc) -> tuple[str, ...] | None:
-    """The labels that were looked for in a Doc (`doc._.padellm_labels`); None for all."""
-    labels = doc._.get(LABELS)
-    return None if labels is None else tuple(labels)
+def _known_parts(doc: Doc, gold: GoldText) -> Iterator[tuple[int, Doc]]:
+    """(first character, part) of the longest parts of whole sentences without unknown tokens."""
+    if not gold.unknown:
+        yield 0, doc
+        return
+    starts = [
+        begins and not any(s < token.idx < e for s, e, _ in gold.spans)
+        for token, begins in zip(doc, sentence_starts(doc), strict=True)
+    ]
+    cuts = [i for i, begins in enumerate(starts) if begins and i] + [len(doc)]
+    first = last = 0
+    for cut in cuts:
+        sentence = doc[last:cut]
+        if touches(sentence.start_char, sentence.end_char, gold.unknown):
+            if first < last:
+                yield doc[first].idx, doc[first:last].as_doc()
+            first = cut
+        last = cut
+    if first < last:
+        yield doc[first].idx, doc[first:last].as_doc()
 
 
 def encode_gold(

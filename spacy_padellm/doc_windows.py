@@ -47,7 +47,7 @@ def split_doc(
     if len(text.encode("utf8", "surrogatepass")) <= max_tokens:
         return [DocWindow(0, len(text), text)]
     begins = [token.idx for token in doc]
-    sentences = _sentence_starts(doc)
+    sentences = sentence_starts(doc)
     for start, end in whole:
         first, last = bisect_right(begins, start), bisect_right(begins, end - 1)
         del begins[first:last], sentences[first:last]
@@ -64,7 +64,7 @@ def split_doc(
     return windows
 
 
-def _sentence_starts(doc: Doc) -> list[bool]:
+def sentence_starts(doc: Doc) -> list[bool]:
     """Whether each token begins a sentence; of a Doc without sentences, spaCy's rule guesses."""
     if doc.has_annotation("SENT_START"):
         return [token.is_sent_start is True or token.i == 0 for token in doc]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from spacy_padellm.encoding import PromptEncoder
 from spacy_padellm.formats.json_records import write_records
+from spacy_padellm.gold import GoldText
 from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.training.examples import GoldText
 
 NAMES = {"PER": ["Ada Lovelace", "Émile Zola", "Bo"], "LOC": ["Rome", "New York City", "Großau"]}
 

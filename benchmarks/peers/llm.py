@@ -9,8 +9,8 @@ from spacy_llm.registry import registry
 from spacy_llm.tasks.span.examples import SpanReason
 
 from spacy_padellm.benchmarking.forcing import ForcedLogits
+from spacy_padellm.gold import GoldText
 from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.training.examples import GoldText
 
 EXAMPLE = {
     "text": "Jack and Jill went up the hill.",

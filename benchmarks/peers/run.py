@@ -27,7 +27,7 @@ from pipelines import LABELS, Run, System, make_ours, make_rival
 from report import make_notes, make_table, sum_up, write_report
 
 from spacy_padellm.benchmarking.corpus import read_corpus
-from spacy_padellm.training.examples import GoldText
+from spacy_padellm.gold import GoldText
 
 
 def measure_peers(arguments: argparse.Namespace) -> None:

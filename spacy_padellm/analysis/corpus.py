@@ -10,15 +10,17 @@ from spacy.training import Example
 from ..annotation import give_way, place_mentions
 from ..component import PaDeLLMNER
 from ..doc_decoding import DocPrediction
-from ..doc_gold import GoldSource, annotated_labels
+from ..doc_gold import report_unknown
+from ..gold import GoldText
 from ..pipelines import run_before
 from .errors import Item
 
 
 @dataclass(frozen=True)
 class AnalyzedText:
-    """gold: spans (label, start, end in characters). counts: announced for each label. placed:
-    what is found with a threshold, each span with its probability."""
+    """gold: spans (label, start, end in characters). counts: announced for each label, none for a
+    text of which some is unknown. placed: what is found with a threshold, each span with its
+    probability, where gold says if it is right."""
 
     text: str
     gold: set[Item]
@@ -43,30 +45,32 @@ def analyze_texts(
 ) -> list[AnalyzedText]:
     """Runs the components before `pipe`, then the model once; thresholds are applied afterwards.
 
-    Examples without annotation are left out, and so are labels that nobody looked for in a text
-    (`doc._.padellm_labels`). step: told how many texts were done.
+    Examples without annotation are left out, and so is what is found on tokens without it, or
+    under labels that nobody looked for in a text (`doc._.padellm_labels`): `GoldText.judges`.
+    step: told how many texts were done.
     """
-    source = GoldSource(pipe.settings.annotate, pipe.settings.spans_key)
+    source = pipe.gold_source
+    report_unknown(pipe.name, source, (eg.reference for eg in examples), sentences=False)
     found = []
     for start in range(0, len(examples), batch_size):
         some = examples[start : start + batch_size]
-        docs = [run_before(nlp, pipe, example.predicted) for example in some]
-        for example, doc, predicted in zip(some, docs, pipe.predict(docs), strict=True):
-            spans = source.spans(example.reference)
-            if spans is None:
-                continue
-            asked = annotated_labels(example.reference)
-            labels = {x for x in pipe.labels if asked is None or x in asked}
-            gold = {(s.label_, s.start_char, s.end_char) for s in spans if s.label_ in labels}
-            counts = {c.label: c.value for c in predicted.prediction.counts if c.label in labels}
-            placed = _placer(pipe, doc, predicted, labels)
-            found.append(AnalyzedText(doc.text, gold, counts, placed))
+        read = [(gold, eg) for eg in some if (gold := source.read(eg.reference))]
+        docs = [run_before(nlp, pipe, example.predicted) for _, example in read]
+        predictions = pipe.predict(docs) if docs else []
+        for (gold, _), doc, predicted in zip(read, docs, predictions, strict=True):
+            counts = {
+                c.label: c.value
+                for c in predicted.prediction.counts
+                if not gold.unknown and (not gold.labels or c.label in gold.labels)
+            }
+            placed = _placer(pipe, doc, predicted, gold)
+            found.append(AnalyzedText(doc.text, gold.items(pipe.labels), counts, placed))
         step(len(some))
     return found
 
 
 def _placer(
-    pipe: PaDeLLMNER, doc: Doc, predicted: DocPrediction, labels: set[str]
+    pipe: PaDeLLMNER, doc: Doc, predicted: DocPrediction, gold: GoldText
 ) -> Callable[[float], dict[Item, float]]:
     settings = pipe.settings
 
@@ -79,7 +83,7 @@ def _placer(
         return {
             (m.label, span.start_char, span.end_char): m.probability
             for m, span in zip(found.mentions, found.spans, strict=True)
-            if m.label in labels
+            if gold.judges((m.label, span.start_char, span.end_char))
         }
 
     return placed

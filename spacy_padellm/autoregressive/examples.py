@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from ..training.examples import GoldText, TargetPath, TrainingText
+from ..gold import GoldText
+from ..training.examples import TargetPath, TrainingText
 from .answers import AnswerFormat
 from .prompt import AnswerEncoder
 

@@ -4,24 +4,31 @@ from pathlib import Path
 
 from spacy.vocab import Vocab
 
-from ..doc_gold import GoldSource
 from ..formats.docbin import read_docs
-from ..training.examples import GoldText
+from ..gold import GoldText
+from ..gold_source import GoldSource
 
 
-def read_corpus(corpus: Path, limit: int = 0) -> list[GoldText]:
+def read_corpus(
+    corpus: Path, limit: int = 0, annotate: str = "ents", spans_key: str = "sc"
+) -> list[GoldText]:
     """The first texts of a `.spacy` file with their entities, blank ones left out.
 
-    limit: 0 takes all. Raises ValueError for a corpus without texts, and a file of another kind.
+    Of a Doc that is not annotated the whole text is `unknown`. limit: 0 takes all. annotate,
+    spans_key: where the entities are (`GoldSource`).
+
+    Raises ValueError for a corpus without texts, and a file of another kind.
     """
-    source = GoldSource("ents", "sc")
+    source = GoldSource(annotate, spans_key)
     docs = [doc for doc in read_docs(corpus, Vocab()) if doc.text.strip()]
     if not docs:
         raise ValueError(f"{corpus} holds no text")
     return [
-        GoldText(
-            doc.text,
-            tuple((s.start_char, s.end_char, s.label_) for s in source.spans(doc) or ()),
-        )
+        source.read(doc) or GoldText(doc.text, (), unknown=source.unknown(doc))
         for doc in docs[: limit or None]
     ]
+
+
+def is_annotated(gold: GoldText) -> bool:
+    """Whether anything is known of its entities."""
+    return gold.unknown != ((0, len(gold.text)),)

@@ -15,7 +15,8 @@ from ..autoregressive.prompt import AnswerEncoder
 from ..decoding import Decoder
 from ..decoding.session import Branch, Session
 from ..encoding import PromptEncoder, TextPrompt
-from ..training.examples import GoldText, make_training_text
+from ..gold import GoldText
+from ..training.examples import make_training_text
 
 FORCED = 1e4  # a logit above all others
 

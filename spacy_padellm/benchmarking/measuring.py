@@ -10,9 +10,10 @@ import torch
 
 from ..alignment import align_mentions
 from ..decoding import DecodingWork
+from ..gold import GoldText
 from ..scoring import span_scores
-from ..training.examples import GoldText
 from ..types import Prediction
+from .corpus import is_annotated
 from .memory import peak_megabytes, reset_peak
 from .methods import AnyDecoder
 
@@ -21,8 +22,9 @@ from .methods import AnyDecoder
 class Measurement:
     """Medians over the rounds. milliseconds: of a text, a batch's time spread over its texts,
     median and 90th percentile over batches. kept: tokens whose keys and values are held at a time.
-    peak: MiB. f: strict span F1 against gold. ratio:
-    texts a second against those of the reference method in the same round.
+    peak: MiB. f: strict span F1 against gold, None
+    where no text is annotated. ratio: texts a second against those of the reference method in the
+    same round.
     """
 
     method: str
@@ -35,7 +37,7 @@ class Measurement:
     tokens_a_text: float
     kept_a_text: float
     peak: float | None
-    f: float
+    f: float | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -83,7 +85,7 @@ class _Run:
     sizes: list[int]
     work: DecodingWork
     peak: float | None
-    f: float
+    f: float | None
 
     @property
     def texts_a_second(self) -> float:
@@ -108,8 +110,9 @@ def _run(
         seconds.append(time.perf_counter() - began)
         sizes.append(len(texts))
         found += map(_places, texts, predictions)
-    expected = [{(label, s, e) for s, e, label in gold.spans if label in labels} for gold in golds]
-    f = span_scores(expected, found)["f"]
+    judged = [gold.judged(items) for gold, items in zip(golds, found, strict=True)]
+    annotated = any(map(is_annotated, golds))
+    f = span_scores([gold.items(labels) for gold in golds], judged)["f"] if annotated else None
     return _Run(seconds, sizes, decoder.work, peak_megabytes(device), f)
 
 

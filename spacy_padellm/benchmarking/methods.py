@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from ..autoregressive import get_answer_format
 from ..decoding import DecodingWork, TextInput
+from ..gold import GoldText
 from ..lm import LanguageModel
 from ..loading import LoadedModel
-from ..training.examples import GoldText
 from ..types import Prediction
 from .forcing import ForcedAutoregressiveDecoder, GoldForcedDecoder
 

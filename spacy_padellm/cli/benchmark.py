@@ -10,13 +10,14 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..benchmarking.corpus import read_corpus
+from ..benchmarking.corpus import is_annotated, read_corpus
 from ..benchmarking.measuring import measure
 from ..benchmarking.methods import FREE_METHODS, METHODS, check_method, make_decoder
 from ..benchmarking.report import make_table, write_report
+from ..gold import GoldText
+from ..gold_source import GoldSource
 from ..loading import LoadedModel
 from ..pipelines import open_pipeline
-from ..training.examples import GoldText
 from .app import padellm_app
 from .options import check_numbers
 
@@ -55,8 +56,9 @@ def benchmark_cli(
         check_numbers(rounds=rounds, limit=limit)
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
-        loaded = _load(model)
-        golds = read_corpus(corpus, limit)
+        loaded, source = _load(model)
+        golds = read_corpus(corpus, limit, source.annotate, source.spans_key)
+        golds = _known(out, golds, forced)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
     except (ValueError, OSError) as error:
         out.fail(str(error), exits=1)
@@ -93,7 +95,7 @@ def _warn(
 ) -> None:
     """Of F1 that means nothing."""
     of_gold = {span[2] for gold in golds for span in gold.spans}
-    if not of_gold & set(labels):
+    if any(map(is_annotated, golds)) and not of_gold & set(labels):
         out.warn(f"The corpus has no mention of {', '.join(labels)}: F1 is 0 whatever is found")
     elif unknown := sorted(of_gold - set(labels)):
         out.warn(f"The model is not asked for {', '.join(unknown)}, which the corpus has")
@@ -112,8 +114,20 @@ def _sizes(batch_sizes: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _load(model: str) -> LoadedModel:
+def _load(model: str) -> tuple[LoadedModel, GoldSource]:
     _, pipe = open_pipeline(model)
     loaded = pipe.own_shim.loaded
     loaded.labels = pipe.labels
-    return loaded
+    return loaded, pipe.gold_source
+
+
+def _known(out: Printer, golds: list[GoldText], forced: bool) -> list[GoldText]:
+    """The texts that can be measured. Raises ValueError where answers are forced and there are
+    none."""
+    known = [gold for gold in golds if is_annotated(gold)]
+    if forced and not known:
+        raise ValueError("--forced needs gold answers, and no text of the corpus is annotated")
+    if len(known) < len(golds):
+        what = "are left out" if forced else "count for speed, not for F1"
+        out.warn(f"{len(golds) - len(known)} of {len(golds)} texts are not annotated: they {what}")
+    return known if forced else golds

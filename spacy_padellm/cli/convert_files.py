@@ -9,6 +9,7 @@ from wasabi import Printer
 
 from ..formats.annotated import AnnotatedText, FormatError
 from ..formats.conversion import Conversion
+from ..formats.doc_making import is_own
 from ..formats.files import bare_suffix, plain_name
 from ..formats.guess import (
     COLUMN_SUFFIXES,
@@ -50,7 +51,9 @@ def convert(
         msg.warn(f"--labels-map names labels that no text has: {', '.join(unknown)}")
     to_doc = conversion.doc
     everything = [text for texts in corpora.values() for text in texts]
-    overlapping = sum(text.overlaps for text in everything)
+    # What was a Doc has its spans where they were.
+    placed = [text for text in everything if not is_own(text)]
+    overlapping = sum(text.overlaps for text in placed)
     # Docs of one corpus have their spans in the same place, or training would miss some.
     if overlapping and to_doc.annotate == "auto":
         conversion.doc = replace(to_doc, annotate="both")
@@ -59,14 +62,17 @@ def convert(
         bar = tqdm(texts, output.name, unit=" texts", disable=None)
         before = len(conversion.problems)
         n_columns = conversion.write(output, to_format, bar)
+        unsaid = conversion.unsaid
         show_written(msg, output, texts, conversion.problems[before:])
+        for sentence in unsaid.messages() if unsaid else ():
+            msg.warn(sentence)
         if n_columns > 1:
             which = ",".join(map(str, range(1, n_columns + 1)))
             msg.info(f"Overlapping spans take {n_columns} columns; read with --column-tag {which}")
         if to_format == "spacy" and conversion.doc != to_doc:
             key = to_doc.spans_key
             msg.info(
-                f"{overlapping:,} of {len(everything):,} texts have overlapping spans: all spans "
+                f"{overlapping:,} of {len(placed):,} texts have overlapping spans: all spans "
                 f"are in doc.spans[{key!r}]; doc.ents is left unannotated in those texts"
             )
 

@@ -9,12 +9,16 @@ from wasabi import Printer
 
 from ..formats.annotated import AnnotatedText, Problem, say_lost
 from ..formats.json_records import write_records
+from ..formats.unsaid import MISSING, PARTLY
 
 SHOWN = 10
 
 
 def show_written(
-    msg: Printer, path: Path, texts: Sequence[AnnotatedText], problems: Iterable[Problem] = ()
+    msg: Printer,
+    path: Path,
+    texts: Sequence[AnnotatedText],
+    problems: Iterable[Problem] = (),
 ) -> None:
     """One line: how many texts and spans, and the labels; without those lost in writing."""
     labels = Counter(label for text in texts for _, _, label in text.spans)
@@ -23,8 +27,14 @@ def show_written(
     n_texts = len(texts) - sum(problem.of == "text" for problem in problems)
     names = ", ".join(f"{label} {n:,}" for label, n in labels.most_common())
     spans = f"{labels.total():,} spans" + (f" ({names})" if names else "")
+    counts = {
+        MISSING: sum(not text.annotated for text in texts),
+        PARTLY: sum(bool(text.unknown) and text.annotated for text in texts),
+    }
+    said = [f"{n:,} {what}" for what, n in counts.items() if n and n_texts == len(texts)]
+    unknown = f" ({', '.join(said)})" if said else ""
     tell = msg.good if n_texts else msg.warn
-    tell(f"{path}: {n_texts:,} texts, {spans}")
+    tell(f"{path}: {n_texts:,} texts{unknown}, {spans}")
 
 
 def show_problems(msg: Printer, problems: Sequence[Problem], report: Path | None) -> None:

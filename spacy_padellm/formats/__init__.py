@@ -1,5 +1,5 @@
 """Corpora in and out, one format a file.
 
-Every format reads to and writes from `AnnotatedText`. Only `docbin`, `columns` and `conversion`
-need spaCy.
+Every format reads to and writes from `AnnotatedText`. Only `docbin`, `doc_making`, `unsaid`,
+`columns` and `conversion` need spaCy.
 """

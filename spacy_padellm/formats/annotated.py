@@ -28,7 +28,9 @@ class AnnotatedText:
 
     spans: (start, end, label), in the order of the text, the longer first; no two are equal.
     tokens: (start, end) of each token where the source gives them. meta: further keys of the
-    source, JSON values. file, line: where the text was read, line 1 first.
+    source, JSON values. file, line: where the text was read, line 1 first. unknown: places (start,
+    end) that nobody annotated; elsewhere there are no spans but those given. doc: the spaCy Doc
+    that it was read from, where it was one.
     """
 
     text: str
@@ -37,6 +39,21 @@ class AnnotatedText:
     meta: dict[str, Any] = field(default_factory=dict)
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
+    unknown: tuple[Place, ...] = ()
+    doc: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def annotated(self) -> bool:
+        """Whether anything is known of its spans."""
+        return bool(self.spans) or not self.unknown or self.unknown != self._everywhere
+
+    def without_annotation(self) -> "AnnotatedText":
+        """The same text, of which nothing is known."""
+        return replace(self, spans=(), unknown=self._everywhere)
+
+    @property
+    def _everywhere(self) -> tuple[Place, ...]:
+        return ((0, len(self.text)),) if self.text else ()
 
     @property
     def overlaps(self) -> bool:

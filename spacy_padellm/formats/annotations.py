@@ -20,7 +20,8 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     """The texts of a Prodigy or Doccano export, JSON lines or one JSON array.
 
     Texts answered "reject" or "ignore" in Prodigy are no gold data: they are left out and added
-    to `problems`. Raises FormatError for a record without text or spans.
+    to `problems`. Of a text without spans (none, or null) and without an answer, which is a task
+    to be done, nothing is known. Raises FormatError for a record without text or spans.
     """
     for line, record in read_records(path):
         if not isinstance(record, dict) or "text" not in record:
@@ -40,7 +41,9 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             continue
         tokens = _tokens(path, line, record)
         triples = [as_triple(span) for span in spans]
-        yield annotate(record["text"], triples, tokens, _meta(record, key), path, line, problems)
+        text = annotate(record["text"], triples, tokens, _meta(record, key), path, line, problems)
+        is_task = "answer" not in record and record.get(key or "spans") is None
+        yield text.without_annotation() if is_task else text
 
 
 def write_prodigy(path: Path, texts: Iterable[AnnotatedText]) -> None:

@@ -16,9 +16,13 @@ from . import annotations, columns, docbin, jsonl, paper, tables
 from .annotated import AnnotatedText, Problem, Span, in_order
 from .columns import Columns
 from .detokenize import respace
+from .doc_making import relabel
 from .docbin import DocSettings
 from .files import is_blank
 from .guess import Format
+from .unsaid import Unsaid
+
+_UNKNOWN = "\0unknown"  # no label of a span
 
 
 @dataclass
@@ -27,7 +31,8 @@ class Conversion:
 
     labels_map: old label → new one, "" to leave its spans out; others stay. indices: the paper's,
     None to find out. lang: of the tokenizer for texts without tokens. text_comments: lines
-    "# text = ..." in columns. labels_seen: what read files call their labels.
+    "# text = ..." in columns. labels_seen: what read files call their labels. unsaid: what the
+    file that was written last could not say.
     """
 
     labels_map: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +45,7 @@ class Conversion:
     lang: str = "en"
     problems: list[Problem] = field(default_factory=list)
     labels_seen: set[str] = field(default_factory=set)
+    unsaid: Unsaid | None = None
 
     @cached_property
     def nlp(self) -> Language:
@@ -62,6 +68,9 @@ class Conversion:
 
     def write(self, path: Path, target: Format, texts: Iterable[AnnotatedText]) -> int:
         """Writes a file. Returns the number of tag columns, 0 for other formats."""
+        self.unsaid = Unsaid(target, self.doc.spans_key)
+        if target != "spacy":
+            texts = self.unsaid.sayable(texts, self.problems)
         match target:
             case "spacy":
                 docs = (docbin.to_doc(text, self.nlp, self.doc, self.problems) for text in texts)
@@ -86,7 +95,7 @@ class Conversion:
     def _read(self, path: Path, source: Format) -> Iterator[AnnotatedText]:
         match source:
             case "spacy":
-                return docbin.read(path, self.doc.spans_key, self.problems)
+                return docbin.read(path, self.doc.spans_key)
             case "jsonl":
                 return jsonl.read(path, self.problems)
             case "paper":
@@ -105,13 +114,20 @@ class Conversion:
         for span in text.spans:
             if not text.text[span[0] : span[1]].strip():
                 self.problems.append(text.problem(span, "is white space alone"))
-        new, spans = respace(text.text, text.spans, self.join_sigils)
-        return replace(text, text=new, spans=in_order(set(spans)), tokens=None)
+        places = [*text.spans, *((start, end, _UNKNOWN) for start, end in text.unknown)]
+        new, spans = respace(text.text, places, self.join_sigils)
+        known = in_order({span for span in spans if span[2] != _UNKNOWN})
+        unknown = tuple((start, end) for start, end, label in spans if label == _UNKNOWN)
+        respaced = replace(text, text=new, spans=known, tokens=None, unknown=unknown)
+        return respaced if text.annotated else respaced.without_annotation()
 
     def _map_labels(self, text: AnnotatedText) -> AnnotatedText:
         self.labels_seen.update(label for _, _, label in text.spans)
         if not self.labels_map:
             return text
+        if text.doc is not None:
+            key = self.doc.spans_key
+            text = replace(text, doc=relabel(text.doc, self.labels_map, key))
         mapped: set[Span] = set()
         for start, end, label in text.spans:
             span = start, end, self.labels_map.get(label, label)

@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
-from spacy.util import filter_spans, get_words_and_spaces
+from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
+from ..gold import touches
+from ..gold_source import GoldSource
 from .annotated import AnnotatedText, FormatError, Problem, in_order
+from .doc_making import identifiers, is_own, make_doc
 
 AlignmentMode = Literal["strict", "contract", "expand"]
 Annotate = Literal["auto", "ents", "spans", "both"]
@@ -40,27 +43,61 @@ def to_doc(
 ) -> Doc:
     """A Doc with the text's own tokens, or those of the pipeline's tokenizer.
 
-    Spans that are lost or moved are added to `problems`. meta goes to `doc.user_data["meta"]`.
+    What nobody annotated stays unknown. A text that was read from a Doc, and is to be annotated
+    as "auto", is that Doc. Spans that are lost or moved are added to `problems`. meta goes to
+    `doc.user_data["meta"]`.
     """
     settings = settings or DocSettings()
     problems = [] if problems is None else problems
-    doc = _make_doc(text, nlp)
+    if is_own(text) and settings.annotate == "auto":
+        return text.doc
+    doc = make_doc(text, nlp, settings.spans_key, problems)
     if text.meta:
         doc.user_data[META] = dict(text.meta)
+    if not text.annotated:
+        return doc
     spans = _align(text, doc, settings.alignment_mode, problems)
     overlaps = len(filter_spans(spans)) < len(spans)
     if settings.annotate in ("spans", "both") or (settings.annotate == "auto" and overlaps):
-        doc.spans[settings.spans_key] = spans
+        if text.unknown:
+            reason = "is in a text that is annotated in part, which a span group cannot say"
+            problems += [
+                text.problem((span.start_char, span.end_char, span.label_), reason, lost=True)
+                for span in (spans if overlaps or settings.annotate == "spans" else ())
+            ]
+        else:
+            _set_group(doc, settings.spans_key, spans, text)
     if settings.annotate == "ents" and overlaps:
         kept = filter_spans(spans)
         for span in spans:
             if span not in kept:
                 place = (span.start_char, span.end_char, span.label_)
                 problems.append(text.problem(place, "overlaps a longer or earlier entity"))
-        doc.set_ents(kept)
+        _set_ents(doc, kept, text)
     elif settings.annotate != "spans" and not overlaps:
-        doc.set_ents(spans)
+        _set_ents(doc, spans, text)
     return doc
+
+
+def _set_ents(doc: Doc, spans: list[Span], text: AnnotatedText) -> None:
+    """Tokens outside of the spans are "O", but for those of which nothing is known."""
+    taken = {i for span in spans for i in range(span.start, span.end)}
+    missing = [
+        doc[token.i : token.i + 1]
+        for token in (doc if text.unknown else ())
+        if token.i not in taken and touches(token.idx, token.idx + len(token), text.unknown)
+    ]
+    doc.set_ents(spans, missing=missing)
+
+
+def _set_group(doc: Doc, spans_key: str, spans: list[Span], text: AnnotatedText) -> None:
+    """A group that has the spans already stays, with what it says of them."""
+    present = text.doc.spans.get(spans_key) if is_own(text) else None
+    places = {(span.start, span.end, span.label_) for span in spans}
+    if present is not None and {(s.start, s.end, s.label_) for s in present} == places:
+        doc.spans[spans_key] = present.copy(doc)
+    else:
+        doc.spans[spans_key] = spans
 
 
 def from_doc(
@@ -70,12 +107,12 @@ def from_doc(
     line: int = 0,
     problems: list[Problem] | None = None,
 ) -> AnnotatedText:
-    """The text with its tokens, its ents and the spans of the group, each once.
+    """The text with its tokens, its ents and the spans of the group, each once, and the Doc.
 
     Spans without a label are left out and added to `problems`.
     """
-    spans: list[Span] = [*doc.ents, *doc.spans.get(spans_key, ())]
-    places = {(span.start_char, span.end_char, span.label_) for span in spans}
+    source = GoldSource("both", spans_key)
+    places = _places(doc, spans_key)
     tokens = tuple((token.idx, token.idx + len(token)) for token in doc)
     meta = _lists(doc.user_data.get(META))
     text = AnnotatedText(
@@ -85,22 +122,32 @@ def from_doc(
         meta if isinstance(meta, dict) else {},
         file,
         line,
+        source.unknown(doc),
+        doc,
     )
     if problems is not None:
-        nameless = [place for place in places if not place[2]]
-        problems += [text.problem(place, "has no label") for place in nameless]
+        problems += nameless(text, spans_key)
     return text
 
 
-def read(
-    path: Path, spans_key: str = "sc", problems: list[Problem] | None = None
-) -> Iterator[AnnotatedText]:
+def nameless(text: AnnotatedText, spans_key: str) -> list[Problem]:
+    """The spans of its Doc that the text has not, as they have no label."""
+    places = _places(text.doc, spans_key)
+    return [text.problem(place, "has no label") for place in sorted(places) if not place[2]]
+
+
+def _places(doc: Doc, spans_key: str) -> set[tuple[int, int, str]]:
+    spans = GoldSource("both", spans_key).spans(doc) or ()
+    return {(span.start_char, span.end_char, span.label_) for span in spans}
+
+
+def read(path: Path, spans_key: str = "sc") -> Iterator[AnnotatedText]:
     """The texts of a `.spacy` file; the line is the number of the Doc from 1.
 
     Raises FormatError if it is none.
     """
     for number, doc in enumerate(read_docs(path, Vocab()), 1):
-        yield from_doc(doc, spans_key, str(path), number, problems)
+        yield from_doc(doc, spans_key, str(path), number)
 
 
 def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
@@ -126,23 +173,12 @@ def _lists(value: Any) -> Any:
     return [_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _make_doc(text: AnnotatedText, nlp: Language) -> Doc:
-    if text.tokens is None:
-        return nlp.tokenizer(text.text)
-    words = [text.text[start:end] for start, end in text.tokens]
-    try:
-        words, spaces = get_words_and_spaces(words, text.text)
-    except ValueError:
-        what = "the tokens do not make up the text"
-        raise FormatError(text.file, text.line, what, 'Mend or leave out "tokens"') from None
-    return Doc(nlp.vocab, words=words, spaces=spaces)
-
-
 def _align(
     text: AnnotatedText, doc: Doc, mode: AlignmentMode, problems: list[Problem]
 ) -> list[Span]:
     spans: list[Span] = []
     taken: set[tuple[int, int, str]] = set()
+    known = identifiers(text, doc)
     for start, end, label in text.spans:
         exact = doc.char_span(start, end, label)
         span = exact if exact else doc.char_span(start, end, label, alignment_mode=mode)
@@ -159,6 +195,8 @@ def _align(
         if not exact:
             moved = f"is moved to {span.text!r} (alignment mode {mode})"
             problems.append(text.problem((start, end, label), moved, lost=False))
+        if (start, end, label) in known:
+            span.kb_id, span.id = known[start, end, label]
         taken.add((span.start, span.end, label))
         spans.append(span)
     return spans

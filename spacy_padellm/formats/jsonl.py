@@ -9,7 +9,8 @@ from .json_records import read_records, write_records
 
 
 def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:
-    """The texts of a file. An entity may also be {"start", "end", "label"}, as in displaCy.
+    """The texts of a file. An entity may also be {"start", "end", "label"}, as in displaCy. Of a
+    record without entities that has an "error" nothing is known.
 
     Raises FormatError for a line that is not such a record.
     """
@@ -22,7 +23,10 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             raise FormatError(path, line, '"ents" is no list', 'Without entities write "ents": []')
         meta = {key: value for key, value in record.items() if key not in ("text", "ents")}
         spans = [as_triple(ent) for ent in ents]
-        yield annotate(record["text"], spans, None, meta, path, line, problems)
+        text = annotate(record["text"], spans, None, meta, path, line, problems)
+        # `padellm annotate` writes so what it could not annotate.
+        failed = not ents and isinstance(meta.get("error"), str) and meta["error"]
+        yield text.without_annotation() if failed else text
 
 
 def write(path: Path, texts: Iterable[AnnotatedText]) -> None:

@@ -16,7 +16,7 @@ from spacy_llm.util import split_labels
 from ..annotation import SCORE, Placed, place_mentions, set_entities, set_spans
 from ..component_scorer import score_ner
 from ..component_settings import Settings
-from ..doc_gold import GoldSource
+from ..gold_source import GoldSource
 from .exchange import Demonstration, NERAnswer, NERPrompt, NERQuestion
 
 
@@ -135,7 +135,8 @@ class NERTask:
     ) -> None:
         """Labels and demonstrations from examples, where the config has none.
 
-        n_prompt_examples: how many demonstrations there are to be; -1 takes all examples.
+        n_prompt_examples: how many demonstrations there are to be; -1 takes all examples that are
+        annotated whole, for all labels.
         """
         del nlp
         if labels:
@@ -143,17 +144,19 @@ class NERTask:
         find_labels = not self._labels
         self._examples = list(self._given)
         source = GoldSource(self._settings.annotate, self._settings.spans_key)
-        for example in get_examples():
-            entities: dict[str, list[str]] = {}
-            spans = source.spans(example.reference)
-            if spans is None:
-                continue
-            for span in spans:
-                entities.setdefault(span.label_, []).append(span.text)
-            if find_labels:
-                self._labels.update(dict.fromkeys(sorted(entities), ""))
-            if n_prompt_examples < 0 or len(self._examples) < n_prompt_examples:
-                self._examples.append(Demonstration(example.reference.text, entities))
+        golds = [gold for eg in get_examples() if (gold := source.read(eg.reference))]
+        if find_labels:
+            for gold in golds:
+                found = sorted({*gold.labels, *(label for _, _, label in gold.spans)})
+                self._labels.update(dict.fromkeys(found, ""))
+        for gold in golds:
+            # What was not looked for everywhere would be shown as an answer "none".
+            whole = not gold.unknown and {*(gold.labels or self._labels)} >= {*self._labels}
+            if whole and (n_prompt_examples < 0 or len(self._examples) < n_prompt_examples):
+                entities: dict[str, list[str]] = {}
+                for start, end, label in gold.spans:
+                    entities.setdefault(label, []).append(gold.text[start:end])
+                self._examples.append(Demonstration(gold.text, entities))
 
     # --- to and from disk; settings are in the config
 

@@ -9,21 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..encoding import PromptEncoder, TextPrompt
-
-Span = tuple[int, int, str]
-
-
-@dataclass(frozen=True)
-class GoldText:
-    """A text with its spans (start, end in characters, label).
-
-    labels: those that were annotated in this text; only they are asked for. Empty means all
-    labels of the training.
-    """
-
-    text: str
-    spans: tuple[Span, ...]
-    labels: tuple[str, ...] = ()
+from ..gold import GoldText, Span
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from tqdm import tqdm
 
 from ..decoding import Decoder
 from ..encoding import PromptEncoder
+from ..gold import GoldText
 from ..lm import LanguageModel
 from ..scoring import span_scores
 from .batch import batch_loss, make_batch_for
 from .budget import check_budget, check_loss
 from .checkpoint import load_checkpoint, save_checkpoint
-from .examples import GoldText
 from .mixture import Epochs
 from .optimizer import MuonWithAdamW, make_adamw, take_step, warmup_cosine
 from .tagging import TaggingHeads
@@ -196,15 +196,16 @@ def learned_state(module: nn.Module) -> dict[str, torch.Tensor]:
 def evaluate_spans(
     decoder: Decoder, golds: Sequence[GoldText], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Strict span scores of a decoder on gold texts, as `scoring.span_scores` gives them."""
+    """Strict span scores of a decoder on gold texts, as `scoring.span_scores` gives them.
+
+    What a text does not judge (`GoldText.judges`) is neither right nor wrong.
+    """
     predicted = []
     for start in range(0, len(golds), 256):
-        texts = [gold.text for gold in golds[start : start + 256]]
-        for prediction in decoder.predict(texts, labels):
+        some = golds[start : start + 256]
+        predictions = decoder.predict([gold.text for gold in some], labels)
+        for gold, prediction in zip(some, predictions, strict=True):
             spans = [(m.label, m.start, m.end) for m in prediction.mentions]
-            predicted.append({(label, s, e) for label, s, e in spans if s is not None and e})
-    gold_spans = [
-        {(label, start, end) for start, end, label in gold.spans if label in set(labels)}
-        for gold in golds
-    ]
-    return span_scores(gold_spans, predicted)
+            placed = {(x, s, e) for x, s, e in spans if s is not None and e}
+            predicted.append(gold.judged(placed))
+    return span_scores([gold.items(labels) for gold in golds], predicted)

@@ -6,10 +6,10 @@ For zero-shot use: a model that has only ever seen `PER` learns that string; one
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from .examples import GoldText
+from ..gold import GoldText
 
 
 @dataclass(frozen=True)
@@ -85,4 +85,4 @@ class DrawnLabels:
             (s, e, self.names[label]) for s, e, label in gold.spans if label in self.names
         )
         asked = tuple(self.names[label] for label in gold.labels if label in self.names)
-        return GoldText(gold.text, spans, asked)
+        return replace(gold, spans=spans, labels=asked)

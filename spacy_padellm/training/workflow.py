@@ -21,6 +21,7 @@ from ..adapters import train_adapter
 from ..decoding import Decoder
 from ..formats import jsonl
 from ..formats.annotated import Problem
+from ..gold import GoldText
 from ..hardware import Hardware
 from ..lm import LanguageModel
 from ..loading import LoadedModel, ModelSource, load_model
@@ -29,7 +30,7 @@ from ..saving import save_model
 from ..special_tokens import add_special_tokens
 from .budget import Budget
 from .checkpoint import keep_request
-from .examples import GoldText, TrainingText, make_training_text
+from .examples import TrainingText, make_training_text
 from .finetuning import evaluate_spans, finetune
 from .mixture import Mixture
 from .pretraining import encode_files, pretrain, read_lines
@@ -230,15 +231,19 @@ def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
         logger.warning("%s: %d spans are not as they should be", path, len(problems))
     if not texts:
         raise ValueError(f"{path} holds no text")
-    asked = tuple(labels or sorted({span[2] for text in texts for span in text.spans}))
-    if not asked:
+    known = [text for text in texts if not text.unknown]
+    if len(known) < len(texts):
+        left_out = len(texts) - len(known)
+        logger.warning("%s: %d of %d texts are not annotated: left out", path, left_out, len(texts))
+    asked = tuple(labels or sorted({span[2] for text in known for span in text.spans}))
+    if known and not asked:
         logger.warning(
             "%s: none of its %d texts has an entity, and --labels does not say which were looked "
             "for: they are left out",
             path,
-            len(texts),
+            len(known),
         )
-    return [GoldText(text.text, text.spans, asked) for text in texts if asked]
+    return [GoldText(text.text, text.spans, asked) for text in known if asked]
 
 
 def _check_lengths(name: str, texts: Sequence[TrainingText], lm: LanguageModel) -> None:

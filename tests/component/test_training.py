@@ -8,6 +8,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import SGD, Adam
 
+from spacy_padellm.doc_gold import gold_windows
 from spacy_padellm.loading import ModelSource, load_model
 from spacy_padellm.saving import save_model
 
@@ -235,7 +236,7 @@ def test_a_long_doc_is_trained_window_by_window_without_cutting_gold(random_nlp)
     starts = [i for i in range(len(text)) if text.startswith("Ada", i)]
     spans = [(i, i + 12, "PER") for i in starts]
     example = Example.from_dict(nlp.make_doc(text), {"entities": spans})
-    golds = list(pipe._gold.texts([example], pipe.shim.loaded.encoder(), 16))
+    golds = list(gold_windows(pipe.gold_source, [example], pipe.shim.loaded.encoder(), 16))
     assert len(golds) > 5 and "".join(gold.text for gold in golds) == text
     found = [gold.text[s:e] for gold in golds for s, e, _ in gold.spans]
     assert found == ["Ada Lovelace"] * 20
@@ -249,7 +250,7 @@ def test_span_groups_can_be_learned(random_nlp):
     example = Example(nlp.make_doc(reference.text), reference)
     pipe = nlp.get_pipe("padellm_ner")
     pipe.initialize(lambda: [example])
-    (gold,) = pipe._gold.texts([example], pipe.shim.loaded.encoder(), 100)
+    (gold,) = gold_windows(pipe.gold_source, [example], pipe.shim.loaded.encoder(), 100)
     assert set(gold.spans) == {(0, 19, "PER"), (14, 19, "LOC")}
     assert pipe.update([example], losses={})["padellm_ner"] > 0
 

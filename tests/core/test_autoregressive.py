@@ -6,8 +6,8 @@ from spacy_padellm.autoregressive import AutoregressiveDecoder, get_answer_forma
 from spacy_padellm.autoregressive.answers import Mark
 from spacy_padellm.autoregressive.prompt import AnswerEncoder
 from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.gold import GoldText
 from spacy_padellm.prompts import get_template
-from spacy_padellm.training.examples import GoldText
 from spacy_padellm.training.finetuning import finetune
 from spacy_padellm.training.mixture import Mixture
 

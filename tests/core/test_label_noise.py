@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.gold import GoldText
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.prompts import get_template
 from spacy_padellm.training.batch import batch_loss, make_batch, make_batch_for
-from spacy_padellm.training.examples import GoldText, make_training_text
+from spacy_padellm.training.examples import make_training_text
 from spacy_padellm.training.label_noise import LabelNoise
 
 LABELS = ("PER", "LOC", "ORG")

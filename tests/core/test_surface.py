@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.gold import GoldText
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.prompts import get_template
 from spacy_padellm.training.batch import batch_loss, make_batch
-from spacy_padellm.training.examples import GoldText, for_tagging, make_training_text
+from spacy_padellm.training.examples import for_tagging, make_training_text
 from spacy_padellm.training.finetuning import finetune
 from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.optimizer import Muon

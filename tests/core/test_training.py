@@ -4,10 +4,11 @@ import torch
 
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.gold import GoldText
 from spacy_padellm.lm import LanguageModel
 from spacy_padellm.prompts import PRESETS, get_template
 from spacy_padellm.training.batch import batch_loss, make_batch
-from spacy_padellm.training.examples import GoldText, make_training_text
+from spacy_padellm.training.examples import make_training_text
 from spacy_padellm.training.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.training.pretraining import encode_lines, pretrain

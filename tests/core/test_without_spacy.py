@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 CORE = (
-    "prompts encoding tree lm selfcheck loading saving adapters hardware head "
+    "gold prompts encoding tree lm selfcheck loading saving adapters hardware head "
     "static_passes quantization alignment resolution "
     "windows scoring decoding training.batch training.examples training.finetuning "
     "training.pretraining training.scratch training.tagging training.mixture "

@@ -1,0 +1,73 @@
+"""What a format has no words for: texts that are left out for it, and what a Doc says besides."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from spacy.tokens import Doc
+
+from ..gold_source import LABELS, annotated_labels
+from .annotated import AnnotatedText, Problem
+from .docbin import META, nameless
+from .guess import Format
+
+MISSING = "not annotated"
+PARTLY = "annotated in part"
+
+
+@dataclass
+class Unsaid:
+    """left_out: why → how many texts. besides: part of a Doc → in how many texts it was.
+
+    A text of which something is unknown would come back from any format but `.spacy` as one that
+    has nothing there, and is left out.
+    """
+
+    target: Format
+    spans_key: str
+    left_out: Counter[str] = field(default_factory=Counter)
+    besides: Counter[str] = field(default_factory=Counter)
+
+    def sayable(
+        self, texts: Iterable[AnnotatedText], problems: list[Problem]
+    ) -> Iterator[AnnotatedText]:
+        """The texts that the format can say; the others, and their spans, go to `problems`."""
+        for text in texts:
+            if text.unknown:
+                why = PARTLY if text.annotated else MISSING
+                self.left_out[why] += 1
+                reason = f"the text is {why}, which the format {self.target!r} cannot say"
+                problems += [text.problem(span, reason) for span in text.spans]
+                problems.append(text.left_out(reason))
+                continue
+            if isinstance(text.doc, Doc):
+                problems += nameless(text, self.spans_key)
+                self.besides.update(_besides(text.doc, self.spans_key))
+            yield text
+
+    def messages(self) -> list[str]:
+        """For the terminal, a sentence each."""
+        said = []
+        if self.left_out:
+            counts = " and ".join(
+                f"{n:,} {'is' if n == 1 else 'are'} {why}"
+                for why, n in sorted(self.left_out.items(), reverse=True)
+            )
+            said.append(
+                f"{self.left_out.total():,} texts are left out: {counts}, which the format "
+                f"{self.target!r} cannot say. Write .spacy to keep them"
+            )
+        if self.besides:
+            parts = ", ".join(f"{part} (of {n:,} texts)" for part, n in self.besides.items())
+            said.append(f"The format {self.target!r} has no place for {parts}")
+        return said
+
+
+def _besides(doc: Doc, spans_key: str) -> list[str]:
+    """What a Doc holds besides its text, tokens, spans and meta."""
+    parts = ["doc.cats"] if doc.cats else []
+    if annotated_labels(doc) is not None:
+        parts.append(f"doc._.{LABELS}, the labels that were looked for")
+    parts += [f"doc.spans[{name!r}]" for name in doc.spans if name != spans_key]
+    named = (META, ("._.", LABELS, None, None))
+    return parts + (["other doc.user_data"] if any(k not in named for k in doc.user_data) else [])
