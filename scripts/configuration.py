@@ -48,7 +48,7 @@ def make_page() -> str:
     for title, block in (
         ("The block `model.peft`", AdapterSettings),
         ("The block `label_noise`", LabelNoise),
-        ("Fields of a template (`changes`)", PromptTemplate),
+        ("Fields of a template", PromptTemplate),
     ):
         parts += [f"## {title}\n", _table(block), _prose(block)]
     presets = ", ".join(f"`{name}`" for name in PRESETS)

@@ -27,11 +27,13 @@ class StoredPipe(TrainablePipe):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Raises AttributeError for a setting: as an attribute it would change nothing."""
-        if name in Settings.__dataclass_fields__:
-            config = f"config={{'components': {{'{self.name}': {{'{name}': {value!r}}}}}}}"
+        if name in (*Settings.__dataclass_fields__, "labels"):
+            given = [list(pair) for pair in value.items()] if isinstance(value, dict) else value
+            config = f"config={{'components': {{'{self.name}': {{'{name}': {given!r}}}}}}}"
+            add = "; pipe.add_label adds one" if name == "labels" else ""
             raise AttributeError(
                 f"{name} is a setting, kept in the pipeline's config: load with "
-                f"spacy.load(..., {config}), or give it to nlp.add_pipe"
+                f"spacy.load(..., {config}), or give it to nlp.add_pipe{add}"
             )
         super().__setattr__(name, value)
 

@@ -10,6 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
+from .config_values import keeps_settings
 from .doc_gold import LABELS, GoldSource
 from .formats.annotated import FormatError, Problem
 from .formats.conversion import Conversion
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 Reader = Callable[[Language], Iterable[Example]]
 
 
+@keeps_settings()
 def make_corpus(
     path: str | Path | None,
     format: Format | None = None,
@@ -82,6 +84,7 @@ def _tell(problems: list[Problem], told: bool) -> bool:
     return told or bool(problems)
 
 
+@keeps_settings()
 def make_mixture(
     corpora: dict[str, Any],
     weights: dict[str, float] | None = None,
