@@ -171,8 +171,10 @@ class NERTask:
         return {**self._state(), "configured": self._configured}
 
     def _from_dict(self, saved: dict[str, Any]) -> None:
-        """A config that was changed since saving wins over the saved labels."""
-        if saved.get("configured", self._configured) == self._configured:
+        """Labels or definitions that the config was given since saving win over the saved."""
+        before = saved.get("configured", self._configured)
+        given = {label: text or before.get(label) for label, text in self._configured.items()}
+        if list(given.items()) == list(before.items()):
             self._labels = dict(saved["labels"])
         self._examples = [Demonstration(**example) for example in saved["examples"]]
 
