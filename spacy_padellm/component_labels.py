@@ -1,6 +1,7 @@
 """Which labels the component asks for, and where they came from."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -66,11 +67,13 @@ class LabelSet:
         does not, or where no gold span has a label that is asked for.
         """
         listed = read_labels(given, f"{self.name}: initialize.labels")
-        if doubled := [label for label in listed or () if "$$" in label]:
-            raise ValueError(
-                f"{self.name}: initialize.labels has {doubled[0]!r}: spaCy's configs double each "
-                f"`$` when they are saved; give the labels in a file (spacy init labels)"
-            )
+        for label in listed or ():
+            if label not in in_examples and re.sub(r"\$+", "$", label) in in_examples:
+                raise ValueError(
+                    f"{self.name}: initialize.labels has {label!r}, which was "
+                    f"{re.sub(r'[$]+', '$', label)!r}: spaCy's configs double each `$` when they "
+                    f"are saved; give the labels in a file (spacy init labels)"
+                )
         if self.configured is not None:
             unknown = [label for label in listed or () if label not in self.configured]
             if unknown:

@@ -9,7 +9,8 @@ import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_pipelines import make_examples
+from sample_pipelines import SIZES
+from spacy.training import Example
 from spacy.util import load_config_from_str, load_model_from_config, registry
 
 from spacy_padellm.config_values import read_value, write_value
@@ -231,8 +232,22 @@ def test_labels_beside_the_config_hold_anything(random_nlp):
     for trip in (through_disk, through_disk):
         nlp = trip(nlp)
         assert nlp.get_pipe("padellm_ner").label_data["US$$: ${x}"] == "at most $5"
-    with pytest.raises(ValueError, match=r"initialize.labels has .*in a file"):
-        nlp.get_pipe("padellm_ner").initialize(lambda: make_examples(nlp, 2), labels=["US$$"])
+
+
+def test_labels_of_the_examples_hold_anything():
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("padellm_ner", config=scratch(sizes=SIZES, vocab_size=300, max_count=2))
+    examples = [
+        Example.from_dict(nlp.make_doc(f"Pay {n} now"), {"entities": [(4, 5, label)]})
+        for n, label in enumerate(["US$", "${x}"] * 5)
+    ]
+    nlp.initialize(lambda: examples)
+    assert pipe.labels == ("${x}", "US$")
+    for trip in (through_disk, through_disk):
+        nlp = trip(nlp)
+        assert nlp.get_pipe("padellm_ner").labels == ("${x}", "US$")
+    with pytest.raises(ValueError, match=r"initialize.labels has .*was 'US\$'.*in a file"):
+        pipe.initialize(lambda: examples, labels=["US$$"])
 
 
 def test_a_folder_with_a_dollar_is_opened_by_the_commands(lm_folder, tmp_path):
