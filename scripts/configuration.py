@@ -32,6 +32,12 @@ HEAD = """# Configuration
 
 Every setting, written by `python scripts/configuration.py` from the code. A default of `…` means
 that the setting must be given.
+
+spaCy doubles a `$` of a config each time it is saved and loaded, takes `${x}` for a variable, and
+reads a mapping as a section, whose names cannot have `:` or `=` or begin with `@`. Strings that
+would change are refused where they are set. Write `\\u0024` for `$` (`"at most \\\\u00245"`, in
+Python as in a file), and labels with descriptions as pairs, `[["a:b", "what it is"]]`. Labels that
+`add_label` adds may hold anything.
 """
 
 
@@ -48,7 +54,7 @@ def make_page() -> str:
     for title, block in (
         ("The block `model.peft`", AdapterSettings),
         ("The block `label_noise`", LabelNoise),
-        ("Fields of a template (`changes`)", PromptTemplate),
+        ("Fields of a template", PromptTemplate),
     ):
         parts += [f"## {title}\n", _table(block), _prose(block)]
     presets = ", ".join(f"`{name}`" for name in PRESETS)

@@ -33,7 +33,7 @@ from .thinc_model import add_gradients, shim_of
 from .training.examples import TrainingText
 from .training.label_noise import LabelNoise
 
-Labels = list[str] | list[list[str]] | dict[str, str] | None
+Labels = str | list[str] | list[list[str]] | dict[str, str] | None
 
 
 class PaDeLLMNER(StoredPipe):
@@ -81,14 +81,14 @@ class PaDeLLMNER(StoredPipe):
         described = self._descriptions()
         return described if any(described.values()) else list(described)
 
-    def add_label(self, label: str) -> int:
+    def add_label(self, label: str, description: str = "") -> int:
         """1 for a new label, 0 for one that is there.
 
         A trained model is asked for it zero-shot; a warning says so.
         """
         if not isinstance(label, str):
             raise ValueError(Errors.E187)
-        return self.label_set.add(label, self.shim.known_labels())
+        return self.label_set.add(label, self.shim.known_labels(), description)
 
     def _descriptions(self) -> dict[str, str]:
         return self.label_set.known(self.shim.known_labels())

@@ -3,11 +3,13 @@
 import logging
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .config_values import check_characters
+
 logger = logging.getLogger(__name__)
-Given = Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
+Given = str | Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
 Descriptions = dict[str, str]
 
 
@@ -19,7 +21,7 @@ class LabelSet:
 
     def __init__(self, name: str, configured: Given = None) -> None:
         self.name = name
-        self.configured = read_labels(configured, f"{name}: `labels`", in_config=True)
+        self.configured = read_labels(configured, f"{name}: `labels`")
         self.labels = self.configured
         self.added: Descriptions = {}
 
@@ -39,13 +41,12 @@ class LabelSet:
             )
         return labels
 
-    def add(self, label: str, of_model: Mapping[str, str]) -> int:
+    def add(self, label: str, of_model: Mapping[str, str], description: str = "") -> int:
         """1 for a new label, 0 for one that is there."""
-        if label in self.known(of_model):
-            return 0
-        read_labels([label], f"{self.name}: add_label")
         trained = self.known(of_model)
-        self.added[label] = ""
+        if label in trained:
+            return 0
+        self.added |= read_labels([(label, description)], f"{self.name}: add_label") or {}
         if trained:
             warnings.warn(
                 f"{self.name}: the model was not trained on the label {label!r} and is asked for "
@@ -66,6 +67,13 @@ class LabelSet:
         does not, or where no gold span has a label that is asked for.
         """
         listed = read_labels(given, f"{self.name}: initialize.labels")
+        for label in listed or ():
+            if label not in in_examples and re.sub(r"\$+", "$", label) in in_examples:
+                raise ValueError(
+                    f"{self.name}: initialize.labels has {label!r}, which was "
+                    f"{re.sub(r'[$]+', '$', label)!r}: spaCy's configs double each `$` when they "
+                    f"are saved; give the labels in a file (spacy init labels)"
+                )
         if self.configured is not None:
             unknown = [label for label in listed or () if label not in self.configured]
             if unknown:
@@ -106,44 +114,37 @@ class LabelSet:
             self.added = {}
 
 
-# What a config file, read by configparser, takes for the end of a name, a comment or a section.
-_BREAKS_CONFIG = re.compile(r"[:=\n\r]|^[#;\[\s]|\s$")
+def read_labels(given: Given, setting: str) -> Descriptions | None:
+    """Label → description, of names, of pairs [name, description], or of a mapping.
+
+    A string holds names with commas between, as in spacy-llm.
+
+    Raises ValueError for anything else, for a label that is there twice, and for none at all.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        given = [name.strip() for name in given.split(",")]
+    if not isinstance(given, Iterable):
+        raise ValueError(f"{setting}: give a list, not {given!r}")
+    labels: Descriptions = {}
+    for item in given.items() if isinstance(given, Mapping) else given:
+        label, description = _pair(item)
+        if not isinstance(label, str) or not label.strip():
+            raise ValueError(f"{setting}: {label!r} is not the name of a label")
+        if not isinstance(description, str):
+            raise ValueError(f"{setting}: the description of {label!r} must be a string")
+        if label in labels:
+            raise ValueError(f"{setting}: {label!r} is there twice")
+        check_characters(label, setting)
+        check_characters(description, setting)
+        labels[label] = description
+    if not labels:
+        raise ValueError(f"{setting}: the list is empty; leave it out to use the model's labels")
+    return labels
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
     if isinstance(item, list | tuple) and len(item) == 2:
         return item[0], item[1]
     return item, ""
-
-
-def read_labels(given: Given, setting: str, in_config: bool = False) -> Descriptions | None:
-    """Label → description, of names, of pairs [name, description], or of a mapping.
-
-    in_config: whether a config file will hold it.
-
-    Raises ValueError for anything else, and for a mapping whose names a config file would part.
-    """
-    if given is None:
-        return None
-    if isinstance(given, str):
-        raise ValueError(f"{setting}: give a list, such as [{given!r}], not a string")
-    if isinstance(given, Mapping):
-        labels = dict(given)
-        for label in labels:
-            if in_config and isinstance(label, str) and _BREAKS_CONFIG.search(label):
-                raise ValueError(
-                    f"{setting}: {label!r} cannot be the name of a config entry, which a mapping "
-                    f"makes it: give pairs, [[{label!r}, {labels[label]!r}]]"
-                )
-    else:
-        labels = dict(_pair(item) for item in given)
-    if len(labels) < len(given):
-        raise ValueError(f"{setting}: {', '.join(map(repr, given))} holds a label twice")
-    for label, description in labels.items():
-        if not isinstance(label, str) or not label.strip():
-            raise ValueError(f"{setting}: {label!r} is not the name of a label")
-        if not isinstance(description, str):
-            raise ValueError(f"{setting}: the description of {label!r} must be a string")
-    if not labels:
-        raise ValueError(f"{setting}: the list is empty; leave it out to use the model's labels")
-    return labels

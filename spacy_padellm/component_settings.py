@@ -1,5 +1,6 @@
 """The component's settings, under the names that the config has."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -80,7 +81,7 @@ class Settings:
             raise ValueError(
                 f"overlap is {self.overlap}: it must be at least 0 and below window ({self.window})"
             )
-        if self.text_loss < 0:
+        if not 0 <= self.text_loss < math.inf:
             raise ValueError(f"text_loss is {self.text_loss}: it is a weight, 0 or more")
         LabelNoise.read(self.label_noise)
         if not 0 <= self.threshold <= 1:

@@ -13,6 +13,7 @@ from spacy.pipeline.trainable_pipe import TrainablePipe
 
 from .component_labels import LabelSet
 from .component_settings import Settings
+from .config_values import write_value
 from .decoding_shim import DecodingShim
 from .shim import CausalLMShim
 from .thinc_model import own_shim_of
@@ -27,11 +28,15 @@ class StoredPipe(TrainablePipe):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Raises AttributeError for a setting: as an attribute it would change nothing."""
-        if name in Settings.__dataclass_fields__:
-            config = f"config={{'components': {{'{self.name}': {{'{name}': {value!r}}}}}}}"
+        if name in (*Settings.__dataclass_fields__, "labels"):
+            given = [list(pair) for pair in value.items()] if isinstance(value, dict) else value
+            config = (
+                f"config={{'components': {{'{self.name}': {{'{name}': {write_value(given)!r}}}}}}}"
+            )
+            add = "; pipe.add_label adds one" if name == "labels" else ""
             raise AttributeError(
                 f"{name} is a setting, kept in the pipeline's config: load with "
-                f"spacy.load(..., {config}), or give it to nlp.add_pipe"
+                f"spacy.load(..., {config}), or give it to nlp.add_pipe{add}"
             )
         super().__setattr__(name, value)
 

@@ -10,6 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
+from .config_values import keeps_settings
 from .formats.annotated import FormatError, Problem, say_lost
 from .formats.conversion import Conversion
 from .formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 Reader = Callable[[Language], Iterable[Example]]
 
 
+@keeps_settings()
 def make_corpus(
     path: str | Path | None,
     format: Format | None = None,
@@ -88,6 +90,7 @@ def _tell(problems: list[Problem], told: bool) -> bool:
     return told or bool(problems)
 
 
+@keeps_settings()
 def make_mixture(
     corpora: dict[str, Any],
     weights: dict[str, float] | None = None,

@@ -8,6 +8,7 @@ from thinc.api import Model
 
 from .component import Labels, PaDeLLMNER
 from .component_settings import Settings
+from .config_values import keeps_settings
 from .thinc_model import DEFAULT_MODEL
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -30,6 +31,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
         "strings_f": 0.0,
     },
 )
+@keeps_settings("nlp", "name")
 def make_padellm_ner(
     nlp: Language,
     name: str,
@@ -59,8 +61,9 @@ def make_padellm_ner(
     """Parallel-decoding named entity recognition with a causal language model.
 
     labels: names, a mapping name → description, or pairs [name, description]; None takes those
-    of the model, or of the examples in training. The other settings are described in
-    `component_settings.Settings`.
+    of the model, or of the examples in training. In `spacy.load(config=...)` descriptions go in
+    pairs: spaCy takes a mapping there for settings of its own. The other settings are described
+    in `component_settings.Settings`. A `$` in any setting is written `\\u0024`.
     """
     settings = Settings(
         annotate=annotate,

@@ -10,6 +10,7 @@ from spacy.language import Language
 
 from .component import PaDeLLMNER
 from .component_settings import Settings
+from .config_values import write_value
 from .model_place import IN_THE_BOX
 
 BOX_LICENCE = "cc-by-sa-4.0"
@@ -136,7 +137,10 @@ def _usage(nlp: Language, pipe: PaDeLLMNER, repo: str) -> str:
         if value != usual[name] and name not in _NOT_OF_MODELS
     }
     config = ", ".join(
-        [f'"model": {{"name": "{repo}"}}', *(f'"{k}": {v!r}' for k, v in changed.items())]
+        [
+            f'"model": {{"name": "{repo}"}}',
+            *(f'"{k}": {write_value(v)!r}' for k, v in changed.items()),
+        ]
     )
     return (
         f'import spacy\n\nnlp = spacy.blank("{nlp.lang}")\n'

@@ -37,6 +37,12 @@ class Pretrained:
         return self.source.name in IN_THE_BOX
 
     def load(self) -> LoadedModel:
+        """Raises ValueError where there is no name, or the model cannot be read."""
+        if not self.source.name:
+            raise ValueError(
+                "the model setting `name` is null: name a folder or a Hub id, in the configs of "
+                "this package by --paths.base"
+            )
         return load_model(self.source, self.template)
 
     def known_labels(self) -> dict[str, str]:

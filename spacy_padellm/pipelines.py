@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from .component import PaDeLLMNER
+from .config_values import write_value
 
 
 def is_pipeline(path: Path) -> bool:
@@ -41,10 +42,10 @@ def open_pipeline(name: str, labels: str = "", **settings: Any) -> tuple[Languag
     Raises ValueError for a name that is neither pipeline nor model.
     """
     asked = [label.strip() for label in labels.split(",") if label.strip()]
-    changes: dict[str, Any] = {**settings, **({"labels": asked} if asked else {})}
+    changes = write_value({**settings, **({"labels": asked} if asked else {})})
     if not is_pipeline(Path(name)) and not util.is_package(name):
         nlp = spacy.blank("en")
-        pipe = nlp.add_pipe("padellm_ner", config={"model": {"name": name}, **changes})
+        pipe = nlp.add_pipe("padellm_ner", config={"model": {"name": write_value(name)}, **changes})
         assert isinstance(pipe, PaDeLLMNER)
         _ = pipe.shim.loaded  # whatever is wrong with it is said now
         return nlp, pipe

@@ -7,6 +7,7 @@ from typing import Any
 from thinc.api import Model
 
 from .adapter_settings import AdapterSettings
+from .config_values import keeps_settings
 from .decoding.batching import plan_batches
 from .hardware import Hardware
 from .loading import ModelSource
@@ -35,6 +36,7 @@ DEFAULT_MODEL: dict[str, Any] = {
 }
 
 
+@keeps_settings()
 def build_causal_lm(
     name: str | None = "english",
     adapter: str | None = None,
@@ -51,23 +53,20 @@ def build_causal_lm(
 ) -> Model[TrainingBatch, float]:
     """A pretrained causal LM. Nothing is read before it is used.
 
-    name: a folder, a Hub id or a model in the box. adapter: folder or Hub id of a peft adapter.
+    name: a folder, a Hub id or a model in the box; null is refused when the model is used.
+    adapter: folder or Hub id of a peft adapter.
     device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16",
     "float16". template: instead of the one saved with the model ("plain" where none is).
     peft: the adapter to train (`AdapterSettings`); None trains all weights.
     mixed_precision: bfloat16 autocast in training. revision: of a Hub id. devices, device_map,
     quantize, compile: see `hardware.Hardware`.
     """
-    if name is None:
-        raise ValueError(
-            "the model setting `name` is null: name a folder or a Hub id, in the configs of this "
-            "package by --paths.base"
-        )
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
-    origin = Pretrained(ModelSource(name, adapter, revision, hardware), template)
+    origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
     return _wrap(CausalLMShim(origin, read_peft(peft), mixed_precision))
 
 
+@keeps_settings()
 def build_causal_lm_from_scratch(
     architecture: str = "llama",
     sizes: dict[str, Any] | None = None,
@@ -96,20 +95,51 @@ def build_causal_lm_from_scratch(
     return _wrap(CausalLMShim(origin, None, mixed_precision))
 
 
+@keeps_settings()
 def make_template(
     preset: str = "plain",
     bidirectional: bool | None = None,
+    copies: bool | None = None,
+    blanks: bool | None = None,
+    joint: bool | None = None,
+    markers: str | None = None,
+    name: str | None = None,
+    before_text: str | None = None,
+    before_label: str | None = None,
+    after_label: str | None = None,
+    before_mention: str | None = None,
+    description: str | None = None,
+    count: str | None = None,
+    label_token: str | None = None,
+    end_of_mention: str | None = None,
     changes: dict[str, Any] | None = None,
 ) -> PromptTemplate:
-    """A preset prompt template.
+    """A preset prompt template, with some of its fields changed.
 
-    bidirectional: tokens of the text see each other both ways; for models trained that way.
-    changes: other fields of `prompts.PromptTemplate`.
+    preset: "plain", "compact", or another by its name. The fields: see `prompts.PromptTemplate`;
+    null leaves one as the preset has it. changes: fields once more, as a mapping, for configs of
+    earlier releases.
+
+    Raises ValueError for a preset or a field that is unknown, and for a value out of its range.
     """
-    fields = dict(changes or {})
-    if bidirectional is not None:
-        fields["bidirectional"] = bidirectional
-    return get_template(preset, **fields)
+    given = {
+        "bidirectional": bidirectional,
+        "copies": copies,
+        "blanks": blanks,
+        "joint": joint,
+        "markers": markers,
+        "name": name,
+        "before_text": before_text,
+        "before_label": before_label,
+        "after_label": after_label,
+        "before_mention": before_mention,
+        "description": description,
+        "count": count,
+        "label_token": label_token,
+        "end_of_mention": end_of_mention,
+    }
+    fields = {field: value for field, value in given.items() if value is not None}
+    return get_template(preset, **{**(changes or {}), **fields})
 
 
 def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:
@@ -185,4 +215,10 @@ def _wrap(shim: CausalLMShim) -> Model[TrainingBatch, float]:
 def _forward(
     model: Model, batch: TrainingBatch, is_train: bool
 ) -> tuple[float, Callable[[float], None]]:
+    if not isinstance(batch, TrainingBatch):
+        raise TypeError(
+            "this model takes batches of prompts, not Docs, and `spacy debug model` cannot look "
+            "into it: `spacy debug data` checks config and corpus, `spacy padellm benchmark` the "
+            "model"
+        )
     return model.shims[0](batch, is_train)

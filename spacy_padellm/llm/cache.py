@@ -17,6 +17,8 @@ from spacy.vocab import Vocab
 from spacy_llm.cache import BatchCache
 from spacy_llm.ty import PromptTemplateProvider
 
+from ..config_values import keeps_settings
+
 
 class TextCache(BatchCache):
     """Docs that were answered, on disk; nothing where `path` is None.
@@ -69,6 +71,7 @@ def _persist(cache: "weakref.ref[TextCache]") -> None:
         found._persist()
 
 
+@keeps_settings()
 def make_cache(
     path: str | Path | None = None,
     batch_size: int = 64,

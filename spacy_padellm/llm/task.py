@@ -11,13 +11,16 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy_llm.ty import ExamplesConfigType, Scorer
-from spacy_llm.util import split_labels
 
 from ..annotation import SCORE, Placed, place_mentions, set_entities, set_spans
+from ..component_labels import Given, read_labels
 from ..component_scorer import score_ner
 from ..component_settings import Settings
+from ..config_values import keeps_settings
 from ..gold_source import GoldSource
 from .exchange import Demonstration, NERAnswer, NERPrompt, NERQuestion
+
+Labels = str | list[str] | list[list[str]] | dict[str, str]
 
 
 class NERTask:
@@ -28,13 +31,14 @@ class NERTask:
 
     def __init__(
         self,
-        labels: Sequence[str],
-        label_definitions: Mapping[str, str],
+        labels: Mapping[str, str],
         examples: Sequence[Demonstration],
         settings: Settings,
         scorer: Scorer | None = None,
     ) -> None:
-        self._labels = {label: label_definitions.get(label, "") for label in labels}
+        """labels: label → definition, "" where there is none; empty asks for the model's own."""
+        self._configured = dict(labels)
+        self._labels = dict(labels)
         self._given = tuple(examples)
         self._examples = list(examples)
         self._settings = settings
@@ -97,7 +101,7 @@ class NERTask:
     @property
     def prompt_template(self) -> str:
         """What a cache of answers holds for: another question is another template."""
-        asked = {**self._to_dict(), "settings": self._settings.to_config()}
+        asked = {**self._state(), "settings": self._settings.to_config()}
         return str(srsly.json_dumps(asked, sort_keys=True))
 
     def scorer(self, examples: Iterable[Example]) -> dict[str, Any]:
@@ -111,6 +115,7 @@ class NERTask:
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """Those asked for. `clear` and `add_label` change them; assigning does not."""
         return tuple(self._labels)
 
     def add_label(self, label: str, label_definition: str | None = None) -> int:
@@ -119,7 +124,8 @@ class NERTask:
             raise ValueError(Errors.E187)
         if label in self._labels:
             return 0
-        self._labels[label] = label_definition or ""
+        added = read_labels([(label, label_definition or "")], "add_label of spacy_padellm.NER.v1")
+        self._labels |= added or {}
         return 1
 
     def clear(self) -> None:
@@ -130,7 +136,7 @@ class NERTask:
         self,
         get_examples: Callable[[], Iterable[Example]],
         nlp: Language,
-        labels: list[str] = [],  # noqa: B006
+        labels: Labels = [],  # noqa: B006
         n_prompt_examples: int = 0,
     ) -> None:
         """Labels and demonstrations from examples, where the config has none.
@@ -139,8 +145,8 @@ class NERTask:
         annotated whole, for all labels.
         """
         del nlp
-        if labels:
-            self._labels = {label: self._labels.get(label, "") for label in labels}
+        if listed := read_labels(labels or None, "initialize.labels of spacy_padellm.NER.v1"):
+            self._labels = {k: text or self._labels.get(k, "") for k, text in listed.items()}
         find_labels = not self._labels
         self._examples = list(self._given)
         source = GoldSource(self._settings.annotate, self._settings.spans_key)
@@ -160,12 +166,19 @@ class NERTask:
 
     # --- to and from disk; settings are in the config
 
-    def _to_dict(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         examples = [{"text": e.text, "entities": e.entities} for e in self._examples]
         return {"labels": self._labels, "examples": examples}
 
+    def _to_dict(self) -> dict[str, Any]:
+        return {**self._state(), "configured": self._configured}
+
     def _from_dict(self, saved: dict[str, Any]) -> None:
-        self._labels = dict(saved["labels"])
+        """Labels or definitions that the config was given since saving win over the saved."""
+        before = saved.get("configured", self._configured)
+        given = {label: text or before.get(label) for label, text in self._configured.items()}
+        if list(given.items()) == list(before.items()):
+            self._labels = dict(saved["labels"])
         self._examples = [Demonstration(**example) for example in saved["examples"]]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -186,9 +199,10 @@ class NERTask:
         return self
 
 
+@keeps_settings()
 def make_ner_task(
-    labels: list[str] | str = [],  # noqa: B006
-    label_definitions: dict[str, str] | None = None,
+    labels: Labels = [],  # noqa: B006
+    label_definitions: dict[str, str] | list[list[str]] | None = None,
     examples: ExamplesConfigType = None,
     alignment_mode: str = "strict",
     scorer: Scorer | None = None,
@@ -200,18 +214,15 @@ def make_ner_task(
 ) -> NERTask:
     """The task "spacy_padellm.NER.v1".
 
-    labels, label_definitions, examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3".
-    The others: as in the component `padellm_ner` (`component_settings.Settings`).
+    labels: names in a list or with commas between, a mapping name → definition, or pairs [name,
+    definition]; empty asks for those of the model. label_definitions: definitions apart, as a
+    mapping or pairs. examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3". The
+    others: as in the component `padellm_ner` (`component_settings.Settings`).
 
-    Raises ValueError for a setting out of its range, a definition of a label that is not asked
-    for, and examples that are no {"text", "entities"}.
+    Raises ValueError for a setting out of its range, a label that is there twice, a definition of
+    a label that is not asked for, and examples that are no {"text", "entities"}.
     """
-    names = split_labels(labels)
-    definitions = label_definitions or {}
-    if unknown := sorted(set(definitions) - set(names)):
-        raise ValueError(
-            f"label_definitions has {', '.join(map(repr, unknown))}, which `labels` has not"
-        )
+    asked = _read_labels(labels, label_definitions)
     settings = Settings(
         annotate=annotate,
         spans_key=spans_key,
@@ -221,7 +232,19 @@ def make_ner_task(
         overwrite_ents=overwrite_ents,
     )
     shown = (examples() if callable(examples) else examples) or ()
-    return NERTask(names, definitions, [_read_example(e) for e in shown], settings, scorer)
+    return NERTask(asked, [_read_example(e) for e in shown], settings, scorer)
+
+
+def _read_labels(given: Given, definitions: Given) -> dict[str, str]:
+    labels = read_labels(given or None, "`labels` of spacy_padellm.NER.v1") or {}
+    apart = read_labels(definitions or None, "label_definitions of spacy_padellm.NER.v1") or {}
+    if unknown := sorted(set(apart) - set(labels)):
+        raise ValueError(
+            f"label_definitions has {', '.join(map(repr, unknown))}, which `labels` has not"
+        )
+    if twice := [label for label in apart if labels[label] not in ("", apart[label])]:
+        raise ValueError(f"{twice[0]!r} has one definition in `labels`, another in the other place")
+    return {**labels, **apart}
 
 
 def _read_example(record: Mapping[str, Any]) -> Demonstration:

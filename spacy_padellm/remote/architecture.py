@@ -4,11 +4,13 @@ from typing import Any
 
 from thinc.api import Model
 
+from ..config_values import keeps_settings
 from ..prompts import PromptTemplate
 from .client import ServerSettings
 from .shim import ServerShim
 
 
+@keeps_settings()
 def build_server(
     url: str,
     model: str,

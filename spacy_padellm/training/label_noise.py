@@ -46,7 +46,8 @@ class LabelNoise:
             raise ValueError(
                 f"label_noise has no field {', '.join(unknown)}: it has {', '.join(known)}"
             )
-        return cls(**block)
+        names = block.get("names") or {}
+        return cls(**{**block, "names": dict(names)})  # or pairs, where a name has a ":"
 
     def draw(
         self, labels: Sequence[str], descriptions: Mapping[str, str], rng: random.Random

@@ -1,3 +1,5 @@
+import inspect
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,12 @@ from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.util import load_config, load_model_from_config, registry
 
+from spacy_padellm.component_settings import Settings
 from spacy_padellm.factory import DEFAULT_CONFIG, make_padellm_ner
+from spacy_padellm.hardware import Hardware
+from spacy_padellm.prompts import COMPACT, PromptTemplate
+from spacy_padellm.remote.client import ServerSettings
+from spacy_padellm.training.label_noise import LabelNoise
 from spacy_padellm.training.scratch import END_OF_TEXT
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.cfg"))
@@ -28,8 +35,6 @@ def test_registered_names(group, name):
 
 
 def test_defaults_are_those_of_the_factory():
-    import inspect
-
     settings = set(inspect.signature(make_padellm_ner).parameters) - {"nlp", "name"}
     assert settings == set(DEFAULT_CONFIG)
     nlp = spacy.blank("en")
@@ -43,6 +48,47 @@ def test_a_setting_that_is_assigned_is_refused():
     pipe = spacy.blank("en").add_pipe("padellm_ner")
     with pytest.raises(AttributeError, match=r"'padellm_ner': \{'threshold': 0.9\}"):
         pipe.threshold = 0.9
+
+
+def test_all_that_code_can_set_is_a_setting():
+    def settings_of(group, name):
+        return set(inspect.signature(registry.get(group, name)).parameters)
+
+    def names(kind):
+        return {field.name for field in fields(kind)}
+
+    template = settings_of("misc", "spacy_padellm.PromptTemplate.v1")
+    assert names(PromptTemplate) - {"version"} <= template
+    for name in ("spacy_padellm.CausalLM.v1", "spacy_padellm.CausalLMFromScratch.v1"):
+        assert names(Hardware) <= settings_of("architectures", name)
+    server = settings_of("architectures", "spacy_padellm.Server.v1")
+    assert names(ServerSettings) - {"first_wait", "longest_wait"} <= server
+    assert names(Settings) <= settings_of("factories", "padellm_ner")
+    of_training = {"save_mode", "max_labels", "text_loss", "label_noise", "keep_raw"}
+    task = settings_of("llm_tasks", "spacy_padellm.NER.v1")
+    model = settings_of("llm_models", "spacy_padellm.CausalLM.v1")
+    assert names(Settings) - of_training <= task | model
+
+
+def test_fields_of_a_template_in_a_config():
+    block = {"@misc": "spacy_padellm.PromptTemplate.v1", "preset": "compact", "copies": True}
+    text = {"before_text": "", "markers": "text", "changes": {"blanks": True, "count": "<{n}>"}}
+    made = registry.resolve({"template": {**block, **text}})["template"]
+    expected = {"copies": True, "before_text": "", "markers": "text", "blanks": True}
+    assert made == replace(COMPACT, **expected, count="<{n}>")
+    with pytest.raises(ValueError, match="copy"):
+        registry.resolve({"template": {**block, "copy": True}})
+
+
+def test_label_noise_of_labels_that_no_entry_can_be_named_after():
+    noise = {"names": [["a:b", ["c"]]], "rename": 1.0}
+    pipe = spacy.blank("en").add_pipe("padellm_ner", config={"label_noise": noise})
+    assert LabelNoise.read(pipe.settings.label_noise).names == {"a:b": ["c"]}
+    with pytest.raises(
+        ValueError, match=r"label_noise.names: 'a:b'.*pairs, \[\['a:b', \['c'\]\]\]"
+    ):
+        noise = {"names": {"a:b": ["c"]}}
+        spacy.blank("en").add_pipe("padellm_ner", config={"label_noise": noise})
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

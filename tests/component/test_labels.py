@@ -1,3 +1,5 @@
+import ast
+import re
 import warnings
 
 import pytest
@@ -116,6 +118,75 @@ def test_labels_added_before_training_join_those_of_the_examples():
 def test_bad_labels_name_the_setting(random_nlp, labels, words):
     with pytest.raises(ValueError, match=f"(?s)labels.*{words}"):
         random_nlp(labels=labels)
+
+
+def test_assigned_labels_are_refused_with_what_to_write(lm_folder, tmp_path):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("padellm_ner", config={"model": {"name": str(lm_folder)}})
+    nlp.to_disk(tmp_path)
+    for given, labels in (
+        (["LOC"], {"LOC": ""}),
+        ({"LOC": "a place: a city"}, {"LOC": "a place: a city"}),
+    ):
+        with pytest.raises(AttributeError, match="add_label") as refused:
+            pipe.labels = given
+        written = re.search(r"config=(\{.*\}\}\})", str(refused.value))[1]
+        changed = spacy.load(tmp_path, config=ast.literal_eval(written)).get_pipe("padellm_ner")
+        assert changed.label_set.configured == labels
+
+
+# Of the component and of spacy-llm's task: what they take, or the words of their refusal.
+GIVEN = [
+    (["LOC", "PER"], {"LOC": "", "PER": ""}),
+    ("LOC, PER", {"LOC": "", "PER": ""}),
+    ({"LOC": "places", "PER": ""}, {"LOC": "places", "PER": ""}),
+    ([["LOC", "places"], ["PER", ""]], {"LOC": "places", "PER": ""}),
+    (['Type: "x"/y'], {'Type: "x"/y': ""}),
+    ([["a:b", "c"], ["@A", ""]], {"a:b": "c", "@A": ""}),
+    ({"a:b": "c"}, "pairs"),
+    ({"*": "c"}, "pairs"),
+    ({"@A": "c"}, "A"),
+    (["LOC", "LOC"], "'LOC' is there twice"),
+    ("LOC, PER, LOC", "'LOC' is there twice"),
+    ([["LOC", "places"], ["LOC", "towns"]], "'LOC' is there twice"),
+    (["LOC", " "], "not the name"),
+    ("LOC,,PER", "not the name"),
+    (["US$"], "write"),
+]
+
+
+@pytest.mark.parametrize("given, expected", GIVEN, ids=lambda value: str(value)[:20])
+def test_component_and_task_have_one_rule_for_labels(lm_folder, given, expected):
+    def component():
+        config = {"model": {"name": str(lm_folder)}, "labels": given}
+        return spacy.blank("xx").add_pipe("padellm_ner", config=config)
+
+    def task():
+        block = {"@llm_tasks": "spacy_padellm.NER.v1", "labels": given}
+        model = {"@llm_models": "spacy_padellm.CausalLM.v1", "name": str(lm_folder)}
+        nlp = spacy.blank("xx")
+        pipe = nlp.add_pipe("llm", config={"task": block, "model": model})
+        assert list(nlp.pipe(["Ada is in Rome."]))
+        return pipe.task
+
+    if isinstance(expected, dict):
+        assert component().label_set.configured == task().question().labels == expected
+        return
+    for make in (component, task):
+        with pytest.raises(ValueError, match=expected):
+            make()
+
+
+def test_labels_at_load_win_in_the_task_too(lm_folder, tmp_path):
+    block = {"@llm_tasks": "spacy_padellm.NER.v1", "labels": ["LOC"]}
+    model = {"@llm_models": "spacy_padellm.CausalLM.v1", "name": str(lm_folder)}
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("llm", config={"task": block, "model": model}).add_label("PER", "people")
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path).get_pipe("llm").labels == ("LOC", "PER")
+    change = {"components": {"llm": {"task": {"labels": [["ORG", "firms"]]}}}}
+    task = spacy.load(tmp_path, config=change).get_pipe("llm").task
+    assert task.question().labels == {"ORG": "firms"}
 
 
 def test_no_labels():
