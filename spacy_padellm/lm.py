@@ -7,7 +7,7 @@ import contextlib
 import copy
 import inspect
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,11 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
+from .decoding.choices import Choices
+from .decoding.row_session import RowSession
+from .decoding.session import Method, Session
+from .decoding.tree_session import TreeSession
+from .encoding import TextPrompt
 from .head import HeadReads
 from .static_passes import StaticPasses, StaticSlot, pass_width
 from .tree import Ints, TreePass
@@ -136,6 +141,24 @@ class LanguageModel:
         RuntimeError where transformers is too old for it.
         """
         self.static = StaticPasses(self.model, self.device, compiled)
+
+    def open_session(
+        self,
+        prompts: Sequence[TextPrompt],
+        method: Method,
+        bidirectional: bool,
+        choices: Choices,
+    ) -> Session:
+        """A session for a batch (`SessionModel`)."""
+        if method == "tree":
+            return TreeSession(self, prompts, bidirectional, choices)
+        share, cached = method == "rows", self.rows_cached
+        return RowSession(self, prompts, bidirectional, share, cached, choices)
+
+    def free_memory(self) -> None:
+        """Gives unused memory of the device back."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def open_cache(self, rows: int, columns: int) -> Any:
         """A cache for the passes of one tree; `close_cache` gives it back.

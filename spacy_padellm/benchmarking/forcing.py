@@ -8,39 +8,60 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..autoregressive import AutoregressiveDecoder, make_answer_text
 from ..autoregressive.prompt import AnswerEncoder
-from ..decoding import Decoder
-from ..decoding.session import Branch, Session
+from ..decoding.choices import Choices
+from ..decoding.session import Answer, Branch, Method, Question, Session
 from ..encoding import PromptEncoder, TextPrompt
 from ..gold import GoldText
+from ..lm import LanguageModel
+from ..static_passes import StaticPasses
 from ..training.examples import make_training_text
 
 FORCED = 1e4  # a logit above all others
+NEVER = -1e4  # a log-probability below all others
 
 
 @dataclass
-class GoldForcedDecoder(Decoder):
-    """A decoder that finds the gold mentions of each text; golds: None decodes freely."""
+class GoldForcedModel:
+    """A model that answers with the gold mentions of each text, after passes of its own."""
 
-    golds: Sequence[GoldText] | None = None
+    lm: LanguageModel
+    encoder: PromptEncoder
+    golds: Sequence[GoldText]
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        self._by_text = {gold.text: gold for gold in self.golds or ()}
+        self.name, self.tree = self.lm.name, self.lm.tree
+        self._by_text = {gold.text: gold for gold in self.golds}
 
-    def _open(self, prompts: Sequence[TextPrompt]) -> Session:
-        real = super()._open(prompts)
-        if self.golds is None:
-            return real
+    @property
+    def max_positions(self) -> int | None:
+        return self.lm.max_positions
+
+    @property
+    def static(self) -> StaticPasses | None:
+        return self.lm.static
+
+    def open_session(
+        self,
+        prompts: Sequence[TextPrompt],
+        method: Method,
+        bidirectional: bool,
+        choices: Choices,
+    ) -> Session:
+        real = self.lm.open_session(prompts, method, bidirectional, choices)
         expected: dict[tuple[int, tuple[int, ...]], int] = {}
         for text, prompt in enumerate(prompts):
             gold = self._by_text.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
             expected |= _answers(self.encoder, text, prompt, gold)
         starts = [len(prompt.trunk) for prompt in prompts]
         return _ForcedSession(real, expected, starts, self.encoder.mention_end_ids[0])
+
+    def free_memory(self) -> None:
+        self.lm.free_memory()
 
 
 @dataclass
@@ -94,26 +115,33 @@ class _ForcedSession:
         self.expected = expected
         self.starts = starts
         self.otherwise = otherwise
-        self.choices = session.choices
         self.passes = self.tokens = self.kept = 0
 
     def extend(
-        self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
-    ) -> torch.Tensor:
-        logits = self.session.extend(branches, wanted)
+        self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
+    ) -> list[Answer]:
+        answers = self.session.extend(branches, questions)
         self.passes, self.tokens = self.session.passes, self.session.tokens
         self.kept = self.session.kept
         targets = []
-        for branch, n in zip(branches, wanted or [1] * len(branches), strict=True):
+        for branch, asked in zip(branches, questions, strict=True):
             behind = tuple(branch.ids[self.starts[branch.text] :])
-            for end in range(len(behind) - n + 1, len(behind) + 1):
+            for end in range(len(behind) - len(asked) + 1, len(behind) + 1):
                 targets.append(self.expected.get((branch.text, behind[:end]), self.otherwise))
-        columns = torch.from_numpy(self.choices.columns(targets))
-        logits[torch.arange(len(targets)), columns] = FORCED
-        return logits
+        flat = [question for asked in questions for question in asked]
+        return [
+            _forced(question, answer, target)
+            for question, answer, target in zip(flat, answers, targets, strict=True)
+        ]
 
     def close(self) -> None:
         self.session.close()
+
+
+def _forced(question: Question, answer: Answer, target: int) -> Answer:
+    if question.candidates is None:
+        return Answer(np.array([target]), np.zeros(1))
+    return Answer(answer.ids, np.where(answer.ids == target, 0.0, NEVER))
 
 
 def _answers(

@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ..autoregressive import get_answer_format
-from ..decoding import DecodingWork, TextInput
+from ..decoding import Decoder, DecodingWork, TextInput
 from ..gold import GoldText
-from ..lm import LanguageModel
 from ..loading import LoadedModel
 from ..types import Prediction
-from .forcing import ForcedAutoregressiveDecoder, GoldForcedDecoder
+from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
 
 NO_BUDGET = 10**9  # the batch size alone decides
 
@@ -33,7 +32,7 @@ FREE_METHODS = ("paper", "tree-free", "structured", "augmented")
 class AnyDecoder(Protocol):
     """What all methods have in common."""
 
-    lm: LanguageModel
+    lm: Any
     work: DecodingWork
 
     def predict(
@@ -70,12 +69,12 @@ def make_decoder(
     if method == "compiled":
         lm.compile()
     name = {"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree")
-    return GoldForcedDecoder(
-        lm,
-        loaded.encoder(),
+    encoder = loaded.encoder()
+    return Decoder(
+        lm if golds is None else GoldForcedModel(lm, encoder, golds),
+        encoder,
         method=name,  # type: ignore[arg-type]
         copy=method not in ("paper", "tree-free"),
         token_budget=NO_BUDGET,
-        golds=golds,
         **settings,
     )

@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import torch
-
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,9 +23,13 @@ def plan_batches(sizes: Sequence[int], budget: int) -> list[list[int]]:
 
 
 def halve_on_memory_error(
-    run: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item]
+    run: Callable[[Sequence[Item]], list[Result]],
+    items: Sequence[Item],
+    free_memory: Callable[[], None] = lambda: None,
 ) -> list[Result]:
     """Runs `items` as one batch; where memory runs out, as two halves, and so on.
+
+    free_memory: called before the halves are tried.
 
     Raises MemoryError where a single item does not fit.
     """
@@ -41,18 +43,17 @@ def halve_on_memory_error(
                 "one text does not fit into memory: lower `window`, use a smaller `dtype`, or "
                 "a device with more memory"
             ) from error
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    free_memory()
     half = len(items) // 2
     logger.warning("out of memory with %d texts in a batch; trying %d", len(items), half)
     return [
-        *halve_on_memory_error(run, items[:half]),
-        *halve_on_memory_error(run, items[half:]),
+        *halve_on_memory_error(run, items[:half], free_memory),
+        *halve_on_memory_error(run, items[half:], free_memory),
     ]
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if isinstance(error, MemoryError):
         return True
     message = str(error).lower()
     return "out of memory" in message or "can't allocate memory" in message

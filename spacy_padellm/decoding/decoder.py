@@ -4,24 +4,17 @@ import contextlib
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
-
-import torch
 
 from ..encoding import PromptEncoder, TextPrompt
-from ..lm import LanguageModel
 from ..types import Prediction
 from .batching import halve_on_memory_error, plan_batches
 from .choices import Choices
 from .copying import TextSlices
 from .counts import decode_counts
 from .mentions import decode_mentions
-from .row_session import RowSession
-from .session import Session
+from .questions import Questions
+from .session import Method, Session, SessionModel
 from .speculation import Speculation
-from .tree_session import TreeSession
-
-Method = Literal["tree", "rows", "paper"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +74,7 @@ class Decoder:
     Raises ValueError where the method cannot serve this model.
     """
 
-    lm: LanguageModel
+    lm: SessionModel
     encoder: PromptEncoder
     method: Method = "tree"
     copy: bool = True
@@ -145,9 +138,9 @@ class Decoder:
 
     def run(self, batch: "Batch") -> list[Prediction]:
         """A prediction for each text of a batch; in smaller batches where memory runs out."""
-        return halve_on_memory_error(self._decode, batch.items)
+        return halve_on_memory_error(self._decode, batch.items, self.lm.free_memory)
 
-    def on(self, lm: LanguageModel) -> "Decoder":
+    def on(self, lm: SessionModel) -> "Decoder":
         """The same decoder with a copy of its model."""
         return replace(self, lm=lm, work=DecodingWork())
 
@@ -155,23 +148,28 @@ class Decoder:
         """Tokens of a text alone."""
         return len(self.encoder.encode_text(text).ids)
 
-    @torch.inference_mode()
     def _decode(self, items: Sequence[tuple[TextInput, TextPrompt]]) -> list[Prediction]:
         prompts = [prompt for _, prompt in items]
         slices = None
         if self.copy:
             slices = [TextSlices(p.encoded, t.starts, t.ends) for t, p in items]
-        with contextlib.closing(self._open(prompts)) as session:
-            return self._decode_with(session, prompts, slices)
+        limited = self.copy and self.encoder.template.copies
+        choices = Choices.of(self.encoder, prompts) if limited else Choices()
+        both_ways = self.encoder.template.bidirectional
+        opened = self.lm.open_session(prompts, self.method, both_ways, choices)
+        with contextlib.closing(opened) as session:
+            return self._decode_with(session, prompts, Questions(self.encoder, slices))
 
     def _decode_with(
         self,
         session: Session,
         prompts: Sequence[TextPrompt],
-        slices: Sequence[TextSlices] | None,
+        questions: Questions,
     ) -> list[Prediction]:
         began = time.perf_counter()
-        states = decode_counts(session, self.encoder, prompts, self.max_count, self.speculation)
+        states = decode_counts(
+            session, self.encoder, prompts, questions, self.max_count, self.speculation
+        )
         if session.passes == 1:
             self.speculation.cost.add(session.tokens, time.perf_counter() - began)
         mentions = decode_mentions(
@@ -179,7 +177,7 @@ class Decoder:
             self.encoder,
             prompts,
             states,
-            slices,
+            questions,
             self.max_mention_tokens,
             self.speculation,
             self.distinct,
@@ -191,21 +189,6 @@ class Decoder:
         self.work.tokens += session.tokens
         self.work.kept += session.kept
         return [Prediction(c, m) for c, m in zip(counts, mentions, strict=True)]
-
-    def _open(self, prompts: Sequence[TextPrompt]) -> Session:
-        both_ways = self.encoder.template.bidirectional
-        limited = self.copy and self.encoder.template.copies
-        choices = Choices.of(self.encoder, prompts) if limited else Choices()
-        if self.method == "tree":
-            return TreeSession(self.lm, prompts, both_ways, choices)
-        return RowSession(
-            self.lm,
-            prompts,
-            both_ways,
-            share=self.method == "rows",
-            cached=self.lm.rows_cached,
-            choices=choices,
-        )
 
     def _cost(self, prompt: TextPrompt) -> int:
         if self.method == "tree":

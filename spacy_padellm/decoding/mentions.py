@@ -6,38 +6,43 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import torch
-
 from ..encoding import PromptEncoder, TextPrompt
 from ..quiet import warn_of_few
 from ..types import Mention
-from .choices import Choices, log_normaliser
-from .copying import CopyBranch, TextSlices
+from .copying import CopyBranch
 from .counts import LabelState
 from .distinct import choose_starts
-from .session import Branch, Session
+from .questions import Questions
+from .session import Answer, Branch, Question, Session
 from .speculation import Speculation
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class _Pending:
+class _WrittenMention:
     """A mention being written.
 
-    logits: behind its last token, where they are known already. draft: ids at the end of the
-    branch that may turn out to be its next tokens.
+    opened: what may come first, where it is known already. draft: ids at the end of the branch
+    that may turn out to be its next tokens.
     """
 
     label: str
     index: int
     branch: Branch
     copy: CopyBranch | None
-    logits: torch.Tensor | None = None
+    opened: Answer | None = None
     draft: list[int] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
+
+    def copies(self) -> list[CopyBranch | None]:
+        """The state of copying behind what is written, and behind each token of the draft."""
+        states = [self.copy]
+        for token in self.draft:
+            last = states[-1]
+            states.append(last.advanced(token) if last is not None else None)
+        return states
 
 
 def decode_mentions(
@@ -45,34 +50,34 @@ def decode_mentions(
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
     states: Sequence[Sequence[LabelState]],
-    slices: Sequence[TextSlices] | None,
+    questions: Questions,
     max_tokens: int,
     speculation: Speculation,
     distinct: bool = False,
 ) -> list[list[Mention]]:
     """The mentions of each text, by label, then by index.
 
-    slices: where mentions are copied from; None for free generation, whose mentions have no
-    character offsets. A mention of max_tokens tokens is ended there, with a warning. distinct:
-    no two copied mentions of a label begin at the same place (`distinct`).
+    Mentions that are generated freely have no character offsets. A mention of max_tokens tokens
+    is ended there, with a warning. distinct: no two copied mentions of a label begin at the same
+    place (`distinct`).
 
     Copied mentions are drafted: the pass that reads a token reads what follows it in the text,
     too, and of that as much stays as greedy decoding chooses anyway.
     """
-    pending = _start(encoder, prompts, states, slices)
-    opened = [mention for mention in pending if mention.logits is not None]
-    going = [mention for mention in pending if mention.logits is None]
+    pending = _start(encoder, prompts, states, questions)
+    opened = [mention for mention in pending if mention.opened is not None]
+    going = [mention for mention in pending if mention.opened is None]
     if opened:
-        logits = torch.stack([m.logits for m in opened if m.logits is not None])
-        going += _read(logits, opened, encoder, prompts, max_tokens, session.choices, distinct)
+        answers = [mention.opened for mention in opened if mention.opened is not None]
+        going += _read(answers, opened, encoder, prompts, max_tokens, distinct)
     while going:
         began = time.perf_counter()
         tokens = session.tokens
         _draft(going, speculation, max_tokens)
         branches = [mention.branch for mention in going]
         new = sum(branch.missing() for branch in branches)
-        logits = session.extend(branches, [len(mention.draft) + 1 for mention in going])
-        going = _read(logits, going, encoder, prompts, max_tokens, session.choices, distinct)
+        answers = session.extend(branches, [_questions(mention, questions) for mention in going])
+        going = _read(answers, going, encoder, prompts, max_tokens, distinct)
         speculation.cost.add(session.tokens - tokens, time.perf_counter() - began, new)
     for mention in pending:
         speculation.saw_mention(len(mention.log_probs))
@@ -83,28 +88,32 @@ def _start(
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
     states: Sequence[Sequence[LabelState]],
-    slices: Sequence[TextSlices] | None,
-) -> list[_Pending]:
+    questions: Questions,
+) -> list[_WrittenMention]:
     pending = []
     for text, (prompt, of_text) in enumerate(zip(prompts, states, strict=True)):
-        if slices is not None and not slices[text]:
-            continue  # nothing to copy from: an empty text, or white space
+        if not questions.has_mentions(text):
+            continue
         for state in of_text:
             label, n = state.label, state.count.value
             opened = state.opened.get(n)
             for index in range(1, n + 1):
-                copy = CopyBranch(slices[text]) if slices is not None else None
+                copy = questions.copy(text)
                 if opened:
-                    branch, logits = opened[index - 1]
-                    pending.append(_Pending(label, index, branch, copy, logits))
+                    branch, answer = opened[index - 1]
+                    pending.append(_WrittenMention(label, index, branch, copy, answer))
                 else:
                     ids = encoder.mention_path(prompt, label, n, index)
                     branch = Branch(text, ids, origin=state.branch)
-                    pending.append(_Pending(label, index, branch, copy))
+                    pending.append(_WrittenMention(label, index, branch, copy))
     return pending
 
 
-def _draft(going: Sequence[_Pending], speculation: Speculation, max_tokens: int) -> None:
+def _questions(mention: _WrittenMention, questions: Questions) -> list[Question]:
+    return [questions.of_mention(mention.branch.text, copy) for copy in mention.copies()]
+
+
+def _draft(going: Sequence[_WrittenMention], speculation: Speculation, max_tokens: int) -> None:
     """Puts drafts behind the branches of mentions that have begun."""
     begun = [m for m in going if m.copy is not None and m.ids]
     length = speculation.draft_length([len(mention.ids) for mention in begun])
@@ -116,38 +125,29 @@ def _draft(going: Sequence[_Pending], speculation: Speculation, max_tokens: int)
 
 
 def _read(
-    logits: torch.Tensor,
-    active: Sequence[_Pending],
+    answers: Sequence[Answer],
+    active: Sequence[_WrittenMention],
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
     max_tokens: int,
-    choices: Choices,
     distinct: bool,
-) -> list[_Pending]:
-    """Takes in the tokens that the logits choose; returns the mentions that go on.
+) -> list[_WrittenMention]:
+    """Takes in the likeliest tokens; returns the mentions that go on.
 
-    logits: behind the last token of each mention and behind each token of its draft.
+    answers: behind the last token of each mention and behind each token of its draft.
     """
-    copies: list[CopyBranch | None] = []
-    groups: dict[tuple[int, str], list[int]] = {}  # first tokens of the mentions of a label
-    for mention in active:
-        copy = mention.copy
-        if distinct and copy is not None and not mention.ids:
-            groups.setdefault((mention.branch.text, mention.label), []).append(len(copies))
-        copies.append(copy)
-        for token in mention.draft:
-            assert copy is not None
-            copy = copy.advanced(token)
-            copies.append(copy)
-    tokens, log_probs = _choose(logits, copies, encoder, choices, list(groups.values()))
+    chosen = [answer.best() for answer in answers]
+    if distinct:
+        _keep_distinct(chosen, answers, active)
     going, at = [], 0
     for mention in active:
         draft, mention.draft = mention.draft, []
         kept = len(mention.branch.ids) - len(draft)
         ended = False
         for i in range(len(draft) + 1):
-            token = tokens[at + i]
-            mention.log_probs.append(log_probs[at + i])
+            best = chosen[at + i]
+            token = int(answers[at + i].ids[best])
+            mention.log_probs.append(float(answers[at + i].log_probs[best]))
             ended = token in encoder.mention_end_ids
             if ended:
                 break
@@ -175,59 +175,29 @@ def _read(
     return going
 
 
-def _choose(
-    logits: torch.Tensor,
-    copies: Sequence[CopyBranch | None],
-    encoder: PromptEncoder,
-    choices: Choices,
-    groups: Sequence[Sequence[int]] = (),
-) -> tuple[list[int], list[float]]:
-    """The likeliest allowed token behind each state of copying, and its log-probability: in the
-    vocabulary, or among all tokens of the text and the end for a template that `copies`, as it
-    was trained. groups: states whose tokens begin mentions at different places.
-
-    Candidates are gathered in one go: a [branches, vocabulary] mask would cost far more.
-    """
-    if copies[0] is None:
-        best, at_best = logits.max(dim=-1)
-        return at_best.tolist(), (best - log_normaliser(logits)).tolist()
-    allowed = [copy.allowed(encoder.mention_end_ids) for copy in copies if copy is not None]
-    sizes = np.array([len(ids) for ids in allowed])
-    rows = torch.from_numpy(np.repeat(np.arange(len(copies)), sizes)).to(logits.device)
-    columns = torch.from_numpy(choices.columns(np.concatenate(allowed))).to(logits.device)
-    values = logits[rows, columns].cpu().numpy()
-    first = np.cumsum(sizes) - sizes
-    if encoder.template.copies:
-        normaliser = _among_text(logits, copies, encoder.mention_end_ids[0], choices)
-    else:
-        normaliser = log_normaliser(logits).cpu().numpy()
-    log_probs = np.split(values - np.repeat(normaliser, sizes), first[1:])
-    chosen = [int(of_one.argmax()) for of_one in log_probs]
-    for group in groups:
-        first_copy = copies[group[0]]
-        if first_copy is not None and len(group) > len({allowed[i][chosen[i]] for i in group}):
-            options = [(allowed[i], log_probs[i]) for i in group]
-            starts = choose_starts(options, first_copy.slices.places)
-            for i, start in zip(group, starts, strict=True):
-                chosen[i] = start
-    tokens = [int(ids[at]) for ids, at in zip(allowed, chosen, strict=True)]
-    return tokens, [float(of_one[at]) for of_one, at in zip(log_probs, chosen, strict=True)]
-
-
-def _among_text(
-    logits: torch.Tensor, copies: Sequence[CopyBranch | None], end_id: int, choices: Choices
-) -> np.ndarray:
-    """Log of the summed exponentials over each text's own tokens and the end, [branches]."""
-    among = [np.append(copy.slices.distinct_ids, end_id) for copy in copies if copy is not None]
-    sizes = np.array([len(ids) for ids in among])
-    rows = torch.from_numpy(np.repeat(np.arange(len(copies)), sizes)).to(logits.device)
-    columns = torch.from_numpy(choices.columns(np.concatenate(among))).to(logits.device)
-    values = logits[rows, columns].cpu().numpy()
-    return np.logaddexp.reduceat(values, np.cumsum(sizes) - sizes)
+def _keep_distinct(
+    chosen: list[int], answers: Sequence[Answer], active: Sequence[_WrittenMention]
+) -> None:
+    """Mentions of a label that would begin with the same token choose anew, at other places."""
+    groups: dict[tuple[int, str], list[tuple[int, CopyBranch]]] = {}
+    at = 0
+    for mention in active:
+        if mention.copy is not None and not mention.ids:
+            key = (mention.branch.text, mention.label)
+            groups.setdefault(key, []).append((at, mention.copy))
+        at += len(mention.draft) + 1
+    for group in groups.values():
+        members = [i for i, _ in group]
+        if len(members) == len({answers[i].ids[chosen[i]] for i in members}):
+            continue
+        options = [(answers[i].ids, answers[i].log_probs) for i in members]
+        starts = choose_starts(options, group[0][1].slices.places)
+        for i, start in zip(members, starts, strict=True):
+            chosen[i] = start
 
 
 def _finish(
-    encoder: PromptEncoder, pending: Sequence[_Pending], n_texts: int
+    encoder: PromptEncoder, pending: Sequence[_WrittenMention], n_texts: int
 ) -> list[list[Mention]]:
     """Equal mentions of a label take successive places in the text."""
     found: list[list[Mention]] = [[] for _ in range(n_texts)]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..lm import LanguageModel
 from ..types import Prediction
 from .decoder import Batch, Decoder, TextInput, in_order
+from .session import SessionModel
 
 Waiting = queue.SimpleQueue[tuple[int, Batch]]
 
@@ -18,7 +18,7 @@ class ReplicaDecoder:
     Each copy has a thread of its own, since CUDA graphs belong to the thread that recorded them.
     """
 
-    def __init__(self, decoder: Decoder, copies: Sequence[LanguageModel]) -> None:
+    def __init__(self, decoder: Decoder, copies: Sequence[SessionModel]) -> None:
         self.decoders = [decoder, *map(decoder.on, copies)]
         self._threads = [ThreadPoolExecutor(1, "padellm-replica") for _ in self.decoders]
 

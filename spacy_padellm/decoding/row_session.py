@@ -6,16 +6,19 @@ With `cached=False` no cache is kept at all (recurrent models), every pass reads
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..encoding import TextPrompt
-from ..lm import LanguageModel
 from ..tree import Bools, Ints, TreePass
+from .answers import read_answers
 from .choices import Choices
-from .session import Branch
+from .session import Answer, Branch, Question
+
+if TYPE_CHECKING:  # it opens sessions
+    from ..lm import LanguageModel
 
 
 class RowSession:
@@ -27,7 +30,7 @@ class RowSession:
 
     def __init__(
         self,
-        lm: LanguageModel,
+        lm: "LanguageModel",
         prompts: Sequence[TextPrompt],
         bidirectional: bool = False,
         share: bool = True,
@@ -45,10 +48,15 @@ class RowSession:
         self.kept = 0
         self._states: dict[Branch, tuple[_Rows, int]] = {}
 
+    @torch.inference_mode()
     def extend(
-        self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
-    ) -> torch.Tensor:
-        wanted = wanted or [1] * len(branches)
+        self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
+    ) -> list[Answer]:
+        logits = self._logits(branches, [len(asked) for asked in questions])
+        return read_answers(logits, [q for asked in questions for q in asked], self.choices)
+
+    def _logits(self, branches: Sequence[Branch], wanted: Sequence[int]) -> torch.Tensor:
+        """Behind the last `wanted` ids of each branch, [sum of wanted, choices]."""
         if not self.cached:
             rows = _Rows.empty(None, len(branches))
             return torch.cat(self._run(rows, [branch.ids for branch in branches], wanted))
@@ -81,7 +89,7 @@ class RowSession:
             origins = {b.origin: None for b in branches if not b.nodes and b.origin is not None}
             fresh = [origin for origin in origins if origin not in self._states]
             if fresh:
-                self.extend(fresh)
+                self._logits(fresh, [1] * len(fresh))
 
     def _start(self, branch: Branch) -> "_Start":
         """Where a branch goes on from: its own row, its origin's, or nothing."""

@@ -1,12 +1,19 @@
-"""What the two decoding steps ask of a model: extend branches, give the logits at their ends."""
+"""What the two decoding steps ask of a model: extend branches, answer questions at their ends.
+
+Knows nothing of how the model runs: ids and questions go in, numpy arrays come out.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
-import torch
+import numpy as np
 
+from ..encoding import TextPrompt
+from ..tree import Ints
 from .choices import Choices
+
+Method = Literal["tree", "rows", "paper"]
 
 
 @dataclass(eq=False)
@@ -40,28 +47,80 @@ class Branch:
         del self.ids[length:], self.nodes[length:]
 
 
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Which id comes next.
+
+    candidates: the ids whose log-probabilities are wanted, at least one; None for the likeliest
+    of the whole vocabulary alone. among: the ids that probability is spread over; None for the
+    whole vocabulary.
+    """
+
+    candidates: Ints | None = None
+    among: Ints | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """ids: the candidates of the question, or the likeliest id; log_probs: of each (nats)."""
+
+    ids: Ints
+    log_probs: np.ndarray
+
+    def best(self) -> int:
+        """Which of the ids is the likeliest, as an index; the first of equals."""
+        return int(self.log_probs.argmax())
+
+
 class Session(Protocol):
     """The state of one batch.
 
     passes, tokens: what was run so far. kept: the most tokens that were in caches at a time.
-    Padding counts. choices: the ids whose logits are given.
+    Padding counts.
     """
 
-    choices: Choices
     passes: int
     tokens: int
     kept: int
 
     def extend(
-        self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
-    ) -> torch.Tensor:
-        """Encodes what is new in the branches.
+        self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
+    ) -> list[Answer]:
+        """Encodes what is new in the branches, in one forward pass where it can.
 
-        wanted: of how many last ids of each branch the logits are wanted, all of them new; 1 each
-        if None. Returns them branch by branch, [sum of wanted, choices].
+        questions: of each branch, asked behind as many of its last ids, all of them new. Answers
+        them branch by branch.
         """
         ...
 
     def close(self) -> None:
         """Gives back what it holds; to be called once, at the end."""
+        ...
+
+
+class SessionModel(Protocol):
+    """A model that a decoder can ask, on whatever runtime.
+
+    tree: whether it keeps the branches of a prompt tree apart. max_positions: tokens of the
+    longest sequence it was made for.
+    """
+
+    name: str
+    tree: bool
+
+    @property
+    def max_positions(self) -> int | None: ...
+
+    def open_session(
+        self,
+        prompts: Sequence[TextPrompt],
+        method: Method,
+        bidirectional: bool,
+        choices: Choices,
+    ) -> Session:
+        """A session for a batch. bidirectional: tokens of a text see each other both ways."""
+        ...
+
+    def free_memory(self) -> None:
+        """Gives unused memory of the device back, before a batch is tried in two halves."""
         ...

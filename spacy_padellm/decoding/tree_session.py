@@ -1,15 +1,19 @@
 """The default session: all branches of all texts of a batch in one packed tree."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..encoding import TextPrompt
-from ..lm import LanguageModel
 from ..tree import PromptTree, pack_rows
+from .answers import read_answers
 from .choices import Choices
-from .session import Branch
+from .session import Answer, Branch, Question
+
+if TYPE_CHECKING:  # it opens sessions
+    from ..lm import LanguageModel
 
 
 class TreeSession:
@@ -18,9 +22,10 @@ class TreeSession:
     row_width: about how many nodes share a row; short texts are packed together.
     """
 
+    @torch.inference_mode()
     def __init__(
         self,
-        lm: LanguageModel,
+        lm: "LanguageModel",
         prompts: Sequence[TextPrompt],
         bidirectional: bool = False,
         choices: Choices | None = None,
@@ -35,19 +40,21 @@ class TreeSession:
         self.cache = lm.open_cache(self.tree.n_rows, int(1.5 * first))
         self.passes = self.tokens = self.kept = 0
 
+    @torch.inference_mode()
     def extend(
-        self, branches: Sequence[Branch], wanted: Sequence[int] | None = None
-    ) -> torch.Tensor:
+        self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
+    ) -> list[Answer]:
         for branch in branches:
             self._grow(branch)
         taken = self.tree.take_pass(self.lm.pass_width(self.tree.pending))
-        lasts = zip(branches, wanted or [1] * len(branches), strict=True)
-        nodes = [node for branch, n in lasts for node in branch.nodes[-n:]]
+        lasts = zip(branches, questions, strict=True)
+        nodes = [node for branch, asked in lasts for node in branch.nodes[-len(asked) :]]
         rows, columns = self.tree.place(nodes, taken)
         self.passes += 1
         self.tokens += self.lm.pass_rows(self.cache, taken) * taken.ids.shape[1]
         self.kept = self.tokens  # no node is forgotten before the end
-        return self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
+        logits = self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
+        return read_answers(logits, [q for asked in questions for q in asked], self.choices)
 
     def close(self) -> None:
         self.lm.close_cache(self.cache)

@@ -2,14 +2,47 @@
 
 import math
 
-import torch
+import numpy as np
 
-from spacy_padellm.decoding import Decoder
-from spacy_padellm.decoding.choices import Choices
+from spacy_padellm.decoding.session import Answer
+
+SURE = 0.9  # the probability of what the script says
+
+
+class ScriptedModel:
+    """Answers from gold: {text: {label: [mention strings]}}. most_texts: in a batch, before its
+    memory is full."""
+
+    def __init__(self, encoder, answers, most_texts=math.inf):
+        self.name, self.tree, self.max_positions = "scripted", True, None
+        self.encoder, self.answers, self.most_texts = encoder, answers, most_texts
+        self.sessions = []
+
+    def open_session(self, prompts, method, bidirectional, choices):
+        if len(prompts) > self.most_texts:
+            raise RuntimeError("CUDA out of memory")
+        expected = {}
+        for prompt in prompts:
+            for label in prompt.labels:
+                mentions = self.answers[prompt.encoded.text].get(label, [])
+                path, targets = self.encoder.count_targets(prompt, label, len(mentions))
+                _tell(expected, path, targets)
+                for index, mention in enumerate(mentions, 1):
+                    path = self.encoder.mention_path(prompt, label, len(mentions), index)
+                    ids = self.encoder.encode_text(mention).ids
+                    _tell(expected, path, [*ids, self.encoder.mention_end_ids[0]])
+        end = self.encoder.mention_end_ids[0]
+        vocabulary = len(self.encoder.tokenizer)
+        session = ScriptedSession(lambda ids: expected.get(tuple(ids), end), vocabulary)
+        self.sessions.append(session)
+        return session
+
+    def free_memory(self):
+        pass
 
 
 class ScriptedSession:
-    """After a path of ids comes the id that the script gives it, with probability 0.9.
+    """After a path of ids comes the id that the script gives it, with probability `SURE`.
 
     script: function from the ids of a branch to the next id.
     """
@@ -17,52 +50,36 @@ class ScriptedSession:
     def __init__(self, script, vocabulary):
         self.script, self.vocabulary = script, vocabulary
         self.passes = self.tokens = self.kept = 0
-        self.choices = Choices()
         self.batches = []
 
-    def extend(self, branches, wanted=None):
+    def extend(self, branches, questions):
         self.passes += 1
         self.tokens += len(branches)
         self.batches.append([list(branch.ids) for branch in branches])
-        wanted = wanted or [1] * len(branches)
-        logits = torch.full((sum(wanted), self.vocabulary), math.log(0.1 / (self.vocabulary - 1)))
-        row = 0
-        for branch, n in zip(branches, wanted, strict=True):
+        answers = []
+        for branch, asked in zip(branches, questions, strict=True):
             branch.nodes = list(range(len(branch.ids)))
-            for end in range(len(branch.ids) - n + 1, len(branch.ids) + 1):
-                logits[row][self.script(branch.ids[:end])] = math.log(0.9)
-                row += 1
-        return logits
+            for behind, question in zip(range(len(asked))[::-1], asked, strict=True):
+                told = self.script(branch.ids[: len(branch.ids) - behind])
+                answers.append(self._answer(question, told))
+        return answers
+
+    def _answer(self, question, told):
+        every = np.arange(self.vocabulary)
+        ids = every if question.candidates is None else question.candidates
+        among = every if question.among is None else question.among
+        other = (1 - SURE) / (self.vocabulary - 1)
+        weight = np.where(among == told, SURE, other).sum()
+        answer = Answer(ids, np.log(np.where(ids == told, SURE, other) / weight))
+        if question.candidates is None:
+            best = answer.best()
+            return Answer(answer.ids[[best]], answer.log_probs[[best]])
+        return answer
 
     def close(self):
         pass
 
 
-class ScriptedDecoder(Decoder):
-    """A decoder whose answers come from gold: {text: {label: [mention strings]}}."""
-
-    def __init__(self, lm, encoder, answers, **settings):
-        super().__init__(lm, encoder, **settings)
-        self.answers = answers
-        self.sessions = []
-
-    def _open(self, prompts):
-        encoder, expected = self.encoder, {}
-        for prompt in prompts:
-            for label in prompt.labels:
-                mentions = self.answers[prompt.encoded.text].get(label, [])
-                path, targets = encoder.count_targets(prompt, label, len(mentions))
-                self._tell(expected, path, targets)
-                for index, mention in enumerate(mentions, 1):
-                    path = encoder.mention_path(prompt, label, len(mentions), index)
-                    ids = encoder.encode_text(mention).ids
-                    self._tell(expected, path, [*ids, encoder.mention_end_ids[0]])
-        end = encoder.mention_end_ids[0]
-        session = ScriptedSession(lambda ids: expected.get(tuple(ids), end), len(encoder.tokenizer))
-        self.sessions.append(session)
-        return session
-
-    @staticmethod
-    def _tell(expected, path, targets):
-        for i, target in enumerate(targets):
-            expected[(*path, *targets[:i])] = target
+def _tell(expected, path, targets):
+    for i, target in enumerate(targets):
+        expected[(*path, *targets[:i])] = target

@@ -2,7 +2,6 @@ import logging
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +13,7 @@ from spacy_padellm.lm import LanguageModel
 from spacy_padellm.prompts import get_template
 from spacy_padellm.types import EncodedText
 
-from .scripted import ScriptedDecoder
+from .scripted import ScriptedModel
 
 TEXT = "Ada met Charles Babbage in London; Ada left London."
 ANSWERS = {
@@ -26,20 +25,11 @@ ANSWERS = {
 
 @pytest.fixture
 def scripted(compact_tokenizer):
-    def make(**settings):
+    def make(most_texts=math.inf, **settings):
         encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
-        return ScriptedDecoder(LanguageModel(None, compact_tokenizer), encoder, ANSWERS, **settings)
+        return Decoder(ScriptedModel(encoder, ANSWERS, most_texts), encoder, **settings)
 
     yield make
-
-
-@pytest.fixture(autouse=True)
-def without_positions(monkeypatch):
-    monkeypatch.setattr(
-        LanguageModel,
-        "max_positions",
-        property(lambda lm: lm.config.max_position_embeddings if lm.model else None),
-    )
 
 
 def test_all_labels_then_all_mentions_at_once(scripted):
@@ -49,7 +39,7 @@ def test_all_labels_then_all_mentions_at_once(scripted):
     assert all(math.isclose(count.probability, 0.9, rel_tol=1e-4) for count in first.counts)
     assert [m.text for m in first.mentions][:3] == ["Ada", "Charles Babbage", "Ada"]
     assert second.mentions == [] and empty.mentions == []
-    (session,) = decoder.sessions
+    (session,) = decoder.lm.sessions
     assert len(session.batches[0]) == 6  # step 1: two labels of three texts
     assert len(session.batches[1]) == 6  # step 2: six mentions
 
@@ -105,16 +95,8 @@ def test_results_keep_their_order_over_batches(scripted):
     assert decoder.work.batches > 1 and decoder.work.texts == 5
 
 
-def test_a_batch_that_does_not_fit_is_halved(scripted, caplog, monkeypatch):
-    decoder = scripted()
-    whole = decoder._decode
-
-    def small_only(items):
-        if len(items) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(items)
-
-    monkeypatch.setattr(decoder, "_decode", small_only)
+def test_a_batch_that_does_not_fit_is_halved(scripted, caplog):
+    decoder = scripted(most_texts=1)
     predictions = decoder.predict(["No one.", TEXT, ""], ["PER", "LOC"])
     assert [len(p.mentions) for p in predictions] == [0, 6, 0]
     assert "out of memory" in caplog.text
