@@ -1,7 +1,6 @@
 """Step 1: for every label of every text, how many mentions there are. All at once, greedy."""
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 
 from ..encoding import PromptEncoder, TextPrompt
+from ..numeric import probability_of
 from ..quiet import warn_of_few
 from ..tree import Ints
 from ..types import Count
@@ -145,7 +145,7 @@ def _choose(
 def _finish(
     one: _Pending, encoder: PromptEncoder, max_count: int, speculation: Speculation
 ) -> LabelState:
-    value, probability = encoder.read_count(one.ids), math.exp(one.log_probability)
+    value, probability = encoder.read_count(one.ids), probability_of(one.log_probability)
     speculation.saw_count(one.label, value)
     # No text has more mentions of a label than tokens.
     max_count = min(max_count, max(len(one.prompt.encoded.ids), 1))

@@ -5,7 +5,7 @@ from typing import Any
 from thinc.api import Model
 
 from ..prompts import PromptTemplate
-from .client import ServerSettings
+from .settings import ServerSettings
 from .shim import ServerShim
 
 
