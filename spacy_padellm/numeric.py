@@ -20,7 +20,6 @@ def check_number(
 ) -> None:
     """Raises ValueError, naming the setting, for what is no number, not finite, not whole where
     it should be, or out of its range. least, most: included; above: excluded."""
-    kind = Integral if whole else Real
     wanted = "a whole number" if whole else "a number"
     if above is not None:
         wanted += f" above {above:g}"
@@ -29,8 +28,7 @@ def check_number(
     if most is not None:
         wanted += f" and at most {most:g}"
     fits = (
-        isinstance(value, kind)
-        and not isinstance(value, bool)
+        _is_number(value, whole)
         and (whole or math.isfinite(value))
         and (least is None or value >= least)
         and (most is None or value <= most)
@@ -45,7 +43,7 @@ def read_log_probability(value: Any) -> float:
 
     Raises ValueError for NaN, inf, what is more than rounding above 0, and what is no number.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if not _is_number(value):
         raise ValueError(f"{_shown(value)} is no number")
     try:
         number = float(value)
@@ -68,7 +66,7 @@ def probability_of(log_probability: float) -> float:
 
 def is_probability(value: Any) -> bool:
     """Whether it is a number from 0 to 1."""
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(0 <= value <= 1)
+    return _is_number(value) and bool(0 <= value <= 1)
 
 
 def finite(value: Any) -> Any:
@@ -80,6 +78,11 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(one) for one in value]
     return value
+
+
+def _is_number(value: Any, whole: bool = False) -> bool:
+    """numpy's numbers are some, too; truth values are none."""
+    return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
+from ..numeric import finite
 from .annotated import FormatError
 
 
@@ -82,7 +83,7 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
 
 def write_records(path: Path, records: Iterable[Any]) -> None:
     """JSON lines, characters as they are."""
-    write_lines(path, (json.dumps(record, ensure_ascii=False) for record in records))
+    write_lines(path, (json.dumps(finite(record), ensure_ascii=False) for record in records))
 
 
 def _read_array(path: Path, number: int, error: json.JSONDecodeError) -> list[Any]:

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 
 from ..alignment import align_mentions
 from ..doc_decoding import DocPrediction
+from ..numeric import check_number
 from ..quiet import warn_of_few
 from ..types import Count, Mention, Prediction
 from .exchange import NERAnswer, NERPrompt, NERQuestion
@@ -193,6 +194,5 @@ def make_two_steps(
             "spacy_padellm.TwoSteps.v1 is for text models; spacy_padellm.CausalLM.v1 decodes in "
             "two steps by itself: set it as [components.llm.model]"
         )
-    if max_count < 1:
-        raise ValueError(f"max_count is {max_count}: it must be at least 1")
+    check_number("max_count", max_count, least=1, whole=True)
     return TwoSteps(model, max_count)

@@ -147,7 +147,7 @@ class _Connections:
         )
         async with self._turns:
             try:
-                return await tries(self._ask, body)  # type: ignore[no-any-return]
+                return await tries(self._ask, body)
             except PassingError as error:
                 told = ServerError(f"{error} ({self._settings.tries} tries)")
                 told.of_all = error.of_all

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..numeric import check_number
 from .examples import GoldText
 
 
@@ -30,8 +31,7 @@ class LabelNoise:
 
     def __post_init__(self) -> None:
         for name in ("rename", "placeholder", "describe"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"label_noise.{name} is {getattr(self, name)}: it is 0 to 1")
+            check_number(f"label_noise.{name}", getattr(self, name), least=0, most=1)
         for label, others in self.names.items():
             if isinstance(others, str) or not all(isinstance(o, str) and o for o in others):
                 raise ValueError(f"label_noise.names: {label!r} needs a list of names")
