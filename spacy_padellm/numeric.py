@@ -7,6 +7,7 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+LARGEST = 2**63  # of whole numbers: what arrays and files can hold
 ROUNDING = 1e-3  # how far above 0 a log-probability may come out of half precision
 
 
@@ -29,7 +30,7 @@ def check_number(
         wanted += f" and at most {most:g}"
     fits = (
         _is_number(value, whole)
-        and (whole or math.isfinite(value))
+        and (abs(value) < LARGEST if isinstance(value, Integral) else math.isfinite(value))
         and (least is None or value >= least)
         and (most is None or value <= most)
         and (above is None or value > above)
@@ -44,7 +45,7 @@ def read_log_probability(value: Any) -> float:
     Raises ValueError for NaN, inf, what is more than rounding above 0, and what is no number.
     """
     if not _is_number(value):
-        raise ValueError(f"{_shown(value)} is no number")
+        raise ValueError(f"what is of type {type(value).__name__} is no number")
     try:
         number = float(value)
     except OverflowError:

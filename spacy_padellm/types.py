@@ -6,7 +6,7 @@ end exclusive.
 
 from dataclasses import dataclass, field
 
-from .numeric import is_probability
+from .numeric import check_number, is_probability
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Count:
 
     def __post_init__(self) -> None:
         if not is_probability(self.probability):
-            raise ValueError(f"a count of {self.label} has the probability {self.probability!r}")
+            check_number(f"a probability of {self.label}", self.probability, least=0, most=1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Mention:
 
     def __post_init__(self) -> None:
         if not is_probability(self.probability):
-            raise ValueError(f"a mention of {self.label} has the probability {self.probability!r}")
+            check_number(f"a probability of {self.label}", self.probability, least=0, most=1)
 
 
 @dataclass

@@ -20,11 +20,6 @@ _SECRET_FIELD = re.compile(r"(?i)key|token|secret|passw|auth|credential")
 _NO_SECRET = re.compile(r"(?i)tokens|token_id|_ids?$")  # max_tokens, stop_token_ids
 
 
-def without_userinfo(text: str) -> str:
-    """A text whose URLs have no user and password any more: "http://***@host"."""
-    return _USERINFO.sub(f"{MASK}@", text)
-
-
 class Secrets:
     """What must not be shown of one server. header: value of `Authorization`, "" for none.
 
@@ -51,7 +46,7 @@ class Secrets:
         """The text without keys, in any spelling, and without userinfo of URLs."""
         for secret in self._shown:
             text = text.replace(secret, MASK)
-        return without_userinfo(text)
+        return _USERINFO.sub(f"{MASK}@", text)
 
 
 def _secret_values(fields: Mapping[str, Any]) -> Iterable[str]:

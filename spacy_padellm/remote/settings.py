@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from ..numeric import check_number
-from .secrets import without_userinfo
+from .secrets import MASK
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,15 @@ class ServerSettings:
 
     def _check_url(self) -> None:
         """Messages show the URL without what may be secret in it."""
-        shown = without_userinfo(self.url).partition("?")[0]
+        before, at, host = self.url.rpartition("@")
+        scheme = "://".join([*before.split("://")[:-1], ""])
+        shown = f"{scheme}{MASK}@{host}" if at else host
+        shown = shown.partition("?")[0].partition("#")[0]
         try:
             url = httpx.URL(self.url)
         except (httpx.InvalidURL, ValueError):
             url = httpx.URL("")
-        if url.userinfo or ("://" in self.url and "@" in self.url.partition("://")[2]):
+        if url.userinfo:
             raise ValueError(
                 f"the model setting `url` ({shown}) names a user or a password, which would be "
                 f"saved with the pipeline and shown in messages: leave them out, and set the "
