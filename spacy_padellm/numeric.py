@@ -30,7 +30,7 @@ def check_number(
         wanted += f" and at most {most:g}"
     fits = (
         _is_number(value, whole)
-        and (abs(value) < LARGEST if isinstance(value, Integral) else math.isfinite(value))
+        and (abs(value) < LARGEST if isinstance(value, int) else math.isfinite(value))
         and (least is None or value >= least)
         and (most is None or value <= most)
         and (above is None or value > above)

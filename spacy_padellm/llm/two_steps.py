@@ -14,6 +14,7 @@ from ..alignment import align_mentions
 from ..doc_decoding import DocPrediction
 from ..numeric import check_number
 from ..quiet import warn_of_few
+from ..remote.secrets import Secrets
 from ..types import Count, Mention, Prediction
 from .exchange import NERAnswer, NERPrompt, NERQuestion
 from .model import CausalLM
@@ -150,7 +151,8 @@ def _read_count(answer: str, label: str) -> int:
     found = re.findall(r"-?\d+", answer.replace(label, ""))
     if len(found) == 1 and '"error"' not in answer and len(found[0]) < 9 and int(found[0]) >= 0:
         return int(found[0])
-    warn_of_few(logger, "the model gives no count of %s, but %r: taken as 0", label, answer[:80])
+    shown = Secrets().mask(answer[:1000])[:80]  # errors of an API may echo its key
+    warn_of_few(logger, "the model gives no count of %s, but %r: taken as 0", label, shown)
     return 0
 
 

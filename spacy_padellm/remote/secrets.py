@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -17,16 +18,20 @@ SHORTEST = 4  # characters; to mask every "a" would hide the message and tell th
 _SCHEME = re.compile(r"(?i:basic|bearer|token|digest|apikey) ")
 _USERINFO = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
 _SECRET_FIELD = re.compile(r"(?i)key|token|secret|passw|auth|credential")
+_SECRET_VARIABLE = re.compile(r"(?i)(api_?key|_token|_secret|password)$")
 _NO_SECRET = re.compile(r"(?i)tokens|token_id|_ids?$")  # max_tokens, stop_token_ids
 
 
 class Secrets:
-    """What must not be shown of one server. header: value of `Authorization`, "" for none.
+    """What must not be shown of one server: its key, and all that the environment holds under
+    names such as HF_TOKEN. header: value of `Authorization`, "" for none.
 
     Raises ValueError for a key that no header can carry; it is not in the message.
     """
 
-    def __init__(self, api_key_env: str, extra: Mapping[str, Any]) -> None:
+    def __init__(
+        self, api_key_env: str = "", extra: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         value = os.environ.get(api_key_env, "").strip()
         if not all(" " <= character <= "~" for character in value):
             raise ValueError(
@@ -36,7 +41,8 @@ class Secrets:
         self.header = ""
         if value:
             self.header = value if _SCHEME.match(value) else f"Bearer {value}"
-        known = {value, *_SCHEME.sub("", value, count=1).split(), *_secret_values(extra)}
+        others = (v for name, v in os.environ.items() if _SECRET_VARIABLE.search(name))
+        known = {value, *others, *_SCHEME.sub("", value, count=1).split(), *_secret_values(extra)}
         known |= {part for one in known for part in _decoded(one)}
         shown = {spelling for one in known for spelling in _spellings(one)}
         # The longest first: a part of a key that is masked alone would leave the rest.

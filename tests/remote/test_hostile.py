@@ -278,6 +278,13 @@ def test_a_key_that_no_header_takes_is_not_shown(monkeypatch):
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_keys_of_the_environment(monkeypatch):
+    monkeypatch.setenv("SOME_API_KEY", "s3cret")
+    monkeypatch.setenv("HF_TOKEN", "hf_s3cret")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    assert Secrets().mask("false s3cret hf_s3cret") == "false *** ***"
+
+
 def test_keys_among_the_fields_of_requests():
     secrets = Secrets("NO_SUCH_KEY", {"api_key": "s3cret", "max_tokens": "64 tokens", "a": {
         "password": "hidden"}})  # fmt: skip
