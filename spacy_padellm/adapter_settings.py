@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from .numeric import check_number
+
 if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
     from peft import PeftConfig
 
@@ -37,6 +39,9 @@ class AdapterSettings:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_number("peft.rank", self.rank, least=1, whole=True)
+        check_number("peft.alpha", self.alpha, above=0)
+        check_number("peft.dropout", self.dropout, least=0, most=1)
         self.peft_config()
 
     @classmethod

@@ -12,6 +12,7 @@ import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 
 from .doc_decoding import DocPrediction
+from .numeric import is_probability
 from .resolution import Dropped, resolve
 from .types import Mention
 
@@ -41,8 +42,15 @@ class Placed:
 
 def entity_scores(doc: Doc) -> list[tuple[Span, float]]:
     """The entities of a Doc with the probabilities that the component gave them."""
-    scored = ((ent, ent._.get(SCORE)) for ent in doc.ents)
+    scored = ((ent, score_of(ent)) for ent in doc.ents)
     return [(ent, score) for ent, score in scored if score is not None]
+
+
+def score_of(ent: Span) -> float | None:
+    """The probability of an entity; None where it has none, or what a file or another component
+    has put there is no probability."""
+    score = ent._.get(SCORE)
+    return float(score) if is_probability(score) else None
 
 
 def place_mentions(

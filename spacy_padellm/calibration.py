@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from .numeric import check_number
 from .types import Prediction
 
 Floats = npt.NDArray[np.floating]
@@ -24,16 +25,16 @@ _EDGE = 1e-7  # of probabilities 0 and 1, whose log-odds are infinite
 class Calibration:
     """sigmoid(slope * log-odds(count probability * mention probability) + intercept).
 
-    As it is made without arguments, it only multiplies the two. Raises ValueError for a slope
-    that is not above 0, which would put the likelier mention last.
+    As it is made without arguments, it only multiplies the two. Raises ValueError for numbers
+    that are not finite, and a slope that is not above 0, which would put the likelier mention last.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.slope > 0 and math.isfinite(self.slope) and math.isfinite(self.intercept)):
-            raise ValueError(f"a calibration's slope must be above 0, not {self.slope}")
+        check_number("the slope of a calibration", self.slope, above=0)
+        check_number("the intercept of a calibration", self.intercept)
 
     def probability(self, count: float, mention: float) -> float:
         """Of a mention, given the probability of its label's count and its own."""

@@ -1,10 +1,10 @@
 """The component's settings, under the names that the config has."""
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .decoding.decoder import Method
+from .numeric import check_number
 from .resolution import FLAT_RESOLUTIONS, RESOLUTIONS
 from .serialization import SAVE_MODES
 from .training.label_noise import LabelNoise
@@ -75,17 +75,17 @@ class Settings:
                 )
         for name in ("token_budget", "max_count", "max_mention_tokens", "window", "max_labels"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}: it must be at least 1")
+            if value is not None:
+                check_number(name, value, least=1, whole=True)
+        if self.overlap is not None:
+            check_number("overlap", self.overlap, whole=True)
         if self.overlap is not None and not 0 <= self.overlap < (self.window or self.overlap + 1):
             raise ValueError(
                 f"overlap is {self.overlap}: it must be at least 0 and below window ({self.window})"
             )
-        if not 0 <= self.text_loss < math.inf:
-            raise ValueError(f"text_loss is {self.text_loss}: it is a weight, 0 or more")
+        check_number("text_loss", self.text_loss, least=0)
         LabelNoise.read(self.label_noise)
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold is {self.threshold}: it is a probability, 0 to 1")
+        check_number("threshold", self.threshold, least=0, most=1)
         if self.annotate == "spans" and not self.spans_key:
             raise ValueError("spans_key is empty: name the span group to write to")
         if self.annotate == "ents" and not self.is_flat:

@@ -16,6 +16,7 @@ from .formats.conversion import Conversion
 from .formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from .formats.guess import Format, guess_input
 from .gold_source import LABELS, GoldSource
+from .numeric import check_number
 
 logger = logging.getLogger(__name__)
 Reader = Callable[[Language], Iterable[Example]]
@@ -116,8 +117,8 @@ def make_mixture(
                 f"{name} of the mixture names {', '.join(sorted(unknown))}: the corpora are "
                 f"{', '.join(corpora)}"
             )
-    if bad := [name for name, weight in (weights or {}).items() if weight < 0]:
-        raise ValueError(f"weights of the mixture: {bad[0]} is below 0")
+    for name, weight in (weights or {}).items():
+        check_number(f"the weight of {name} in the mixture", weight, least=0)
     return _Mixture(corpora, weights or {}, labels or {}, spans_key, seed)
 
 

@@ -6,6 +6,8 @@ end exclusive.
 
 from dataclasses import dataclass, field
 
+from .numeric import check_number, is_probability
+
 
 @dataclass(frozen=True)
 class EncodedText:
@@ -51,12 +53,18 @@ class Count:
 
     probability: of the emitted count, product over its tokens and its end.
     capped: the model asked for more than the cap; `value` is the cap.
+
+    Raises ValueError for a probability that is none.
     """
 
     label: str
     value: int
     probability: float
     capped: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_probability(self.probability):
+            check_number(f"a probability of {self.label}", self.probability, least=0, most=1)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class Mention:
     start, end: characters in the text, None if the mention was not found in it (unconstrained).
     token_probabilities: of each generated token and of the end token, padding never counted.
     probability: their product, or what a `Calibration` makes of it and of the count's.
+
+    Raises ValueError for a probability that is none: NaN would pass any threshold.
     """
 
     label: str
@@ -76,6 +86,10 @@ class Mention:
     end: int | None
     probability: float
     token_probabilities: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not is_probability(self.probability):
+            check_number(f"a probability of {self.label}", self.probability, least=0, most=1)
 
 
 @dataclass

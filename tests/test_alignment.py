@@ -1,3 +1,4 @@
+import time
 import unicodedata
 from itertools import pairwise
 
@@ -275,3 +276,27 @@ def test_spreading_keeps_the_copied_characters(text, data, flat):
     for mention in spread:
         assert mention.text == text[mention.start : mention.end]
         assert mention.text.strip() == mentions[mention.index].text.strip()
+
+
+@pytest.mark.parametrize("mention", [
+    "x" * 10**6, "e\u0301" * 500_000, "\u0301" * 10**6, "a b " * 250_000, "\u200d" * 10**6,
+    " " * 10**6, "Ada \u0301" * 200_000,
+], ids=lambda mention: ascii(mention[:4]))  # fmt: skip
+def test_a_megabyte_against_a_short_text_is_instant(mention):
+    began = time.perf_counter()
+    mentions = [Mention("PER", i, mention, None, None, 1.0) for i in range(8)]
+    aligned, _ = align_mentions("Ada Lovelace met Bo.", mentions)
+    assert time.perf_counter() - began < 0.5
+    assert not aligned or mention.startswith("Ada")
+
+
+@given(
+    st.lists(st.sampled_from(["a", "A", "\u00e9", "e\u0301", "\ufb03", "\u1f82"]), max_size=4),
+    st.lists(st.sampled_from([" ", "\n", "\t", "\u00a0", "\r\n"]), min_size=1, max_size=300),
+)  # fmt: skip
+def test_white_space_in_a_mention_may_be_of_any_length(words, blanks):
+    text, run = " ".join(words), "".join(blanks)
+    spread = run + run.join(words) + run
+    assert find_occurrences(text, spread) == find_occurrences(text, text)
+    decomposed = unicodedata.normalize("NFD", spread.casefold())
+    assert find_occurrences(text, decomposed)[:1] == [(0, len(text))][: bool(text)]

@@ -10,7 +10,7 @@ from typing import Any
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..annotation import SCORE
+from ..annotation import score_of
 from ..formats.docbin import META
 from .records import Annotated
 
@@ -125,7 +125,7 @@ WRITERS: dict[str, Writer] = {
 
 def entities(doc: Doc) -> tuple[tuple[int, int, str, float | None], ...]:
     """The entities of a Doc, with their probabilities, to four digits, where they have one."""
-    scored = ((ent, ent._.get(SCORE)) for ent in doc.ents)
+    scored = ((ent, score_of(ent)) for ent in doc.ents)
     return tuple(
         (ent.start_char, ent.end_char, ent.label_, None if score is None else round(score, 4))
         for ent, score in scored

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..numeric import finite
 from .measuring import Measurement
 
 _COLUMNS = (
@@ -44,7 +45,7 @@ def write_report(
     report = {"title": title, "command": command, "about": about}
     output.parent.mkdir(parents=True, exist_ok=True)
     rows = [measurement.to_dict() for measurement in found]
-    text = json.dumps({**report, "rows": rows}, indent=1, ensure_ascii=False)
+    text = json.dumps(finite({**report, "rows": rows}), indent=1, ensure_ascii=False)
     files = [output.with_name(output.name + suffix) for suffix in (".json", ".md", ".png")]
     files[0].write_text(text + "\n", encoding="utf8")
     lines = [f"# {title}", "", f"`{command}`", ""]

@@ -12,6 +12,7 @@ from wasabi import Printer
 from ..analysis.analysis import analyze
 from ..analysis.corpus import analyze_texts, read_examples
 from ..formats.docbin import read_docs
+from ..numeric import finite
 from ..pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
@@ -47,7 +48,7 @@ def analyze_cli(
         page = render_analysis(found, Path(pipeline).name, corpus.stem)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(page, encoding="utf8")
-        figures.write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf8")
+        figures.write_text(json.dumps(finite(found.to_dict()), indent=1) + "\n", encoding="utf8")
     except ImportError as error:
         msg.fail(f"{error}: pip install matplotlib", exits=1)
     except (ValueError, OSError) as error:

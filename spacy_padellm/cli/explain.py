@@ -59,6 +59,7 @@ def serve_cli(
     ),
     port: Annotated[int, Opt("--port", help="0 takes a free one")] = 8080,
     limit: Annotated[int, Opt("--limit", help="Longest text, in characters")] = 20000,
+    timeout: Annotated[float, Opt("--timeout", help="Seconds for a request to arrive")] = 30.0,
 ) -> None:
     """Open a page with a text box that shows what the model finds, and how sure it is."""
     msg = Printer()
@@ -68,7 +69,7 @@ def serve_cli(
         msg.fail(f"{error}: pip install 'spacy-padellm[serve]'", exits=1)
     try:
         nlp, pipe = open_pipeline(pipeline, labels)
-        run_server(nlp, pipe, host, port, limit)
+        run_server(nlp, pipe, host, port, limit, timeout)
     except OverflowError:
         msg.fail(f"--port is {port}: give one from 0 to 65535", exits=1)
     except (ValueError, OSError) as error:

@@ -1,11 +1,11 @@
 """Step 1: for every label of every text, how many mentions there are. All at once, greedy."""
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..encoding import PromptEncoder, TextPrompt
+from ..numeric import probability_of
 from ..quiet import warn_of_few
 from ..types import Count
 from .questions import Questions
@@ -130,7 +130,7 @@ def _extend(
 def _finish(
     one: _WrittenCount, encoder: PromptEncoder, max_count: int, speculation: Speculation
 ) -> LabelState:
-    value, probability = encoder.read_count(one.ids), math.exp(one.log_probability)
+    value, probability = encoder.read_count(one.ids), probability_of(one.log_probability)
     speculation.saw_count(one.label, value)
     # No text has more mentions of a label than tokens.
     max_count = min(max_count, max(len(one.prompt.encoded.ids), 1))

@@ -1,12 +1,12 @@
 """Step 2: all mentions of all labels of all texts, side by side, greedy."""
 
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..encoding import PromptEncoder, TextPrompt
+from ..numeric import probability_of
 from ..quiet import warn_of_few
 from ..types import Mention
 from .copying import CopyBranch
@@ -219,8 +219,8 @@ def _finish(
                 text=string,
                 start=start,
                 end=end,
-                probability=math.exp(sum(mention.log_probs)),
-                token_probabilities=tuple(math.exp(p) for p in mention.log_probs),
+                probability=probability_of(sum(mention.log_probs)),
+                token_probabilities=tuple(probability_of(p) for p in mention.log_probs),
             )
         )
     return found

@@ -7,6 +7,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..doc_decoding import DocPrediction
+from ..numeric import finite
 
 
 @dataclass(frozen=True)
@@ -70,4 +71,4 @@ class NERAnswer:
         }
         if self.asked:
             record["prompts"] = list(self.asked)
-        return json.dumps(record, ensure_ascii=False)
+        return json.dumps(finite(record), ensure_ascii=False)

@@ -12,7 +12,9 @@ from spacy.tokens import Doc
 
 from ..alignment import align_mentions
 from ..doc_decoding import DocPrediction
+from ..numeric import check_number
 from ..quiet import warn_of_few
+from ..remote.secrets import Secrets
 from ..types import Count, Mention, Prediction
 from .exchange import NERAnswer, NERPrompt, NERQuestion
 from .model import CausalLM
@@ -149,7 +151,8 @@ def _read_count(answer: str, label: str) -> int:
     found = re.findall(r"-?\d+", answer.replace(label, ""))
     if len(found) == 1 and '"error"' not in answer and len(found[0]) < 9 and int(found[0]) >= 0:
         return int(found[0])
-    warn_of_few(logger, "the model gives no count of %s, but %r: taken as 0", label, answer[:80])
+    shown = Secrets().mask(answer[:1000])[:80]  # errors of an API may echo its key
+    warn_of_few(logger, "the model gives no count of %s, but %r: taken as 0", label, shown)
     return 0
 
 
@@ -193,6 +196,5 @@ def make_two_steps(
             "spacy_padellm.TwoSteps.v1 is for text models; spacy_padellm.CausalLM.v1 decodes in "
             "two steps by itself: set it as [components.llm.model]"
         )
-    if max_count < 1:
-        raise ValueError(f"max_count is {max_count}: it must be at least 1")
+    check_number("max_count", max_count, least=1, whole=True)
     return TwoSteps(model, max_count)

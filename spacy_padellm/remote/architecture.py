@@ -6,7 +6,7 @@ from thinc.api import Model
 
 from ..config_values import keeps_settings
 from ..prompts import PromptTemplate
-from .client import ServerSettings
+from .settings import ServerSettings
 from .shim import ServerShim
 
 

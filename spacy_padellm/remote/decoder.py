@@ -5,20 +5,24 @@ Answers are free strings: their places in the text are found afterwards.
 """
 
 import logging
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ..decoding.decoder import Batch, DecodingWork, TextInput
 from ..encoding import PromptEncoder, TextPrompt
+from ..numeric import probability_of
 from ..quiet import warn_of_few
 from ..types import Count, Mention, Prediction
-from .client import Completion, CompletionsClient, Prompt, ServerError
+from .client import CompletionsClient, Prompt
+from .completion import Completion
+from .errors import ServerError
 
 logger = logging.getLogger(__name__)
 _TOKEN_ID = re.compile(r"token_id:(\d+)")
+_LONGEST_NUMBER = 64  # characters of a count, blanks before it included
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,9 @@ class ServerDecoder:
             string = self._string(token)
             so_far = number + string
             log_probability += log_prob
-            if not re.fullmatch(r"\s*\d*", so_far) or (number.strip() and not string.strip(" ")):
+            if len(so_far) > _LONGEST_NUMBER or not re.fullmatch(r"\s*\d*", so_far):
+                break
+            if number.strip() and not string.strip(" "):
                 break
             number = so_far
             if self.encoder.count_is_one_token:
@@ -172,12 +178,12 @@ class ServerDecoder:
                 "the server's model gives no count of %s in %r, but %r: taken as 0",
                 label,
                 prompt.encoded.text[:80],
-                answer.text[:40],
+                self.client.mask(answer.text[:1000])[:40],
             )
-            return Count(label, 0, math.exp(log_probability))
+            return Count(label, 0, probability_of(log_probability))
         value = int(number)
         cap = min(self.max_count, max(len(prompt.encoded.ids), 1))
-        return Count(label, min(value, cap), math.exp(log_probability), capped=value > cap)
+        return Count(label, min(value, cap), probability_of(log_probability), capped=value > cap)
 
     def _read_mention(
         self, prompt: TextPrompt, label: str, index: int, answer: Completion
@@ -198,8 +204,8 @@ class ServerDecoder:
                 prompt.encoded.text[:80],
                 self.max_mention_tokens,
             )
-        probabilities = tuple(math.exp(p) for p in log_probs)
-        probability = math.exp(sum(log_probs))
+        probabilities = tuple(probability_of(p) for p in log_probs)
+        probability = probability_of(sum(log_probs))
         return Mention(label, index, text.strip(), None, None, probability, probabilities)
 
     def _check_ids(self, answer: Completion) -> None:
@@ -215,16 +221,32 @@ class ServerDecoder:
             )
 
     def _ids(self, answer: Completion) -> list[int] | None:
-        """The token ids of an answer, None where the server gives strings."""
+        """The token ids of an answer, None where the server gives strings.
+
+        Raises ServerError for one that the tokenizer has not.
+        """
         found = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
-        return [int(one.group(1)) for one in found if one] if all(found) else None
+        return [self._id(one) for one in found if one] if all(found) else None
+
+    def _id(self, token: re.Match[str]) -> int:
+        digits = token.group(1)
+        if len(digits) > 9 or int(digits) >= self._vocabulary:
+            raise ServerError(
+                f"the server wrote the token {digits[:20]}, and the tokenizer has "
+                f"{self._vocabulary}: `tokenizer` is not that of the served model"
+            )
+        return int(digits)
+
+    @cached_property
+    def _vocabulary(self) -> int:
+        return len(self.encoder.tokenizer)
 
     def _string(self, token: str) -> str:
         """What a token stands for; of a template's number token, its number."""
         found = _TOKEN_ID.fullmatch(token)
         if found is None:
             return token
-        token_id = int(found.group(1))
+        token_id = self._id(found)
         if self.encoder.count_is_one_token and token_id in self.encoder.digit_ids:
             return str(self.encoder.read_count([token_id]))
         return str(self.encoder.tokenizer.decode([token_id]))

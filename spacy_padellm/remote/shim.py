@@ -15,9 +15,11 @@ from ..component_settings import Settings
 from ..encoding import PromptEncoder
 from ..model_place import find_place
 from ..model_settings import ModelSettings, read_settings
+from ..numeric import check_number
 from ..prompts import PLAIN, PromptTemplate
-from .client import CompletionsClient, ServerSettings
+from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
+from .settings import ServerSettings
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class ServerShim(Shim):
         super().__init__(model=None)
         if prompts not in ("ids", "text"):
             raise ValueError(f"the model setting `prompts` is {prompts!r}: choose 'ids' or 'text'")
+        if max_positions is not None:
+            check_number("the model setting `max_positions`", max_positions, least=1, whole=True)
         self.server = server
         self.tokenizer = tokenizer
         self.template = template

@@ -20,6 +20,7 @@ from ..decoding import Decoder
 from ..encoding import PromptEncoder
 from ..gold import GoldText
 from ..lm import LanguageModel
+from ..numeric import finite
 from ..scoring import span_scores
 from .batch import batch_loss, make_batch_for
 from .budget import check_budget, check_loss
@@ -96,7 +97,7 @@ def finetune(
                 **{"log": log, "identity": identity, "rng": torch.get_rng_state()},
             },
         )
-        (output / "log.json").write_text(json.dumps(log, indent=1), encoding="utf8")
+        (output / "log.json").write_text(json.dumps(finite(log), indent=1), encoding="utf8")
 
     def done() -> float:
         return progress["spent"] / seconds if seconds else progress["step"] / (steps or 1)

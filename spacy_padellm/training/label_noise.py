@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..gold import GoldText
+from ..numeric import check_number
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class LabelNoise:
 
     def __post_init__(self) -> None:
         for name in ("rename", "placeholder", "describe"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"label_noise.{name} is {getattr(self, name)}: it is 0 to 1")
+            check_number(f"label_noise.{name}", getattr(self, name), least=0, most=1)
         for label, others in self.names.items():
             if isinstance(others, str) or not all(isinstance(o, str) and o for o in others):
                 raise ValueError(f"label_noise.names: {label!r} needs a list of names")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..decoding.batching import plan_batches
+from ..numeric import check_number
 from .examples import TrainingText
 
 
@@ -33,6 +34,8 @@ class Mixture:
         unknown = set(shares or {}) - set(sets)
         if unknown:
             raise ValueError(f"shares name sets that do not exist: {', '.join(sorted(unknown))}")
+        for name, share in (shares or {}).items():
+            check_number(f"the share of {name}", share, least=0)
         self.sets = {name: list(texts) for name, texts in sets.items() if texts}
         if not self.sets:
             raise ValueError("there is no text to train on")

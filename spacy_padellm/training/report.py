@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..numeric import finite
+
 
 def write_report(folder: Path, history: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:
     """history: the Trainer's log, losses by step and evaluations with "details". about: goes to
@@ -20,7 +22,7 @@ def write_report(folder: Path, history: Sequence[dict[str, Any]], about: dict[st
         for e in history
         if "eval_score" in e
     ]
-    text = json.dumps({**about, "evaluations": scores, "losses": losses}, indent=1)
+    text = json.dumps(finite({**about, "evaluations": scores, "losses": losses}), indent=1)
     fresh = folder / "report.json.tmp"
     fresh.write_text(text + "\n", encoding="utf8")
     os.replace(fresh, folder / "report.json")

@@ -25,6 +25,7 @@ from ..gold import GoldText
 from ..hardware import Hardware
 from ..lm import LanguageModel
 from ..loading import LoadedModel, ModelSource, load_model
+from ..numeric import finite
 from ..prompts import get_template
 from ..saving import save_model
 from ..special_tokens import add_special_tokens
@@ -260,4 +261,4 @@ def _check_lengths(name: str, texts: Sequence[TrainingText], lm: LanguageModel) 
 
 
 def _write_log(folder: Path, log: list[Any]) -> None:
-    (folder / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf8")
+    (folder / "log.json").write_text(json.dumps(finite(log), indent=1) + "\n", encoding="utf8")

@@ -103,7 +103,7 @@ path = "{files["places"]}"
 def test_a_mixture_of_what_is_not_there(changes, files):
     with pytest.raises(ValueError, match="names x: the corpora are people"):
         make_mixture({"people": make_corpus(files["people"])}, **changes)
-    with pytest.raises(ValueError, match="below 0"):
+    with pytest.raises(ValueError, match="at least 0"):
         make_mixture({"people": make_corpus(files["people"])}, {"people": -1.0})
 
 

@@ -14,7 +14,9 @@ from sample_pipelines import TEXTS, make_examples, spans_of
 
 from remote.serving import found, free_port, remote
 from spacy_padellm.calibration import Calibration
-from spacy_padellm.remote.client import CompletionsClient, ServerError, ServerSettings
+from spacy_padellm.remote.client import CompletionsClient
+from spacy_padellm.remote.errors import ServerError
+from spacy_padellm.remote.settings import ServerSettings
 
 pytest.importorskip("uvicorn")
 

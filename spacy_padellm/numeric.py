@@ -1,0 +1,94 @@
+"""Numbers from outside: settings, what files and servers say. None is believed unchecked.
+
+NaN passes every comparison that is written the other way round, and JSON has no word for it.
+"""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+LARGEST = 2**63  # of whole numbers: what arrays and files can hold
+ROUNDING = 1e-3  # how far above 0 a log-probability may come out of half precision
+
+
+def check_number(
+    name: str,
+    value: Any,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    whole: bool = False,
+) -> None:
+    """Raises ValueError, naming the setting, for what is no number, not finite, not whole where
+    it should be, or out of its range. least, most: included; above: excluded."""
+    wanted = "a whole number" if whole else "a number"
+    if above is not None:
+        wanted += f" above {above:g}"
+    elif least is not None:
+        wanted += f", at least {least:g}"
+    if most is not None:
+        wanted += f" and at most {most:g}"
+    fits = (
+        _is_number(value, whole)
+        and (abs(value) < LARGEST if isinstance(value, int) else math.isfinite(value))
+        and (least is None or value >= least)
+        and (most is None or value <= most)
+        and (above is None or value > above)
+    )
+    if not fits:
+        raise ValueError(f"{name} is {_shown(value)}: it must be {wanted}")
+
+
+def read_log_probability(value: Any) -> float:
+    """A log-probability, natural, as it came; at most 0, and -inf for what cannot be.
+
+    Raises ValueError for NaN, inf, what is more than rounding above 0, and what is no number.
+    """
+    if not _is_number(value):
+        raise ValueError(f"what is of type {type(value).__name__} is no number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError("a number of hundreds of digits is no log-probability") from None
+    if not number <= ROUNDING:
+        raise ValueError(f"{number} is no log-probability, which is 0 at most")
+    return min(number, 0.0)
+
+
+def probability_of(log_probability: float) -> float:
+    """Its exponential, 1 at most: the model's own arithmetic rounds. Raises ValueError for NaN."""
+    if math.isnan(log_probability):
+        raise ValueError(
+            "the model gives NaN as a probability: its weights are damaged, or overflow in half "
+            "precision (set model.dtype to 'bfloat16' or 'float32')"
+        )
+    return math.exp(min(log_probability, 0.0))
+
+
+def is_probability(value: Any) -> bool:
+    """Whether it is a number from 0 to 1."""
+    return _is_number(value) and bool(0 <= value <= 1)
+
+
+def finite(value: Any) -> Any:
+    """Plain data as JSON can say it: NaN and infinite numbers become None, at any depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return value
+
+
+def _is_number(value: Any, whole: bool = False) -> bool:
+    """numpy's numbers are some, too; truth values are none."""
+    return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """A value as messages show it; numbers of thousands of digits cannot be written at all."""
+    try:
+        return repr(value)[:100]
+    except ValueError:
+        return "a number of thousands of digits"
