@@ -3,7 +3,6 @@
 Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settings`).
 """
 
-import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,9 @@ from .adapters import has_adapters, load_adapter, own_copy, release_with
 from .calibration import Calibration
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
+from .hub_access import hub_or_downloads
 from .lm import LanguageModel
+from .load_turn import check_undisturbed, load_turn
 from .model_place import IN_THE_BOX, ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
@@ -94,6 +95,7 @@ class LoadedModel:
         return PromptEncoder(self.lm.tokenizer, self.template, merged, most)
 
 
+@hub_or_downloads()
 def load_model(
     source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
 ) -> LoadedModel:
@@ -134,29 +136,29 @@ def _load_parts(
         key = None
     else:
         key = _shared.key(place, hardware, device, dtype, len(tokenizer))
-    with _shared.lock if key else contextlib.nullcontext():
-        base = _shared.find(key)
-        turn = base.turn if base else Turn()
-        model = base.model if base else _load_base(place, hardware, dtype, len(tokenizer))
-        with turn:  # another thread may be running the base
-            name = None
-            if adapter is not None:
-                model, name = load_adapter(model, adapter.source, source.name, adapter.revision)
-            if hardware.quantize == "int8":  # before it moves: the whole may not fit there
-                quantize_weights(model)
-            if hardware.device_map is None and hardware.bits is None:
-                model.to(device)
-            model.eval()
-            quantized = hardware.quantize is not None
-            lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
-            if key is not None:
-                lm.turn = turn
-                _shared.add(key, model, turn)
-                release_with(lm)
-            with lm.own_turn():
-                return ready(lm, hardware)
+    base = _shared.find(key)
+    turn = base.turn if base else Turn()
+    model = base.model if base else _load_base(place, hardware, dtype, len(tokenizer))
+    with turn:  # another thread may be running the base
+        name = None
+        if adapter is not None:
+            model, name = load_adapter(model, adapter.source, source.name, adapter.revision)
+        if hardware.quantize == "int8":  # before it moves: the whole may not fit there
+            quantize_weights(model)
+        if hardware.device_map is None and hardware.bits is None:
+            model.to(device)
+        model.eval()
+        quantized = hardware.quantize is not None
+        lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
+        if key is not None:
+            lm.turn = turn
+            _shared.add(key, model, turn)
+            release_with(lm)
+        with lm.own_turn():
+            return ready(lm, hardware)
 
 
+@load_turn()
 def take_alone(lm: LanguageModel) -> LanguageModel:
     """The model with a base that no other component decodes with, for training."""
     if lm.turn is None:
@@ -228,6 +230,7 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
                 f"the model setting `device_map` is {device_map!r}: {_first_line(error)}"
             ) from error
         raise ValueError(_cannot_load(place, error)) from error
+    check_undisturbed(model, info["missing_keys"])
     if missing := sorted(info["missing_keys"]):
         raise ValueError(
             f"{place.described} lacks weights that {type(model).__name__} needs "
