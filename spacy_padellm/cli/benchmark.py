@@ -3,22 +3,21 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..benchmarking.corpus import read_corpus
-from ..benchmarking.measuring import measure
-from ..benchmarking.methods import FREE_METHODS, METHODS, check_method, make_decoder
-from ..benchmarking.report import make_table, write_report
-from ..loading import LoadedModel
+from ..benchmarking.method_names import FREE_METHODS, METHODS, check_method
 from ..pipelines import open_pipeline
-from ..training.examples import GoldText
 from .app import padellm_app
 from .options import check_numbers
+
+if TYPE_CHECKING:
+    from ..loading import LoadedModel
+    from ..training.examples import GoldText
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
 
@@ -56,6 +55,11 @@ def benchmark_cli(
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
         loaded = _load(model)
+        from ..benchmarking.corpus import read_corpus
+        from ..benchmarking.measuring import measure
+        from ..benchmarking.methods import make_decoder
+        from ..benchmarking.report import make_table, write_report
+
         golds = read_corpus(corpus, limit)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
     except (ValueError, OSError) as error:
@@ -86,9 +90,9 @@ def benchmark_cli(
 def _warn(
     out: Printer,
     names: Sequence[str],
-    loaded: LoadedModel,
+    loaded: "LoadedModel",
     labels: Sequence[str],
-    golds: Sequence[GoldText],
+    golds: "Sequence[GoldText]",
     forced: bool,
 ) -> None:
     """Of F1 that means nothing."""
@@ -112,7 +116,7 @@ def _sizes(batch_sizes: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _load(model: str) -> LoadedModel:
+def _load(model: str) -> "LoadedModel":
     _, pipe = open_pipeline(model)
     loaded = pipe.own_shim.loaded
     loaded.labels = pipe.labels
