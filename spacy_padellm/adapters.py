@@ -30,7 +30,8 @@ _numbers = itertools.count(1)
 def has_adapters(model: Any) -> bool:
     """Whether it is a model of peft."""
     peft = sys.modules.get("peft")  # whoever made such a model has imported it
-    return peft is not None and isinstance(model, peft.PeftModel)
+    kind = getattr(peft, "PeftModel", None)  # not there yet while another thread imports peft
+    return kind is not None and isinstance(model, kind)
 
 
 def load_adapter(
