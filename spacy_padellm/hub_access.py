@@ -28,6 +28,10 @@ _now: _Access | None = None
 class NotOnHubError(ValueError):
     """No such model or revision on the Hub, or, where it is not reached, among downloaded ones."""
 
+    def __init__(self, message: str, reached: bool = True) -> None:
+        super().__init__(message)
+        self.reached = reached
+
 
 @contextlib.contextmanager
 def hub_or_downloads() -> Iterator[None]:
@@ -82,7 +86,7 @@ def hub_file(repo: str, name: str, revision: str | None) -> Path | None:
             pass
         if reason and not _is_downloaded(repo, revision):
             what = f"revision {revision!r} of it" if revision else "it"
-            raise NotOnHubError(f"{what} was not downloaded before, and {reason}")
+            raise NotOnHubError(f"{what} was not downloaded before, and {reason}", reached=False)
         return None
 
 

@@ -41,17 +41,19 @@ class ModelPlace:
         try:
             return hub_file(self.name, name, self.revision)
         except NotOnHubError as error:
-            raise ValueError(self._not_there(str(error))) from error
+            raise ValueError(self._not_there(error)) from error
 
-    def _not_there(self, reason: str) -> str:
+    def _not_there(self, error: NotOnHubError) -> str:
         boxed = list(IN_THE_BOX) if self.setting in ("name", "base") else []
         close = difflib.get_close_matches(self.name, boxed, n=1)
         meant = f" Did you mean {close[0]!r}?" if close else ""
+        when = "Give" if error.reached else "Offline, give"
+        hub = ", the id of another" if error.reached else ""
         others = f", or a model in the box ({', '.join(map(repr, boxed))})" if boxed else ""
         return (
             f"the model setting `{self.setting}` is {self.name!r}: there is no such folder, and it "
-            f"could not be fetched from the Hub: {reason}.{meant} Offline, give the path of a "
-            f"downloaded folder{others}"
+            f"could not be fetched from the Hub: {error}.{meant} {when} the path of a downloaded "
+            f"folder{hub}{others}"
         )
 
 

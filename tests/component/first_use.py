@@ -86,7 +86,7 @@ def main(folder):
     nlp = component(folder)
     found["component"] = at_once(8, lambda i: ents(nlp(TEXT)))
     stream = component(folder)
-    found["pipe"] = at_once(3, lambda i: [ents(doc) for doc in stream.pipe([TEXT])][0])
+    found["pipe"] = at_once(3, lambda i: next(map(ents, stream.pipe([TEXT]))))
     task = llm(folder)
     found["llm"] = at_once(4, lambda i: ents(task(TEXT)))
     found["box"] = at_once(2, lambda i: ents(small_box()(TEXT)))
