@@ -90,3 +90,24 @@ def test_help_is_given_and_errors_are_said(answered):
     for arguments, code, told, *_ in answered:
         assert code in ([0] if "--help" in arguments else [1, 2]), (arguments, code, told)
         assert "Traceback" not in told and told.strip(), (arguments, told)
+
+
+def test_the_command_without_spacy_imports_nothing_heavy_for_a_usage_error(tmp_path):
+    script = """
+import sys
+from spacy_padellm.training.__main__ import main
+ends = []
+for words in sys.argv[1:]:
+    try:
+        ends.append(main(words.split()))
+    except SystemExit as end:
+        ends.append(end.code)
+heavy = {"torch", "transformers", "tokenizers", "peft", "spacy"} & set(sys.modules)
+print("ends", ends, "heavy", heavy or None)
+"""
+    wrong = ["finetune english no.jsonl -o out", "pretrain no.txt -o out", "pretrain --fast"]
+    wrong.append("pretrain no.txt -o out --steps -2")
+    command = [sys.executable, "-c", script, "pretrain --help", *wrong]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "ends [0, 1, 1, 2, 1] heavy None" in run.stdout, run.stdout + run.stderr
+    assert "there is no file no.jsonl" in run.stderr and "steps is -2" in run.stderr

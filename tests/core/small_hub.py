@@ -1,7 +1,7 @@
 """A process beside a small Hub, which it asks as it would the real one.
 
-`small_hub.py MODEL ADAPTER`, two folders, on the Hub as me/model and me/adapter, revisions main and v1. Prints a JSON
-object {case: [seconds, what came of it]}.
+`small_hub.py MODEL ADAPTER`: two folders, on the Hub as me/model and me/adapter, revisions main and
+v1. Prints a JSON object {case: [seconds, what came of it]}.
 """
 
 import hashlib
