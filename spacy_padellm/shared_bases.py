@@ -45,9 +45,10 @@ class SharedBase:
 
 
 class SharedBases:
-    """Remembers bases as long as somebody has them. `load_turn` is held from `find` to `add`."""
+    """Remembers bases as long as somebody has them. lock: held from `find` to `add`."""
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self._models: weakref.WeakValueDictionary[Hashable, PeftModel] = (
             weakref.WeakValueDictionary()
         )

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
-    _check_files(asked.texts)
+    _check_files(asked.texts, "text file")
     from .workflow import NewModel, pretrain_on_files
 
     new = NewModel(
@@ -113,11 +113,11 @@ def _finetune(asked: argparse.Namespace, budget: Budget) -> Path:
     )
 
 
-def _check_files(paths: Iterable[Path]) -> None:
+def _check_files(paths: Iterable[Path], kind: str = "file") -> None:
     """Before seconds of imports. Raises FileNotFoundError for one that is not there."""
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f"there is no file {path}")
+            raise FileNotFoundError(f"there is no {kind} {path}")
 
 
 def _object(text: str) -> dict[str, Any]:
