@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from .adapter_settings import AdapterSettings
 from .lm import LanguageModel
+from .load_turn import load_turn
 
 if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
     from peft import PeftModel
@@ -29,7 +30,8 @@ _numbers = itertools.count(1)
 def has_adapters(model: Any) -> bool:
     """Whether it is a model of peft."""
     peft = sys.modules.get("peft")  # whoever made such a model has imported it
-    return peft is not None and isinstance(model, peft.PeftModel)
+    kind = getattr(peft, "PeftModel", None)  # not there yet while another thread imports peft
+    return kind is not None and isinstance(model, kind)
 
 
 def load_adapter(
@@ -104,6 +106,7 @@ def own_copy(lm: LanguageModel) -> LanguageModel:
     return replace(lm, model=model, adapter=OWN_NAME, turn=None, static=None)
 
 
+@load_turn()
 def train_adapter(
     lm: LanguageModel, settings: AdapterSettings | None, new_tokens: tuple[int, ...] = ()
 ) -> LanguageModel:
@@ -183,6 +186,7 @@ def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
         config.base_model_name_or_path, config.inference_mode = before
 
 
+@load_turn()
 def base_weights(lm: LanguageModel) -> dict[str, torch.Tensor]:
     """The base's own weights, under the names they had before the adapter was put on."""
     base = lm.model.get_base_model()

@@ -6,15 +6,17 @@ of a span group. Both survive `Doc.to_bytes` and a DocBin with `store_user_data=
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 
-from .doc_decoding import DocPrediction
 from .numeric import is_probability
 from .resolution import Dropped, resolve
 from .types import Mention
+
+if TYPE_CHECKING:  # with what makes them, which takes seconds to import
+    from .doc_decoding import DocPrediction
 
 SCORE = "padellm_score"
 RAW = "padellm_raw"
@@ -55,7 +57,7 @@ def score_of(ent: Span) -> float | None:
 
 def place_mentions(
     doc: Doc,
-    predicted: DocPrediction,
+    predicted: "DocPrediction",
     alignment_mode: str = "strict",
     resolution: str = "flat",
     threshold: float = 0.0,
@@ -136,7 +138,7 @@ def set_spans(doc: Doc, placed: Placed, spans_key: str) -> None:
     )
 
 
-def keep_raw(doc: Doc, name: str, predicted: DocPrediction, placed: Placed) -> None:
+def keep_raw(doc: Doc, name: str, predicted: "DocPrediction", placed: Placed) -> None:
     """Plain data under `doc._.padellm_raw[name]`: counts, mentions, and all that did not stay."""
     raw = dict(doc._.get(RAW) or {})
     raw[name] = {

@@ -186,9 +186,9 @@ class PaDeLLMNER(StoredPipe):
         described = self._descriptions()
         loaded = self.shim.loaded
         made_of = (id(loaded.lm), loaded.calibration, tuple(described.items()), self.settings)
-        if self._made is None or self._made[0] != made_of:
-            self._made = (made_of, self._make_doc_decoder(described))
-        return self._made[1]
+        if (made := self._made) is None or made[0] != made_of:  # other threads make theirs
+            self._made = made = (made_of, self._make_doc_decoder(described))
+        return made[1]
 
     def _replicas(self, decoder: Decoder) -> ReplicaDecoder | None:
         """Made anew where decoder, weights or process have changed."""
@@ -198,9 +198,9 @@ class PaDeLLMNER(StoredPipe):
         if not copies:
             return None
         made_of = (os.getpid(), id(decoder), *map(id, copies))
-        if self._shared is None or self._shared[0] != made_of:
-            self._shared = (made_of, ReplicaDecoder(decoder, copies))
-        return self._shared[1]
+        if (shared := self._shared) is None or shared[0] != made_of:
+            self._shared = shared = (made_of, ReplicaDecoder(decoder, copies))
+        return shared[1]
 
     def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded

@@ -208,7 +208,8 @@ class PromptEncoder:
         if self.template.markers == "special":
             return []
         bos = self.tokenizer.bos_token_id
-        with_special = self.tokenizer("a")["input_ids"]
+        # As texts are encoded: other threads may be encoding some with the same tokenizer.
+        with_special = self.tokenizer("a", split_special_tokens=True)["input_ids"]
         return [bos] if bos is not None and with_special[:1] == [bos] else []
 
     def _joint_prompt(self, text: str, labels: Sequence[str]) -> TextPrompt:

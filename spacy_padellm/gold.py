@@ -25,6 +25,11 @@ class GoldText:
     labels: tuple[str, ...] = ()
     unknown: tuple[Place, ...] = ()
 
+    @property
+    def annotated(self) -> bool:
+        """Whether anything is known of its spans."""
+        return self.unknown != ((0, len(self.text)),)
+
     def judges(self, item: Item) -> bool:
         """Whether it is known if a prediction is right: its label was looked for, and all of
         its characters were annotated. Else it is neither right nor wrong."""

@@ -17,7 +17,9 @@ from .adapters import has_adapters, load_adapter, own_copy, release_with
 from .calibration import Calibration
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
+from .hub_access import hub_or_downloads
 from .lm import LanguageModel
+from .load_turn import check_undisturbed, load_turn
 from .model_place import IN_THE_BOX, ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
@@ -94,6 +96,7 @@ class LoadedModel:
         return PromptEncoder(self.lm.tokenizer, self.template, merged, most)
 
 
+@hub_or_downloads()
 def load_model(
     source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
 ) -> LoadedModel:
@@ -157,6 +160,7 @@ def _load_parts(
                 return ready(lm, hardware)
 
 
+@load_turn()
 def take_alone(lm: LanguageModel) -> LanguageModel:
     """The model with a base that no other component decodes with, for training."""
     if lm.turn is None:
@@ -228,6 +232,7 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
                 f"the model setting `device_map` is {device_map!r}: {_first_line(error)}"
             ) from error
         raise ValueError(_cannot_load(place, error)) from error
+    check_undisturbed(model, info["missing_keys"])
     if missing := sorted(info["missing_keys"]):
         raise ValueError(
             f"{place.described} lacks weights that {type(model).__name__} needs "

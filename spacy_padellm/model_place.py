@@ -1,8 +1,11 @@
 """Where a model's files are: a folder, the model in the box, or a Hub id."""
 
+import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from .hub_access import NotOnHubError, hub_file
 
 IN_THE_BOX = {"english": Path(__file__).parent / "models" / "english"}
 
@@ -10,11 +13,13 @@ IN_THE_BOX = {"english": Path(__file__).parent / "models" / "english"}
 @dataclass(frozen=True)
 class ModelPlace:
     """folder: absolute; None for a Hub id. name: the Hub id, the name of a model in the box, or
-    the folder: what a reference to this model must say. revision: of a Hub id."""
+    the folder: what a reference to this model must say. revision: of a Hub id. setting: that has
+    led here, for messages."""
 
     name: str
     folder: Path | None
     revision: str | None = None
+    setting: str = field(default="name", compare=False)
 
     @property
     def source(self) -> str:
@@ -26,11 +31,30 @@ class ModelPlace:
         return f"the folder {self.folder}" if self.folder else f"the Hub model {self.name!r}"
 
     def file(self, name: str) -> Path | None:
-        """A file of the model, fetched from the Hub if need be; None where there is none."""
+        """A file of the model, fetched from the Hub if need be; None where there is none.
+
+        Raises ValueError naming the setting where the Hub has no such model, or is not reached.
+        """
         if self.folder is not None:
             path = self.folder / name
             return path if path.is_file() else None
-        return _hub_file(self.name, name, self.revision)
+        try:
+            return hub_file(self.name, name, self.revision)
+        except NotOnHubError as error:
+            raise ValueError(self._not_there(error)) from error
+
+    def _not_there(self, error: NotOnHubError) -> str:
+        boxed = list(IN_THE_BOX) if self.setting in ("name", "base") else []
+        close = difflib.get_close_matches(self.name, boxed, n=1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        when = "Give" if error.reached else "Offline, give"
+        hub = ", the id of another" if error.reached else ""
+        others = f", or a model in the box ({', '.join(map(repr, boxed))})" if boxed else ""
+        return (
+            f"the model setting `{self.setting}` is {self.name!r}: there is no such folder, and it "
+            f"could not be fetched from the Hub: {error}.{meant} {when} the path of a downloaded "
+            f"folder{hub}{others}"
+        )
 
 
 def find_place(
@@ -58,14 +82,4 @@ def find_place(
             f"folder, or a Hub id{boxed}"
         )
     repo, _, own_revision = name.partition("@")
-    return ModelPlace(repo, None, own_revision or revision)
-
-
-def _hub_file(repo: str, name: str, revision: str | None) -> Path | None:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(repo, name, revision=revision))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
-        return None  # not there, or no network: loading the model itself says which
+    return ModelPlace(repo, None, own_revision or revision, setting)

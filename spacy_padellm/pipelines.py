@@ -1,22 +1,25 @@
 """Pipelines by their names, and what stands in them before a component."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import spacy
 from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .component import PaDeLLMNER
 from .config_values import write_value
+from .model_place import find_place
+
+if TYPE_CHECKING:  # it takes seconds to import, which a name that is wrong need not wait for
+    from .component import PaDeLLMNER
 
 
 def is_pipeline(path: Path) -> bool:
     return (path / "meta.json").exists()
 
 
-def load_pipeline(path: Path) -> tuple[Language, PaDeLLMNER]:
+def load_pipeline(path: Path) -> "tuple[Language, PaDeLLMNER]":
     """The pipeline with its first padellm_ner. Raises ValueError where there is none."""
     if not is_pipeline(path):
         raise ValueError(f"{path} is no pipeline: it has no meta.json")
@@ -24,8 +27,17 @@ def load_pipeline(path: Path) -> tuple[Language, PaDeLLMNER]:
     return nlp, find_pipe(nlp, str(path))
 
 
-def find_pipe(nlp: Language, name: str) -> PaDeLLMNER:
+def check_name(name: str) -> None:
+    """Raises ValueError for a name that is neither pipeline nor model, before seconds of imports
+    and, where the Hub is not reached, without its retries."""
+    if not is_pipeline(Path(name)) and not util.is_package(name):
+        find_place(name, "name").file("config.json")
+
+
+def find_pipe(nlp: Language, name: str) -> "PaDeLLMNER":
     """The first padellm_ner of a pipeline. Raises ValueError where there is none."""
+    from .component import PaDeLLMNER
+
     for _, pipe in nlp.pipeline:
         if isinstance(pipe, PaDeLLMNER):
             return pipe
@@ -33,7 +45,7 @@ def find_pipe(nlp: Language, name: str) -> PaDeLLMNER:
     raise ValueError(f"the pipeline {name} has no padellm_ner, but {others}")
 
 
-def open_pipeline(name: str, labels: str = "", **settings: Any) -> tuple[Language, PaDeLLMNER]:
+def open_pipeline(name: str, labels: str = "", **settings: Any) -> "tuple[Language, PaDeLLMNER]":
     """A saved or installed pipeline, or a blank one around a model.
 
     labels: those to ask for, with commas between; the pipeline's own if empty. settings: of the
@@ -44,9 +56,10 @@ def open_pipeline(name: str, labels: str = "", **settings: Any) -> tuple[Languag
     asked = [label.strip() for label in labels.split(",") if label.strip()]
     changes = write_value({**settings, **({"labels": asked} if asked else {})})
     if not is_pipeline(Path(name)) and not util.is_package(name):
+        check_name(name)
         nlp = spacy.blank("en")
-        pipe = nlp.add_pipe("padellm_ner", config={"model": {"name": write_value(name)}, **changes})
-        assert isinstance(pipe, PaDeLLMNER)
+        nlp.add_pipe("padellm_ner", config={"model": {"name": write_value(name)}, **changes})
+        pipe = find_pipe(nlp, name)
         _ = pipe.shim.loaded  # whatever is wrong with it is said now
         return nlp, pipe
     overrides = {}
@@ -69,7 +82,7 @@ def _name_of_pipe(name: str) -> str:
     raise ValueError(f"the pipeline {name} has no padellm_ner")
 
 
-def run_before(nlp: Language, pipe: PaDeLLMNER, doc: Doc) -> Doc:
+def run_before(nlp: Language, pipe: "PaDeLLMNER", doc: Doc) -> Doc:
     """The Doc as the components before `pipe` leave it."""
     for _, component in nlp.pipeline:
         if component is pipe:

@@ -18,13 +18,15 @@ from .decoder_factory import make_decoder
 from .decoding import Decoder
 from .encoding import PromptEncoder
 from .forks import check_fork
-from .hardware import Hardware, find_device
+from .hardware import Hardware
 from .lm import LanguageModel
 from .loading import LoadedModel, ModelSource, load_model, take_alone
+from .model_copies import ModelCopies
 from .model_origin import FromScratch, Origin, Texts
 from .model_place import IN_THE_BOX
 from .prompts import PromptTemplate
 from .serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
+from .shared_result import SharedResult
 from .special_tokens import add_special_tokens
 from .thinc_steps import ThincAdamW
 from .training.batch import TrainingBatch, batch_loss
@@ -53,7 +55,8 @@ class CausalLMShim(Shim):
         self.self_contained = False
         self._loaded: LoadedModel | None = None
         self._loaded_in = os.getpid()  # the process
-        self._replicas: tuple[LanguageModel, ...] = ()
+        self._loading: SharedResult[LoadedModel] = SharedResult()
+        self._copies = ModelCopies()
         self._trainable = False
         self._stepped = False  # whether training has changed the weights
         self._n_targets = 0.0
@@ -67,6 +70,9 @@ class CausalLMShim(Shim):
     @property
     def loaded(self) -> LoadedModel:
         """The model, read now if it was not yet. Raises what `load_model` raises."""
+        return self._loading.get(self._load) if self._loaded is None else self._loaded
+
+    def _load(self) -> LoadedModel:
         if self._loaded is None:
             self._set(self.origin.load())
         assert self._loaded is not None
@@ -76,15 +82,11 @@ class CausalLMShim(Shim):
     def language_models(self) -> tuple[LanguageModel, ...]:
         """The model, and its copies on further `devices`, made when they are first needed."""
         lm = self.loaded.lm
-        further = self.origin.hardware.devices[1:]
-        if further and not self._replicas:
-            devices = [find_device(device, "devices") for device in further]
-            self._replicas = tuple(lm.copy_to(device) for device in devices)
-        return (lm, *self._replicas)
+        return (lm, *self._copies.on(self.origin.hardware.devices[1:], lm))
 
     @property
     def has_copies(self) -> bool:
-        return bool(self._replicas)
+        return bool(self._copies.made)
 
     @property
     def has_accelerator(self) -> bool:
@@ -136,14 +138,14 @@ class CausalLMShim(Shim):
         self._loaded = replace(self.loaded, labels=tuple(labels), descriptions=descriptions)
 
     def _set(self, loaded: LoadedModel) -> None:
-        self._loaded = loaded
         self._loaded_in = os.getpid()
-        self._replicas = ()
+        self._copies.forget()
         self._model = loaded.lm.model
         self._optimizer = None
         self._trainable = False
         self._stepped = False
         self._n_targets = 0.0
+        self._loaded = loaded  # last: other threads go on with it at once
 
     # --- training
 
@@ -187,7 +189,7 @@ class CausalLMShim(Shim):
         """To be called when training has changed the weights."""
         self._stepped = True
         self.calibrate(None)
-        self._forget_copies()
+        self._copies.forget()
         if not self.loaded.has_adapter:
             self.self_contained = True
 
@@ -196,7 +198,7 @@ class CausalLMShim(Shim):
 
         Raises ValueError for a model that cannot be trained as the config says.
         """
-        self._forget_copies()
+        self._copies.forget()
         if self._trainable:
             return
         loaded = self.loaded
@@ -225,10 +227,6 @@ class CausalLMShim(Shim):
         self._set(replace(loaded, lm=merged, source=ModelSource("")))
         self.self_contained = True
 
-    def _forget_copies(self) -> None:
-        """Copies on further devices have the weights of before."""
-        self._replicas = ()
-
     def _widen(self) -> None:
         lm = self.loaded.lm
         if lm.dtype == torch.bfloat16 and self.origin.hardware.dtype == "bfloat16":
@@ -249,7 +247,7 @@ class CausalLMShim(Shim):
         Raises RuntimeError for a fork of a process whose model is on an accelerator.
         """
         if self.is_loaded:
-            devices = (lm.device for lm in (self.loaded.lm, *self._replicas))
+            devices = (lm.device for lm in (self.loaded.lm, *self._copies.made))
             check_fork(self._loaded_in, devices)
 
     # --- to and from disk

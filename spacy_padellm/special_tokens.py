@@ -5,11 +5,13 @@ from dataclasses import replace
 import torch
 from tokenizers import AddedToken
 
+from .load_turn import load_turn
 from .loading import LoadedModel
 
 SPREAD = 0.02  # of new rows around the mean, so that they differ from the start
 
 
+@load_turn()
 def add_special_tokens(loaded: LoadedModel, labels: tuple[str, ...]) -> LoadedModel:
     """The model with the tokens that its template needs for these labels.
 

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
 from spacy import util
 
 from ..model_place import IN_THE_BOX
@@ -126,6 +124,9 @@ def _mark_model(pipeline: str) -> list[list[int]] | str | None:
         folder = IN_THE_BOX.get(pipeline, Path(pipeline))
     if folder is not None and folder.is_dir():
         return [_mark(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
     repo, _, revision = pipeline.partition("@")
     try:
         cached = try_to_load_from_cache(repo, "config.json", revision=revision or None)

@@ -27,8 +27,3 @@ def read_corpus(
         source.read(doc) or GoldText(doc.text, (), unknown=source.unknown(doc))
         for doc in docs[: limit or None]
     ]
-
-
-def is_annotated(gold: GoldText) -> bool:
-    """Whether anything is known of its entities."""
-    return gold.unknown != ((0, len(gold.text)),)

@@ -13,7 +13,6 @@ from ..decoding import DecodingWork
 from ..gold import GoldText
 from ..scoring import span_scores
 from ..types import Prediction
-from .corpus import is_annotated
 from .memory import peak_megabytes, reset_peak
 from .methods import AnyDecoder
 
@@ -111,7 +110,7 @@ def _run(
         sizes.append(len(texts))
         found += map(_places, texts, predictions)
     judged = [gold.judged(items) for gold, items in zip(golds, found, strict=True)]
-    annotated = any(map(is_annotated, golds))
+    annotated = any(gold.annotated for gold in golds)
     f = span_scores([gold.items(labels) for gold in golds], judged)["f"] if annotated else None
     return _Run(seconds, sizes, decoder.work, peak_megabytes(device), f)
 

@@ -10,23 +10,9 @@ from ..gold import GoldText
 from ..loading import LoadedModel
 from ..types import Prediction
 from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
+from .method_names import check_method
 
 NO_BUDGET = 10**9  # the batch size alone decides
-
-METHODS: dict[str, str] = {
-    "paper": "the paper's algorithm: a prompt for each label and for each mention",
-    "paper-copy": "the same, mentions held to slices of the text",
-    "rows": "the text's cache repeated for each label and mention, mentions copied",
-    "tree-free": "one prompt tree a text, mentions generated freely",
-    "tree": "one prompt tree a text, mentions copied",
-    "ahead": "the same, drafts and likely mentions read along (the default)",
-    "compiled": "the same in fixed shapes, compiled before the measurement begins",
-    "structured": "autoregressive: one list of label and mention pairs a text",
-    "augmented": "autoregressive: the text again, mentions marked in it",
-}
-
-# A model that was trained with the template's `copies` has not learned to write for these.
-FREE_METHODS = ("paper", "tree-free", "structured", "augmented")
 
 
 class AnyDecoder(Protocol):
@@ -38,12 +24,6 @@ class AnyDecoder(Protocol):
     def predict(
         self, texts: Sequence[TextInput | str], labels: Sequence[str]
     ) -> list[Prediction]: ...
-
-
-def check_method(method: str) -> None:
-    """Raises ValueError for a method that does not exist."""
-    if method not in METHODS:
-        raise ValueError(f"method {method!r}: choose from {', '.join(METHODS)}")
 
 
 def make_decoder(

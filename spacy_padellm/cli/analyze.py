@@ -9,8 +9,6 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..analysis.analysis import analyze
-from ..analysis.corpus import analyze_texts, read_examples
 from ..formats.docbin import read_docs
 from ..numeric import finite
 from ..pipelines import open_pipeline
@@ -37,9 +35,11 @@ def analyze_cli(
         if figures == output:
             raise ValueError(f"--output {output} is for the page: name it .html")
         check_numbers(limit=limit, examples=examples, batch_size=batch_size)
+        nlp, pipe = open_pipeline(pipeline)
+        from ..analysis.analysis import analyze
+        from ..analysis.corpus import analyze_texts, read_examples
         from ..analysis.page import render_analysis  # before the work, which takes longer
 
-        nlp, pipe = open_pipeline(pipeline)
         docs = list(read_docs(corpus, nlp.vocab))[: limit or None]
         read = read_examples(nlp, docs)
         with tqdm(total=len(read), unit=" texts") as bar:

@@ -3,19 +3,21 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..annotating.plan import Job
-from ..annotating.running import Done, run_job
 from ..annotating.sinks import check_format
 from ..annotating.sources import STDIN, find_files
 from ..pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
+
+if TYPE_CHECKING:
+    from ..annotating.plan import Job
+    from ..annotating.running import Done
 
 _INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
 
@@ -48,6 +50,9 @@ def annotate_cli(
             raise ValueError(f"--engine is {engine!r}: choose local or ray")
         check_numbers(batch_size=batch_size)
         files = find_files(inputs, output)
+        from ..annotating.plan import Job
+        from ..annotating.running import run_job
+
         job = Job.of(files, pipeline, labels, file_format, part_size, text_field)
         with tqdm(unit=" texts", desc="annotate", smoothing=0.05) as bar:
             if engine == "ray":
@@ -66,7 +71,7 @@ def annotate_cli(
     tell(f"Wrote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN])))
 
 
-def _follow(done: Iterator[Done], bar: tqdm, by_part: bool) -> tuple[int, int, int]:
+def _follow(done: "Iterator[Done]", bar: tqdm, by_part: bool) -> tuple[int, int, int]:
     texts = failed = skipped = 0
     for part in done:
         skipped += part.records * part.skipped
@@ -78,14 +83,14 @@ def _follow(done: Iterator[Done], bar: tqdm, by_part: bool) -> tuple[int, int, i
 
 
 def _on_ray(
-    job: Job,
+    job: "Job",
     output: Path,
     batch_size: int,
     actors: str,
     gpus: float,
     cpus: float,
     address: str | None,
-) -> Iterator[Done]:
+) -> "Iterator[Done]":
     least, _, most = actors.partition("-")
     if not least.isdecimal() or (most and not most.isdecimal()) or int(least) < 1:
         raise ValueError(

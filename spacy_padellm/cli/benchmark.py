@@ -3,23 +3,22 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..benchmarking.corpus import is_annotated, read_corpus
-from ..benchmarking.measuring import measure
-from ..benchmarking.methods import FREE_METHODS, METHODS, check_method, make_decoder
-from ..benchmarking.report import make_table, write_report
-from ..gold import GoldText
-from ..gold_source import GoldSource
-from ..loading import LoadedModel
+from ..benchmarking.method_names import FREE_METHODS, METHODS, check_method
 from ..pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
+
+if TYPE_CHECKING:
+    from ..gold import GoldText
+    from ..gold_source import GoldSource
+    from ..loading import LoadedModel
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
 
@@ -57,6 +56,11 @@ def benchmark_cli(
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
         loaded, source = _load(model)
+        from ..benchmarking.corpus import read_corpus
+        from ..benchmarking.measuring import measure
+        from ..benchmarking.methods import make_decoder
+        from ..benchmarking.report import make_table, write_report
+
         golds = read_corpus(corpus, limit, source.annotate, source.spans_key)
         golds = _known(out, golds, forced)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
@@ -88,14 +92,14 @@ def benchmark_cli(
 def _warn(
     out: Printer,
     names: Sequence[str],
-    loaded: LoadedModel,
+    loaded: "LoadedModel",
     labels: Sequence[str],
-    golds: Sequence[GoldText],
+    golds: "Sequence[GoldText]",
     forced: bool,
 ) -> None:
     """Of F1 that means nothing."""
     of_gold = {span[2] for gold in golds for span in gold.spans}
-    if any(map(is_annotated, golds)) and not of_gold & set(labels):
+    if any(gold.annotated for gold in golds) and not of_gold & set(labels):
         out.warn(f"The corpus has no mention of {', '.join(labels)}: F1 is 0 whatever is found")
     elif unknown := sorted(of_gold - set(labels)):
         out.warn(f"The model is not asked for {', '.join(unknown)}, which the corpus has")
@@ -114,17 +118,17 @@ def _sizes(batch_sizes: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _load(model: str) -> tuple[LoadedModel, GoldSource]:
+def _load(model: str) -> tuple["LoadedModel", "GoldSource"]:
     _, pipe = open_pipeline(model)
     loaded = pipe.own_shim.loaded
     loaded.labels = pipe.labels
     return loaded, pipe.gold_source
 
 
-def _known(out: Printer, golds: list[GoldText], forced: bool) -> list[GoldText]:
+def _known(out: Printer, golds: "list[GoldText]", forced: bool) -> "list[GoldText]":
     """The texts that can be measured. Raises ValueError where answers are forced and there are
     none."""
-    known = [gold for gold in golds if is_annotated(gold)]
+    known = [gold for gold in golds if gold.annotated]
     if forced and not known:
         raise ValueError("--forced needs gold answers, and no text of the corpus is annotated")
     if len(known) < len(golds):

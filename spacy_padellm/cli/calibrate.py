@@ -7,8 +7,6 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..analysis.calibrating import calibrate
-from ..analysis.corpus import read_examples
 from ..formats.docbin import read_docs
 from ..pipelines import open_pipeline
 from .app import padellm_app
@@ -36,6 +34,9 @@ def calibrate_cli(
         check_numbers(batch_size=batch_size)
         output.parent.mkdir(parents=True, exist_ok=True)
         nlp, pipe = open_pipeline(pipeline)
+        from ..analysis.calibrating import calibrate
+        from ..analysis.corpus import read_examples
+
         examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
         with tqdm(total=len(examples), unit=" texts") as bar:
             found = calibrate(nlp, pipe, examples, batch_size, bar.update)

@@ -7,10 +7,8 @@ import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..explaining.explanation import explain
-from ..explaining.page import render_explanation
 from ..formats.files import STDIN, is_unicode, read_lines
-from ..pipelines import open_pipeline
+from ..pipelines import check_name, open_pipeline
 from .app import padellm_app
 
 _PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
@@ -32,7 +30,11 @@ def explain_cli(
         text = _read(text)
         if not text.strip():
             raise ValueError("the text is empty")
-        explanation = explain(*open_pipeline(pipeline, labels), text)
+        nlp, pipe = open_pipeline(pipeline, labels)
+        from ..explaining.explanation import explain
+        from ..explaining.page import render_explanation
+
+        explanation = explain(nlp, pipe, text)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(render_explanation(explanation), encoding="utf8")
     except (ValueError, OSError) as error:
@@ -63,10 +65,17 @@ def serve_cli(
 ) -> None:
     """Open a page with a text box that shows what the model finds, and how sure it is."""
     msg = Printer()
+    if not 0 <= port <= 65535:
+        msg.fail(f"--port is {port}: give one from 0 to 65535", exits=1)
+    if limit < 1:
+        msg.fail(f"--limit is {limit}: it must be at least 1", exits=1)
     try:
+        check_name(pipeline)
         from ..explaining.server import run_server
     except ImportError as error:
         msg.fail(f"{error}: pip install 'spacy-padellm[serve]'", exits=1)
+    except ValueError as error:
+        msg.fail(str(error), exits=1)
     try:
         nlp, pipe = open_pipeline(pipeline, labels)
         run_server(nlp, pipe, host, port, limit, timeout)

@@ -9,7 +9,6 @@ import typer
 from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_validation_error
 from wasabi import Printer
 
-from ..config_training import RunOptions, load_train_config, train_config
 from .app import padellm_app
 
 
@@ -54,15 +53,12 @@ def train_cli(
     try:
         overrides = parse_config_overrides(ctx.args)
         import_code(code_path)
-        options = RunOptions(
-            output,
-            resume,
-            _positive("--save-every", save_every),
-            _positive("--keep", keep) or 1,
-            tuple(name.strip() for name in report_to.split(",") if name.strip()),
-            gradient_checkpointing,
-            _read_arguments(arguments),
-        )
+        every, kept = _positive("--save-every", save_every), _positive("--keep", keep) or 1
+        reports = tuple(name.strip() for name in report_to.split(",") if name.strip())
+        others = _read_arguments(arguments)
+        from ..config_training import RunOptions, load_train_config, train_config
+
+        options = RunOptions(output, resume, every, kept, reports, gradient_checkpointing, others)
         with show_validation_error(config_path):
             config = load_train_config(config_path, overrides)
             best = train_config(config, options)

@@ -7,7 +7,6 @@ from typing import Annotated
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..hub import CardFacts, push, write_repository
 from ..pipelines import load_pipeline
 from .app import padellm_app
 
@@ -25,9 +24,9 @@ def merge_cli(
     """
     msg = Printer()
     try:
-        nlp, pipe = load_pipeline(pipeline)
         if output.exists() and output.resolve() == pipeline.resolve():
             raise ValueError(f"{output} is the pipeline itself: give another folder")
+        nlp, pipe = load_pipeline(pipeline)
         output.parent.mkdir(parents=True, exist_ok=True)
         pipe.own_shim.merge()
         nlp.to_disk(output)
@@ -52,9 +51,11 @@ def push_cli(
     An adapter goes without its base.
     """
     msg = Printer()
-    facts = CardFacts(repo, data, licence)
     try:
         nlp, pipe = load_pipeline(pipeline)
+        from ..hub import CardFacts, push, write_repository
+
+        facts = CardFacts(repo, data, licence)
         if folder is not None:
             write_repository(nlp, pipe, folder, facts)
             msg.good(f"Wrote {folder}")

@@ -19,8 +19,12 @@ class ReplicaDecoder:
     """
 
     def __init__(self, decoder: Decoder, copies: Sequence[SessionModel]) -> None:
-        self.decoders = [decoder, *map(decoder.on, copies)]
-        self._threads = [ThreadPoolExecutor(1, "padellm-replica") for _ in self.decoders]
+        decoders = [decoder, *map(decoder.on, copies)]
+        self._crew = [(one, ThreadPoolExecutor(1, "padellm-replica")) for one in decoders]
+
+    @property
+    def decoders(self) -> list[Decoder]:
+        return [decoder for decoder, _ in self._crew]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Threads stay where they are; a copy makes its own."""
@@ -40,13 +44,10 @@ class ReplicaDecoder:
         waiting: Waiting = queue.SimpleQueue()
         for numbered in enumerate(batches):
             waiting.put(numbered)
-        # With few batches, not always the same copies.
-        self._threads = self._threads[1:] + self._threads[:1]
-        self.decoders = self.decoders[1:] + self.decoders[:1]
-        runs = [
-            thread.submit(_work, decoder, waiting)
-            for thread, decoder in zip(self._threads, self.decoders, strict=True)
-        ]
+        # With few batches, not always the same copies; several threads may be here at once.
+        first, *others = self._crew
+        self._crew = [*others, first]
+        runs = [thread.submit(_work, decoder, waiting) for decoder, thread in (*others, first)]
         found: dict[int, list[Prediction]] = {}
         for run in runs:
             found.update(run.result())

@@ -61,9 +61,10 @@ class CausalLM:
                 annotate="ents" if question.flat else "spans",
                 resolution="flat" if question.flat else "nested",
             )
-            self._pipes[key] = PaDeLLMNER(
+            pipe = PaDeLLMNER(
                 self._vocab, model, "llm", settings=settings, labels=question.labels or None
             )
+            return self._pipes.setdefault(key, pipe)  # that of the first thread
         return self._pipes[key]
 
 

@@ -4,6 +4,7 @@ Prompts of one text follow each other, so that a server with a prefix cache read
 Answers are free strings: their places in the text are found afterwards.
 """
 
+import copy
 import logging
 import re
 from collections.abc import Sequence
@@ -122,7 +123,9 @@ class ServerDecoder:
         encoder, text, label = self.encoder, "Ada Lovelace met Bo.", "PER"
         prompt = encoder.prompt(text, (label,))
         trained = [*prompt.trunk, *prompt.branches[0]]
-        read = encoder.tokenizer(encoder.template.label_prompt(text, label, ""))["input_ids"]
+        # One of its own, since it reads special tokens: other threads may be encoding texts.
+        tokenizer = copy.deepcopy(encoder.tokenizer)
+        read = tokenizer(encoder.template.label_prompt(text, label, ""))["input_ids"]
         if trained != list(read):
             logger.warning(
                 "as one string, a prompt of template %r has other tokens (%d) than its parts had "

@@ -13,10 +13,12 @@ from transformers import AutoTokenizer
 from ..calibration import Calibration
 from ..component_settings import Settings
 from ..encoding import PromptEncoder
+from ..hub_access import hub_or_downloads
 from ..model_place import find_place
 from ..model_settings import ModelSettings, read_settings
 from ..numeric import check_number
 from ..prompts import PLAIN, PromptTemplate
+from ..shared_result import SharedResult
 from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
 from .settings import ServerSettings
@@ -71,6 +73,8 @@ class ServerShim(Shim):
         self.max_positions = max_positions
         self.client = CompletionsClient(server)
         self._labels: dict[str, str] | None = None
+        self._loaded: RemoteModel | None = None
+        self._loading: SharedResult[RemoteModel] = SharedResult()
 
     @cached_property
     def _settings(self) -> ModelSettings:
@@ -78,9 +82,18 @@ class ServerShim(Shim):
         place = find_place(self.tokenizer, "tokenizer")
         return read_settings(place) or ModelSettings()
 
-    @cached_property
+    @property
     def loaded(self) -> RemoteModel:
         """Raises ValueError for a tokenizer that cannot be read."""
+        return self._loading.get(self._load) if self._loaded is None else self._loaded
+
+    def _load(self) -> RemoteModel:
+        if self._loaded is None:
+            self._loaded = self._read()
+        return self._loaded
+
+    @hub_or_downloads()
+    def _read(self) -> RemoteModel:
         settings = self._settings.asking(self.template, self.server.model)
         place = find_place(self.tokenizer, "tokenizer")
         try:

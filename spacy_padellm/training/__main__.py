@@ -4,12 +4,11 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..adapter_settings import AdapterSettings
 from .budget import Budget
-from .workflow import NewModel, finetune_on_files, pretrain_on_files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
+    _check_files(asked.texts, "text file")
+    from .workflow import NewModel, pretrain_on_files
+
     new = NewModel(
         asked.architecture,
         asked.sizes,
@@ -90,6 +92,10 @@ def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
 
 
 def _finetune(asked: argparse.Namespace, budget: Budget) -> Path:
+    _check_files([*asked.train, *([asked.dev] if asked.dev else [])])
+    from ..adapter_settings import AdapterSettings
+    from .workflow import finetune_on_files
+
     return finetune_on_files(
         asked.model,
         asked.train,
@@ -105,6 +111,13 @@ def _finetune(asked: argparse.Namespace, budget: Budget) -> Path:
         evaluate_seconds=asked.evaluate_seconds,
         checkpoint_seconds=asked.checkpoint_seconds,
     )
+
+
+def _check_files(paths: Iterable[Path], kind: str = "file") -> None:
+    """Before seconds of imports. Raises FileNotFoundError for one that is not there."""
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"there is no {kind} {path}")
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from tokenizers.trainers import BpeTrainer
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from ..load_turn import load_turn
 from ..prompts import COMPACT, PromptTemplate
 
 END_OF_TEXT = "<|endoftext|>"
@@ -62,6 +63,7 @@ def train_tokenizer(
     )
 
 
+@load_turn()
 def create_model(
     tokenizer: PreTrainedTokenizerFast, architecture: str = "llama", **sizes: Any
 ) -> Any:

@@ -167,8 +167,12 @@ def test_a_revision_is_asked_for_everywhere(monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ValueError, match="Offline"):
-        load_model(ModelSource("org/base", adapter="org/adapter@v2", revision="v1"))
+    for source in (
+        ModelSource("org/base", revision="v1"),
+        ModelSource("english", adapter="org/adapter@v2"),
+    ):
+        with pytest.raises(ValueError, match="Offline"):
+            load_model(source)
     assert {(repo, revision) for repo, _, revision in asked} == {
         ("org/base", "v1"),
         ("org/adapter", "v2"),

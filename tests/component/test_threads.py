@@ -1,0 +1,192 @@
+"""First use from several threads: one load at a time in a process, shared by those that wait."""
+
+import copy
+import json
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import spacy
+import transformers
+from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
+
+from spacy_padellm.shared_result import SharedResult
+
+from .first_use import TEXT, at_once, llm
+
+SCRIPT = Path(__file__).parent / "first_use.py"
+
+
+def test_every_door_in_a_new_process(trained_folder):
+    pytest.importorskip("spacy_llm")
+    pytest.importorskip("uvicorn")
+    command = [sys.executable, str(SCRIPT), str(trained_folder)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    box = found.pop("box")
+    assert box == [box[0]] * 2 and ["Paris", "LOC"] in box[0]
+    for door, answers in found.items():
+        assert answers == [[["Ada Lovelace", "PER"], ["Paris", "LOC"]]] * len(answers), door
+    assert sorted(map(len, found.values())) == [1, 3, 4, 5, 6, 8, 8]
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Watches what transformers loads: how many models so far, and how many most at a time."""
+    real = transformers.AutoModelForCausalLM.from_pretrained
+    seen = {"loads": 0, "now": 0, "most": 0}
+
+    def slow(*args, **kwargs):
+        seen["loads"] += 1
+        seen["now"] += 1
+        seen["most"] = max(seen["most"], seen["now"])
+        try:
+            time.sleep(0.05)
+            return real(*args, **kwargs)
+        finally:
+            seen["now"] -= 1
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", slow)
+    return seen
+
+
+@pytest.mark.parametrize("n", range(2, 9))
+def test_threads_of_one_pipeline_share_a_load(random_nlp, loads, n):
+    nlp = random_nlp()
+    expected = spans_of(random_nlp()(TEXT))
+    before = loads["loads"]
+    assert at_once(n, lambda i: spans_of(nlp(TEXT))) == [expected] * n
+    assert loads["loads"] - before == 1
+
+
+@pytest.mark.parametrize("n", [2, 5, 8])
+def test_pipelines_load_one_after_the_other(random_nlp, loads, n):
+    expected = spans_of(random_nlp()(TEXT))
+    assert at_once(n, lambda i: spans_of(random_nlp()(TEXT))) == [expected] * n
+    assert loads["most"] == 1 and loads["loads"] == n + 1
+
+
+def test_loading_training_and_adapters_together(random_nlp, lm_folder, trained_folder):
+    """Making layers needs the functions that a load takes away for a time."""
+    trained = spans_of(spacy.load(trained_folder)(TEXT))
+
+    def load(i):
+        return spans_of(spacy.load(trained_folder)(TEXT)) == trained
+
+    def train(i):
+        nlp = spacy.blank("en")
+        add_scratch_pipe(nlp)
+        examples = make_examples(nlp, 8)
+        nlp.update(examples, sgd=nlp.initialize(lambda: examples))
+        return all(weight.isfinite().all() for weight in weights(nlp))
+
+    def adapt(i):
+        nlp = random_nlp(model={"peft": {"rank": 2}})
+        nlp.initialize(lambda: make_examples(nlp, 4))
+        lora = [w for name, w in named_weights(nlp) if "lora_A" in name]
+        # At random, as peft makes it; what is left out of it is zeros, or whatever was there.
+        return bool(lora) and all(0 < w.abs().max() < 1 for w in lora)
+
+    work = [load, train, adapt, load, train, adapt]
+    assert at_once(6, lambda i: work[i](i)) == [True] * 6
+
+
+def named_weights(nlp):
+    return list(nlp.get_pipe("padellm_ner").shim.loaded.lm.model.named_parameters())
+
+
+def weights(nlp):
+    return [weight for _, weight in named_weights(nlp)]
+
+
+def test_the_llm_component_shares_a_load(trained_folder, loads):
+    pytest.importorskip("spacy_llm")
+    nlp = llm(trained_folder)
+    found = at_once(4, lambda i: spans_of(nlp(TEXT)))
+    assert found == [[(0, 12, "PER"), (22, 27, "LOC")]] * 4 and loads["loads"] == 1
+
+
+def test_a_failure_is_shared_and_the_next_call_tries_again(lm_folder, tmp_path, loads):
+    nlp = spacy.blank("en")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    nlp.add_pipe("padellm_ner", config={"model": {"name": str(folder)}, "labels": ["PER", "LOC"]})
+    messages = at_once(4, lambda i: nlp(TEXT))
+    assert all(str(folder) in message for message in messages), messages
+    for path in lm_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    assert all(isinstance(doc, spacy.tokens.Doc) for doc in at_once(4, lambda i: nlp(TEXT)))
+    assert loads["loads"] == 1
+
+
+def test_what_others_load_is_not_the_fault_of_the_folder(random_nlp, monkeypatch):
+    """As when a thread of another library is in the middle of a load."""
+    nlp = random_nlp()
+    with monkeypatch.context() as patch:
+        patch.setattr(transformers.PreTrainedModel, "tie_weights", lambda *_, **__: None)
+        with pytest.raises(ValueError, match="another thread was loading") as error:
+            nlp(TEXT)
+    assert "incomplete" not in str(error.value) and "lacks" not in str(error.value)
+    assert spans_of(nlp(TEXT)) == spans_of(random_nlp()(TEXT))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_waits_for_a_load_and_then_loads_itself(random_nlp, loads):
+    other, nlp = random_nlp(), random_nlp()
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(other, TEXT)
+        while not loads["now"]:
+            time.sleep(0.001)
+        process = multiprocessing.get_context("fork").Process(target=nlp, args=(TEXT,))
+        process.start()
+        process.join(60)
+        assert process.exitcode == 0
+        assert spans_of(loading.result()) == spans_of(nlp(TEXT))
+
+
+def test_forked_workers_while_another_pipeline_loads(random_nlp, loads):
+    nlp, other = random_nlp(), random_nlp()
+    expected = [spans_of(doc) for doc in nlp.pipe(TEXTS)]
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(other, TEXT)
+        found = [spans_of(doc) for doc in nlp.pipe(TEXTS, n_process=2, batch_size=2)]
+        assert found == expected and loading.result()
+
+
+# --- the result that threads share
+
+
+def test_an_interrupt_is_for_its_own_thread():
+    shared, begun = SharedResult(), threading.Event()
+
+    def interrupted():
+        begun.set()
+        time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    def first():
+        with pytest.raises(KeyboardInterrupt):
+            shared.get(interrupted)
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(first)
+        begun.wait()
+        assert pool.submit(shared.get, lambda: 5).result(10) == 5
+
+
+def test_a_copy_of_what_is_being_made_begins_anew():
+    shared, go = SharedResult(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(shared.get, lambda: go.wait() and "old")
+        for make in (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):
+            assert make(shared).get(lambda: "new") == "new"
+        go.set()
+        assert running.result() == "old" and shared.get(lambda: "later") == "later"

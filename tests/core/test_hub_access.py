@@ -1,0 +1,59 @@
+"""Names of the Hub: what is wrong with one is said at once, with or without a network."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spacy_padellm.adapter_settings import AdapterSettings
+from spacy_padellm.adapters import train_adapter
+from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.saving import save_model
+
+SCRIPT = Path(__file__).parent / "small_hub.py"
+WRONG = {
+    "name": "`name` is 'englsh'.*Did you mean 'english'",
+    "id": "`name` is 'me/modell'",
+    "no id": "`name` is 'my model!'.*no Hub id",
+    "revision": "`name` is 'me/model'.*revision 'v7'",
+    "id@revision": "`name` is 'me/model'.*revision 'v7'",
+    "adapter": "`adapter` is 'me/adaptr'",
+    "adapter@revision": "`adapter` is 'me/adapter'.*revision 'v7'",
+    "tokenizer": "`tokenizer` is 'me/tokenizr'",
+    "command": "`name` is 'englsh'.*Did you mean 'english'",
+}
+
+
+@pytest.fixture(scope="module")
+def found(lm_folder, tmp_path_factory):
+    loaded = load_model(ModelSource(str(lm_folder)), alone=True)
+    adapted = replace(loaded, lm=train_adapter(loaded.lm, AdapterSettings(rank=2)))
+    adapter = tmp_path_factory.mktemp("hub") / "adapter"
+    save_model(adapted, adapter, "reference")
+    command = [sys.executable, str(SCRIPT), str(lm_folder), str(adapter)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("when", ["online", "away"])
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_mistyped_is_said_at_once(found, when, what):
+    seconds, came = found[f"{when}: {what}"]
+    assert str(came).startswith("ValueError") and re.search(WRONG[what], came), came
+    reached = "not reached" not in came
+    assert reached == (when == "online" or what == "no id"), came
+    assert reached != ("Offline, give the path" in came)
+    assert seconds < 15, f"{seconds} s: retries of the Hub take 23 s a file"
+
+
+def test_a_working_hub_works_and_what_was_downloaded_goes_on_without_it(found):
+    right = {name: came for name, came in found.items() if name.partition(": ")[2] not in WRONG}
+    assert len(right) == 8
+    for name, (seconds, came) in right.items():
+        assert came == ["PER", "LOC"], (name, came)
+        assert seconds < 20, (name, seconds)
