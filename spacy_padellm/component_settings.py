@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .decoding.decoder import Method
+from .prompts import MOST_COUNT
 from .resolution import FLAT_RESOLUTIONS, RESOLUTIONS
 from .serialization import SAVE_MODES
 from .training.label_noise import LabelNoise
@@ -76,6 +77,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}: it must be at least 1")
+        if self.max_count is not None and self.max_count > MOST_COUNT:
+            raise ValueError(f"max_count is {self.max_count}: it must be at most {MOST_COUNT}")
         if self.overlap is not None and not 0 <= self.overlap < (self.window or self.overlap + 1):
             raise ValueError(
                 f"overlap is {self.overlap}: it must be at least 0 and below window ({self.window})"

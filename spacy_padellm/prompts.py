@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+MOST_COUNT = 4096  # mentions of a label in a window, for which a model can be asked
+
 
 @dataclass(frozen=True)
 class PromptTemplate:
