@@ -53,6 +53,8 @@ def cannot_load(place: ModelPlace, error: Exception) -> str:
             f"the folder {place.name!r} (setting `name`) holds an adapter only: set `adapter` to "
             f"it, and `name` to its base"
         )
+    if not place.file("config.json"):
+        return f"the folder {place.name!r} (setting `name`) holds no model: it has no config.json"
     if isinstance(error, ImportError):
         return f"the folder {place.name!r} (setting `name`) needs a package: {reason(error)}"
     return (

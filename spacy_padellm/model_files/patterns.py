@@ -11,7 +11,7 @@ from typing import Any
 
 import regex
 
-SECONDS = 5.0  # for all patterns of an adapter together
+SECONDS = 1.0  # for all patterns of an adapter together
 _MOST_REPEATS = 1_000  # `regex` writes them out: of {100}{100} that is 10,000 copies
 _REPEATS = re.compile(r"[*+?{]")
 _BOUNDED = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}")
@@ -72,7 +72,7 @@ def _matches(
         ]
     except TimeoutError:
         raise ValueError(
-            f"{field} has {pattern[:100]!r}, which takes longer than {SECONDS:.0f} s to match"
+            f"{field} has {pattern[:100]!r}, which takes longer than {SECONDS:.0f} second to match"
         ) from None
     except (re.error, regex.error, RecursionError, OverflowError) as error:
         raise ValueError(f"{field} has {pattern[:100]!r}, which is no pattern: {error}") from None

@@ -6,7 +6,7 @@ of a corpus that is read from there for the answer.
 
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
 
 from ..model_place import ModelPlace
 from .json_file import read_checked
@@ -33,7 +33,8 @@ def read_config(place: ModelPlace) -> Any:
     own = (OSError,) if path else (OSError, ValueError)
     with foreign(lambda why: _broken_config(place, checked, why), own=own):
         config = AutoConfig.from_pretrained(place.source, revision=place.revision, **NO_CODE)
-        config.get_text_config()  # what is wrong with that of a nested config is said now
+        if not isinstance(config.get_text_config(), PreTrainedConfig):
+            raise TypeError("its text_config is none")
         return config
 
 
@@ -79,8 +80,14 @@ def count_ids(tokenizer: Any) -> int:
 def check_model(place: ModelPlace, config: Any) -> None:
     """What is cheap to know before a model is made as its config says.
 
-    Raises ValueError for weights that are no safetensors or do not belong to the config.
+    Raises ValueError for weights that are no safetensors or do not belong to the config, and for
+    an adapter among them.
     """
+    if place.file("adapter_config.json"):  # transformers would read it, unchecked
+        raise ValueError(
+            f"{place.described} holds a whole model and an adapter: put adapter_config.json and "
+            f"adapter_model.safetensors into a folder of their own, and set `adapter` to it"
+        )
     if path := place.folder and place.file("generation_config.json"):
         read_checked(path, GenerationFile)
     check_weights(place, config.get_text_config())

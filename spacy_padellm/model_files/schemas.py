@@ -179,6 +179,7 @@ class ConfigFile(Open):
 class IndexFile(Open):
     """model.safetensors.index.json."""
 
+    metadata: dict[str, Any] = Field(default_factory=dict)
     weight_map: Annotated[dict[str, SafeName], Field(min_length=1)]
 
 

@@ -23,11 +23,9 @@ def foreign(
         yield
     except own:
         raise
-    except Exception as error:
-        raise ValueError(describe(reason(error))) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # of Rust, in tokenizers and safetensors
-            raise
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # panics of Rust and checkpoints of torch are no Exception
         raise ValueError(describe(reason(error))) from error
 
 

@@ -42,6 +42,12 @@ def check_weights(place: ModelPlace, config: Any) -> None:
     Raises ValueError for weights that are no safetensors, are broken or lack a file, and for a
     config that describes a model of quite another size.
     """
+    parts = sorted(place.folder.glob("shard-*-model-*.safetensors")) if place.folder else []
+    if parts:  # transformers takes them for a checkpoint of several processes
+        raise ValueError(
+            f"{place.described} has {parts[0].name}, a part of a distributed checkpoint: save the "
+            f"model whole, as {WEIGHTS}"
+        )
     explicit = getattr(config, "transformers_weights", None)
     single = place.file(explicit or WEIGHTS)
     index = single if explicit and explicit.endswith(".json") else None
