@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .model_files.schemas import check_labels
+
 logger = logging.getLogger(__name__)
 Given = Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
 Descriptions = dict[str, str]
@@ -144,6 +146,10 @@ def read_labels(given: Given, setting: str, in_config: bool = False) -> Descript
             raise ValueError(f"{setting}: {label!r} is not the name of a label")
         if not isinstance(description, str):
             raise ValueError(f"{setting}: the description of {label!r} must be a string")
+    try:
+        check_labels(labels)
+    except ValueError as error:
+        raise ValueError(f"{setting}: {error}") from None
     if not labels:
         raise ValueError(f"{setting}: the list is empty; leave it out to use the model's labels")
     return labels

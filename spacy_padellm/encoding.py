@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from .plain_text import PlainTextEncoder
-from .prompts import MOST_COUNT, PromptTemplate
+from .prompts import PromptTemplate
 from .types import EncodedText
 
 _NO_PLAIN_BLANK = re.compile(r"[^\S ]|\s\s")  # white space that a single blank stands for
@@ -64,8 +64,6 @@ class PromptEncoder:
                 f"{type(self.tokenizer).__name__} gives no character offsets; load the fast "
                 f"version of this tokenizer (a folder with tokenizer.json)"
             )
-        if not 1 <= self.max_count <= MOST_COUNT:
-            raise ValueError(f"max_count is {self.max_count}: it must be 1 to {MOST_COUNT}")
         needed = self.template.special_tokens(max_count=self.max_count)
         missing = [token for token in needed if self._token_id(token) is None]
         if missing:

@@ -17,6 +17,7 @@ from .hardware import Hardware, find_dtype
 from .lm import LanguageModel
 from .model_files.causal import cannot_load, read_causal_config
 from .model_files.pretrained import check_model, count_ids, read_causal_lm, read_tokenizer
+from .model_files.schemas import check_labels
 from .model_files.trouble import foreign, reason
 from .model_place import ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
@@ -75,7 +76,11 @@ class LoadedModel:
         return replace(self, template=template, calibration=self.calibration if same else None)
 
     def to_train(self, labels: tuple[str, ...]) -> "LoadedModel":
-        """The same model for these labels, without what training on whole texts makes untrue."""
+        """The same model for these labels, without what training on whole texts makes untrue.
+
+        Raises ValueError for labels that could not be saved with it.
+        """
+        check_labels(labels)
         return replace(self, labels=labels, calibration=None, window=None)
 
     def encoder(

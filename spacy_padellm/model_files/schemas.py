@@ -6,7 +6,7 @@ reading it would not end.
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any
 
 from pydantic import (
@@ -22,6 +22,7 @@ from pydantic import (
 from ..prompts import MOST_COUNT, PromptTemplate
 
 MOST_LABELS = 20_000
+MOST_LABEL = 1_000  # characters
 MOST_LAYERS = 1_000
 MOST_SIZE = 10_000_000  # of a vocabulary, a layer's width, a rank
 MOST_POSITIONS = 1_000_000_000
@@ -37,10 +38,26 @@ POSITIONS = frozenset(
 )
 _POSITIVE = LAYERS | {"hidden_size", "n_embd", "d_model", "vocab_size", "max_position_embeddings"}
 
-Label = Annotated[str, Field(min_length=1, max_length=1_000)]
+Label = Annotated[str, Field(min_length=1, max_length=MOST_LABEL)]
 Text = Annotated[str, Field(max_length=100_000)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 SafeName = Annotated[str, Field(pattern=r"^[^/\\:]+\.safetensors$", max_length=255)]
+
+
+def check_labels(labels: Collection[str]) -> None:
+    """Raises ValueError for labels that no model's folder can hold: that are blank or endless,
+    are there twice, or are too many."""
+    if len(labels) > MOST_LABELS:
+        raise ValueError(f"there are {len(labels)} labels, and {MOST_LABELS} are the most")
+    seen: set[str] = set()
+    for label in labels:
+        if not label.strip():
+            raise ValueError(f"{label!r} is not the name of a label")
+        if len(label) > MOST_LABEL:
+            raise ValueError(f"the label {label[:40]!r}… has more than {MOST_LABEL} characters")
+        if label in seen:
+            raise ValueError(f"the label {label!r} is there twice")
+        seen.add(label)
 
 
 class Part(BaseModel):
@@ -93,7 +110,7 @@ class SettingsFile(Open):
     """padellm.json; a newer release may have added fields that change nothing here."""
 
     template: TemplatePart | None = None  # type: ignore[valid-type]
-    labels: Annotated[list[Label], Field(max_length=MOST_LABELS)] | None = None
+    labels: list[str] | None = None
     descriptions: dict[str, Text] | None = None
     max_count: Annotated[int, Field(ge=1, le=MOST_COUNT)] | None = None
     base: BasePart | None = None
@@ -102,14 +119,8 @@ class SettingsFile(Open):
 
     @field_validator("labels")
     @classmethod
-    def _once(cls, labels: list[str] | None) -> list[str] | None:
-        seen: set[str] = set()
-        for label in labels or ():
-            if not label.strip():
-                raise ValueError(f"{label!r} is not the name of a label")
-            if label in seen:
-                raise ValueError(f"the label {label!r} is there twice")
-            seen.add(label)
+    def _usable(cls, labels: list[str] | None) -> list[str] | None:
+        check_labels(labels or ())
         return labels
 
 
