@@ -48,7 +48,9 @@ def make(family: str, tokenizer: Any, device: str, dtype: torch.dtype) -> Langua
     kind, sizes = FAMILIES[family]
     torch.manual_seed(3)
     config = CONFIG_MAPPING[kind](vocab_size=len(tokenizer), pad_token_id=0, **sizes)
-    model = AutoModelForCausalLM.from_config(config).to(device, dtype).eval()
+    model = (
+        AutoModelForCausalLM.from_config(config, trust_remote_code=False).to(device, dtype).eval()
+    )
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Embedding)):
             torch.nn.init.normal_(module.weight, std=0.2)

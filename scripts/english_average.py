@@ -20,10 +20,14 @@ def average(parts: list[tuple[Path, float]]) -> AutoModelForCausalLM:
     total = sum(weight for _, weight in parts)
     if total <= 0:
         raise ValueError("the weights of the runs sum to 0: give RUN=1 or more")
-    model = AutoModelForCausalLM.from_pretrained(parts[0][0], dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(
+        parts[0][0], dtype=torch.float32, trust_remote_code=False
+    )
     mean = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
     for folder, weight in parts:
-        other = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+        other = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False
+        ).state_dict()
         if {k: v.shape for k, v in other.items()} != {k: v.shape for k, v in mean.items()}:
             raise ValueError(f"{folder} is a model of other sizes than {parts[0][0]}")
         for name, value in other.items():

@@ -104,7 +104,9 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
     """Counts and mentions of the annotated sets; of silver texts mostly the tags of tokens."""
     model = _new_model(output)
     if (output / "pretrained").exists():
-        model = AutoModelForCausalLM.from_pretrained(output / "pretrained").to(model.device)
+        model = AutoModelForCausalLM.from_pretrained(
+            output / "pretrained", trust_remote_code=False
+        ).to(model.device)
     loaded = _wrap(model, _tokenizer(output))
     encoder = loaded.encoder()
     curriculum = Curriculum(data, output / "silver" / "silver.jsonl", encoder)
@@ -141,7 +143,7 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
 def export_stage(data: Path, output: Path) -> None:
     """The model in the box, in 16 bits, with its window and calibration; the log beside the other
     results."""
-    model = AutoModelForCausalLM.from_pretrained(output / "trained").half()
+    model = AutoModelForCausalLM.from_pretrained(output / "trained", trust_remote_code=False).half()
     loaded = _wrap(model, _tokenizer(output))
     with tempfile.TemporaryDirectory() as folder:
         save_model(loaded, Path(folder), "full")
@@ -200,7 +202,7 @@ def plot_log(log: list[dict[str, Any]], path: Path) -> None:
 
 
 def _tokenizer(output: Path) -> PreTrainedTokenizerFast:
-    return PreTrainedTokenizerFast.from_pretrained(output / "tokenizer")
+    return PreTrainedTokenizerFast.from_pretrained(output / "tokenizer", trust_remote_code=False)
 
 
 def _wrap(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast) -> LoadedModel:

@@ -84,25 +84,30 @@ class AdapterSettings:
 
     def _config_class(self) -> "type[PeftConfig]":
         from peft import LoraConfig
-        from peft.config import PromptLearningConfig
-        from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
         if self.method in LORA_KINDS:
             return LoraConfig
-        kinds = {
-            kind.value.lower(): config
-            for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()
-            if not issubclass(config, PromptLearningConfig) and kind.value not in _OTHERS
-        }
+        kinds, prompts = known_methods()
         if self.method not in kinds:
-            prompts = [
-                kind.value.lower()
-                for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()
-                if issubclass(config, PromptLearningConfig)
-            ]
             why = ", which adds tokens of its own to a prompt" if self.method in prompts else ""
             raise ValueError(
                 f"peft.method is {self.method!r}{why}: use one of "
                 f"{', '.join([*LORA_KINDS, *(k for k in kinds if k != 'lora')])}"
             )
         return kinds[self.method]
+
+
+def known_methods() -> "tuple[dict[str, type[PeftConfig]], list[str]]":
+    """Methods of peft that suit a prompt tree, with their configs; and those that add tokens of
+    their own to a prompt."""
+    from peft.config import PromptLearningConfig
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    kinds: dict[str, type[PeftConfig]] = {}
+    prompts = []
+    for kind, config in PEFT_TYPE_TO_CONFIG_MAPPING.items():
+        if issubclass(config, PromptLearningConfig):
+            prompts.append(kind.value.lower())
+        elif kind.value not in _OTHERS:
+            kinds[kind.value.lower()] = config
+    return kinds, prompts

@@ -1,7 +1,6 @@
-"""Adapters (peft): put on a model untrained, read onto their base, shared, merged, saved."""
+"""Adapters (peft): put on a model untrained, shared, merged, saved; read by `adapter_reading`."""
 
 import copy
-import itertools
 import sys
 import weakref
 from collections.abc import Mapping
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
+from .adapter_reading import OWN_NAME
 from .adapter_settings import AdapterSettings
 from .lm import LanguageModel
 from .load_turn import load_turn
@@ -21,10 +20,8 @@ from .load_turn import load_turn
 if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
     from peft import PeftModel
 
-OWN_NAME = "default"  # peft's name for an adapter that is alone
 # Parts of the names of a base's weights while peft has it in its hands.
 _WRAPPERS = frozenset({"base_layer", "original_module", "token_adapter"})
-_numbers = itertools.count(1)
 
 
 def has_adapters(model: Any) -> bool:
@@ -32,53 +29,6 @@ def has_adapters(model: Any) -> bool:
     peft = sys.modules.get("peft")  # whoever made such a model has imported it
     kind = getattr(peft, "PeftModel", None)  # not there yet while another thread imports peft
     return kind is not None and isinstance(model, kind)
-
-
-def load_adapter(
-    model: Any, adapter: str, base: str, revision: str | None = None
-) -> "tuple[PeftModel, str]":
-    """Reads an adapter (folder, or Hub id with its revision) onto its base, called `base`.
-
-    model: the base, or a `PeftModel` that has adapters of others on it. Returns the model with
-    its adapters and the name of the new one.
-
-    Raises ValueError where it was made for another base.
-    """
-    from peft import PeftModel
-    from peft.utils import load_peft_weights
-
-    if Path(adapter).is_dir() and not (Path(adapter) / "adapter_config.json").exists():
-        raise ValueError(
-            f"the model setting `adapter` is {adapter!r}, a folder without adapter_config.json: "
-            f"give the folder of a peft adapter"
-        )
-    name = f"adapter{next(_numbers)}" if has_adapters(model) else OWN_NAME
-    problem, loaded = "", None
-    try:
-        if has_adapters(model):
-            model.load_adapter(adapter, name, revision=revision, is_trainable=False)
-            loaded = model
-        else:
-            loaded = PeftModel.from_pretrained(model, adapter, name, revision=revision)
-    except (RuntimeError, ValueError, TypeError, OSError, SafetensorError) as error:
-        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
-    else:
-        # peft takes an adapter of fewer or more layers without a word.
-        saved = set(load_peft_weights(adapter, device="cpu", revision=revision))
-        wanted = set(_weights(loaded, name))
-        differ = sorted(wanted - saved) or sorted(
-            key for key in saved - wanted if "embed" not in key and "lm_head" not in key
-        )
-        if differ:
-            problem = f"one of the two has no {differ[0]}"
-    if problem or loaded is None:
-        if has_adapters(model) and name in model.peft_config:
-            model.delete_adapter(name)
-        raise ValueError(
-            f"the adapter {adapter!r} does not fit the model {base!r} "
-            f"({problem}): use the base that it was trained on"
-        )
-    return loaded, name
 
 
 def release_with(lm: LanguageModel) -> None:
@@ -193,7 +143,9 @@ def base_weights(lm: LanguageModel) -> dict[str, torch.Tensor]:
     prefix = "base_model.model."
     held = {key.removeprefix(prefix): value for key, value in (lm.gathered or {}).items()}
     with torch.device("meta"):
-        names = set(AutoModelForCausalLM.from_config(base.config).state_dict())
+        names = set(
+            AutoModelForCausalLM.from_config(base.config, trust_remote_code=False).state_dict()
+        )
     found: dict[str, torch.Tensor] = {}
     for key, value in (held or base.state_dict()).items():
         plain = ".".join(part for part in key.split(".") if part not in _WRAPPERS)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .config_values import check_characters
+from .model_files.schemas import check_labels
 
 logger = logging.getLogger(__name__)
 Given = str | Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
@@ -139,6 +140,10 @@ def read_labels(given: Given, setting: str) -> Descriptions | None:
         check_characters(label, setting)
         check_characters(description, setting)
         labels[label] = description
+    try:
+        check_labels(labels)
+    except ValueError as error:
+        raise ValueError(f"{setting}: {error}") from None
     if not labels:
         raise ValueError(f"{setting}: the list is empty; leave it out to use the model's labels")
     return labels

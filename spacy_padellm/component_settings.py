@@ -5,6 +5,7 @@ from typing import Any
 
 from .decoding.decoder import Method
 from .numeric import check_number
+from .prompts import MOST_COUNT
 from .resolution import FLAT_RESOLUTIONS, RESOLUTIONS
 from .serialization import SAVE_MODES
 from .training.label_noise import LabelNoise
@@ -76,7 +77,8 @@ class Settings:
         for name in ("token_budget", "max_count", "max_mention_tokens", "window", "max_labels"):
             value = getattr(self, name)
             if value is not None:
-                check_number(name, value, least=1, whole=True)
+                most = MOST_COUNT if name == "max_count" else None
+                check_number(name, value, least=1, most=most, whole=True)
         if self.overlap is not None:
             check_number("overlap", self.overlap, whole=True)
         if self.overlap is not None and not 0 <= self.overlap < (self.window or self.overlap + 1):

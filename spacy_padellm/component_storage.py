@@ -15,6 +15,8 @@ from .component_labels import LabelSet
 from .component_settings import Settings
 from .config_values import write_value
 from .decoding_shim import DecodingShim
+from .model_files.json_file import parse_checked, read_checked
+from .model_files.schemas import SavedComponent
 from .shim import CausalLMShim
 from .thinc_model import own_shim_of
 
@@ -64,7 +66,7 @@ class StoredPipe(TrainablePipe):
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "StoredPipe":
         """Reads what `to_disk` wrote; the folder may have moved."""
         deserialize = {
-            "cfg": lambda place: self._read_cfg(srsly.read_json(place)),
+            "cfg": lambda place: self._read_cfg(read_checked(place, SavedComponent)),
             "vocab": lambda place: self.vocab.from_disk(place, exclude=exclude),
             "model": lambda place: self.shim.read(place, self.cfg.get("save_mode") == "full"),
         }
@@ -82,7 +84,7 @@ class StoredPipe(TrainablePipe):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "StoredPipe":
         deserialize: dict[str, Callable[[bytes], Any]] = {
-            "cfg": lambda data: self._read_cfg(srsly.json_loads(data)),
+            "cfg": lambda data: self._read_cfg(parse_checked(data, SavedComponent, "cfg")),
             "vocab": lambda data: self.vocab.from_bytes(data, exclude=exclude),
             "model": self.shim.from_bytes,
         }
@@ -92,6 +94,7 @@ class StoredPipe(TrainablePipe):
     def _saved_cfg(self) -> dict[str, Any]:
         return {**self.cfg, **self.label_set.to_dict(self.shim.known_labels())}
 
-    def _read_cfg(self, saved: dict[str, Any]) -> None:
-        self.cfg = {k: v for k, v in saved.items() if k not in ("labels", "configured")}
-        self.label_set.from_dict(saved)
+    def _read_cfg(self, saved: SavedComponent) -> None:
+        kept = saved.model_dump()
+        self.cfg = {k: v for k, v in kept.items() if k not in ("labels", "configured")}
+        self.label_set.from_dict(kept)

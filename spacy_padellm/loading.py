@@ -9,18 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-from .adapters import has_adapters, load_adapter, own_copy, release_with
+from .adapter_reading import load_adapter
+from .adapters import has_adapters, own_copy, release_with
 from .calibration import Calibration
 from .encoding import PromptEncoder
 from .hardware import Hardware, find_dtype
 from .hub_access import hub_or_downloads
 from .lm import LanguageModel
 from .load_turn import check_undisturbed, load_turn
-from .model_place import IN_THE_BOX, ModelPlace, find_place
+from .model_files.causal import cannot_load, read_causal_config
+from .model_files.pretrained import check_model, count_ids, read_causal_lm, read_tokenizer
+from .model_files.schemas import check_labels
+from .model_files.trouble import foreign, reason
+from .model_place import ModelPlace, find_place
 from .model_settings import ModelSettings, read_settings
 from .prompts import PLAIN, PromptTemplate
 from .quantization import few_bits, quantize_weights
@@ -30,6 +31,7 @@ from .shared_bases import SharedBases, Turn
 
 logger = logging.getLogger(__name__)
 _shared = SharedBases()
+_MOST_GROWTH = 10_000  # tokens added to a model: its template's, for labels and counts
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,11 @@ class LoadedModel:
         return replace(self, template=template, calibration=self.calibration if same else None)
 
     def to_train(self, labels: tuple[str, ...]) -> "LoadedModel":
-        """The same model for these labels, without what training on whole texts makes untrue."""
+        """The same model for these labels, without what training on whole texts makes untrue.
+
+        Raises ValueError for labels that could not be saved with it.
+        """
+        check_labels(labels)
         return replace(self, labels=labels, calibration=None, window=None)
 
     def encoder(
@@ -107,10 +113,12 @@ def load_model(
     memory between them.
 
     Raises ValueError naming the setting for: a missing or offline model, one that is not a
-    causal LM, an adapter that does not fit, a device or dtype that is not there.
+    causal LM, an adapter that does not fit, a device or dtype that is not there; naming the file
+    for one that is broken.
     """
-    place, adapter, settings = _find_parts(source)
-    lm = _load_parts(source, place, adapter, alone)
+    with foreign(lambda why: _odd(source, why), own=(ValueError,)):
+        place, adapter, settings = _find_parts(source)
+        lm = _load_parts(source, place, adapter, alone)
     settings = settings.asking(template, source.name)
     return LoadedModel(
         lm=lm,
@@ -131,20 +139,21 @@ def _load_parts(
     hardware = source.hardware
     device = hardware.find_first()
     dtype = find_dtype(hardware.dtype, device)
-    _check_causal(place)
-    tokenizer = _load_tokenizer(adapter if adapter and adapter.file("tokenizer.json") else place)
+    check_model(place, read_causal_config(place))
+    tokenizer = read_tokenizer(adapter if adapter and adapter.file("tokenizer.json") else place)
+    n_tokens = count_ids(tokenizer)
     if adapter is None or alone:
         key = None
     else:
-        key = _shared.key(place, hardware, device, dtype, len(tokenizer))
+        key = _shared.key(place, hardware, device, dtype, n_tokens)
     with _shared.lock if key else contextlib.nullcontext():
         base = _shared.find(key)
         turn = base.turn if base else Turn()
-        model = base.model if base else _load_base(place, hardware, dtype, len(tokenizer))
+        model = base.model if base else _load_base(place, hardware, dtype, n_tokens)
         with turn:  # another thread may be running the base
             name = None
             if adapter is not None:
-                model, name = load_adapter(model, adapter.source, source.name, adapter.revision)
+                model, name = load_adapter(model, adapter, source.name)
             if hardware.quantize == "int8":  # before it moves: the whole may not fit there
                 quantize_weights(model)
             if hardware.device_map is None and hardware.bits is None:
@@ -208,7 +217,13 @@ def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSett
 def _load_base(place: ModelPlace, hardware: Hardware, dtype: Any, n_tokens: int) -> Any:
     """The model without an adapter, its vocabulary grown to `n_tokens`."""
     model = _load_causal_lm(place, dtype, hardware)
-    if n_tokens > model.get_input_embeddings().weight.shape[0]:
+    rows = model.get_input_embeddings().weight.shape[0]
+    if n_tokens > _MOST_GROWTH + 2 * rows:
+        raise ValueError(
+            f"{place.described} has {rows} rows of embeddings, and its tokenizer {n_tokens} "
+            f"tokens: they do not belong together"
+        )
+    if n_tokens > rows:
         model.resize_token_embeddings(n_tokens, mean_resizing=False)
     return model
 
@@ -223,15 +238,15 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
     try:
         with no_progress_bars():
             try:
-                model, info = _read_weights(place, dtype, **options, attn_implementation="sdpa")
+                model, info = read_causal_lm(place, dtype, **options, attn_implementation="sdpa")
             except ValueError:  # no sdpa for this architecture
-                model, info = _read_weights(place, dtype, **options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+                model, info = read_causal_lm(place, dtype, **options, attn_implementation="eager")
+    except Exception as error:
         if device_map is not None and "device_map" in str(error):
             raise ValueError(
-                f"the model setting `device_map` is {device_map!r}: {_first_line(error)}"
+                f"the model setting `device_map` is {device_map!r}: {reason(error)}"
             ) from error
-        raise ValueError(_cannot_load(place, error)) from error
+        raise ValueError(cannot_load(place, error)) from error
     check_undisturbed(model, info["missing_keys"])
     if missing := sorted(info["missing_keys"]):
         raise ValueError(
@@ -241,62 +256,9 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
     return model
 
 
-def _read_weights(place: ModelPlace, dtype: Any, **options: Any) -> Any:
-    """The model, and what transformers says of loading it."""
-    return AutoModelForCausalLM.from_pretrained(
-        place.source, revision=place.revision, dtype=dtype, output_loading_info=True, **options
-    )
-
-
-def _check_causal(place: ModelPlace) -> None:
-    """By what the checkpoint says it was trained as; transformers would run encoders, too."""
-    try:
-        config = AutoConfig.from_pretrained(place.source, revision=place.revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(_cannot_load(place, error)) from error
-    kind = config.get_text_config().model_type
-    trained_as = getattr(config, "architectures", None) or []
-    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    if trained_as:
-        decoders = ["ForCausalLM", "LMHeadModel"]
-        if not config.is_encoder_decoder:
-            decoders.append("ForConditionalGeneration")  # texts and pictures to text
-        causal = any(name.endswith(tuple(decoders)) for name in trained_as)
-    if not causal:
-        raise ValueError(
-            f"the model setting `name` leads to {place.described}, a {kind} model"
-            f"{' (' + trained_as[0] + ')' if trained_as else ''}, which is not a causal LM: "
-            f"choose a decoder model such as llama, qwen3, mistral, gemma3 or gpt2"
-        )
-
-
-def _load_tokenizer(place: ModelPlace) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(place.source, revision=place.revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{place.described} has no tokenizer that can be read ({_first_line(error)}): put the "
-            f"model's tokenizer files there"
-        ) from error
-
-
-def _cannot_load(place: ModelPlace, error: Exception) -> str:
-    if place.folder is None:
-        return (
-            f"the model setting `name` is {place.name!r}: there is no such folder, and it could "
-            f"not be fetched from the Hub ({_first_line(error)}). Offline, give the path of a "
-            f"downloaded folder, or a model in the box ({', '.join(map(repr, IN_THE_BOX))})"
-        )
-    if place.file("adapter_config.json") and not place.file("config.json"):
-        return (
-            f"the folder {place.name!r} (setting `name`) holds an adapter only: set `adapter` to "
-            f"it, and `name` to its base"
-        )
+def _odd(source: ModelSource, why: str) -> str:
+    adapter = f" with the adapter {source.adapter!r}" if source.adapter else ""
     return (
-        f"the folder {place.name!r} (setting `name`) holds no model that can be loaded: "
-        f"{_first_line(error)}"
+        f"the model {source.name!r}{adapter} cannot be loaded ({why}): one of its files is not as "
+        f"it should be; copy it again, or choose another model"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

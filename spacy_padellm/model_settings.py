@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from .calibration import Calibration
+from .model_files.json_file import broken, read_checked
+from .model_files.schemas import FormatOnly, SettingsFile
 from .model_place import ModelPlace
 from .prompts import PromptTemplate
 
@@ -69,29 +71,20 @@ def read_settings(place: ModelPlace) -> ModelSettings | None:
     path = place.file(SETTINGS_FILE)
     if path is None:
         return None
+    if (written := read_checked(path, FormatOnly).format) > FORMAT_VERSION:
+        raise ValueError(f"{path} was written by a newer spacy-padellm (format {written}): upgrade")
+    saved = read_checked(path, SettingsFile)
+    fitted = saved.calibration
     try:
-        saved = json.loads(path.read_text(encoding="utf8"))
-        if saved.get("format", 0) > FORMAT_VERSION:
-            raise _Newer
-        template = saved.get("template")
+        template = PromptTemplate.from_dict(saved.template.model_dump()) if saved.template else None
         return ModelSettings(
-            template=PromptTemplate.from_dict(template) if template else None,
-            labels=tuple(map(str, saved.get("labels") or ())),
-            descriptions={str(k): str(v) for k, v in (saved.get("descriptions") or {}).items()},
-            max_count=int(saved.get("max_count") or 64),
-            base=dict(saved["base"]) if saved.get("base") else None,
-            window=int(saved["window"]) if saved.get("window") else None,
-            calibration=Calibration(**saved["calibration"]) if saved.get("calibration") else None,
+            template=template,
+            labels=tuple(saved.labels or ()),
+            descriptions=dict(saved.descriptions or {}),
+            max_count=saved.max_count or ModelSettings.max_count,
+            base=saved.base.model_dump() if saved.base else None,
+            window=saved.window,
+            calibration=Calibration(**fitted.model_dump()) if fitted else None,
         )
-    except _Newer:
-        raise ValueError(
-            f"{path} was written by a newer spacy-padellm (format {saved['format']}): upgrade"
-        ) from None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is broken ({error}): copy the model's folder again, or save it anew"
-        ) from error
-
-
-class _Newer(Exception):
-    """The file's format is of a later release."""
+    except ValueError as error:
+        raise ValueError(broken(path, str(error))) from error

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+MOST_COUNT = 4096  # mentions of a label in a window, for which a model can be asked
+
 
 @dataclass(frozen=True)
 class PromptTemplate:
@@ -108,7 +110,12 @@ class PromptTemplate:
         )
 
     def special_tokens(self, labels: tuple[str, ...] = (), max_count: int = 64) -> list[str]:
-        """The tokens that a tokenizer needs for this template (none for markers="text")."""
+        """The tokens that a tokenizer needs for this template (none for markers="text").
+
+        Raises ValueError for a max_count out of its range.
+        """
+        if not 1 <= max_count <= MOST_COUNT:
+            raise ValueError(f"max_count is {max_count}: it must be 1 to {MOST_COUNT}")
         if self.markers != "special":
             return []
         tokens = [self.before_text, self.before_label, self.after_label, self.end_of_mention]

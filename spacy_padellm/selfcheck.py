@@ -24,8 +24,13 @@ HALF_TOLERANCE = 0.25
 
 
 def check_language_model(lm: LanguageModel) -> LanguageModel:
-    """Sets `lm.tree` and `lm.rows_cached` by what the model really does, and logs it."""
+    """Sets `lm.tree` and `lm.rows_cached` by what the model really does, and logs it.
+
+    Raises ValueError for a model whose logits are no numbers.
+    """
     lm.tree, reason = _try_tree(lm)
+    if not lm.tree:
+        _check_finite(lm)
     if lm.tree:
         logger.info("%s: tree decoding is exact (%s)", lm.name, reason)
         return lm
@@ -67,6 +72,17 @@ def _try_tree(lm: LanguageModel) -> tuple[bool, str]:
     if not difference < TOLERANCE.get(lm.dtype, HALF_TOLERANCE):
         return False, f"its logits differ from plain rows by {difference:.2f} standard deviations"
     return True, f"largest difference {difference:.1e} standard deviations"
+
+
+@torch.inference_mode()
+def _check_finite(lm: LanguageModel) -> None:
+    with _evaluating(lm):
+        logits = lm.model(input_ids=torch.tensor([[0, 1]], device=lm.device)).logits
+    if bool(logits.isnan().any()):
+        raise ValueError(
+            f"{lm.name} answers with nan: its weights are damaged (copy them again), or too large "
+            f"for {lm.dtype} (set `dtype` to 'bfloat16' or 'float32')"
+        )
 
 
 @torch.inference_mode()

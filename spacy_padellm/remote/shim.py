@@ -8,12 +8,14 @@ from typing import Any
 
 import srsly
 from thinc.shims import Shim
-from transformers import AutoTokenizer
 
 from ..calibration import Calibration
 from ..component_settings import Settings
 from ..encoding import PromptEncoder
 from ..hub_access import hub_or_downloads
+from ..model_files.json_file import read_checked
+from ..model_files.pretrained import read_tokenizer
+from ..model_files.schemas import SavedLabels
 from ..model_place import find_place
 from ..model_settings import ModelSettings, read_settings
 from ..numeric import check_number
@@ -97,11 +99,12 @@ class ServerShim(Shim):
         settings = self._settings.asking(self.template, self.server.model)
         place = find_place(self.tokenizer, "tokenizer")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(place.source, revision=place.revision)
-        except (OSError, ValueError, KeyError) as error:
+            tokenizer = read_tokenizer(place)
+        except ValueError as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "
-                f"be read: name the model's own folder (of a pipeline, padellm_ner/model in it)"
+                f"be read: name the model's own folder (of a pipeline, padellm_ner/model in it). "
+                f"{error}"
             ) from error
         lm = ServedModel(f"{self.server.model} at {self.server.url}", self.max_positions)
         return RemoteModel(
@@ -163,7 +166,7 @@ class ServerShim(Shim):
 
     def read(self, folder: Path, full: bool) -> None:
         del full
-        self._labels = dict(srsly.read_json(folder / "labels.json"))
+        self._labels = dict(read_checked(folder / "labels.json", SavedLabels).root)
 
     def to_bytes(self) -> bytes:
         return bytes(srsly.msgpack_dumps(self.known_labels()))

@@ -85,7 +85,7 @@ def create_model(
     _check_sizes(architecture, sizes)
     try:
         config = CONFIG_MAPPING[architecture](**{**known, **sizes})
-        return AutoModelForCausalLM.from_config(config)
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except (ValueError, TypeError, AssertionError) as error:
         raise ValueError(f"model.sizes {sizes} do not make a {architecture}: {error}") from error
 

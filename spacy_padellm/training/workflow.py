@@ -115,7 +115,7 @@ def pretrain_on_files(
             new.max_count,
         )
         tokenizer.save_pretrained(folder)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
     ids = encode_files(tokenizer, paths, output / "text.ids")
     if (longest := len(ids) - 2) < options.get("row_length", 256):
         logger.warning("the texts have %d tokens in all: rows are as short", len(ids))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -5,6 +7,10 @@ from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
+from spacy_padellm.adapter_settings import AdapterSettings
+from spacy_padellm.adapters import train_adapter
+from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.saving import save_model
 from spacy_padellm.training.scratch import create_model, train_tokenizer
 
 CORPUS = [
@@ -79,3 +85,18 @@ def compact_model(compact_tokenizer):
         num_key_value_heads=1,
         initializer_range=0.3,
     ).eval()
+
+
+@pytest.fixture(scope="module")
+def folders(lm_folder, tmp_path_factory):
+    """A model in a folder, and an adapter for it in another."""
+    tuned = tmp_path_factory.mktemp("tuned") / "adapter"
+    loaded = load_model(ModelSource(str(lm_folder)), alone=True)
+    tuned_lm = train_adapter(loaded.lm, AdapterSettings(rank=2))
+    save_model(replace(loaded, lm=tuned_lm), tuned, "reference")
+    return lm_folder, tuned
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("place") / "model"

@@ -184,7 +184,8 @@ def test_a_revision_is_asked_for_everywhere(monkeypatch):
     [
         ("padellm.json", "{oops", r"padellm\.json is broken"),
         ("padellm.json", "[]", r"padellm\.json is broken"),
-        ("model.safetensors", "version https://git-lfs", "holds no model that can be loaded"),
+        ("model.safetensors", "version https://git-lfs", r"model\.safetensors.*git lfs pull"),
+        ("model.safetensors", "no weights", r"model\.safetensors is broken"),
         ("tokenizer.json", "{", "tokenizer"),
     ],
 )
