@@ -10,13 +10,14 @@ from tqdm import tqdm
 from wasabi import Printer
 
 from ..annotating.plan import Job
-from ..annotating.running import Done, run_job
+from ..annotating.running import Done, Unread, run_job
 from ..annotating.sinks import check_format
 from ..annotating.sources import STDIN, find_files
 from ..pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
 
+_TOLD = 5  # damaged files
 _INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
 
 
@@ -55,25 +56,41 @@ def annotate_cli(
             else:
                 nlp, _ = open_pipeline(pipeline, labels)
                 done = run_job(job, output, nlp, batch_size, bar.update)
-            texts, failed, skipped = _follow(done, bar, engine == "ray")
+            texts, failed, skipped, unread = _follow(done, bar, engine == "ray")
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     if skipped:
         msg.info(f"{skipped} texts were there already")
     if failed:
         msg.warn(f"{failed} of {texts} texts failed; their records have an `error`")
-    msg.good(f"Wrote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN])))
+    wrote = f"rote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN]))
+    if unread:
+        for file in unread[:_TOLD]:
+            msg.warn(file.error)
+        more = f", {len(unread) - _TOLD} not named here" if len(unread) > _TOLD else ""
+        msg.fail(
+            f"{len(unread)} of {len(files)} files cannot be read to the end{more}: mend or remove "
+            f"them and give the command again, it goes on with what is missing (w{wrote})",
+            exits=1,
+        )
+    msg.good(f"W{wrote}")
 
 
-def _follow(done: Iterator[Done], bar: tqdm, by_part: bool) -> tuple[int, int, int]:
+def _follow(
+    done: Iterator[Done | Unread], bar: tqdm, by_part: bool
+) -> tuple[int, int, int, list[Unread]]:
     texts = failed = skipped = 0
+    unread: list[Unread] = []
     for part in done:
+        if isinstance(part, Unread):
+            unread.append(part)
+            continue
         skipped += part.records * part.skipped
         texts += part.records * (not part.skipped)
         failed += part.failed
         if by_part and not part.skipped:
             bar.update(part.records)
-    return texts, failed, skipped
+    return texts, failed, skipped, unread
 
 
 def _on_ray(
@@ -84,7 +101,7 @@ def _on_ray(
     gpus: float,
     cpus: float,
     address: str | None,
-) -> Iterator[Done]:
+) -> Iterator[Done | Unread]:
     least, _, most = actors.partition("-")
     if not least.isdecimal() or (most and not most.isdecimal()) or int(least) < 1:
         raise ValueError(

@@ -1,12 +1,12 @@
 """Lines and JSON records of files, plain or gzip, with their line numbers. UTF-8 only."""
 
 import gzip
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
 from .annotated import FormatError
+from .json_text import read_json, write_json
 
 
 def read_lines(path: Path, keep_broken: bool = False) -> Iterator[tuple[int, str]]:
@@ -67,8 +67,8 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
+            record = read_json(line)
+        except ValueError as error:
             if first and line.lstrip().startswith("["):
                 yield from enumerate(_read_array(path, number, error), 1)
                 return
@@ -81,21 +81,20 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def write_records(path: Path, records: Iterable[Any]) -> None:
-    """JSON lines, characters as they are."""
-    write_lines(path, (json.dumps(record, ensure_ascii=False) for record in records))
+    """JSON lines, characters as they are; NaN and infinities, which JSON lacks, become null."""
+    write_lines(path, map(write_json, records))
 
 
-def _read_array(path: Path, number: int, error: json.JSONDecodeError) -> list[Any]:
+def _read_array(path: Path, number: int, error: ValueError) -> list[Any]:
     try:
-        array = json.loads("\n".join(line for _, line in read_lines(path)))
-    except json.JSONDecodeError:
+        array = read_json("\n".join(line for _, line in read_lines(path)))
+    except ValueError:
         raise _not_json(path, number, error) from error
     return cast(list[Any], array)
 
 
-def _not_json(path: Path, number: int, error: json.JSONDecodeError) -> FormatError:
-    what = f"not JSON at column {error.colno} ({error.msg})"
-    return FormatError(path, number, what, "Mend or remove this line")
+def _not_json(path: Path, number: int, error: ValueError) -> FormatError:
+    return FormatError(path, number, str(error), "Mend or remove this line")
 
 
 def _open(
