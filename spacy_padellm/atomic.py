@@ -27,8 +27,10 @@ class BusyError(ValueError):
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
     """A new name beside `path` to write to; the file takes its place where the block ends well.
+
+    previous: the name that the old file gets, if it is to stay.
 
     Raises OSError where it cannot be written; `path` is then as it was before.
     """
@@ -39,6 +41,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield fresh
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            os.replace(path, previous)
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
@@ -90,6 +94,7 @@ def alone_in(folder: Path, wait: float = 0) -> Iterator[None]:
     Raises BusyError where another run, of this process or any other, is in it, and OSError where
     nothing can be written there.
     """
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, thread_local=False)
     try:
@@ -112,6 +117,10 @@ def alone_in(folder: Path, wait: float = 0) -> Iterator[None]:
                     _remove(path)
         yield
     finally:
+        if is_new and not holds_anything(folder):  # a run that could not begin leaves nothing
+            with contextlib.suppress(OSError):
+                (folder / LOCK).unlink()
+                folder.rmdir()
         lock.release()
 
 
