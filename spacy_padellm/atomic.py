@@ -85,11 +85,12 @@ def restore_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path, wait: float = 0) -> Iterator[None]:
-    """Makes the folder where it is missing, and keeps other runs out of it; removes the halves of
-    one that was killed. The lock goes with the process, however that ends.
+def alone_in(folder: Path, wait: float = 0, tidy: bool = True) -> Iterator[None]:
+    """Makes the folder where it is missing, and keeps other runs out of it. The lock goes with the
+    process, however that ends.
 
-    wait: seconds to wait for another run to end.
+    wait: seconds to wait for another run to end. tidy: whether to remove the halves that a run
+    that was killed has left.
 
     Raises BusyError where another run, of this process or any other, is in it, and OSError where
     nothing can be written there.
@@ -111,7 +112,7 @@ def alone_in(folder: Path, wait: float = 0) -> Iterator[None]:
         yield
         return
     try:
-        for place in (folder, *filter(Path.is_dir, folder.iterdir())):
+        for place in (folder, *filter(Path.is_dir, folder.iterdir())) if tidy else ():
             for path in place.glob(".*.half"):
                 if _HALF.fullmatch(path.name):
                     _remove(path)

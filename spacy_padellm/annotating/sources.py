@@ -76,6 +76,8 @@ def count_records(file: str) -> int:
             return int(_parquet(path).metadata.num_rows)
         if kind == ".spacy":
             return len(DocBin().from_disk(path))
+        if path.suffix == ".gz" and not path.stat().st_size:
+            raise EOFError("it is empty, which no gzip file is")
         return sum(1 for _, line in read_lines(path, keep_broken=True) if line.strip())
 
 

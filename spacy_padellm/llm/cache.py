@@ -40,6 +40,8 @@ class TextCache(BatchCache):
     Raises ValueError for a path that is a file, and for sizes below 1.
     """
 
+    _cache_queue: list[Doc]
+
     def __init__(
         self, path: str | Path | None, batch_size: int, max_batches_in_mem: int, model: str = ""
     ) -> None:
@@ -68,8 +70,12 @@ class TextCache(BatchCache):
         if self._path is None:
             return
         with self._lock:
-            kept = doc.copy()
-            kept.user_data = {**doc.user_data, _KEY: str(self._doc_id(doc))}
+            try:
+                kept = doc.copy()
+            except Exception as error:  # of user data that cannot be copied
+                self._tell_unwritable(error)
+                return
+            kept.user_data = {**kept.user_data, _KEY: str(self._doc_id(doc))}
             self._cache_queue.append(kept)
             self._stats["added"] += 1
             if len(self._cache_queue) >= self._batch_size:
@@ -144,26 +150,26 @@ class TextCache(BatchCache):
             try:
                 entries = json.loads(line) if line.strip() else {}
                 self._doc2batch.update({int(key): int(batch) for key, batch in entries.items()})
-            except (ValueError, TypeError, AttributeError, RecursionError):
+            except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
                 self._tell_unreadable(f"line {number} of {self._index_path.name}")
 
     def _persist(self) -> None:
         """Writes the Docs that wait, as a file that is whole, then their lines of the index."""
         assert self._path is not None
         with self._lock:
-            docs, self._cache_queue = self._cache_queue, []
+            docs = self._cache_queue
+            self._cache_queue = []
             keys = [int(doc.user_data[_KEY]) for doc in docs]
             batch = self._batch_id(keys)
             lines = "".join(json.dumps({str(key): str(batch)}) + "\n" for key in keys)
             try:
                 data = DocBin(docs=docs, store_user_data=True).to_bytes()
-                with alone_in(self._path, wait=_WAIT):
+                with alone_in(self._path, wait=_WAIT, tidy=not self._stats["persisted"]):
                     with whole_file(self._batch_path(batch)) as fresh:
                         fresh.write_bytes(data)
                     _append(self._index_path, lines.encode("utf8"))
             except Exception as error:  # of user data of all kinds, too
-                self._tell("the cache in %s cannot be written (%s): answers are not kept there",
-                           _short(error))  # fmt: skip
+                self._tell_unwritable(error)
                 return
             self._loaded_docs.pop(batch, None)
             self._doc2batch.update(dict.fromkeys(keys, batch))
@@ -188,6 +194,10 @@ class TextCache(BatchCache):
 
     def _tell_unreadable(self, what: str) -> None:
         self._tell("not all of the cache in %s can be read (%s): such texts are asked anew", what)
+
+    def _tell_unwritable(self, error: Exception) -> None:
+        said = _short(error)
+        self._tell("the cache in %s cannot be written (%s): answers are not kept there", said)
 
     def _tell(self, message: str, what: str) -> None:
         if message not in self._told:
