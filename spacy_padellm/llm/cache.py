@@ -207,14 +207,14 @@ class TextCache(BatchCache):
 
 def _append(path: Path, data: bytes) -> None:
     """All of it or nothing; where the last line of a file was cut, behind it."""
-    with path.open("ab+") as file:
+    with path.open("ab+", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size:
             file.seek(size - 1)
             data = data if file.read(1) == b"\n" else b"\n" + data
         try:
-            file.write(data)
-            file.flush()
+            while data:
+                data = data[file.write(data) or 0 :]
         except OSError:
             os.truncate(path, size)
             raise
