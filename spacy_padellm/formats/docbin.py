@@ -11,6 +11,7 @@ from spacy.util import filter_spans, get_words_and_spaces
 from spacy.vocab import Vocab
 
 from .annotated import AnnotatedText, FormatError, Problem, in_order
+from .json_text import packable
 
 AlignmentMode = Literal["strict", "contract", "expand"]
 Annotate = Literal["auto", "ents", "spans", "both"]
@@ -46,7 +47,7 @@ def to_doc(
     problems = [] if problems is None else problems
     doc = _make_doc(text, nlp)
     if text.meta:
-        doc.user_data[META] = dict(text.meta)
+        doc.user_data[META] = packable(text.meta)
     spans = _align(text, doc, settings.alignment_mode, problems)
     overlaps = len(filter_spans(spans)) < len(spans)
     if settings.annotate in ("spans", "both") or (settings.annotate == "auto" and overlaps):
