@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .atomic import write_whole
 from .calibration import Calibration
 from .model_files.json_file import broken, read_checked
 from .model_files.schemas import FormatOnly, SettingsFile
@@ -60,7 +61,7 @@ class ModelSettings:
         if self.window is not None:
             saved["window"] = self.window
         text = json.dumps(saved, indent=2, ensure_ascii=False)
-        (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf8")
+        write_whole(folder / SETTINGS_FILE, text + "\n")
 
 
 def read_settings(place: ModelPlace) -> ModelSettings | None:

@@ -70,17 +70,6 @@ def is_probability(value: Any) -> bool:
     return _is_number(value) and bool(0 <= value <= 1)
 
 
-def finite(value: Any) -> Any:
-    """Plain data as JSON can say it: NaN and infinite numbers become None, at any depth."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    return value
-
-
 def _is_number(value: Any, whole: bool = False) -> bool:
     """numpy's numbers are some, too; truth values are none."""
     return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)

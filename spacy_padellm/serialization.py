@@ -1,12 +1,12 @@
 """The component's model folder: which mode it is saved in, how it is replaced, how it is packed."""
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import srsly
 
+from .atomic import whole_folder
 from .loading import LoadedModel
 from .model_settings import SETTINGS_FILE
 from .saving import SaveMode, save_model
@@ -44,17 +44,8 @@ def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / SETTINGS_FILE).exists():
         raise ValueError(f"{folder} is not empty, and no model is in it: give another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with whole_folder(folder) as fresh:
         save_model(loaded, fresh, mode)
-        fresh.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        fresh.replace(folder)
-    finally:
-        if fresh.exists():
-            shutil.rmtree(fresh)
 
 
 def folder_to_bytes(save: Callable[[Path], object]) -> bytes:

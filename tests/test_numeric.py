@@ -1,6 +1,5 @@
 """Numbers from outside: every setting, file and answer that holds one."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from spacy_padellm.component_settings import Settings
 from spacy_padellm.corpora import make_mixture
 from spacy_padellm.model_place import find_place
 from spacy_padellm.model_settings import read_settings
-from spacy_padellm.numeric import check_number, finite, probability_of, read_log_probability
+from spacy_padellm.numeric import check_number, probability_of, read_log_probability
 from spacy_padellm.training.label_noise import LabelNoise
 from spacy_padellm.training.mixture import Mixture
 from spacy_padellm.types import Count, Mention
@@ -114,20 +113,6 @@ def test_scores_that_files_bring_along():
     for ent, score in zip(doc.ents, (math.nan, 5.0, "0.9", np.float32(0.5)), strict=True):
         ent._.set(SCORE, score)
     assert [(ent.text, score) for ent, score in entity_scores(doc)] == [("Di", 0.5)]
-
-
-json_like = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
-    max_leaves=10,
-)
-
-
-@given(json_like)
-def test_what_is_written_is_json(value):
-    text = json.dumps(finite(value), allow_nan=False)
-    assert "NaN" not in json.dumps(finite(value)) or "NaN" in str(value)
-    json.loads(text, parse_constant=lambda name: pytest.fail(name))
 
 
 def test_a_model_whose_numbers_overflow_says_so(lm_folder, tmp_path):

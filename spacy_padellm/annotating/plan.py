@@ -1,10 +1,7 @@
-"""Which records of which file a part holds; the same for the same input."""
+"""What a run is of, and its parts in turn; the same for the same input."""
 
 import itertools
 import json
-import logging
-import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,22 +9,13 @@ from typing import Any
 
 from spacy import util
 
+from ..atomic import holds_anything, write_whole
 from ..model_place import IN_THE_BOX
+from .ledger import Ledger, Part, mark
 from .records import Record
-from .sources import STDIN, count_records, read_records
+from .sources import STDIN, UnreadableError, read_records
 
 PLAN = "annotate.json"
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Part:
-    """Records `first` to `first + size` of a file. number: of the part, from 0, over all files."""
-
-    number: int
-    file: str
-    first: int
-    size: int
 
 
 @dataclass(frozen=True)
@@ -54,76 +42,61 @@ class Job:
         if STDIN in self.files and len(self.files) > 1:
             raise ValueError("standard input (-) is read alone, without files beside it")
 
-    def open(self, folder: Path) -> None:
-        """Writes the job into a new folder, or finds it there; halves of parts that a killed run
-        has left go. One run at a time may write to a folder.
+    def check(self, folder: Path) -> None:
+        """Raises ValueError for an output that is a file, or a folder of something else."""
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file: name a folder for the output")
+        if not (folder / PLAN).exists() and holds_anything(folder):
+            raise ValueError(f"{folder} is not empty, and none of this command's: name another")
+
+    def open(self, folder: Path) -> Ledger:
+        """Writes the job into a new folder, or finds it there; gives the ledger of its input.
 
         Raises ValueError for a folder that holds parts of another job (other settings, input or
         model) or anything else, and for standard input, which cannot be read again.
         """
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"{folder} is a file: name a folder for the output")
+        self.check(folder)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / PLAN
-        if not path.exists():
-            if any(folder.iterdir()):
-                raise ValueError(f"{folder} is not empty, and none of this command's: name another")
-            fresh = path.with_suffix(".tmp")
-            fresh.write_text(json.dumps(self._to_dict(), indent=1) + "\n", encoding="utf8")
-            os.replace(fresh, path)
-            return
-        if STDIN in self.files:
-            raise ValueError(
-                f"{folder} was begun from standard input, which cannot be read again: name another "
-                f"folder, or save the input as a file"
-            )
-        for half in folder.glob(".part-*"):
-            half.unlink()
-        known = json.loads(path.read_text(encoding="utf8"))
-        if changed := sorted(k for k, v in self._to_dict().items() if known.get(k) != v):
-            raise ValueError(
-                f"{folder} was begun with other settings ({', '.join(changed)}): give the same "
-                f"command, or another folder"
-            )
-
-    def parts(self) -> Iterator[Part]:
-        """All parts in order; files are counted when they are reached. Those of standard input
-        have no end: it is there where `PartReader` reads less than a part."""
-        numbers = itertools.count()
-        for file in self.files:
-            total = math.inf if file == STDIN else count_records(file)
-            if not total:
-                logger.warning("%s holds no texts", file)
-            for first in itertools.count(0, self.part_size):
-                if first >= total:
-                    break
-                size = int(min(self.part_size, total - first))
-                yield Part(next(numbers), file, first, size)
+        if path.exists():
+            known = _read_plan(path)
+            if changed := sorted(k for k, v in self._to_dict().items() if known.get(k) != v):
+                raise ValueError(
+                    f"{folder} was begun with other settings ({', '.join(changed)}): give the same "
+                    f"command, or another folder"
+                )
+        else:
+            write_whole(path, json.dumps(self._to_dict(), indent=1) + "\n")
+        ledger = Ledger(folder, self.files, self.file_format, self.part_size)
+        ledger.open()
+        return ledger
 
     def _to_dict(self) -> dict[str, Any]:
-        marks = [None if file == STDIN else _mark(Path(file)) for file in self.files]
-        return {
-            **asdict(self),
-            "files": list(self.files),
-            "input": marks,
-            "model": _mark_model(self.pipeline),
-        }
+        settings = {name: value for name, value in asdict(self).items() if name != "files"}
+        return {**settings, "model": _mark_model(self.pipeline)}
 
 
-def _mark(path: Path) -> list[int]:
-    """What changes when a file is written anew."""
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+def _read_plan(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text(encoding="utf8"))
+        if not isinstance(known, dict):
+            raise ValueError("no object")
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}), so that nothing says how the parts beside it were made: "
+            f"name another folder"
+        ) from None
+    return known
 
 
-def _mark_model(pipeline: str) -> list[list[int]] | str | None:
+def _mark_model(pipeline: str) -> list[Any] | str | None:
     """What changes with the model: its files, or the snapshot of a Hub id; None if unknown."""
     if util.is_package(pipeline):
         folder: Path | None = util.get_package_path(pipeline)
     else:
         folder = IN_THE_BOX.get(pipeline, Path(pipeline))
     if folder is not None and folder.is_dir():
-        return [_mark(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+        return [mark(path) for path in sorted(folder.rglob("*")) if path.is_file()]
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -145,11 +118,18 @@ class PartReader:
         self._records: Iterator[Record] = iter(())
 
     def read(self, part: Part) -> Sequence[Record]:
-        """The records of a part; fewer where standard input has ended."""
+        """The records of a part; fewer where standard input has ended.
+
+        Raises UnreadableError for a file that is damaged, or has less than when it was counted.
+        """
         if part.file != self._file or part.first < self._next:
             self._records = read_records(part.file, part.first, self._text_field)
         else:
             skipped = part.first - self._next
             next(itertools.islice(self._records, skipped, skipped), None)
+        self._file = None  # until it has gone well
+        records = list(itertools.islice(self._records, part.size))
+        if len(records) < part.size and part.file != STDIN:
+            raise UnreadableError(f"{part.file} has become shorter since its records were counted")
         self._file, self._next = part.file, part.first + part.size
-        return list(itertools.islice(self._records, part.size))
+        return records

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import ray
 
+from ..atomic import alone_in
 from ..pipelines import open_pipeline
-from .plan import Job, Part, PartReader
-from .running import Done, Failures, annotate_part
+from .ledger import Ledger, Part
+from .plan import Job, PartReader
+from .running import Done, Failures, Unread, annotate_part
 from .sinks import part_path
-from .sources import STDIN
+from .sources import STDIN, UnreadableError
 
 RETRIES = 4  # of an actor, and of a part
 
@@ -26,7 +28,7 @@ class PartAnnotator:
     """An actor: loads the pipeline once, then annotates parts."""
 
     def __init__(
-        self, job: Job, folder: str, parts: list[Part], batch_size: int, any_good: bool
+        self, job: Job, folder: str, parts: dict[int, Part], batch_size: int, any_good: bool
     ) -> None:
         self.job, self.folder, self.parts = job, Path(folder), parts
         self.batch_size = batch_size
@@ -34,18 +36,21 @@ class PartAnnotator:
         self.nlp, _ = open_pipeline(job.pipeline, job.labels)
         self.reader = PartReader(job.text_field)
 
-    def __call__(self, rows: dict[str, np.ndarray]) -> dict[str, list[int]]:
-        done: dict[str, list[int]] = {"part": [], "records": [], "failed": []}
+    def __call__(self, rows: dict[str, np.ndarray]) -> dict[str, list[Any]]:
+        done: dict[str, list[Any]] = {"part": [], "failed": [], "error": []}
         for number in rows["id"].tolist():
             part = self.parts[number]
             path = part_path(self.folder, part.number, self.job.file_format)
-            failed = 0
-            if not path.exists():  # as it may where an actor died behind its last step
-                records = self.reader.read(part)
-                failed = annotate_part(
-                    self.job, path, self.nlp, records, self.batch_size, self.failures
-                )
-            for name, value in (("part", number), ("records", part.size), ("failed", failed)):
+            failed, error = 0, ""
+            try:
+                if not path.exists():  # as it may where an actor died behind its last step
+                    records = self.reader.read(part)
+                    failed = annotate_part(
+                        self.job, path, self.nlp, records, self.batch_size, self.failures
+                    )
+            except UnreadableError as unreadable:
+                error = str(unreadable)
+            for name, value in (("part", number), ("failed", failed), ("error", error)):
                 done[name].append(value)
         return done
 
@@ -58,7 +63,7 @@ def run_on_ray(
     gpus: float = 0,
     cpus: float = 1,
     address: str | None = None,
-) -> Iterator[Done]:
+) -> Iterator[Done | Unread]:
     """As `running.run_job`, parts in the order in which they are done.
 
     actors: least and most of them. gpus, cpus: of each. address: of a cluster; None starts Ray
@@ -69,11 +74,31 @@ def run_on_ray(
     """
     if STDIN in job.files:
         raise ValueError("--engine ray reads files, not standard input: save it as a file")
-    job.open(folder)
-    parts = list(job.parts())
-    there = [p for p in parts if part_path(folder, p.number, job.file_format).exists()]
+    job.check(folder)
+    with alone_in(folder):
+        yield from _run(job, job.open(folder), batch_size, actors, gpus, cpus, address)
+
+
+def _run(
+    job: Job,
+    ledger: Ledger,
+    batch_size: int,
+    actors: tuple[int, int],
+    gpus: float,
+    cpus: float,
+    address: str | None,
+) -> Iterator[Done | Unread]:
+    parts: dict[int, Part] = {}
+    unread: set[str] = set()
+    for file in job.files:
+        try:
+            parts.update((part.number, part) for part in ledger.parts(file))
+        except UnreadableError as error:
+            unread.add(file)
+            yield Unread(file, str(error))
+    there = [part for part in parts.values() if ledger.is_written(part)]
     yield from (Done(part, part.size, skipped=True) for part in there)
-    waiting = sorted({part.number for part in parts} - {part.number for part in there})
+    waiting = sorted(parts.keys() - {part.number for part in there})
     if not waiting:
         return
     open_pipeline(job.pipeline, job.labels)  # what is wrong with it is said here, and once
@@ -83,7 +108,7 @@ def run_on_ray(
     data: Any = ray.data.from_items([{"id": number} for number in waiting])
     data = data.repartition(len(waiting)).map_batches(
         PartAnnotator,
-        fn_constructor_args=(job, str(folder.resolve()), parts, batch_size, bool(there)),
+        fn_constructor_args=(job, str(ledger.folder.resolve()), parts, batch_size, bool(there)),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(min_size=actors[0], max_size=actors[1]),
         max_restarts=RETRIES,
@@ -92,7 +117,12 @@ def run_on_ray(
     )
     try:
         for row in data.iter_rows():
-            yield Done(parts[row["part"]], row["records"], row["failed"])
+            part = parts[row["part"]]
+            if not row["error"]:
+                yield Done(part, part.size, row["failed"])
+            elif part.file not in unread:  # said once, not for each of its parts
+                unread.add(part.file)
+                yield Unread(part.file, row["error"])
     except ray.exceptions.RayError as error:
         last = [line for line in str(error).splitlines() if line.strip()][-1:]
         raise ValueError(f"Ray stopped: {' '.join(last)[:500]}") from error

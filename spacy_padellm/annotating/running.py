@@ -9,10 +9,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import raise_error
 
-from .plan import Job, Part, PartReader
+from ..atomic import alone_in
+from .ledger import Part
+from .plan import Job, PartReader
 from .records import Annotated, Record
-from .sinks import entities, part_path, write_part
-from .sources import STDIN
+from .sinks import entities, write_part
+from .sources import STDIN, UnreadableError
 
 IN_A_ROW = 50
 
@@ -67,32 +69,48 @@ class Done:
     skipped: bool = False
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A file that is damaged: `error` names it. Its parts before that place are there."""
+
+    file: str
+    error: str
+
+
 def run_job(
     job: Job,
     folder: Path,
     nlp: Language,
     batch_size: int,
     step: Callable[[int], Any] = lambda n: None,
-) -> Iterator[Done]:
-    """Writes the parts that are not there yet, in order, and tells of each.
+) -> Iterator[Done | Unread]:
+    """Writes the parts that are not there yet, in order, and tells of each; of a damaged file it
+    tells too, and goes on with the next.
 
-    step: told how many texts were annotated. Raises ValueError as `Job.open`, FailingError where
-    the model fails, OSError where a part cannot be written.
+    step: told how many texts were annotated. Raises ValueError as `Job.open`, and where another
+    run writes to the folder; FailingError where the model fails, OSError where a part cannot be
+    written.
     """
-    job.open(folder)
+    job.check(folder)
     reader, failures = PartReader(job.text_field), Failures()
-    for part in job.parts():
-        path = part_path(folder, part.number, job.file_format)
-        if path.exists():
-            failures.any_good = True
-            yield Done(part, part.size, skipped=True)
-            continue
-        records = reader.read(part)
-        if records:
-            failed = annotate_part(job, path, nlp, records, batch_size, failures, step)
-            yield Done(part, len(records), failed)
-        if part.file == STDIN and len(records) < part.size:
-            return
+    with alone_in(folder):
+        ledger = job.open(folder)
+        for file in job.files:
+            try:
+                for part in ledger.parts(file):
+                    if ledger.is_written(part):
+                        failures.any_good = True
+                        yield Done(part, part.size, skipped=True)
+                        continue
+                    records = reader.read(part)
+                    if records:
+                        path = ledger.path_of(part)
+                        failed = annotate_part(job, path, nlp, records, batch_size, failures, step)
+                        yield Done(part, len(records), failed)
+                    if file == STDIN and len(records) < part.size:
+                        return
+            except UnreadableError as error:
+                yield Unread(file, str(error))
 
 
 def annotate_part(
@@ -110,8 +128,7 @@ def annotate_part(
     """
     with nlp.memory_zone():
         annotated, docs = annotate_records(nlp, records, batch_size, failures, step)
-        write_part(path, annotated, docs, job.file_format)
-    return sum(bool(one.error) for one in annotated)
+        return write_part(path, annotated, docs, job.file_format)
 
 
 def annotate_records(
@@ -137,13 +154,22 @@ def annotate_records(
         failures.note(error, len(docs))
 
     readable = [i for i in range(len(records)) if i not in errors]
+
+    def make_docs() -> Iterator[tuple[Doc, int]]:
+        for i in readable:
+            try:
+                doc = nlp.make_doc(records[i].text)
+            except Exception as error:  # the tokenizer's, for which there is no error handler
+                errors[i] = f"{type(error).__name__}: {error}"
+                failures.note(error, 1)
+            else:
+                yield doc, i
+
     pipes: list[Any] = [pipe for _, pipe in nlp.pipeline if hasattr(pipe, "get_error_handler")]
     before = [pipe.get_error_handler() for pipe in pipes]
     nlp.set_error_handler(note)  # type: ignore[arg-type]
     try:
-        docs = nlp.pipe(((records[i].text, i) for i in readable), as_tuples=True,
-                        batch_size=batch_size)  # fmt: skip
-        for doc, i in docs:
+        for doc, i in nlp.pipe(make_docs(), as_tuples=True, batch_size=batch_size):
             found[i] = doc
             failures.reset()
             step(1)

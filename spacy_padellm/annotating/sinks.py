@@ -1,21 +1,20 @@
 """Parts written whole: JSON lines, .spacy or Parquet."""
 
 import importlib.util
-import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+import srsly
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..annotation import score_of
+from ..atomic import whole_file
 from ..formats.docbin import META
-from .records import Annotated
+from ..formats.json_text import packable, unicode_text, write_json
+from .records import Annotated, Entity, to_record
 
-TAKEN = frozenset({"id", "text", "ents", "error"})
-Writer = Callable[[Path, Sequence[Annotated], Sequence[Doc | None]], None]
+Writer = Callable[[Path, Sequence[Annotated], Sequence[Doc | None]], int]
 
 
 def part_path(folder: Path, number: int, file_format: str) -> Path:
@@ -24,55 +23,58 @@ def part_path(folder: Path, number: int, file_format: str) -> Path:
 
 def write_part(
     path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None], file_format: str
-) -> None:
-    """Under its name when it is complete, and not before.
+) -> int:
+    """Under its name when it is complete, and not before. Returns how many have an error.
 
     docs: of the records, None where one failed; only .spacy keeps them.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        WRITERS[file_format](fresh, annotated, docs)
-        with fresh.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with whole_file(path) as fresh:
+        return WRITERS[file_format](fresh, annotated, docs)
 
 
-def to_record(annotated: Annotated) -> dict[str, Any]:
-    """Plain data: {"id", "text", "ents": [[start, end, label, probability], ...]}, what else the
-    record had ("input_" before names that are taken), and "error" where there is one."""
-    record = annotated.record
-    plain: dict[str, Any] = {"id": record.id, "text": record.text}
-    plain["ents"] = [list(ent) for ent in annotated.ents]
-    for key, value in record.meta.items():
-        plain[f"input_{key}" if key in TAKEN else key] = value
-    if annotated.error:
-        plain["error"] = annotated.error
-    return plain
-
-
-def _write_jsonl(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> None:
+def _write_jsonl(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> int:
     del docs
-    with path.open("w", encoding="utf8", errors="backslashreplace", newline="\n") as file:
+    with path.open("w", encoding="utf8", newline="\n") as file:
         for one in annotated:
-            file.write(json.dumps(to_record(one), ensure_ascii=False, default=str) + "\n")
+            file.write(write_json(to_record(one)) + "\n")
+    return _count_errors(annotated)
 
 
-def _write_docs(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> None:
+def _write_docs(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> int:
     box = DocBin(store_user_data=True)
+    failed = 0
     for one, doc in zip(annotated, docs, strict=True):
         doc = Doc(Vocab(), words=[one.record.text or " "], spaces=[False]) if doc is None else doc
+        lost = _drop_unpackable(doc)
         doc.user_data["id"] = one.record.id
         if one.record.meta:
-            doc.user_data[META] = json.loads(json.dumps(one.record.meta, default=str))
-        if one.error:
-            doc.user_data["error"] = one.error
+            doc.user_data[META] = packable(one.record.meta)
+        if error := one.error or lost:
+            doc.user_data["error"] = unicode_text(error)
+            failed += 1
         box.add(doc)
     path.write_bytes(box.to_bytes())
+    return failed
 
 
-def _write_parquet(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> None:
+def _drop_unpackable(doc: Doc) -> str:
+    """Returns what is lost of what components left in a Doc's user data."""
+    try:
+        srsly.msgpack_dumps(doc.user_data)
+        return ""
+    except Exception:
+        lost = ""
+        for key, value in list(doc.user_data.items()):
+            try:
+                srsly.msgpack_dumps({key: value})
+            except Exception as error:
+                name = key[1] if isinstance(key, tuple) and len(key) > 1 else key
+                lost = f"{name!r} in the Doc's user data cannot be saved ({error})"
+                del doc.user_data[key]
+        return lost
+
+
+def _write_parquet(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> int:
     del docs
     import pyarrow as arrow
     import pyarrow.parquet as parquet
@@ -100,12 +102,17 @@ def _write_parquet(path: Path, annotated: Sequence[Annotated], docs: Sequence[Do
             "id": one.record.id,
             "text": one.record.text,
             "ents": [dict(zip(keys, ent, strict=True)) for ent in one.ents],
-            "meta": json.dumps(one.record.meta, default=str),
-            "error": one.error or None,
+            "meta": write_json(one.record.meta),
+            "error": unicode_text(one.error) or None,
         }
         for one in annotated
     ]
     parquet.write_table(arrow.Table.from_pylist(rows, schema), path)
+    return _count_errors(annotated)
+
+
+def _count_errors(annotated: Sequence[Annotated]) -> int:
+    return sum(bool(one.error) for one in annotated)
 
 
 def check_format(file_format: str) -> None:
@@ -123,7 +130,7 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-def entities(doc: Doc) -> tuple[tuple[int, int, str, float | None], ...]:
+def entities(doc: Doc) -> tuple[Entity, ...]:
     """The entities of a Doc, with their probabilities, to four digits, where they have one."""
     scored = ((ent, score_of(ent)) for ent in doc.ents)
     return tuple(

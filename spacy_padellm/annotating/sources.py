@@ -1,8 +1,9 @@
 """Records of files in turn: plain text, JSON lines, .spacy, Parquet; or of standard input."""
 
+import contextlib
 import glob
+import importlib.util
 import itertools
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,13 +12,17 @@ from typing import Any
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from ..formats.docbin import META, read_docs
+from ..formats.docbin import read_docs
 from ..formats.files import STDIN, bare_suffix, plain_name, read_lines
-from .records import Record
+from .records import Record, of_doc, of_fields, of_line, of_text
 
 OF_LINES = (".txt", ".jsonl", ".ndjson", ".jsonlines")
 SUFFIXES = (*OF_LINES, ".spacy", ".parquet")
 _ROWS = 1000  # of a Parquet file in memory at a time
+
+
+class UnreadableError(ValueError):
+    """A file, not a record, cannot be read: it is damaged, or gone. The message names it."""
 
 
 def find_files(patterns: Iterable[str], output: Path | None = None) -> list[str]:
@@ -46,6 +51,8 @@ def find_files(patterns: Iterable[str], output: Path | None = None) -> list[str]
                     f"{name} is none of {', '.join(SUFFIXES)} (with .gz or .xz behind the first "
                     f"{len(OF_LINES)})"
                 )
+            if _kind(Path(name)) == ".parquet" and not importlib.util.find_spec("pyarrow"):
+                raise ValueError(f"to read {name}: pip install pyarrow")
         if not names:
             raise ValueError(f"the folder {pattern} has no {', '.join(SUFFIXES)} file")
         files += names
@@ -57,14 +64,20 @@ def find_files(patterns: Iterable[str], output: Path | None = None) -> list[str]
 
 
 def count_records(file: str) -> int:
-    """How many records `read_records` gives, without reading more than it must."""
+    """How many records `read_records` gives, without reading more than it must.
+
+    Raises UnreadableError for a damaged file.
+    """
     path = Path(file)
     kind = _kind(path)
-    if kind == ".parquet":
-        return int(_parquet(path).metadata.num_rows)
-    if kind == ".spacy":
-        return len(DocBin().from_disk(path))
-    return sum(1 for _, line in read_lines(path, keep_broken=True) if line.strip())
+    with _named(file):
+        if kind == ".parquet":
+            return int(_parquet(path).metadata.num_rows)
+        if kind == ".spacy":
+            return len(DocBin().from_disk(path))
+        if path.suffix == ".gz" and not path.stat().st_size:
+            raise EOFError("it is empty, which no gzip file is")
+        return sum(1 for _, line in read_lines(path, keep_broken=True) if line.strip())
 
 
 def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator[Record]:
@@ -73,22 +86,39 @@ def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator
     The id is the record's field "id", or else file and number. A record that cannot be read has an
     error instead of a text, so that none is lost. Of .spacy, texts and user data are read; they
     are cut into tokens anew.
+
+    Raises UnreadableError where the file is damaged, behind the records before that place.
     """
     path = Path(file)
     kind = _kind(path) if file != STDIN else STDIN
-    if kind == ".parquet":
-        rows = _parquet_rows(path, skip)
-        yield from (_from_dict(row, file, n, text_field) for n, row in rows)
-    elif kind == ".spacy":
-        yield from _docs(path, skip)
-    else:
-        every = (line for _, line in read_lines(file, keep_broken=True))
-        lines = enumerate(line for line in every if line.strip())
-        for number, line in itertools.islice(lines, skip, None):
-            if kind == ".txt" or (kind == STDIN and not line.lstrip().startswith("{")):
-                yield _record(_name(file, number), line, {})
-            else:
-                yield _from_json(line, file, number, text_field)
+    with _named(file):
+        if kind == ".parquet":
+            for number, row in _parquet_rows(path, skip):
+                yield _of_row(_name(file, number), row, text_field)
+        elif kind == ".spacy":
+            docs = enumerate(read_docs(path, Vocab()))
+            for number, doc in itertools.islice(docs, skip, None):
+                yield of_doc(_name(file, number), doc)
+        else:
+            every = (line for _, line in read_lines(file, keep_broken=True))
+            lines = enumerate(line for line in every if line.strip())
+            for number, line in itertools.islice(lines, skip, None):
+                if kind == ".txt" or (kind == STDIN and not line.lstrip().startswith("{")):
+                    yield of_text(_name(file, number), line)
+                else:
+                    yield of_line(_name(file, number), line, text_field)
+
+
+@contextlib.contextmanager
+def _named(file: str) -> Iterator[None]:
+    """Libraries raise what they like, and seldom say of which file."""
+    try:
+        yield
+    except Exception as error:
+        said = str(error) or type(error).__name__
+        place = "standard input" if file == STDIN else os.path.relpath(file)
+        named = file in said or place in said
+        raise UnreadableError(said if named else f"{place} cannot be read: {said}") from error
 
 
 def _kind(path: Path) -> str:
@@ -101,53 +131,14 @@ def _name(file: str, number: int) -> str:
     return f"{'stdin' if file == STDIN else os.path.relpath(file)}:{number + 1}"
 
 
-def _record(name: str, text: Any, meta: dict[str, Any], text_field: str = "text") -> Record:
-    if not isinstance(text, str):
-        others = f": the record has {', '.join(map(repr, meta))}" if meta else ""
-        return Record(name, "", meta, f"no text in the field {text_field!r}{others}")
-    try:
-        text.encode("utf8")
-    except UnicodeEncodeError as error:
-        whole = text.encode("utf8", "backslashreplace").decode("utf8")
-        return Record(name, whole, meta, f"no Unicode text: {error}")
-    return Record(name, text, meta)
-
-
-def _from_json(line: str, file: str, number: int, text_field: str) -> Record:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        return Record(_name(file, number), "", {"line": line}, f"not JSON: {error}")
-    if not isinstance(record, dict):
-        return Record(_name(file, number), "", {"line": line}, "no JSON object")
-    return _from_dict(record, file, number, text_field)
-
-
-def _from_dict(record: dict[str, Any], file: str, number: int, text_field: str) -> Record:
-    meta = dict(record)
-    name = meta.pop("id", None)
-    text = meta.pop(text_field, None)
-    name = _name(file, number) if name is None else str(name)
-    return _record(name, text, meta, text_field)
-
-
-def _docs(path: Path, skip: int) -> Iterator[Record]:
-    docs = read_docs(path, Vocab())
-    for number, doc in itertools.islice(enumerate(docs), skip, None):
-        name, meta = doc.user_data.get("id"), doc.user_data.get(META) or {}
-        name = _name(str(path), number) if name is None else str(name)
-        yield _record(name, doc.text, dict(meta))
-
-
 def _parquet(path: Path) -> Any:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise ValueError(f"to read {path}: pip install pyarrow") from None
+    import pyarrow.parquet as parquet
+
     return parquet.ParquetFile(path)
 
 
-def _parquet_rows(path: Path, skip: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parquet_rows(path: Path, skip: int) -> Iterator[tuple[int, Any]]:
+    """Rows as batches of one."""
     file = _parquet(path)
     groups: list[int] = []
     number = 0
@@ -160,7 +151,25 @@ def _parquet_rows(path: Path, skip: int) -> Iterator[tuple[int, dict[str, Any]]]
     if not groups:
         return
     for batch in file.iter_batches(_ROWS, row_groups=groups):
-        for row in batch.to_pylist():
+        try:
+            rows = batch.to_pylist()
+        except Exception:  # some value has no counterpart in Python: row by row
+            rows = [batch.slice(i, 1) for i in range(batch.num_rows)]
+        for row in rows:
             if number >= skip:
                 yield number, row
             number += 1
+
+
+def _of_row(place: str, row: Any, text_field: str) -> Record:
+    """row: values by the names of their columns, or a batch of one of which not all can be had."""
+    if isinstance(row, dict):
+        return of_fields(place, row, text_field)
+    fields, wrong = {}, []
+    for name in row.schema.names:
+        try:
+            fields[name] = row.column(name)[0].as_py()
+        except Exception as error:
+            wrong.append(f"the field {name!r} cannot be read ({error})")
+    record = of_fields(place, fields, text_field)
+    return Record(record.id, record.text, record.meta, "; ".join(wrong)) if wrong else record

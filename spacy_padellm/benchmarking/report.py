@@ -1,7 +1,6 @@
 """Measurements to JSON, a Markdown table and a plot."""
 
 import importlib.util
-import json
 import platform
 import time
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..numeric import finite
+from ..formats.json_text import write_json
 from .measuring import Measurement
 
 _COLUMNS = (
@@ -45,7 +44,7 @@ def write_report(
     report = {"title": title, "command": command, "about": about}
     output.parent.mkdir(parents=True, exist_ok=True)
     rows = [measurement.to_dict() for measurement in found]
-    text = json.dumps(finite({**report, "rows": rows}), indent=1, ensure_ascii=False)
+    text = write_json({**report, "rows": rows}, indent=1)
     files = [output.with_name(output.name + suffix) for suffix in (".json", ".md", ".png")]
     files[0].write_text(text + "\n", encoding="utf8")
     lines = [f"# {title}", "", f"`{command}`", ""]

@@ -1,6 +1,5 @@
 """`python -m spacy padellm analyze`: what a pipeline gets wrong on a corpus."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from tqdm import tqdm
 from wasabi import Printer
 
 from ..formats.docbin import read_docs
-from ..numeric import finite
+from ..formats.json_text import write_json
 from ..pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
@@ -48,7 +47,7 @@ def analyze_cli(
         page = render_analysis(found, Path(pipeline).name, corpus.stem)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(page, encoding="utf8")
-        figures.write_text(json.dumps(finite(found.to_dict()), indent=1) + "\n", encoding="utf8")
+        figures.write_text(write_json(found.to_dict(), indent=1) + "\n", encoding="utf8")
     except ImportError as error:
         msg.fail(f"{error}: pip install matplotlib", exits=1)
     except (ValueError, OSError) as error:

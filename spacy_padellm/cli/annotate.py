@@ -17,8 +17,9 @@ from .options import check_numbers
 
 if TYPE_CHECKING:
     from ..annotating.plan import Job
-    from ..annotating.running import Done
+    from ..annotating.running import Done, Unread
 
+_TOLD = 5  # damaged files
 _INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
 
 
@@ -60,26 +61,44 @@ def annotate_cli(
             else:
                 nlp, _ = open_pipeline(pipeline, labels)
                 done = run_job(job, output, nlp, batch_size, bar.update)
-            texts, failed, skipped = _follow(done, bar, engine == "ray")
+            texts, failed, skipped, unread = _follow(done, bar, engine == "ray")
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     if skipped:
         msg.info(f"{skipped} texts were there already")
     if failed:
         msg.warn(f"{failed} of {texts} texts failed; their records have an `error`")
+    wrote = f"rote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN]))
+    if unread:
+        for file in unread[:_TOLD]:
+            msg.warn(file.error)
+        more = f", {len(unread) - _TOLD} not named here" if len(unread) > _TOLD else ""
+        msg.fail(
+            f"{len(unread)} of {len(files)} files cannot be read to the end{more}: mend or remove "
+            f"them and give the command again, it goes on with what is missing (w{wrote})",
+            exits=1,
+        )
     tell = msg.good if texts + skipped else msg.warn
-    tell(f"Wrote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN])))
+    tell(f"W{wrote}")
 
 
-def _follow(done: "Iterator[Done]", bar: tqdm, by_part: bool) -> tuple[int, int, int]:
+def _follow(
+    done: "Iterator[Done | Unread]", bar: tqdm, by_part: bool
+) -> "tuple[int, int, int, list[Unread]]":
+    from ..annotating.running import Unread
+
     texts = failed = skipped = 0
+    unread: list[Unread] = []
     for part in done:
+        if isinstance(part, Unread):
+            unread.append(part)
+            continue
         skipped += part.records * part.skipped
         texts += part.records * (not part.skipped)
         failed += part.failed
         if by_part and not part.skipped:
             bar.update(part.records)
-    return texts, failed, skipped
+    return texts, failed, skipped, unread
 
 
 def _on_ray(
@@ -90,7 +109,7 @@ def _on_ray(
     gpus: float,
     cpus: float,
     address: str | None,
-) -> "Iterator[Done]":
+) -> "Iterator[Done | Unread]":
     least, _, most = actors.partition("-")
     if not least.isdecimal() or (most and not most.isdecimal()) or int(least) < 1:
         raise ValueError(

@@ -25,7 +25,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..component import PaDeLLMNER
-from ..numeric import check_number, finite
+from ..formats.json_text import write_json
+from ..numeric import check_number
 from .explanation import Explanation, explain
 from .limits import BODY_SECONDS, STOP_SECONDS, GoneError, RefusedError, Stop, read_body
 from .page import render_form
@@ -140,7 +141,7 @@ class Explainer:
             return JSONResponse({"error": str(error)}, error.status, HEADERS)
         except GoneError:
             return Response(status_code=400)
-        return JSONResponse(finite(found.to_dict()), headers=HEADERS)
+        return Response(write_json(found.to_dict()), 200, HEADERS, "application/json")
 
     async def _read_body(self, request: Request) -> None:
         """Reads it up to what a text may have, for Starlette to take apart."""

@@ -14,6 +14,7 @@ from ..gold import touches
 from ..gold_source import GoldSource
 from .annotated import AnnotatedText, FormatError, Problem, in_order
 from .doc_making import identifiers, is_own, make_doc
+from .json_text import packable
 
 AlignmentMode = Literal["strict", "contract", "expand"]
 Annotate = Literal["auto", "ents", "spans", "both"]
@@ -53,7 +54,7 @@ def to_doc(
         return text.doc
     doc = make_doc(text, nlp, settings.spans_key, problems)
     if text.meta:
-        doc.user_data[META] = dict(text.meta)
+        doc.user_data[META] = packable(text.meta)
     if not text.annotated:
         return doc
     spans = _align(text, doc, settings.alignment_mode, problems)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from .annotated import FormatError
-from .files import BOM, is_unicode, read_lines, write_lines
+from .files import BOM, read_lines, write_lines
+from .json_text import read_json, write_json
 
 
 def read_records(path: Path) -> Iterator[tuple[int, Any]]:
@@ -21,7 +22,7 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
         if not line.strip():
             continue
         try:
-            record = load_json(line)
+            record = read_json(line)
         except ValueError as error:
             if first and line.lstrip().startswith("["):
                 rest = [line, *(line for _, line in lines)]
@@ -36,25 +37,8 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def write_records(path: Path, records: Iterable[Any]) -> None:
-    """JSON lines, characters as they are; those of a record with half a character as escapes."""
-    plain = (json.dumps(record, ensure_ascii=False) for record in records)
-    write_lines(path, (line if is_unicode(line) else _escape(line) for line in plain))
-
-
-def load_json(text: str) -> Any:
-    """The value of one line of JSON.
-
-    Raises ValueError, saying what is wrong, for what is not JSON, nests too deep or has a number
-    of too many digits.
-    """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON at column {error.colno} ({error.msg})") from error
-    except RecursionError as error:
-        raise ValueError("the JSON nests too deep") from error
-    except ValueError as error:
-        raise ValueError("the JSON has a number of too many digits") from error
+    """JSON lines, characters as they are (`write_json`)."""
+    write_lines(path, map(write_json, records))
 
 
 def _read_array(path: Path, number: int, lines: list[str]) -> list[Any]:
@@ -75,7 +59,3 @@ def _mend(line: str) -> str:
     if BOM in line or "}{" in line.replace(" ", "") or "][" in line:
         return "Put a line end between the records: files were joined, it seems"
     return "Mend or remove this line"
-
-
-def _escape(line: str) -> str:
-    return json.dumps(json.loads(line))

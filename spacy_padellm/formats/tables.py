@@ -167,7 +167,7 @@ def _literal(path: Path, number: int, value: str) -> list[Any]:
     for read_value in (json.loads, ast.literal_eval):
         try:
             found = read_value(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(found, dict):  # spaCy 2 wrote {"entities": [...]}
             found = found.get("entities")

@@ -1,13 +1,12 @@
 """What task and model hand to each other through spacy-llm: a Doc with its labels, an answer."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from spacy.tokens import Doc
 
 from ..doc_decoding import DocPrediction
-from ..numeric import finite
+from ..formats.json_text import write_json
 
 
 @dataclass(frozen=True)
@@ -71,4 +70,4 @@ class NERAnswer:
         }
         if self.asked:
             record["prompts"] = list(self.asked)
-        return json.dumps(finite(record), ensure_ascii=False)
+        return write_json(record)

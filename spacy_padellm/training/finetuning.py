@@ -4,7 +4,6 @@
 models made from scratch.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -20,11 +19,10 @@ from ..decoding import Decoder
 from ..encoding import PromptEncoder
 from ..gold import GoldText
 from ..lm import LanguageModel
-from ..numeric import finite
 from ..scoring import span_scores
 from .batch import batch_loss, make_batch_for
 from .budget import check_budget, check_loss
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import load_checkpoint, save_checkpoint, write_log
 from .mixture import Epochs
 from .optimizer import MuonWithAdamW, make_adamw, take_step, warmup_cosine
 from .tagging import TaggingHeads
@@ -71,7 +69,8 @@ def finetune(
     schedule = warmup_cosine()
     progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
     log: list[dict[str, Any]] = []
-    state = load_checkpoint(output / "checkpoint.pt")
+    needs = ("model", "optimizer", "progress", "log")
+    state = load_checkpoint(output / "checkpoint.pt", needs)
     if state and state.get("identity") != identity:
         raise ValueError(
             f"{output} has the checkpoint of another run ({state.get('identity')}): give another "
@@ -97,7 +96,7 @@ def finetune(
                 **{"log": log, "identity": identity, "rng": torch.get_rng_state()},
             },
         )
-        (output / "log.json").write_text(json.dumps(finite(log), indent=1), encoding="utf8")
+        write_log(output, log)
 
     def done() -> float:
         return progress["spent"] / seconds if seconds else progress["step"] / (steps or 1)
@@ -166,11 +165,19 @@ def finetune(
     bar.close()
     score()
     save()
-    best = load_checkpoint(output / "best.pt") if evaluate else None
+    best = _load_best(output / "best.pt") if evaluate else None
     if best:
         lm.model.load_state_dict(best["model"], strict=False)
     lm.model.eval()
     return log
+
+
+def _load_best(path: Path) -> dict[str, Any] | None:
+    try:
+        return load_checkpoint(path, ("model",))
+    except ValueError as error:
+        logger.warning("%s; the last weights are taken instead of the best", error)
+        return None
 
 
 def _make_optimizer(

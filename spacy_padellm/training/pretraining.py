@@ -7,7 +7,6 @@ template with `bidirectional` starts from weights that know both.
 
 import itertools
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from ..atomic import whole_file
 from ..formats import files
 from .budget import check_budget, check_loss
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -54,15 +54,15 @@ def encode_files(
 
     Raises ValueError for files without a line.
     """
+    if target.exists() and target.stat().st_size % np.dtype(_id_type(tokenizer)).itemsize:
+        logger.warning("%s is damaged: the texts are encoded anew", target)
+        target.unlink()
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_suffix(".tmp")
         lines = itertools.chain.from_iterable(map(read_lines, paths))
-        with fresh.open("wb") as file:
+        with whole_file(target) as fresh, fresh.open("wb") as file:
             bar = tqdm(lines, desc="encode", unit=" lines", disable=not progress)
             for ids in encode_lines(tokenizer, bar):
                 file.write(ids.tobytes())
-        os.replace(fresh, target)
     if not target.stat().st_size:
         target.unlink()
         raise ValueError(f"there is no text in {', '.join(map(str, paths))}")
@@ -104,7 +104,8 @@ def pretrain(
     optimizer = make_adamw(model, learn_rate, weight_decay)
     schedule = warmup_cosine()
     step, spent, log = 0, 0.0, []
-    state = load_checkpoint(output / "checkpoint.pt")
+    needs = ("model", "optimizer", "step", "spent", "log")
+    state = load_checkpoint(output / "checkpoint.pt", needs)
     if state:
         torch.set_rng_state(state.get("rng", torch.get_rng_state()))
         model.load_state_dict(state["model"])

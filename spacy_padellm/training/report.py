@@ -1,12 +1,11 @@
 """What a training run was like: `report.json`, and `report.png` where matplotlib is installed."""
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..numeric import finite
+from ..atomic import whole_file, write_whole
+from ..formats.json_text import write_json
 
 
 def write_report(folder: Path, history: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:
@@ -22,10 +21,8 @@ def write_report(folder: Path, history: Sequence[dict[str, Any]], about: dict[st
         for e in history
         if "eval_score" in e
     ]
-    text = json.dumps(finite({**about, "evaluations": scores, "losses": losses}), indent=1)
-    fresh = folder / "report.json.tmp"
-    fresh.write_text(text + "\n", encoding="utf8")
-    os.replace(fresh, folder / "report.json")
+    text = write_json({**about, "evaluations": scores, "losses": losses}, indent=1)
+    write_whole(folder / "report.json", text + "\n")
     if losses and scores:
         _draw(folder / "report.png", losses, scores)
 
@@ -60,9 +57,8 @@ def _draw(path: Path, losses: list[dict[str, Any]], scores: list[dict[str, Any]]
         right.plot(steps, values, marker=".", label=label)
     right.set(title="span F1 by label", xlabel="step", ylim=(0, 1))
     right.legend(fontsize="small")
-    fresh = path.with_suffix(".tmp.png")
-    figure.savefig(fresh, dpi=120)
-    os.replace(fresh, path)
+    with whole_file(path) as fresh:
+        figure.savefig(fresh, dpi=120, format="png")
 
 
 def _per_label(evaluation: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """When a run evaluates, saves and stops, and its progress bar."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from .trainer_checkpoints import write_checksums
 
 ENDLESS = 10**9  # steps of a run that patience or the data will end
 
@@ -58,6 +61,20 @@ class RunCallback(TrainerCallback):
         best = best_evaluation(state)
         if self.patience and best and state.global_step - best[1] >= self.patience:
             control.should_training_stop = control.should_save = True
+
+    def on_save(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Lets a damaged checkpoint be known as such."""
+        if args.world_size > 1:  # each process writes a share
+            args.distributed_state.wait_for_everyone()
+        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        if args.process_index == 0 and folder.is_dir():
+            write_checksums(folder)
 
     def on_epoch_end(
         self,

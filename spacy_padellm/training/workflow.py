@@ -5,19 +5,21 @@ teaches them entities. Both write a folder `model` that the component takes as `
 """
 
 import contextlib
+import functools
+import inspect
 import itertools
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 from transformers import PreTrainedTokenizerFast
 
 from ..adapter_settings import AdapterSettings
 from ..adapters import train_adapter
+from ..atomic import alone_in, whole_folder
 from ..decoding import Decoder
 from ..formats import jsonl
 from ..formats.annotated import Problem
@@ -25,12 +27,11 @@ from ..gold import GoldText
 from ..hardware import Hardware
 from ..lm import LanguageModel
 from ..loading import LoadedModel, ModelSource, load_model
-from ..numeric import finite
 from ..prompts import get_template
 from ..saving import save_model
 from ..special_tokens import add_special_tokens
 from .budget import Budget
-from .checkpoint import keep_request
+from .checkpoint import keep_request, write_log
 from .examples import TrainingText, make_training_text
 from .finetuning import evaluate_spans, finetune
 from .mixture import Mixture
@@ -39,6 +40,7 @@ from .scratch import create_model, train_tokenizer
 from .tagging import TaggingHeads
 
 logger = logging.getLogger(__name__)
+P = ParamSpec("P")
 # Where none are given: 4 million weights, which two CPU cores train in an hour.
 DEFAULT_SIZES = {
     "hidden_size": 192,
@@ -77,6 +79,18 @@ class NewModel:
         object.__setattr__(self, "sizes", dict(self.sizes or DEFAULT_SIZES))
 
 
+def _alone(run: Callable[P, Path]) -> Callable[P, Path]:
+    """Keeps other runs out of the folder `output` of one."""
+
+    @functools.wraps(run)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Path:
+        with alone_in(inspect.signature(run).bind(*args, **kwargs).arguments["output"]):
+            return run(*args, **kwargs)
+
+    return guarded
+
+
+@_alone
 def pretrain_on_files(
     paths: Sequence[Path],
     output: Path,
@@ -91,7 +105,7 @@ def pretrain_on_files(
     again: tokenizer, ids, and steps up to the last checkpoint.
 
     Raises ValueError for a file that is not there, sizes that make no model, and an output in which
-    another request was begun.
+    another request was begun, or another run is at this moment.
     """
     if missing := [path for path in paths if not path.is_file()]:
         raise ValueError(f"there is no text file {missing[0]}")
@@ -114,8 +128,9 @@ def pretrain_on_files(
             template,
             new.max_count,
         )
-        tokenizer.save_pretrained(folder)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
+        with whole_folder(folder) as fresh:
+            tokenizer.save_pretrained(fresh)
+    tokenizer = _read_tokenizer(folder)
     ids = encode_files(tokenizer, paths, output / "text.ids")
     if (longest := len(ids) - 2) < options.get("row_length", 256):
         logger.warning("the texts have %d tokens in all: rows are as short", len(ids))
@@ -126,13 +141,15 @@ def pretrain_on_files(
     log = pretrain(
         model, ids, output / "pretrain", seconds=budget.seconds, steps=budget.steps, **options
     )
-    _write_log(output / "pretrain", log)
+    write_log(output / "pretrain", log)
     lm = LanguageModel(model.eval(), tokenizer, str(output))
     loaded = LoadedModel(lm, template, new.labels, {}, new.max_count)
-    save_model(loaded, output / "model", "full")
+    with whole_folder(output / "model") as fresh:
+        save_model(loaded, fresh, "full")
     return output / "model"
 
 
+@_alone
 def finetune_on_files(
     model: str,
     paths: Sequence[Path],
@@ -153,7 +170,7 @@ def finetune_on_files(
     asked for those that it has. tagging: weight of deep supervision, for models made from nothing
     (`tagging`). options: of `finetune` (learn_rate, evaluate_seconds, ...).
 
-    Raises ValueError for files without entities.
+    Raises ValueError for files without entities, and an output in which another run is.
     """
     golds = {str(path): _read(path, labels) for path in paths}
     found = sorted({span[2] for texts in golds.values() for gold in texts for span in gold.spans})
@@ -216,9 +233,21 @@ def finetune_on_files(
             identity={"model": model, "peft": repr(peft), "labels": list(labels)},
             **options,
         )
-    _write_log(output / "finetune", log)
-    save_model(loaded, output / "model", "reference" if peft else "full")
+    write_log(output / "finetune", log)
+    with whole_folder(output / "model") as fresh:
+        save_model(loaded, fresh, "reference" if peft else "full")
     return output / "model"
+
+
+def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # of the parser of tokenizer.json, which has no type of its own
+        said = str(error).splitlines()[0][:120]
+        raise ValueError(
+            f"the tokenizer in {folder} is damaged ({said}): remove the folder, and it is made "
+            f"anew from the same texts"
+        ) from error
 
 
 def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
@@ -258,7 +287,3 @@ def _check_lengths(name: str, texts: Sequence[TrainingText], lm: LanguageModel) 
                 f"{name}: the text that begins {start!r} takes {longest} tokens with its prompt, "
                 f"and {lm.name} has {limit} positions: cut it into shorter ones"
             )
-
-
-def _write_log(folder: Path, log: list[Any]) -> None:
-    (folder / "log.json").write_text(json.dumps(finite(log), indent=1) + "\n", encoding="utf8")

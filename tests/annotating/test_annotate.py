@@ -203,7 +203,7 @@ def test_a_run_killed_at_any_moment_repeats_and_loses_nothing(tmp_path):
 def test_parts_are_read_in_any_order(tmp_path):
     path = str(write_input(tmp_path / "in.jsonl", [f"text {i}" for i in range(10)]))
     job = Job((path,), "p", "", "jsonl", 3)
-    parts = list(job.parts())
+    parts = list(job.open(tmp_path / "out").parts(path))
     assert [p.size for p in parts] == [3, 3, 3, 1]
     reader = PartReader()
     for number in (2, 0, 3, 1):

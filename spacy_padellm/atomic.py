@@ -1,0 +1,147 @@
+"""Files and folders that are written whole or not at all, and one writer at a time.
+
+A kill or a full disk leaves what was there before, and perhaps a half, which the next run in the
+same folder removes (`alone_in`).
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+logger = logging.getLogger(__name__)
+LOCK = ".lock"
+_HALF = re.compile(r"\..*\.\d+-[0-9a-f]{8}\.half")
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+
+
+class BusyError(ValueError):
+    """Another run writes to the folder at this moment."""
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
+    """A new name beside `path` to write to; the file takes its place where the block ends well.
+
+    previous: the name that the old file gets, if it is to stay.
+
+    Raises OSError where it cannot be written; `path` is then as it was before.
+    """
+    path = Path(os.path.realpath(path))  # of a link, the file that it names
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = _beside(path)
+    try:
+        yield fresh
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            os.replace(path, previous)
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Text (UTF-8, line ends as they are) or bytes, as `whole_file`."""
+    with whole_file(path) as fresh:
+        fresh.write_bytes(content.encode("utf8") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new, empty folder to write into, which takes the place of `folder` where the block ends
+    well. Files of the old one may be in use until then.
+
+    Raises OSError where it cannot be written; `folder` is then as it was before.
+    """
+    folder = Path(os.path.realpath(folder))
+    restore_folder(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh, old = _beside(folder), _old(folder)
+    fresh.mkdir()
+    try:
+        yield fresh
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.replace(old)
+        fresh.replace(folder)
+    finally:
+        restore_folder(folder)
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_folder(folder: Path) -> None:
+    """Gives a folder its name back, where a run was killed while it put a new one in its place."""
+    if not folder.exists() and _old(folder).exists():
+        _old(folder).replace(folder)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, wait: float = 0, tidy: bool = True) -> Iterator[None]:
+    """Makes the folder where it is missing, and keeps other runs out of it. The lock goes with the
+    process, however that ends.
+
+    wait: seconds to wait for another run to end. tidy: whether to remove the halves that a run
+    that was killed has left.
+
+    Raises BusyError where another run, of this process or any other, is in it, and OSError where
+    nothing can be written there.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, thread_local=False)
+    try:
+        lock.acquire(timeout=wait)
+    except Timeout:
+        raise BusyError(
+            f"another run is writing to {folder}: wait until it ends, or name another folder"
+        ) from None
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        logger.warning("%s: this file system has no locks; see that one run at a time is in it",
+                       folder)  # fmt: skip
+        yield
+        return
+    try:
+        for place in (folder, *filter(Path.is_dir, folder.iterdir())) if tidy else ():
+            for path in place.glob(".*.half"):
+                if _HALF.fullmatch(path.name):
+                    _remove(path)
+        yield
+    finally:
+        if is_new and not holds_anything(folder):  # a run that could not begin leaves nothing
+            with contextlib.suppress(OSError):
+                (folder / LOCK).unlink()
+                folder.rmdir()
+        lock.release()
+
+
+def holds_anything(folder: Path) -> bool:
+    """Whether a folder has anything in it that this module did not put there."""
+    return folder.is_dir() and any(
+        path.name != LOCK and not _HALF.fullmatch(path.name) for path in folder.iterdir()
+    )
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.half")
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""The checkpoints of transformers' Trainer in a folder: which are whole, and what is wrong."""
+
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from ..atomic import write_whole
+from .checkpoint import check_archive
+
+STATE = "trainer_state.json"  # which the Trainer writes last
+CHECKSUMS = "checksums.json"
+_ARCHIVES = (".pt", ".pth", ".bin")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """step: after which it was written. wrong: what is wrong with it, "" where it is whole.
+    is_cut: it was never finished, since the run was killed as it wrote it."""
+
+    path: Path
+    step: int
+    wrong: str = ""
+    is_cut: bool = False
+
+
+def list_checkpoints(folder: Path) -> list[Checkpoint]:
+    """All of a folder, the newest first, without a look into weights (`check`)."""
+    found = []
+    for path in folder.glob("checkpoint-*"):
+        number = path.name.rpartition("-")[2]
+        if not path.is_dir() or not number.isdecimal():
+            continue
+        try:
+            step = int(json.loads((path / STATE).read_text(encoding="utf8"))["global_step"])
+            found.append(Checkpoint(path, step))
+        except FileNotFoundError:
+            found.append(Checkpoint(path, int(number), f"{STATE} is missing", is_cut=True))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            found.append(Checkpoint(path, int(number), f"{STATE} cannot be read", is_cut=True))
+    return sorted(found, key=lambda checkpoint: checkpoint.step, reverse=True)
+
+
+def check(checkpoint: Checkpoint) -> Checkpoint:
+    """With what is wrong with its files, which are read."""
+    if checkpoint.wrong:
+        return checkpoint
+    path = checkpoint.path
+    try:
+        known = json.loads((path / CHECKSUMS).read_text(encoding="utf8"))
+        expected = {str(name): (int(size), crc) for name, (size, crc) in known.items()}
+    except FileNotFoundError:  # killed in between, or of an earlier release
+        expected = {}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Checkpoint(path, checkpoint.step, f"{CHECKSUMS} cannot be read")
+    there = {file.relative_to(path).as_posix(): file for file in _files(path)}
+    for name in sorted({*there, *expected}):
+        if wrong := _what_is_wrong(there.get(name), *expected.get(name, (None, None))):
+            return Checkpoint(path, checkpoint.step, f"{name} {wrong}")
+    return checkpoint
+
+
+def write_checksums(checkpoint: Path) -> None:
+    """Beside what the Trainer has written: the size of each file, and the CRC of weights, which
+    have none of their own."""
+    found = {
+        file.relative_to(checkpoint).as_posix(): [
+            file.stat().st_size,
+            _crc(file) if file.suffix == ".safetensors" else None,
+        ]
+        for file in _files(checkpoint)
+        if file.suffix != ".json"
+    }
+    write_whole(checkpoint / CHECKSUMS, json.dumps(found, indent=1) + "\n")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != CHECKSUMS]
+
+
+def _what_is_wrong(file: Path | None, size: int | None, crc: int | None) -> str:
+    if file is None:
+        return "is missing"
+    if size is not None and file.stat().st_size != size:
+        return f"has {file.stat().st_size} bytes, and had {size}"
+    try:
+        if file.suffix == ".safetensors":
+            with safe_open(file, framework="pt"):
+                pass
+        elif file.suffix in _ARCHIVES:
+            check_archive(file)
+        elif file.suffix == ".json":
+            json.loads(file.read_text(encoding="utf8"))
+    except (OSError, ValueError, SafetensorError, RecursionError) as error:
+        return f"cannot be read ({str(error).splitlines()[0][:120]})"
+    if crc is not None and _crc(file) != crc:
+        return "has other bytes than were written"
+    return ""
+
+
+def _crc(path: Path) -> int:
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(1 << 24):
+            found = zlib.crc32(piece, found)
+    return found

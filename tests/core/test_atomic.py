@@ -1,0 +1,136 @@
+"""Files and folders written whole, by real processes that are killed or out of disk; locks."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from spacy_padellm.atomic import (
+    BusyError,
+    alone_in,
+    holds_anything,
+    whole_file,
+    whole_folder,
+    write_whole,
+)
+
+
+def script(body, *arguments, **options):
+    code = "import sys, time\nfrom pathlib import Path\nfrom spacy_padellm.atomic import *\n"
+    command = [sys.executable, "-c", code + textwrap.dedent(body), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+
+
+def test_a_killed_writer_leaves_the_old_file_and_no_lock(tmp_path):
+    folder = tmp_path / "out"
+    write_whole(folder / "a.txt", "old")
+    holder = script(
+        """
+        folder = Path(sys.argv[1])
+        with alone_in(folder), whole_file(folder / "a.txt") as fresh, whole_folder(folder / "f"):
+            fresh.write_text("half")
+            print("there", flush=True)
+            time.sleep(60)
+        """,
+        folder,
+    )
+    assert holder.stdout.readline() == "there\n"
+    with pytest.raises(BusyError, match=r"another run is writing to .*out"), alone_in(folder):
+        pass
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    assert (folder / "a.txt").read_text() == "old"
+    assert len(list(folder.glob(".*.half"))) == 2
+    with alone_in(folder):
+        assert sorted(p.name for p in folder.iterdir()) == [".lock", "a.txt"]
+
+
+def test_runs_of_one_process_keep_each_other_out_too(tmp_path):
+    with alone_in(tmp_path / "a"), pytest.raises(BusyError), alone_in(tmp_path / "a", wait=0.1):
+        pass
+    with alone_in(tmp_path / "a"):
+        assert not holds_anything(tmp_path / "a")
+    assert not (tmp_path / "a").exists()  # a run that wrote nothing leaves nothing
+
+
+def test_one_waits_for_another(tmp_path):
+    holder = script(
+        """
+        with alone_in(Path(sys.argv[1])):
+            print("there", flush=True)
+            time.sleep(0.3)
+        """,
+        tmp_path,
+    )
+    assert holder.stdout.readline() == "there\n"
+    began = time.monotonic()
+    with alone_in(tmp_path, wait=20):
+        assert time.monotonic() - began > 0.05
+    assert holder.wait() == 0
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    write_whole(tmp_path / "a.bin", b"old")
+    with whole_folder(tmp_path / "f") as fresh:
+        (fresh / "x").write_text("old")
+    done = script(
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        folder = Path(sys.argv[1])
+        for fails in (
+            lambda: write_whole(folder / "a.bin", bytes(5000)),
+            lambda: whole_folder(folder / "f"),
+        ):
+            try:
+                found = fails()
+                if found is not None:
+                    with found as fresh:
+                        (fresh / "x").write_bytes(bytes(5000))
+            except OSError as error:
+                print(error.errno)
+        """,
+        tmp_path,
+    )
+    assert done.communicate(timeout=60)[0].split() == ["27", "27"]  # EFBIG
+    assert (tmp_path / "a.bin").read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.bin", "f"]
+    assert (tmp_path / "f" / "x").read_text() == "old"
+
+
+@pytest.mark.parametrize("when", ["before", "between", "behind"])
+def test_a_folder_has_its_name_at_every_moment_but_one_which_is_mended(tmp_path, when):
+    """A kill as a new folder takes the place of an old one."""
+    folder, old = tmp_path / "model", tmp_path / ".model.old"
+    with whole_folder(folder) as fresh:
+        (fresh / "x").write_text("1")
+    if when == "between":
+        folder.replace(old)
+    elif when == "behind":
+        old.mkdir()
+        (old / "x").write_text("0")
+    with pytest.raises(RuntimeError), whole_folder(folder) as fresh:
+        raise RuntimeError("out of luck")
+    assert (folder / "x").read_text() == "1" and len(list(tmp_path.iterdir())) == 1
+    with whole_folder(folder) as fresh:
+        (fresh / "y").write_text("2")
+    assert [p.name for p in folder.iterdir()] == ["y"] and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_link_stays_a_link_and_long_names_do(tmp_path):
+    real = tmp_path / "real.txt"
+    real.write_text("old")
+    (tmp_path / "link.txt").symlink_to(real)
+    write_whole(tmp_path / "link.txt", "new\r\n")
+    assert (tmp_path / "link.txt").is_symlink() and real.read_bytes() == b"new\r\n"
+    name = "ä" * 120 + ".txt"
+    with whole_file(tmp_path / name, previous=tmp_path / "before") as fresh:
+        fresh.write_text("x")
+    assert (tmp_path / name).exists() and not (tmp_path / "before").exists()
+    with whole_file(tmp_path / name, previous=tmp_path / "before") as fresh:
+        fresh.write_text("y")
+    assert (tmp_path / "before").read_text() == "x"

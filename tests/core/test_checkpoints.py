@@ -1,0 +1,131 @@
+"""Checkpoints that are damaged in every way: the one before takes over, and it is said."""
+
+import json
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from spacy_padellm.training.checkpoint import keep_request, load_checkpoint, save_checkpoint
+from spacy_padellm.training.trainer_checkpoints import (
+    CHECKSUMS,
+    check,
+    list_checkpoints,
+    write_checksums,
+)
+
+DAMAGE = {
+    "cut": lambda data: data[: len(data) // 2],
+    "cut at the end": lambda data: data[:-10],
+    "empty": lambda data: b"",
+    "noise": lambda data: b"no such thing" * 99,
+    "zeros": lambda data: data[:2500] + bytes(500) + data[3000:],
+    "bits": lambda data: data[:2500] + bytes(b ^ 255 for b in data[2500:2600]) + data[2600:],
+}
+
+
+def state(step):
+    return {"model": {"w": torch.full((1000,), float(step))}, "step": step}
+
+
+def of_another_kind(path):
+    torch.save([1, 2], path)
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, "another's", "missing keys", "gone"])
+def test_the_checkpoint_before_takes_over(tmp_path, damage, caplog):
+    path = tmp_path / "checkpoint.pt"
+    assert load_checkpoint(path) is None
+    for step in (1, 2):
+        save_checkpoint(path, state(step))
+    if damage in DAMAGE:
+        path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    elif damage == "gone":  # killed between two renames
+        path.unlink()
+    else:
+        torch.save([1, 2] if damage == "another's" else {"model": {}}, path)
+    found = load_checkpoint(path, ("model", "step"))
+    assert found["step"] == 1 and torch.equal(found["model"]["w"], torch.ones(1000))
+    assert ("is damaged" in caplog.text) == (damage != "gone")
+    caplog.clear()
+    assert load_checkpoint(path, ("model", "step"))["step"] == 1 and not caplog.text
+    save_checkpoint(path, state(3))  # what is damaged is never what a new one leaves behind
+    path.write_bytes(b"")
+    assert load_checkpoint(path, ("model", "step"))["step"] == 1
+
+
+def test_two_damaged_ones_are_named(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    for step in (1, 2):
+        save_checkpoint(path, state(step))
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"checkpoint\.pt .*previous\.pt .*Remove it"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7"])
+def test_a_damaged_request_is_named(tmp_path, text):
+    keep_request(tmp_path / "request.json", {"rows": 1})
+    (tmp_path / "request.json").write_text(text)
+    with pytest.raises(ValueError, match=r"request\.json is damaged"):
+        keep_request(tmp_path / "request.json", {"rows": 1})
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Two checkpoints with the files that transformers' Trainer writes."""
+    for step in (3, 6):
+        path = tmp_path / f"checkpoint-{step}"
+        path.mkdir()
+        save_file({"w": torch.full((2000,), float(step))}, path / "model.safetensors")
+        torch.save({"state": torch.ones(2000)}, path / "optimizer.pt")
+        torch.save({"python": list(range(3000))}, path / "rng_state.pth")
+        (path / "config.json").write_text("{}")
+        (path / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+        write_checksums(path)
+    return tmp_path
+
+
+def test_whole_checkpoints_are_whole_with_and_without_checksums(trained):
+    assert [one.step for one in list_checkpoints(trained)] == [6, 3]
+    assert not any(check(one).wrong for one in list_checkpoints(trained))
+    for one in list_checkpoints(trained):
+        (one.path / CHECKSUMS).unlink()
+    assert not any(check(one).wrong for one in list_checkpoints(trained))
+    assert list_checkpoints(trained / "none") == []
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, "gone"])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "rng_state.pth"])
+def test_any_damage_to_any_file_is_found(trained, name, damage):
+    file = trained / "checkpoint-6" / name
+    data = file.read_bytes()
+    file.unlink()
+    if damage != "gone":
+        file.write_bytes(DAMAGE[damage](data))
+    newest, before = map(check, list_checkpoints(trained))
+    assert name in newest.wrong and not newest.is_cut and not before.wrong
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"global_step": null}'])
+def test_a_state_that_cannot_be_read_is_of_a_checkpoint_that_was_cut(trained, text):
+    file = trained / "checkpoint-6" / "trainer_state.json"
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    newest, before = map(check, list_checkpoints(trained))
+    assert newest.is_cut and "trainer_state.json" in newest.wrong and not before.wrong
+
+
+def test_checksums_that_cannot_be_read(trained):
+    for text in ("{", "[]", '{"a": 1}'):
+        (trained / "checkpoint-6" / CHECKSUMS).write_text(text)
+        assert CHECKSUMS in check(list_checkpoints(trained)[0]).wrong
+
+
+def test_torch_writes_archives_with_checksums(tmp_path):
+    """Which is what `check_archive` builds upon."""
+    torch.save({}, tmp_path / "x.pt")
+    assert zipfile.is_zipfile(tmp_path / "x.pt")

@@ -1,0 +1,49 @@
+"""`python -m spacy_padellm.training` with damaged files in its folder, or another run in it."""
+
+import torch
+from safetensors.torch import load_file
+
+from spacy_padellm.atomic import alone_in
+from spacy_padellm.training.__main__ import main
+
+from .test_workflow import files, pretrain  # noqa: F401
+
+
+def damage(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def test_two_runs_in_one_folder_are_refused(files, capsys):  # noqa: F811
+    output = files / "out"
+    with alone_in(output):
+        assert main(pretrain(files, output)) == 1
+        gold = str(files / "gold.jsonl")
+        assert main(["finetune", "english", gold, "-o", str(output)]) == 1
+    assert capsys.readouterr().err.count("another run is writing to") == 2
+
+
+def test_training_without_spacy_goes_back_too(files, caplog):  # noqa: F811
+    """Damaged checkpoints of both stages; the same weights as of a run that nothing disturbed."""
+    outputs = [files / "whole", files / "damaged"]
+    steps = ("--steps", "30", "--checkpoint-seconds", "0")
+    for output in outputs:
+        assert main(pretrain(files, output, *steps)) == 0
+    checkpoint = outputs[1] / "pretrain" / "checkpoint.pt"
+    assert checkpoint.with_name("checkpoint.previous.pt").exists()
+    damage(checkpoint)
+    assert main(pretrain(files, outputs[1], *steps)) == 0
+    assert "is damaged" in caplog.text and "going on from the one before" in caplog.text
+    ours, theirs = (load_file(output / "model" / "model.safetensors") for output in outputs)
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    damage(outputs[1] / "tokenizer" / "tokenizer.json")
+    assert main(pretrain(files, outputs[1], *steps)) == 1
+    gold = files / "gold.jsonl"
+    tune = ["finetune", str(outputs[0] / "model"), str(gold), "--dev", str(gold), "-o",
+            str(files / "tuned"), *steps, "--evaluate-seconds", "0.2"]  # fmt: skip
+    assert main(tune) == 0
+    damage(files / "tuned" / "finetune" / "checkpoint.pt")
+    caplog.clear()
+    assert main(tune) == 0 and "going on from the one before" in caplog.text
+    for best in (files / "tuned" / "finetune").glob("best*.pt"):
+        damage(best)
+    assert main(tune) == 0 and "the last weights are taken" in caplog.text
