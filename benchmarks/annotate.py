@@ -24,8 +24,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from tqdm import tqdm
 
-from spacy_padellm.annotating.plan import Job
-from spacy_padellm.annotating.running import run_job
+from spacy_padellm.tools.annotate.plan import Job
+from spacy_padellm.tools.annotate.running import run_job
 
 OUTPUT = Path("benchmarks/results/annotate.json")
 

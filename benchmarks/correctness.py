@@ -16,11 +16,11 @@ import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import get_template
-from spacy_padellm.selfcheck import check_language_model, tree_difference
-from spacy_padellm.training.scratch import train_tokenizer
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.lm.selfcheck import check_language_model, tree_difference
+from spacy_padellm.models.make import train_tokenizer
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
 
 SIZES = {
     "hidden_size": 64,

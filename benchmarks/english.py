@@ -19,11 +19,11 @@ from typing import Any
 import spacy
 from tqdm import tqdm
 
-from spacy_padellm.benchmarking.corpus import read_corpus
-from spacy_padellm.benchmarking.measuring import measure
-from spacy_padellm.benchmarking.methods import AnyDecoder, make_decoder
-from spacy_padellm.benchmarking.report import make_table, write_report
-from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.tools.benchmark.corpus import read_corpus
+from spacy_padellm.tools.benchmark.measuring import measure
+from spacy_padellm.tools.benchmark.methods import AnyDecoder, make_decoder
+from spacy_padellm.tools.benchmark.report import make_table, write_report
 
 FORMATS = ("structured", "augmented")
 

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from sizes import make_model, read_golds
 from tqdm import tqdm
 
-from spacy_padellm.benchmarking.methods import NO_BUDGET, make_decoder
-from spacy_padellm.gold import GoldText
-from spacy_padellm.loading import LoadedModel
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.tools.benchmark.methods import NO_BUDGET, make_decoder
 
 LENGTHS = (125, 250, 500, 1000, 2000, 4000)
 LABELS = (1, 2, 4, 8, 16, 32, 64)

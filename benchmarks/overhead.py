@@ -13,7 +13,7 @@ from typing import Any
 
 from sizes import SPACELESS, make_model, read_golds
 
-from spacy_padellm.benchmarking.methods import make_decoder
+from spacy_padellm.tools.benchmark.methods import make_decoder
 
 
 def main() -> None:

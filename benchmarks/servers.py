@@ -18,8 +18,8 @@ from pathlib import Path
 
 import spacy
 
-from spacy_padellm.prompts import PLAIN
-from spacy_padellm.training.scratch import train_tokenizer
+from spacy_padellm.models.make import train_tokenizer
+from spacy_padellm.prompts.template import PLAIN
 
 OUTPUT = Path("benchmarks/results/servers.json")
 

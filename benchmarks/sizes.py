@@ -17,14 +17,14 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from spacy_padellm.benchmarking.measuring import measure
-from spacy_padellm.benchmarking.methods import make_decoder
-from spacy_padellm.benchmarking.report import make_table, write_report
-from spacy_padellm.gold import GoldText
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import LoadedModel
-from spacy_padellm.prompts import get_template
-from spacy_padellm.training.scratch import create_model, train_tokenizer
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.prompts.template import get_template
+from spacy_padellm.tools.benchmark.measuring import measure
+from spacy_padellm.tools.benchmark.methods import make_decoder
+from spacy_padellm.tools.benchmark.report import make_table, write_report
 
 METHODS = ("paper", "tree", "ahead", "structured", "augmented")
 SIZES = {

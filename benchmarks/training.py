@@ -21,13 +21,13 @@ from typing import Any
 import torch
 from sizes import SIZES, make_model, read_golds
 
-from spacy_padellm.adapter_settings import AdapterSettings
-from spacy_padellm.adapters import train_adapter
-from spacy_padellm.benchmarking.memory import peak_megabytes, reset_peak
-from spacy_padellm.loading import LoadedModel
-from spacy_padellm.training.batch import TrainingBatch, batch_loss, make_batch
-from spacy_padellm.training.examples import TrainingText, make_training_text
-from spacy_padellm.training.optimizer import make_adamw
+from spacy_padellm.learning.batch import TrainingBatch, batch_loss, make_batch
+from spacy_padellm.learning.examples import TrainingText, make_training_text
+from spacy_padellm.learning.optimizer import make_adamw
+from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.models.adapters import train_adapter
+from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.tools.benchmark.memory import peak_megabytes, reset_peak
 
 WAYS = {"rows": True, "packed": False}
 

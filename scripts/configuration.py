@@ -12,11 +12,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from spacy_padellm.adapter_settings import AdapterSettings
-from spacy_padellm.component_settings import Settings
-from spacy_padellm.factory import DEFAULT_CONFIG, make_padellm_ner
-from spacy_padellm.prompts import PRESETS, PromptTemplate
-from spacy_padellm.training.label_noise import LabelNoise
+from spacy_padellm.learning.label_noise import LabelNoise
+from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.pipeline.factory import DEFAULT_CONFIG, make_padellm_ner
+from spacy_padellm.pipeline.settings import Settings
+from spacy_padellm.prompts.template import PRESETS, PromptTemplate
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 GROUPS = {

@@ -16,14 +16,18 @@ import torch
 from english_data import LABELS, TRAIN_SETS, digest, read_set
 from english_mix import EMPTY, FIRST
 
-from spacy_padellm.autoregressive import AutoregressiveDecoder, get_answer_format, make_answer_text
-from spacy_padellm.autoregressive.prompt import AnswerEncoder
-from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.model_place import IN_THE_BOX
-from spacy_padellm.saving import save_model
-from spacy_padellm.training.examples import TrainingText
-from spacy_padellm.training.finetuning import evaluate_spans, finetune
-from spacy_padellm.training.mixture import Mixture
+from spacy_padellm.learning.examples import TrainingText
+from spacy_padellm.learning.mixture import Mixture
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.place import IN_THE_BOX
+from spacy_padellm.models.save import save_model
+from spacy_padellm.tools.benchmark.autoregressive import (
+    AutoregressiveDecoder,
+    get_answer_format,
+    make_answer_text,
+)
+from spacy_padellm.tools.benchmark.autoregressive.prompt import AnswerEncoder
+from spacy_padellm.training.from_text.finetuning import evaluate_spans, finetune
 
 
 def main() -> None:

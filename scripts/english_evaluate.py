@@ -26,11 +26,11 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from tqdm import tqdm
 
-from spacy_padellm.analysis.analysis import analyze
-from spacy_padellm.analysis.corpus import analyze_texts, read_examples
-from spacy_padellm.analysis.plots import plot_calibration, to_png
-from spacy_padellm.gold import GoldText
-from spacy_padellm.training.pretraining import read_lines
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.tools.analyze.analysis import analyze
+from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
+from spacy_padellm.tools.analyze.plots import plot_calibration, to_png
+from spacy_padellm.training.from_text.pretraining import read_lines
 
 SENTENCES = (1, 5, 20, 100)
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from english_data import LABELS, TRAIN_SETS, join_texts, read_set
 
-from spacy_padellm.encoding import PromptEncoder
 from spacy_padellm.formats import jsonl
-from spacy_padellm.training.examples import (
+from spacy_padellm.learning.examples import (
     GoldText,
     TrainingText,
     for_tagging,
     make_training_text,
 )
-from spacy_padellm.training.mixture import Mixture
+from spacy_padellm.learning.mixture import Mixture
+from spacy_padellm.prompts.encoding import PromptEncoder
 
 logger = logging.getLogger("english")
 

@@ -30,24 +30,24 @@ from matplotlib.figure import Figure
 from spacy.training import Example
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from spacy_padellm.analysis.calibrating import calibrate
-from spacy_padellm.analysis.corpus import read_examples
-from spacy_padellm.calibration import Calibration
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.formats.docbin import read_docs
-from spacy_padellm.hardware import Hardware
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import LoadedModel
-from spacy_padellm.model_place import IN_THE_BOX
-from spacy_padellm.pipelines import open_pipeline
-from spacy_padellm.prompts import get_template
-from spacy_padellm.saving import save_model
-from spacy_padellm.training.finetuning import evaluate_spans, finetune
-from spacy_padellm.training.pretraining import encode_files, pretrain, read_lines
-from spacy_padellm.training.scratch import create_model, train_tokenizer
-from spacy_padellm.training.surface import SurfaceFeatures
-from spacy_padellm.training.tagging import TaggingHeads
-from spacy_padellm.training.workflow import DEFAULT_SIZES
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.models.hardware import Hardware
+from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.models.place import IN_THE_BOX
+from spacy_padellm.models.save import save_model
+from spacy_padellm.prompts.template import get_template
+from spacy_padellm.spans.calibration import Calibration
+from spacy_padellm.tools.analyze.calibrating import calibrate
+from spacy_padellm.tools.analyze.corpus import read_examples
+from spacy_padellm.tools.pipelines import open_pipeline
+from spacy_padellm.training.from_text.finetuning import evaluate_spans, finetune
+from spacy_padellm.training.from_text.pretraining import encode_files, pretrain, read_lines
+from spacy_padellm.training.from_text.stages import DEFAULT_SIZES
+from spacy_padellm.training.from_text.surface import SurfaceFeatures
+from spacy_padellm.training.from_text.tagging import TaggingHeads
 
 logger = logging.getLogger("english")
 

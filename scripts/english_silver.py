@@ -21,7 +21,7 @@ from spacy.language import Language
 from tqdm import tqdm
 
 from spacy_padellm.formats.json_records import read_records
-from spacy_padellm.training.pretraining import read_lines
+from spacy_padellm.training.from_text.pretraining import read_lines
 
 SHORTEST, LONGEST = 20, 400  # characters of a sentence
 CHUNK = 2000  # sentences between two writes

@@ -10,14 +10,14 @@ import torch
 from sample_pipelines import SENTENCES, SIZES, TEXTS, add_scratch_pipe, make_examples
 from spacy.util import fix_random_seed
 
-from spacy_padellm import decoder_factory
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import LoadedModel, ModelSource, load_model
-from spacy_padellm.prompts import COMPACT, PLAIN
-from spacy_padellm.quiet import forget_warnings
-from spacy_padellm.saving import save_model
-from spacy_padellm.training.scratch import create_model, train_tokenizer
-from spacy_padellm.types import Count, Mention, Prediction
+from spacy_padellm.architectures import decoder_factory
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.logs import forget_warnings
+from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.models.save import save_model
+from spacy_padellm.prompts.template import COMPACT, PLAIN
+from spacy_padellm.spans.prediction import Count, Mention, Prediction
 
 torch.set_num_threads(1)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_padellm.alignment import align_mentions, find_occurrences, spread_repeats
-from spacy_padellm.types import Mention
+from spacy_padellm.spans.alignment import align_mentions, find_occurrences, spread_repeats
+from spacy_padellm.spans.prediction import Mention
 
 
 def lost(text, label="PER", index=1):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.analysis.reliability import expected_calibration_error, reliability
-from spacy_padellm.calibration import Calibration, fit_calibration
-from spacy_padellm.types import Count, Mention, Prediction
+from spacy_padellm.spans.calibration import Calibration, fit_calibration
+from spacy_padellm.spans.prediction import Count, Mention, Prediction
+from spacy_padellm.tools.analyze.reliability import expected_calibration_error, reliability
 
 chances = st.floats(0, 1)
 

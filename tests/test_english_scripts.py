@@ -13,10 +13,10 @@ from english_silver import label, vote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.encoding import PromptEncoder
+from spacy_padellm.formats.gold import GoldText
 from spacy_padellm.formats.json_records import write_records
-from spacy_padellm.gold import GoldText
-from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.prompts.encoding import PromptEncoder
 
 NAMES = {"PER": ["Ada Lovelace", "Émile Zola", "Bo"], "LOC": ["Rome", "New York City", "Großau"]}
 

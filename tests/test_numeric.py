@@ -9,16 +9,16 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.annotation import SCORE, entity_scores
-from spacy_padellm.calibration import Calibration
-from spacy_padellm.component_settings import Settings
-from spacy_padellm.corpora import make_mixture
-from spacy_padellm.model_place import find_place
-from spacy_padellm.model_settings import read_settings
-from spacy_padellm.numeric import check_number, probability_of, read_log_probability
-from spacy_padellm.training.label_noise import LabelNoise
-from spacy_padellm.training.mixture import Mixture
-from spacy_padellm.types import Count, Mention
+from spacy_padellm.learning.label_noise import LabelNoise
+from spacy_padellm.learning.mixture import Mixture
+from spacy_padellm.models.model_settings import read_settings
+from spacy_padellm.models.place import find_place
+from spacy_padellm.pipeline.annotation import SCORE, entity_scores
+from spacy_padellm.pipeline.corpora import make_mixture
+from spacy_padellm.pipeline.settings import Settings
+from spacy_padellm.spans.calibration import Calibration
+from spacy_padellm.spans.numeric import check_number, probability_of, read_log_probability
+from spacy_padellm.spans.prediction import Count, Mention
 
 NONE = [math.nan, math.inf, -math.inf, True, "1", [1], -1, 10**5000]
 numbers = st.one_of(st.floats(), st.integers(), st.booleans(), st.text(), st.none())
@@ -81,8 +81,8 @@ def test_other_settings(value):
 
 def test_settings_of_the_llm_component():
     pytest.importorskip("spacy_llm")
-    from spacy_padellm.llm.task import make_ner_task
-    from spacy_padellm.llm.two_steps import make_two_steps
+    from spacy_padellm.spacy_llm.task import make_ner_task
+    from spacy_padellm.spacy_llm.two_steps import make_two_steps
 
     for value in NONE:
         with pytest.raises(ValueError, match="threshold"):
@@ -118,7 +118,7 @@ def test_scores_that_files_bring_along():
 def test_a_model_whose_numbers_overflow_says_so(lm_folder, tmp_path):
     """As in float16: weights that are NaN give NaN everywhere."""
     from spacy_padellm.decoding import Decoder
-    from spacy_padellm.loading import ModelSource, load_model
+    from spacy_padellm.models.load import ModelSource, load_model
 
     loaded = load_model(ModelSource(str(lm_folder)))
     for weight in loaded.lm.model.get_output_embeddings().parameters():

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.resolution import (
+from spacy_padellm.spans.prediction import Mention
+from spacy_padellm.spans.resolution import (
     FLAT_RESOLUTIONS,
     RESOLUTIONS,
     Dropped,
@@ -11,7 +12,6 @@ from spacy_padellm.resolution import (
     resolve,
     resolve_overlaps,
 )
-from spacy_padellm.types import Mention
 
 
 def make(label, start, end, probability=0.5, text=None, index=1):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.resolution import drop_duplicate_strings
-from spacy_padellm.scoring import span_scores, string_set_scores
-from spacy_padellm.types import Mention
+from spacy_padellm.spans.prediction import Mention
+from spacy_padellm.spans.resolution import drop_duplicate_strings
+from spacy_padellm.spans.scoring import span_scores, string_set_scores
 
 RELEASED = Path(
     os.environ.get(

@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_padellm.types import EncodedText
+from spacy_padellm.prompts.plain_text import EncodedText
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.types import Count, Mention, Prediction
-from spacy_padellm.windows import Window, merge_windows, split_windows
+from spacy_padellm.spans.prediction import Count, Mention, Prediction
+from spacy_padellm.spans.windows import Window, merge_windows, split_windows
 
 
 def bounds(windows):

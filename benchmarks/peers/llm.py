@@ -8,9 +8,9 @@ from pipelines import LABELS, Pipeline, count_parameters
 from spacy_llm.registry import registry
 from spacy_llm.tasks.span.examples import SpanReason
 
-from spacy_padellm.benchmarking.forcing import ForcedLogits
-from spacy_padellm.gold import GoldText
-from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.tools.benchmark.forcing import ForcedLogits
 
 EXAMPLE = {
     "text": "Jack and Jill went up the hill.",

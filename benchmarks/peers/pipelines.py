@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import spacy
 
-from spacy_padellm.gold import GoldText
-from spacy_padellm.scoring import span_scores
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.spans.scoring import span_scores
 
 LABELS = ("PER", "ORG", "LOC")
 

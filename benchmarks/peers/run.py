@@ -26,8 +26,8 @@ from llm import make_spacy_llm
 from pipelines import LABELS, Run, System, make_ours, make_rival
 from report import make_notes, make_table, sum_up, write_report
 
-from spacy_padellm.benchmarking.corpus import read_corpus
-from spacy_padellm.gold import GoldText
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.tools.benchmark.corpus import read_corpus
 
 
 def measure_peers(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,7 @@
-"""`python -m spacy padellm ...`, loaded by spaCy through the entry-point group `spacy_cli`."""
+"""`python -m spacy padellm ...`, loaded by spaCy through the entry-point group `spacy_cli`.
+
+Options and messages only: what a command does is in `tools` and `training`.
+"""
 
 from .analyze import analyze_cli
 from .annotate import annotate_cli

@@ -10,7 +10,7 @@ from wasabi import Printer
 
 from ..formats.docbin import read_docs
 from ..formats.json_text import write_json
-from ..pipelines import open_pipeline
+from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
 
@@ -35,9 +35,9 @@ def analyze_cli(
             raise ValueError(f"--output {output} is for the page: name it .html")
         check_numbers(limit=limit, examples=examples, batch_size=batch_size)
         nlp, pipe = open_pipeline(pipeline)
-        from ..analysis.analysis import analyze
-        from ..analysis.corpus import analyze_texts, read_examples
-        from ..analysis.page import render_analysis  # before the work, which takes longer
+        from ..tools.analyze.analysis import analyze
+        from ..tools.analyze.corpus import analyze_texts, read_examples
+        from ..tools.analyze.page import render_analysis  # before the work, which takes longer
 
         docs = list(read_docs(corpus, nlp.vocab))[: limit or None]
         read = read_examples(nlp, docs)

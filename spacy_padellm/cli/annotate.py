@@ -9,15 +9,15 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..annotating.sinks import check_format
-from ..annotating.sources import STDIN, find_files
-from ..pipelines import open_pipeline
+from ..tools.annotate.sinks import check_format
+from ..tools.annotate.sources import STDIN, find_files
+from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
 
 if TYPE_CHECKING:
-    from ..annotating.plan import Job
-    from ..annotating.running import Done, Unread
+    from ..tools.annotate.plan import Job
+    from ..tools.annotate.running import Done, Unread
 
 _TOLD = 5  # damaged files
 _INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
@@ -51,8 +51,8 @@ def annotate_cli(
             raise ValueError(f"--engine is {engine!r}: choose local or ray")
         check_numbers(batch_size=batch_size)
         files = find_files(inputs, output)
-        from ..annotating.plan import Job
-        from ..annotating.running import run_job
+        from ..tools.annotate.plan import Job
+        from ..tools.annotate.running import run_job
 
         job = Job.of(files, pipeline, labels, file_format, part_size, text_field)
         with tqdm(unit=" texts", desc="annotate", smoothing=0.05) as bar:
@@ -85,7 +85,7 @@ def annotate_cli(
 def _follow(
     done: "Iterator[Done | Unread]", bar: tqdm, by_part: bool
 ) -> "tuple[int, int, int, list[Unread]]":
-    from ..annotating.running import Unread
+    from ..tools.annotate.running import Unread
 
     texts = failed = skipped = 0
     unread: list[Unread] = []
@@ -117,7 +117,7 @@ def _on_ray(
         )
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     try:
-        from ..annotating.ray_engine import run_on_ray
+        from ..tools.annotate.ray_engine import run_on_ray
     except ImportError as error:
         raise ValueError(f"{error}: pip install 'spacy-padellm[ray]'") from error
 

@@ -10,15 +10,15 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
-from ..benchmarking.method_names import FREE_METHODS, METHODS, check_method
-from ..pipelines import open_pipeline
+from ..tools.benchmark.method_names import FREE_METHODS, METHODS, check_method
+from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
 
 if TYPE_CHECKING:
-    from ..gold import GoldText
-    from ..gold_source import GoldSource
-    from ..loading import LoadedModel
+    from ..formats.gold import GoldText
+    from ..formats.gold_source import GoldSource
+    from ..models.load import LoadedModel
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
 
@@ -56,10 +56,10 @@ def benchmark_cli(
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
         loaded, source = _load(model)
-        from ..benchmarking.corpus import read_corpus
-        from ..benchmarking.measuring import measure
-        from ..benchmarking.methods import make_decoder
-        from ..benchmarking.report import make_table, write_report
+        from ..tools.benchmark.corpus import read_corpus
+        from ..tools.benchmark.measuring import measure
+        from ..tools.benchmark.methods import make_decoder
+        from ..tools.benchmark.report import make_table, write_report
 
         golds = read_corpus(corpus, limit, source.annotate, source.spans_key)
         golds = _known(out, golds, forced)

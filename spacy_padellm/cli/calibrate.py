@@ -8,7 +8,7 @@ from tqdm import tqdm
 from wasabi import Printer
 
 from ..formats.docbin import read_docs
-from ..pipelines import open_pipeline
+from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
 
@@ -34,8 +34,8 @@ def calibrate_cli(
         check_numbers(batch_size=batch_size)
         output.parent.mkdir(parents=True, exist_ok=True)
         nlp, pipe = open_pipeline(pipeline)
-        from ..analysis.calibrating import calibrate
-        from ..analysis.corpus import read_examples
+        from ..tools.analyze.calibrating import calibrate
+        from ..tools.analyze.corpus import read_examples
 
         examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
         with tqdm(total=len(examples), unit=" texts") as bar:

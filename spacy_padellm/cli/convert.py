@@ -13,9 +13,9 @@ from ..formats.conversion import Conversion
 from ..formats.docbin import DocSettings
 from ..formats.guess import Format
 from ..formats.paper import Indices
+from ..tools.convert.files import convert
+from ..tools.convert.report import show_problems
 from .app import padellm_app
-from .convert_files import convert
-from .convert_report import show_problems
 
 
 class FormatName(str, Enum):

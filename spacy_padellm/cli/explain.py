@@ -8,7 +8,7 @@ from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..formats.files import STDIN, is_unicode, read_lines
-from ..pipelines import check_name, open_pipeline
+from ..tools.pipelines import check_name, open_pipeline
 from .app import padellm_app
 
 _PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
@@ -31,8 +31,8 @@ def explain_cli(
         if not text.strip():
             raise ValueError("the text is empty")
         nlp, pipe = open_pipeline(pipeline, labels)
-        from ..explaining.explanation import explain
-        from ..explaining.page import render_explanation
+        from ..tools.explain.explanation import explain
+        from ..tools.explain.page import render_explanation
 
         explanation = explain(nlp, pipe, text)
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def serve_cli(
         msg.fail(f"--limit is {limit}: it must be at least 1", exits=1)
     try:
         check_name(pipeline)
-        from ..explaining.server import run_server
+        from ..tools.explain.server import run_server
     except ImportError as error:
         msg.fail(f"{error}: pip install 'spacy-padellm[serve]'", exits=1)
     except ValueError as error:

@@ -56,7 +56,7 @@ def train_cli(
         every, kept = _positive("--save-every", save_every), _positive("--keep", keep) or 1
         reports = tuple(name.strip() for name in report_to.split(",") if name.strip())
         others = _read_arguments(arguments)
-        from ..config_training import RunOptions, load_train_config, train_config
+        from ..training.from_config.run import RunOptions, load_train_config, train_config
 
         options = RunOptions(output, resume, every, kept, reports, gradient_checkpointing, others)
         with show_validation_error(config_path):

@@ -7,7 +7,7 @@ from typing import Annotated
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..pipelines import load_pipeline
+from ..tools.pipelines import load_pipeline
 from .app import padellm_app
 
 Pipeline = Annotated[Path, Arg(help="Trained pipeline, as training/model-best", exists=True)]
@@ -53,7 +53,7 @@ def push_cli(
     msg = Printer()
     try:
         nlp, pipe = load_pipeline(pipeline)
-        from ..hub import CardFacts, push, write_repository
+        from ..tools.publish import CardFacts, push, write_repository
 
         facts = CardFacts(repo, data, licence)
         if folder is not None:

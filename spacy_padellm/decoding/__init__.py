@@ -1,4 +1,7 @@
-"""Counts, then mentions, with probabilities; no spaCy."""
+"""Texts and labels in; counts, then mentions, with probabilities out.
+
+Knows prompts and sessions; nothing of torch, of files, or of spaCy.
+"""
 
 from .decoder import Batch, Decoder, DecodingWork, TextInput
 from .replicas import ReplicaDecoder

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ..types import EncodedText
+from ..prompts.plain_text import EncodedText
 
 
 class TextSlices:

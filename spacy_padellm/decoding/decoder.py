@@ -5,15 +5,15 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..encoding import PromptEncoder, TextPrompt
-from ..types import Prediction
-from .batching import halve_on_memory_error, plan_batches
-from .choices import Choices
+from ..lm.batching import halve_on_memory_error, plan_batches
+from ..lm.choices import Choices
+from ..lm.session import Method, Session, SessionModel
+from ..prompts.encoding import PromptEncoder, TextPrompt
+from ..spans.prediction import Prediction
 from .copying import TextSlices
 from .counts import decode_counts
 from .mentions import decode_mentions
 from .questions import Questions
-from .session import Method, Session, SessionModel
 from .speculation import Speculation
 
 

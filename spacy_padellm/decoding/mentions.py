@@ -5,15 +5,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..encoding import PromptEncoder, TextPrompt
-from ..numeric import probability_of
-from ..quiet import warn_of_few
-from ..types import Mention
+from ..lm.session import Answer, Branch, Question, Session
+from ..logs import warn_of_few
+from ..prompts.encoding import PromptEncoder, TextPrompt
+from ..spans.numeric import probability_of
+from ..spans.prediction import Mention
 from .copying import CopyBranch
 from .counts import LabelState
 from .distinct import choose_starts
 from .questions import Questions
-from .session import Answer, Branch, Question, Session
 from .speculation import Speculation
 
 logger = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..encoding import PromptEncoder
+from ..lm.session import Question
+from ..prompts.encoding import PromptEncoder
 from .copying import CopyBranch, TextSlices
-from .session import Question
 
 
 class Questions:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..types import Prediction
+from ..lm.session import SessionModel
+from ..spans.prediction import Prediction
 from .decoder import Batch, Decoder, TextInput, in_order
-from .session import SessionModel
 
 Waiting = queue.SimpleQueue[tuple[int, Batch]]
 

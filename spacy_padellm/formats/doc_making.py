@@ -11,8 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import get_words_and_spaces
 
-from ..gold_source import LABELS, annotated_labels
 from .annotated import AnnotatedText, FormatError, Problem
+from .gold_source import LABELS, annotated_labels
 
 
 def is_own(text: AnnotatedText) -> bool:

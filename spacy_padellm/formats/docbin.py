@@ -10,10 +10,10 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
-from ..gold import touches
-from ..gold_source import GoldSource
 from .annotated import AnnotatedText, FormatError, Problem, in_order
 from .doc_making import identifiers, is_own, make_doc
+from .gold import touches
+from .gold_source import GoldSource
 from .json_text import packable
 
 AlignmentMode = Literal["strict", "contract", "expand"]

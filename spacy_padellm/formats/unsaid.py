@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 
-from ..gold_source import LABELS, annotated_labels
 from .annotated import AnnotatedText, Problem
 from .docbin import META, nameless
+from .gold_source import LABELS, annotated_labels
 from .guess import Format
 
 MISSING = "not annotated"

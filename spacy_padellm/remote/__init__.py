@@ -1,1 +1,4 @@
-"""Models behind a server: an OpenAI-compatible completions endpoint with log-probabilities."""
+"""Models behind a server: an OpenAI-compatible completions endpoint with log-probabilities.
+
+Speaks the protocol of `architectures`; knows nothing of Docs, nor of models in this process.
+"""

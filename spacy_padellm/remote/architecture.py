@@ -4,8 +4,8 @@ from typing import Any
 
 from thinc.api import Model
 
-from ..config_values import keeps_settings
-from ..prompts import PromptTemplate
+from ..architectures.config_values import keeps_settings
+from ..prompts.template import PromptTemplate
 from .settings import ServerSettings
 from .shim import ServerShim
 

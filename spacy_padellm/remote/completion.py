@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..numeric import read_log_probability
+from ..spans.numeric import read_log_probability
 from .errors import ServerError
 from .secrets import Secrets
 

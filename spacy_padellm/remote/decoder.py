@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import Any
 
 from ..decoding.decoder import Batch, DecodingWork, TextInput
-from ..encoding import PromptEncoder, TextPrompt
-from ..numeric import probability_of
-from ..quiet import warn_of_few
-from ..types import Count, Mention, Prediction
+from ..logs import warn_of_few
+from ..prompts.encoding import PromptEncoder, TextPrompt
+from ..spans.numeric import probability_of
+from ..spans.prediction import Count, Mention, Prediction
 from .client import CompletionsClient, Prompt
 from .completion import Completion
 from .errors import ServerError

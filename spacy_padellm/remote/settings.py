@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ..numeric import check_number
+from ..spans.numeric import check_number
 from .secrets import MASK
 
 

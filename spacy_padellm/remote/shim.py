@@ -9,18 +9,18 @@ from typing import Any
 import srsly
 from thinc.shims import Shim
 
-from ..calibration import Calibration
-from ..component_settings import Settings
-from ..encoding import PromptEncoder
-from ..hub_access import hub_or_downloads
-from ..model_files.json_file import read_checked
-from ..model_files.pretrained import read_tokenizer
-from ..model_files.schemas import SavedLabels
-from ..model_place import find_place
-from ..model_settings import ModelSettings, read_settings
-from ..numeric import check_number
-from ..prompts import PLAIN, PromptTemplate
-from ..shared_result import SharedResult
+from ..models.files.json_file import read_checked
+from ..models.files.pretrained import read_tokenizer
+from ..models.files.schemas import SavedLabels
+from ..models.hub_access import hub_or_downloads
+from ..models.model_settings import ModelSettings, read_settings
+from ..models.place import find_place
+from ..models.shared_result import SharedResult
+from ..pipeline.settings import Settings
+from ..prompts.encoding import PromptEncoder
+from ..prompts.template import PLAIN, PromptTemplate
+from ..spans.calibration import Calibration
+from ..spans.numeric import check_number
 from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
 from .settings import ServerSettings

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
     _check_files(asked.texts, "text file")
-    from .workflow import NewModel, pretrain_on_files
+    from .from_text.stages import NewModel, pretrain_on_files
 
     new = NewModel(
         asked.architecture,
@@ -93,8 +93,8 @@ def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
 
 def _finetune(asked: argparse.Namespace, budget: Budget) -> Path:
     _check_files([*asked.train, *([asked.dev] if asked.dev else [])])
-    from ..adapter_settings import AdapterSettings
-    from .workflow import finetune_on_files
+    from ..models.adapter_settings import AdapterSettings
+    from .from_text.stages import finetune_on_files
 
     return finetune_on_files(
         asked.model,

@@ -16,12 +16,12 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import Trainer, TrainingArguments
 
-from ..decoding.batching import plan_batches
-from ..lm import LanguageModel
-from ..prompts import PromptTemplate
-from .batch import TrainingBatch, batch_loss, batch_size, make_batch_for
-from .examples import TrainingText
-from .optimizer import AdamSettings, make_adam
+from ..learning.batch import TrainingBatch, batch_loss, batch_size, make_batch_for
+from ..learning.examples import TrainingText
+from ..learning.optimizer import AdamSettings, make_adam
+from ..lm.batching import plan_batches
+from ..lm.language_model import LanguageModel
+from ..prompts.template import PromptTemplate
 
 logger = logging.getLogger(__name__)
 

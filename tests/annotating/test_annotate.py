@@ -14,9 +14,9 @@ import spacy
 from spacy.tokens import DocBin
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.annotating.plan import Job, PartReader
-from spacy_padellm.annotating.running import run_job
-from spacy_padellm.annotating.sources import count_records, find_files, read_records
+from spacy_padellm.tools.annotate.plan import Job, PartReader
+from spacy_padellm.tools.annotate.running import run_job
+from spacy_padellm.tools.annotate.sources import count_records, find_files, read_records
 
 from .corpus import TEXTS, records, run, write_input
 

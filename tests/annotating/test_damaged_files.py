@@ -9,9 +9,9 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_padellm.annotating.plan import Job
-from spacy_padellm.annotating.running import Done, Unread, run_job
 from spacy_padellm.atomic import BusyError, alone_in
+from spacy_padellm.tools.annotate.plan import Job
+from spacy_padellm.tools.annotate.running import Done, Unread, run_job
 
 from .corpus import records, run, write_input
 

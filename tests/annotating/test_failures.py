@@ -8,10 +8,10 @@ import spacy
 from spacy.language import Language
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.annotating.plan import Job
-from spacy_padellm.annotating.running import FailingError, Failures, annotate_records, run_job
-from spacy_padellm.annotating.sources import read_records
-from spacy_padellm.model_place import IN_THE_BOX
+from spacy_padellm.models.place import IN_THE_BOX
+from spacy_padellm.tools.annotate.plan import Job
+from spacy_padellm.tools.annotate.running import FailingError, Failures, annotate_records, run_job
+from spacy_padellm.tools.annotate.sources import read_records
 
 from .corpus import TEXTS, records, run, write_input
 

@@ -10,15 +10,15 @@ import time
 import pytest
 from sample_pipelines import TEXTS
 
-from spacy_padellm.annotating.plan import Job
+from spacy_padellm.tools.annotate.plan import Job
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.data")
 
 import spacy  # noqa: E402
 
-from spacy_padellm.annotating.ray_engine import run_on_ray  # noqa: E402
-from spacy_padellm.annotating.running import run_job  # noqa: E402
+from spacy_padellm.tools.annotate.ray_engine import run_on_ray  # noqa: E402
+from spacy_padellm.tools.annotate.running import run_job  # noqa: E402
 
 
 @pytest.fixture(scope="module")

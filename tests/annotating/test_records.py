@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from spacy_padellm.annotating.plan import Job
-from spacy_padellm.annotating.records import Annotated, Record, of_fields, of_line, to_record
-from spacy_padellm.annotating.running import run_job
-from spacy_padellm.annotating.sources import read_records
+from spacy_padellm.tools.annotate.plan import Job
+from spacy_padellm.tools.annotate.records import Annotated, Record, of_fields, of_line, to_record
+from spacy_padellm.tools.annotate.running import run_job
+from spacy_padellm.tools.annotate.sources import read_records
 
 NLP = spacy.blank("en")
 strings = st.text(st.characters(codec=None), max_size=8)  # lone surrogates among them

@@ -9,7 +9,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.benchmarking.method_names import METHODS
+from spacy_padellm.tools.benchmark.method_names import METHODS
 
 
 @pytest.fixture

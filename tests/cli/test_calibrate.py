@@ -14,10 +14,10 @@ from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.analysis.calibrating import calibrate
-from spacy_padellm.analysis.corpus import read_examples
-from spacy_padellm.calibration import Calibration
-from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.spans.calibration import Calibration
+from spacy_padellm.tools.analyze.calibrating import calibrate
+from spacy_padellm.tools.analyze.corpus import read_examples
 
 
 def run(*arguments):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spacy_padellm.atomic import BusyError, alone_in
-from spacy_padellm.config_folder import RunFolder
+from spacy_padellm.training.from_config.folder import RunFolder
 
 from .test_train import corpora, train, weights, whole  # noqa: F401
 

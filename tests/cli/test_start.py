@@ -47,7 +47,8 @@ from spacy.cli import app
 import spacy.cli
 import spacy_padellm.cli
 HEAVY = "transformers peft tokenizers accelerate huggingface_hub uvicorn matplotlib ray pyarrow"
-HEAVY = {*HEAVY.split(), "spacy_padellm.lm", "spacy_padellm.component", "spacy_padellm.loading"}
+OURS = ("lm.language_model", "pipeline.component", "models.load")
+HEAVY = {*HEAVY.split(), *(f"spacy_padellm.{name}" for name in OURS)}
 found = []
 for arguments in json.loads(sys.argv[1]):
     told = io.StringIO()

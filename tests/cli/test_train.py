@@ -20,7 +20,7 @@ from spacy.training import Corpus
 from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
 
-from spacy_padellm.config_training import RunOptions, train_config
+from spacy_padellm.training.from_config.run import RunOptions, train_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SIZES = {

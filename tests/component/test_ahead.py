@@ -3,7 +3,7 @@
 import pytest
 from sample_pipelines import TEXTS, spans_of
 
-from spacy_padellm.ahead import prepare_ahead
+from spacy_padellm.pipeline.prefetch import prepare_ahead
 
 
 @pytest.mark.parametrize("helps", [lambda: True, lambda: False, iter([0, 1, 1, 0, 1, 0]).__next__])

@@ -2,7 +2,7 @@ import pytest
 from sample_pipelines import spans_of
 from spacy.tokens import Doc, DocBin, Span
 
-from spacy_padellm.annotation import entity_scores
+from spacy_padellm.pipeline.annotation import entity_scores
 
 TEXT = "Ada Lovelace met Charles Babbage in London."
 SCRIPT = {

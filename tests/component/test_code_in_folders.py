@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from spacy_padellm import cli
 from spacy_padellm.training.budget import Budget
-from spacy_padellm.training.workflow import finetune_on_files
+from spacy_padellm.training.from_text.stages import finetune_on_files
 
 ROOT = Path(__file__).parents[2]
 CODE = """

@@ -13,8 +13,8 @@ from sample_pipelines import SIZES
 from spacy.training import Example
 from spacy.util import load_config_from_str, load_model_from_config, registry
 
-from spacy_padellm.config_values import read_value, write_value
-from spacy_padellm.pipelines import open_pipeline
+from spacy_padellm.architectures.config_values import read_value, write_value
+from spacy_padellm.tools.pipelines import open_pipeline
 
 # What configs, their parser and JSON make something of. Lone surrogates crash the JSON of srsly
 # before a component is asked.

@@ -9,13 +9,13 @@ from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.util import load_config, load_model_from_config, registry
 
-from spacy_padellm.component_settings import Settings
-from spacy_padellm.factory import DEFAULT_CONFIG, make_padellm_ner
-from spacy_padellm.hardware import Hardware
-from spacy_padellm.prompts import COMPACT, PromptTemplate
+from spacy_padellm.learning.label_noise import LabelNoise
+from spacy_padellm.models.hardware import Hardware
+from spacy_padellm.models.make import END_OF_TEXT
+from spacy_padellm.pipeline.factory import DEFAULT_CONFIG, make_padellm_ner
+from spacy_padellm.pipeline.settings import Settings
+from spacy_padellm.prompts.template import COMPACT, PromptTemplate
 from spacy_padellm.remote.client import ServerSettings
-from spacy_padellm.training.label_noise import LabelNoise
-from spacy_padellm.training.scratch import END_OF_TEXT
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.cfg"))
 

@@ -10,8 +10,8 @@ from spacy.training import Example
 from spacy.util import registry
 from thinc.api import Config
 
-from spacy_padellm.corpora import make_corpus, make_mixture
 from spacy_padellm.formats.annotated import FormatError
+from spacy_padellm.pipeline.corpora import make_corpus, make_mixture
 
 PEOPLE = [
     ("Ada met Bob.", [[0, 3, "PER"], [8, 11, "PER"]]),
@@ -139,7 +139,7 @@ def test_overlaps_are_spans_and_the_rest_is_both(nlp, tmp_path, lm_folder, caplo
 
 
 def test_labels_that_were_not_looked_for_are_no_mistakes(nlp):
-    from spacy_padellm.component_scorer import score_ner
+    from spacy_padellm.pipeline.scorer import score_ner
 
     gold, found = nlp.make_doc("Ada saw Rome"), nlp.make_doc("Ada saw Rome")
     gold.ents = [gold.char_span(8, 12, label="LOC")]

@@ -9,8 +9,8 @@ import torch
 from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
 from transformers import AutoModelForCausalLM
 
-from spacy_padellm.hardware import Hardware
-from spacy_padellm.thinc_model import build_causal_lm
+from spacy_padellm.architectures.causal_lm import build_causal_lm
+from spacy_padellm.models.hardware import Hardware
 
 
 def entities(nlp, texts=TEXTS * 4, **settings):
@@ -62,7 +62,7 @@ def test_compile_says_where_it_has_no_effect(random_nlp, caplog, monkeypatch):
     with caplog.at_level(logging.WARNING):
         nlp("Ada Lovelace")
     assert "`compile` has no effect with decoder = 'rows'" in caplog.text
-    monkeypatch.setattr("spacy_padellm.selfcheck.tree_difference", lambda lm: 9.9)
+    monkeypatch.setattr("spacy_padellm.lm.selfcheck.tree_difference", lambda lm: 9.9)
     nlp = random_nlp(model={"compile": True})
     with caplog.at_level(logging.WARNING):
         nlp("Ada Lovelace")

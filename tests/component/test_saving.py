@@ -7,9 +7,9 @@ import pytest
 import spacy
 from sample_pipelines import TEXTS, add_scratch_pipe, change, make_examples, spans_of
 
-from spacy_padellm import serialization
-from spacy_padellm.annotation import entity_scores
-from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.models import serialization
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.pipeline.annotation import entity_scores
 
 
 def answers(nlp):

@@ -5,8 +5,8 @@ from spacy.scorer import get_ner_prf
 from spacy.tokens import Span
 from spacy.training import Example
 
-from spacy_padellm.component_scorer import make_ner_scorer, score_ner
-from spacy_padellm.scoring import string_set_scores
+from spacy_padellm.pipeline.scorer import make_ner_scorer, score_ner
+from spacy_padellm.spans.scoring import string_set_scores
 
 
 @pytest.fixture

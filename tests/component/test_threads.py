@@ -17,7 +17,7 @@ import spacy
 import transformers
 from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
 
-from spacy_padellm.shared_result import SharedResult
+from spacy_padellm.models.shared_result import SharedResult
 
 from .first_use import TEXT, at_once, llm
 

@@ -8,9 +8,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import SGD, Adam
 
-from spacy_padellm.doc_gold import gold_windows
-from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.saving import save_model
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.save import save_model
+from spacy_padellm.pipeline.gold import gold_windows
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
-from spacy_padellm.adapter_settings import AdapterSettings
-from spacy_padellm.adapters import train_adapter
-from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.saving import save_model
-from spacy_padellm.training.scratch import create_model, train_tokenizer
+from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.models.adapters import train_adapter
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.models.save import save_model
 
 CORPUS = [
     "Ada Lovelace met Charles Babbage in London on 5 May 1833.",

@@ -3,8 +3,8 @@
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.selfcheck import check_language_model
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.lm.selfcheck import check_language_model
 
 LLAMA = {
     "hidden_size": 32,

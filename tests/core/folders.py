@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.loading import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
 
 MOST_SECONDS = 8.0
 

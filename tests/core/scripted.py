@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from spacy_padellm.decoding.session import Answer
+from spacy_padellm.lm.session import Answer
 
 SURE = 0.9  # the probability of what the script says
 

@@ -72,7 +72,7 @@ def main(model, adapter):
     os.environ["HF_HOME"] = tempfile.mkdtemp()
     import spacy
 
-    from spacy_padellm.pipelines import open_pipeline
+    from spacy_padellm.tools.pipelines import open_pipeline
 
     found = {}
 

@@ -8,19 +8,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from spacy_padellm.adapter_settings import AdapterSettings
-from spacy_padellm.adapters import merge_adapter, train_adapter
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.gold import GoldText
-from spacy_padellm.hardware import Hardware
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import LoadedModel, ModelSource, load_model
-from spacy_padellm.prompts import COMPACT, PLAIN, get_template
-from spacy_padellm.saving import save_model
-from spacy_padellm.special_tokens import add_special_tokens
-from spacy_padellm.training.batch import batch_loss, make_batch_for
-from spacy_padellm.training.examples import make_training_text
-from spacy_padellm.training.scratch import create_model
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.learning.batch import batch_loss, make_batch_for
+from spacy_padellm.learning.examples import make_training_text
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.models.adapters import merge_adapter, train_adapter
+from spacy_padellm.models.hardware import Hardware
+from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.make import create_model
+from spacy_padellm.models.save import save_model
+from spacy_padellm.models.special_tokens import add_special_tokens
+from spacy_padellm.prompts.template import COMPACT, PLAIN, get_template
 
 from .families import FAMILIES, LABELS, make
 from .families import TEXTS as FAMILY_TEXTS

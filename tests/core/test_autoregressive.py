@@ -2,14 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.autoregressive import AutoregressiveDecoder, get_answer_format, make_answer_text
-from spacy_padellm.autoregressive.answers import Mark
-from spacy_padellm.autoregressive.prompt import AnswerEncoder
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.gold import GoldText
-from spacy_padellm.prompts import get_template
-from spacy_padellm.training.finetuning import finetune
-from spacy_padellm.training.mixture import Mixture
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.learning.mixture import Mixture
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
+from spacy_padellm.tools.benchmark.autoregressive import (
+    AutoregressiveDecoder,
+    get_answer_format,
+    make_answer_text,
+)
+from spacy_padellm.tools.benchmark.autoregressive.answers import Mark
+from spacy_padellm.tools.benchmark.autoregressive.prompt import AnswerEncoder
+from spacy_padellm.training.from_text.finetuning import finetune
 
 from .test_training import LABELS, new_lm
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.model_files.json_file import read_checked
-from spacy_padellm.model_files.schemas import SettingsFile
-from spacy_padellm.prompts import MOST_COUNT
+from spacy_padellm.models.files.json_file import read_checked
+from spacy_padellm.models.files.schemas import SettingsFile
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.prompts.template import MOST_COUNT
 
 from .folders import MOST_SECONDS, change, check, copy
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_padellm.decoding import Decoder, TextInput
-from spacy_padellm.decoding.batching import halve_on_memory_error, plan_batches
 from spacy_padellm.decoding.copying import CopyBranch, TextSlices
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import get_template
-from spacy_padellm.types import EncodedText
+from spacy_padellm.lm.batching import halve_on_memory_error, plan_batches
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.plain_text import EncodedText
+from spacy_padellm.prompts.template import get_template
 
 from .scripted import ScriptedModel
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.decoding.distinct import choose_starts
-from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.models.load import ModelSource, load_model
 
 
 def options(*rows):

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.prompts import PRESETS, get_template
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import PRESETS, get_template
 
 PAPER = [name for name in PRESETS if name.startswith("paper")]
 TEXTS = ["Ada met Bob.", "", " ", "in 北京 2024", "a\nb\n", "<num>12\n<mention 1>x", "é ̈ 😀"]

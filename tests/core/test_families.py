@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.gold import GoldText
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import get_template
-from spacy_padellm.selfcheck import check_language_model
-from spacy_padellm.training.batch import batch_loss, make_batch, make_batch_for
-from spacy_padellm.training.examples import make_training_text
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.learning.batch import batch_loss, make_batch, make_batch_for
+from spacy_padellm.learning.examples import make_training_text
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.lm.selfcheck import check_language_model
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
 
 from .families import FALLBACKS, FAMILIES, LABELS, TEXTS, make
 

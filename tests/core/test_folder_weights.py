@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.model_files.patterns import resolve_patterns
+from spacy_padellm.models.files.patterns import resolve_patterns
+from spacy_padellm.models.load import ModelSource, load_model
 
 from .folders import MOST_SECONDS, change, check, copy
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from spacy_padellm.adapter_settings import AdapterSettings
-from spacy_padellm.adapters import train_adapter
-from spacy_padellm.loading import ModelSource, load_model
-from spacy_padellm.saving import save_model
+from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.models.adapters import train_adapter
+from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.save import save_model
 
 SCRIPT = Path(__file__).parent / "small_hub.py"
 WRONG = {

@@ -3,13 +3,13 @@ import random
 import pytest
 import torch
 
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.gold import GoldText
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import get_template
-from spacy_padellm.training.batch import batch_loss, make_batch, make_batch_for
-from spacy_padellm.training.examples import make_training_text
-from spacy_padellm.training.label_noise import LabelNoise
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.learning.batch import batch_loss, make_batch, make_batch_for
+from spacy_padellm.learning.examples import make_training_text
+from spacy_padellm.learning.label_noise import LabelNoise
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
 
 LABELS = ("PER", "LOC", "ORG")
 ABOUT = {"PER": "people", "LOC": "places"}

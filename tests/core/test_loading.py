@@ -6,16 +6,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from spacy_padellm.adapter_settings import AdapterSettings
-from spacy_padellm.adapters import train_adapter
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.hardware import find_device, find_dtype
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.loading import LoadedModel, ModelSource, load_model
-from spacy_padellm.model_place import IN_THE_BOX, find_place
-from spacy_padellm.prompts import get_template
-from spacy_padellm.saving import save_model
-from spacy_padellm.training.scratch import create_model
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.models.adapters import train_adapter
+from spacy_padellm.models.hardware import find_device, find_dtype
+from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.make import create_model
+from spacy_padellm.models.place import IN_THE_BOX, find_place
+from spacy_padellm.models.save import save_model
+from spacy_padellm.prompts.template import get_template
 
 TEXTS = ["Ada Lovelace met Charles Babbage in London.", "No one."]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_padellm.prompts import (
+from spacy_padellm.prompts.template import (
     COMPACT,
     PAPER_CHINESE,
     PAPER_ENGLISH,

@@ -3,9 +3,9 @@
 import pytest
 
 from spacy_padellm.decoding import Decoder, ReplicaDecoder
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import get_template
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
 
 LABELS = ["PER", "LOC", "WORK"]
 WORDS = "Ada Lovelace met Charles Babbage in London on 5 May 1833".split()

@@ -6,8 +6,8 @@ import pytest
 
 from spacy_padellm.decoding import Decoder
 from spacy_padellm.decoding.speculation import PassCost, Speculation
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.prompts import get_template
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
 
 from .test_families import FAMILIES, LABELS, TEXTS, make
 

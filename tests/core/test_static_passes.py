@@ -5,9 +5,9 @@ import torch
 from torch._inductor.exc import InvalidCxxCompiler
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.prompts import get_template
-from spacy_padellm.static_passes import pass_width, round_up
+from spacy_padellm.lm.static_passes import pass_width, round_up
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
 
 from .test_families import FAMILIES, LABELS, TEXTS, make
 

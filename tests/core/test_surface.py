@@ -1,18 +1,18 @@
 import pytest
 import torch
 
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.gold import GoldText
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import get_template
-from spacy_padellm.training.batch import batch_loss, make_batch
-from spacy_padellm.training.examples import for_tagging, make_training_text
-from spacy_padellm.training.finetuning import finetune
-from spacy_padellm.training.mixture import Mixture
-from spacy_padellm.training.optimizer import Muon
-from spacy_padellm.training.scratch import create_model
-from spacy_padellm.training.surface import SurfaceFeatures, shape
-from spacy_padellm.training.tagging import TaggingHeads
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.learning.batch import batch_loss, make_batch
+from spacy_padellm.learning.examples import for_tagging, make_training_text
+from spacy_padellm.learning.mixture import Mixture
+from spacy_padellm.learning.optimizer import Muon
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.models.make import create_model
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import get_template
+from spacy_padellm.training.from_text.finetuning import finetune
+from spacy_padellm.training.from_text.surface import SurfaceFeatures, shape
+from spacy_padellm.training.from_text.tagging import TaggingHeads
 
 from .test_training import GOLD, LABELS, SMALL
 

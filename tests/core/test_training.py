@@ -3,17 +3,17 @@ import pytest
 import torch
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.encoding import PromptEncoder
-from spacy_padellm.gold import GoldText
-from spacy_padellm.lm import LanguageModel
-from spacy_padellm.prompts import PRESETS, get_template
-from spacy_padellm.training.batch import batch_loss, make_batch
-from spacy_padellm.training.examples import make_training_text
-from spacy_padellm.training.finetuning import evaluate_spans, finetune
-from spacy_padellm.training.mixture import Mixture
-from spacy_padellm.training.pretraining import encode_lines, pretrain
-from spacy_padellm.training.scratch import create_model, train_tokenizer
-from spacy_padellm.training.tagging import TaggingHeads
+from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.learning.batch import batch_loss, make_batch
+from spacy_padellm.learning.examples import make_training_text
+from spacy_padellm.learning.mixture import Mixture
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.prompts.template import PRESETS, get_template
+from spacy_padellm.training.from_text.finetuning import evaluate_spans, finetune
+from spacy_padellm.training.from_text.pretraining import encode_lines, pretrain
+from spacy_padellm.training.from_text.tagging import TaggingHeads
 
 from .conftest import CORPUS
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.tree import PromptTree, pack_rows
+from spacy_padellm.prompts.tree import PromptTree, pack_rows
 
 SEQUENCES = st.lists(
     st.tuples(st.integers(0, 2), st.lists(st.integers(0, 3), min_size=1, max_size=7)),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.loading import ModelSource, load_model
+from spacy_padellm.models.load import ModelSource, load_model
 from spacy_padellm.training.__main__ import main
 
 NAMES, PLACES = ("Ada Lovelace", "Alan Turing", "Emmy Noether"), ("Rome", "Oslo", "Paris")

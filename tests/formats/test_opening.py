@@ -9,14 +9,14 @@ import sys
 import pytest
 import spacy
 
-from spacy_padellm.annotating.sources import count_records, read_records
 from spacy_padellm.cli.explain import _read as read_explain
-from spacy_padellm.corpora import make_corpus
 from spacy_padellm.formats import annotations, columns, jsonl, paper, tables
 from spacy_padellm.formats.annotated import FormatError
 from spacy_padellm.formats.files import STDIN
-from spacy_padellm.training.pretraining import read_lines
-from spacy_padellm.training.workflow import _read as read_finetune
+from spacy_padellm.pipeline.corpora import make_corpus
+from spacy_padellm.tools.annotate.sources import count_records, read_records
+from spacy_padellm.training.from_text.pretraining import read_lines
+from spacy_padellm.training.from_text.stages import _read as read_finetune
 
 FIRST, SECOND = "In Zürich", "Nobody came"
 BOTH = [FIRST, SECOND]

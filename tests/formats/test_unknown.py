@@ -11,12 +11,12 @@ from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.corpora import make_corpus
 from spacy_padellm.formats.conversion import Conversion
 from spacy_padellm.formats.doc_making import relabel
 from spacy_padellm.formats.docbin import DocSettings, from_doc, read_docs, to_doc
+from spacy_padellm.formats.gold_source import GoldSource
 from spacy_padellm.formats.guess import EXTENSIONS, FORMATS
-from spacy_padellm.gold_source import GoldSource
+from spacy_padellm.pipeline.corpora import make_corpus
 
 from .unknown_docs import KINDS, LABELS, NLP, WORDS, new, state
 

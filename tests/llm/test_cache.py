@@ -15,7 +15,7 @@ pytest.importorskip("spacy_llm")
 from spacy_llm.cache import BatchCache
 
 from spacy_padellm.atomic import alone_in
-from spacy_padellm.llm import cache as cache_module
+from spacy_padellm.spacy_llm import cache as cache_module
 
 from .test_llm import TWO_STEPS, make
 

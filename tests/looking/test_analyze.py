@@ -10,8 +10,8 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.analysis.analysis import analyze
-from spacy_padellm.analysis.corpus import analyze_texts, read_examples
+from spacy_padellm.tools.analyze.analysis import analyze
+from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
 
 
 def gold(text, *spans):
@@ -64,7 +64,7 @@ def test_figures(analyzed):
 
 def test_the_page_escapes_texts(analyzed):
     pytest.importorskip("matplotlib")
-    from spacy_padellm.analysis.page import render_analysis
+    from spacy_padellm.tools.analyze.page import render_analysis
 
     page = render_analysis(analyzed, "<me>", "corpus")
     assert "<me>" not in page and "<Paris>" not in page and "&lt;" in page

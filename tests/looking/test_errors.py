@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.analysis.errors import find_errors
-from spacy_padellm.analysis.reliability import (
+from spacy_padellm.tools.analyze.errors import find_errors
+from spacy_padellm.tools.analyze.reliability import (
     expected_calibration_error,
     reliability,
     sweep_thresholds,

@@ -16,10 +16,10 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.colors import color_of
-from spacy_padellm.explaining.explanation import explain
-from spacy_padellm.explaining.page import render_explanation
-from spacy_padellm.explaining.shading import Shade, shade
+from spacy_padellm.tools.explain.explanation import explain
+from spacy_padellm.tools.explain.page import render_explanation
+from spacy_padellm.tools.explain.shading import Shade, shade
+from spacy_padellm.tools.pages.colors import color_of
 
 TEXT = "Ada <b>Paris</b> met Ada in Rome & Ada Rome."
 SCRIPT = {

@@ -16,7 +16,7 @@ pytest.importorskip("starlette")
 from starlette.requests import Request
 
 from looking.test_explain import free_port
-from spacy_padellm.explaining.limits import GoneError, RefusedError, Stop, read_body
+from spacy_padellm.tools.explain.limits import GoneError, RefusedError, Stop, read_body
 
 HALF = (b"POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b'Content-Length: 1000\r\n\r\n{"te')  # fmt: skip

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from remote.raw_server import completion, drip, endless, raw_server, response
 from remote.serving import remote
-from spacy_padellm.annotating.records import Record
-from spacy_padellm.annotating.running import Failures, annotate_records
 from spacy_padellm.remote import transport
 from spacy_padellm.remote.client import CompletionsClient
 from spacy_padellm.remote.completion import read_completion
 from spacy_padellm.remote.errors import ServerError
 from spacy_padellm.remote.secrets import Secrets
 from spacy_padellm.remote.settings import ServerSettings
+from spacy_padellm.tools.annotate.records import Record
+from spacy_padellm.tools.annotate.running import Failures, annotate_records
 
 KEY = "sk-s3cret/With+odd=chars"
 OK = b"HTTP/1.1 200 X\r\n"

@@ -13,10 +13,10 @@ import spacy
 from sample_pipelines import TEXTS, make_examples, spans_of
 
 from remote.serving import found, free_port, remote
-from spacy_padellm.calibration import Calibration
 from spacy_padellm.remote.client import CompletionsClient
 from spacy_padellm.remote.errors import ServerError
 from spacy_padellm.remote.settings import ServerSettings
+from spacy_padellm.spans.calibration import Calibration
 
 pytest.importorskip("uvicorn")
 

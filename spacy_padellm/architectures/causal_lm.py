@@ -1,0 +1,224 @@
+"""The models that a config can name: `[components.padellm_ner.model]`."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from thinc.api import Model
+
+from ..learning.batch import TrainingBatch, batch_size, make_batch_for
+from ..learning.examples import TrainingText
+from ..lm.batching import plan_batches
+from ..models.adapter_settings import AdapterSettings
+from ..models.hardware import Hardware
+from ..models.load import ModelSource
+from ..prompts.template import COMPACT, PromptTemplate, get_template
+from ..remote.shim import ServerShim
+from .config_values import keeps_settings
+from .origin import FromScratch, Pretrained
+from .shim import CausalLMShim
+
+# Of a component that was added without a config: the model in the box.
+DEFAULT_MODEL: dict[str, Any] = {
+    "@architectures": "spacy_padellm.CausalLM.v1",
+    "name": "english",
+    "adapter": None,
+    "device": "auto",
+    "dtype": "auto",
+    "template": None,
+    "peft": None,
+    "mixed_precision": False,
+    "revision": None,
+    "devices": None,
+    "device_map": None,
+    "quantize": None,
+    "compile": False,
+}
+
+
+@keeps_settings()
+def build_causal_lm(
+    name: str | None = "english",
+    adapter: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    template: PromptTemplate | None = None,
+    peft: dict[str, Any] | None = None,
+    mixed_precision: bool = False,
+    revision: str | None = None,
+    devices: list[str] | None = None,
+    device_map: str | None = None,
+    quantize: str | None = None,
+    compile: bool = False,
+) -> Model[TrainingBatch, float]:
+    """A pretrained causal LM. Nothing is read before it is used.
+
+    name: a folder, a Hub id or a model in the box; null is refused when the model is used.
+    adapter: folder or Hub id of a peft adapter.
+    device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16",
+    "float16". template: instead of the one saved with the model ("plain" where none is).
+    peft: the adapter to train (`AdapterSettings`); None trains all weights.
+    mixed_precision: bfloat16 autocast in training. revision: of a Hub id. devices, device_map,
+    quantize, compile: see `hardware.Hardware`.
+    """
+    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
+    origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
+    return _wrap(CausalLMShim(origin, read_peft(peft), mixed_precision))
+
+
+@keeps_settings()
+def build_causal_lm_from_scratch(
+    architecture: str = "llama",
+    sizes: dict[str, Any] | None = None,
+    vocab_size: int = 2048,
+    template: PromptTemplate | None = None,
+    max_count: int = 32,
+    device: str = "auto",
+    dtype: str = "float32",
+    mixed_precision: bool = False,
+    devices: list[str] | None = None,
+    device_map: str | None = None,
+    quantize: str | None = None,
+    compile: bool = False,
+) -> Model[TrainingBatch, float]:
+    """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
+
+    architecture: of transformers ("llama", "qwen3", "gpt2", ...). sizes: fields of its config.
+    template: one with special tokens; "compact" if None. max_count: tokens for counts up to it.
+    devices, device_map, quantize, compile: see `hardware.Hardware`; device_map and quantize are of
+    effect when the trained model is loaded.
+    """
+    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
+    origin = FromScratch(
+        architecture, dict(sizes or {}), vocab_size, template or COMPACT, max_count, hardware
+    )
+    return _wrap(CausalLMShim(origin, None, mixed_precision))
+
+
+@keeps_settings()
+def make_template(
+    preset: str = "plain",
+    bidirectional: bool | None = None,
+    copies: bool | None = None,
+    blanks: bool | None = None,
+    joint: bool | None = None,
+    markers: str | None = None,
+    name: str | None = None,
+    before_text: str | None = None,
+    before_label: str | None = None,
+    after_label: str | None = None,
+    before_mention: str | None = None,
+    description: str | None = None,
+    count: str | None = None,
+    label_token: str | None = None,
+    end_of_mention: str | None = None,
+    changes: dict[str, Any] | None = None,
+) -> PromptTemplate:
+    """A preset prompt template, with some of its fields changed.
+
+    preset: "plain", "compact", or another by its name. The fields: see `prompts.PromptTemplate`;
+    null leaves one as the preset has it. changes: fields once more, as a mapping, for configs of
+    earlier releases.
+
+    Raises ValueError for a preset or a field that is unknown, and for a value out of its range.
+    """
+    given = {
+        "bidirectional": bidirectional,
+        "copies": copies,
+        "blanks": blanks,
+        "joint": joint,
+        "markers": markers,
+        "name": name,
+        "before_text": before_text,
+        "before_label": before_label,
+        "after_label": after_label,
+        "before_mention": before_mention,
+        "description": description,
+        "count": count,
+        "label_token": label_token,
+        "end_of_mention": end_of_mention,
+    }
+    fields = {field: value for field, value in given.items() if value is not None}
+    return get_template(preset, **{**(changes or {}), **fields})
+
+
+def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:
+    """Raises ValueError for a field or a method that is unknown."""
+    return None if block is None else AdapterSettings.read(block)
+
+
+def shim_of(model: Model) -> CausalLMShim | ServerShim:
+    """The model behind a thinc model.
+
+    Raises ValueError for a model that is not one of this package.
+    """
+    for shim in model.shims:
+        if isinstance(shim, CausalLMShim | ServerShim):
+            return shim
+    raise ValueError(
+        f"the component's model is {model.name!r}: set @architectures to "
+        f'"spacy_padellm.CausalLM.v1", "spacy_padellm.CausalLMFromScratch.v1" or '
+        f'"spacy_padellm.Server.v1"'
+    )
+
+
+def own_shim_of(model: Model) -> CausalLMShim:
+    """The model in this process. Raises ValueError for one behind a server."""
+    shim = shim_of(model)
+    if isinstance(shim, CausalLMShim):
+        return shim
+    raise ValueError(
+        f"the model is behind a server ({shim.server.url}) and cannot be trained or changed here: "
+        f'name the folder of its weights with @architectures = "spacy_padellm.CausalLM.v1", or '
+        f"freeze the component (frozen_components) where others are trained"
+    )
+
+
+def with_template(model: Model, template: PromptTemplate) -> Model[TrainingBatch, float]:
+    """The same weights, asked with another template."""
+    return _wrap(own_shim_of(model).asking(template))
+
+
+def add_gradients(
+    model: Model, texts: Sequence[TrainingText], token_budget: int, text_loss: float = 0.0
+) -> float:
+    """Adds the gradients of all texts; returns the mean loss (nats) of a target token.
+
+    token_budget: tokens of the language model in one forward pass. text_loss: see
+    `training.batch.make_batch`.
+
+    Raises ValueError where the loss is no number, and for a model that cannot be trained.
+    """
+    shim = own_shim_of(model)
+    shim.make_trainable()
+    loaded = shim.loaded
+    total, n_targets = 0.0, 0.0
+    for plan in plan_batches([batch_size(loaded.lm, text) for text in texts], token_budget):
+        chosen = [texts[i] for i in plan]
+        batch = make_batch_for(loaded.lm, loaded.template, chosen, text_loss=text_loss)
+        loss, add_gradient = model.begin_update(batch)
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"the loss is {loss}: lower the learning rate, set grad_clip in "
+                f"[training.optimizer], or set model.dtype to 'float32'"
+            )
+        add_gradient(1.0)
+        total += loss
+        n_targets += batch.weight
+    return total / max(n_targets, 1.0)
+
+
+def _wrap(shim: CausalLMShim) -> Model[TrainingBatch, float]:
+    return Model("padellm_causal_lm", _forward, shims=[shim])
+
+
+def _forward(
+    model: Model, batch: TrainingBatch, is_train: bool
+) -> tuple[float, Callable[[float], None]]:
+    if not isinstance(batch, TrainingBatch):
+        raise TypeError(
+            "this model takes batches of prompts, not Docs, and `spacy debug model` cannot look "
+            "into it: `spacy debug data` checks config and corpus, `spacy padellm benchmark` the "
+            "model"
+        )
+    return model.shims[0](batch, is_train)

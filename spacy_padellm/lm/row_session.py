@@ -1,0 +1,218 @@
+"""The session for any architecture: one row a branch, the text's cache repeated.
+
+With `share=False` it is the paper's own algorithm: every prompt of both steps is encoded whole.
+With `cached=False` no cache is kept at all (recurrent models), every pass reads whole rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..prompts.encoding import TextPrompt
+from ..prompts.tree import Bools, Ints, TreePass
+from .answers import read_answers
+from .choices import Choices
+from .session import Answer, Branch, Question
+
+if TYPE_CHECKING:  # it opens sessions
+    from .language_model import LanguageModel
+
+
+class RowSession:
+    """Rows are padded on the right; padding and forgotten columns are masked out.
+
+    Every group of branches shares a cache, [branches, columns]. Selecting rows of a parent's
+    cache is what the paper calls repeating the prefix.
+    """
+
+    def __init__(
+        self,
+        lm: "LanguageModel",
+        prompts: Sequence[TextPrompt],
+        bidirectional: bool = False,
+        share: bool = True,
+        cached: bool = True,
+        choices: Choices | None = None,
+    ) -> None:
+        self.lm = lm
+        self.choices = choices or Choices()
+        self.prompts = prompts
+        self.bidirectional = bidirectional
+        self.share = share
+        self.cached = cached
+        self.passes = 0
+        self.tokens = 0
+        self.kept = 0
+        self._states: dict[Branch, tuple[_Rows, int]] = {}
+
+    @torch.inference_mode()
+    def extend(
+        self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
+    ) -> list[Answer]:
+        logits = self._logits(branches, [len(asked) for asked in questions])
+        return read_answers(logits, [q for asked in questions for q in asked], self.choices)
+
+    def _logits(self, branches: Sequence[Branch], wanted: Sequence[int]) -> torch.Tensor:
+        """Behind the last `wanted` ids of each branch, [sum of wanted, choices]."""
+        if not self.cached:
+            rows = _Rows.empty(None, len(branches))
+            return torch.cat(self._run(rows, [branch.ids for branch in branches], wanted))
+        self._encode_origins(branches)
+        if not self.share:  # no other branch goes on from what these do not
+            self._states = {b: self._states[b] for b in branches if b in self._states}
+        groups: dict[int, list[int]] = {}
+        starts = [self._start(branch) for branch in branches]
+        for i, start in enumerate(starts):
+            groups.setdefault(id(start.rows), []).append(i)
+        logits: dict[int, torch.Tensor] = {}
+        for members in groups.values():
+            group = [branches[i] for i in members]
+            rows, news = self._go_on(group, [starts[i] for i in members])
+            of_group = self._run(rows, news, [wanted[i] for i in members], group)
+            logits.update(zip(members, of_group, strict=True))
+            for row, branch in enumerate(group):
+                branch.nodes = list(range(len(branch.ids)))
+                self._states[branch] = (rows, row)
+        held = {id(rows): rows for rows, _ in self._states.values()}
+        self.kept = max(self.kept, sum(rows.columns.size for rows in held.values()))
+        return torch.cat([logits[i] for i in range(len(branches))])
+
+    def close(self) -> None:
+        self._states = {}
+
+    def _encode_origins(self, branches: Sequence[Branch]) -> None:
+        """Texts first, once each, where prefixes are shared."""
+        if self.share:
+            origins = {b.origin: None for b in branches if not b.nodes and b.origin is not None}
+            fresh = [origin for origin in origins if origin not in self._states]
+            if fresh:
+                self._logits(fresh, [1] * len(fresh))
+
+    def _start(self, branch: Branch) -> "_Start":
+        """Where a branch goes on from: its own row, its origin's, or nothing."""
+        if branch in self._states:
+            return _Start(*self._states[branch], known=len(branch.nodes))
+        if self.share and branch.origin is not None:
+            # The last id is always run, since its logits are wanted.
+            known = min(branch.shared_with_origin(), len(branch.ids) - 1)
+            return _Start(*self._states[branch.origin], known=known)
+        return _Start(None, 0, known=0)
+
+    def _go_on(
+        self, branches: Sequence[Branch], starts: Sequence["_Start"]
+    ) -> tuple["_Rows", list[list[int]]]:
+        """The rows to append to, and the new ids of each branch."""
+        news = [b.ids[s.known :] for b, s in zip(branches, starts, strict=True)]
+        source = starts[0].rows
+        if source is None:
+            return _Rows.empty(self.lm.new_cache(), len(branches)), news
+        return source.select([s.row for s in starts], [s.known for s in starts]), news
+
+    def _run(
+        self,
+        rows: "_Rows",
+        news: Sequence[Sequence[int]],
+        wanted: Sequence[int],
+        branches: Sequence[Branch] = (),
+    ) -> tuple[torch.Tensor, ...]:
+        """Logits of the last `wanted` ids of each row."""
+        width = max(map(len, news))
+        ids = np.zeros((len(news), width), dtype=np.int64)
+        real = np.zeros((len(news), width), dtype=bool)
+        for i, new in enumerate(news):
+            ids[i, : len(new)] = new
+            real[i, : len(new)] = True
+        positions = rows.lengths[:, None] + np.arange(width)[None]
+        first = rows.columns.shape[1] == 0
+        rows.columns = np.concatenate([rows.columns, real], axis=1)
+        rows.lengths = rows.lengths + real.sum(axis=1)
+        self.passes += 1
+        self.tokens += ids.size
+        at = (
+            np.repeat(np.arange(len(news)), wanted),
+            np.concatenate(
+                [np.arange(len(new) - n, len(new)) for new, n in zip(news, wanted, strict=True)]
+            ),
+        )
+        if self.lm.tree:
+            inside = self._both_ways(real, branches) if self.bidirectional and first else None
+            taken = _as_pass(ids, positions, rows.columns, inside, self.lm.window)
+            logits = self.lm.tree_pass(taken, rows.cache, *at, self.choices.ids)
+            return logits.split(list(wanted))
+        inputs = {"input_ids": torch.from_numpy(ids).to(self.lm.device)}
+        if self.cached:  # without: right padding cannot reach a row's end in a causal model
+            mask = torch.from_numpy(rows.columns.astype(np.int64))
+            inputs["attention_mask"] = mask.to(self.lm.device)
+            inputs["position_ids"] = torch.from_numpy(positions).to(self.lm.device)
+        return self.lm.forward(inputs, rows.cache, *at, self.choices.ids).split(list(wanted))
+
+    def _both_ways(self, real: Bools, branches: Sequence[Branch]) -> Bools:
+        """[rows, columns], the part of each row whose tokens see each other both ways."""
+        inside = np.zeros_like(real)
+        for i, branch in enumerate(branches):
+            inside[i, : self.prompts[branch.text].bidirectional_length] = True
+        return inside & real
+
+
+def _as_pass(
+    ids: Ints, positions: Ints, columns: Bools, inside: Bools | None, window: int | None
+) -> TreePass:
+    """Rows as a pass with a mask of its own, for models that take one."""
+    width, known = ids.shape[1], columns.shape[1]
+    mask = columns[:, None, :] & np.tri(width, known, known - width, dtype=bool)[None]
+    if inside is not None:
+        mask |= inside[:, :, None] & inside[:, None, :]
+    mask |= np.eye(width, known, known - width, dtype=bool)[None]
+    window_mask = None
+    if window is not None:
+        key_positions = np.cumsum(columns, axis=1) - 1
+        near = np.abs(positions[:, :, None] - key_positions[:, None, :]) < window
+        window_mask = (mask & near)[:, None]
+    return TreePass(ids, positions, mask[:, None], window_mask)
+
+
+@dataclass
+class _Start:
+    rows: "_Rows | None"
+    row: int
+    known: int
+
+
+class _Rows:
+    """A cache with what its columns mean.
+
+    columns: [rows, columns], True where a column belongs to the row's sequence.
+    lengths: [rows], tokens in the sequence.
+    """
+
+    def __init__(self, cache: Any, columns: np.ndarray, lengths: np.ndarray) -> None:
+        self.cache = cache
+        self.columns = columns
+        self.lengths = lengths
+
+    @classmethod
+    def empty(cls, cache: Any, n: int) -> "_Rows":
+        return cls(cache, np.zeros((n, 0), dtype=bool), np.zeros(n, dtype=np.int64))
+
+    def select(self, picked: Sequence[int], known: Sequence[int]) -> "_Rows":
+        """Rows picked (some perhaps several times), each forgetting all after `known` ids."""
+        index = np.asarray(picked)
+        columns = self.columns[index]
+        lengths = np.asarray(known, dtype=np.int64)
+        columns = columns & (np.cumsum(columns, axis=1) <= lengths[:, None])
+        if not np.array_equal(index, np.arange(len(self.lengths))):
+            cache = _copy_cache(self.cache, torch.as_tensor(index))
+        else:
+            cache = self.cache
+        return _Rows(cache, columns, lengths)
+
+
+def _copy_cache(cache: Any, index: torch.Tensor) -> Any:
+    copy = type(cache)()
+    for i, layer in enumerate(cache.layers):
+        at = index.to(layer.keys.device)
+        copy.update(layer.keys[at], layer.values[at], i)
+    return copy

@@ -1,0 +1,180 @@
+"""Does a tree mask give this model's own logits? Asked at load, answered by a toy tree.
+
+Two texts with branches are run as packed trees in two passes with a cache, and as plain rows
+with no mask of ours. A model that ignores the mask, shifts positions or drops its window
+differs by several standard deviations of its logits; rounding (bf16) by a few hundredths.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from ..prompts.tree import PromptTree
+from .language_model import IGNORES_TREE_MASK, MASKED_ATTENTION, LanguageModel
+
+logger = logging.getLogger(__name__)
+
+# Of the logits' standard deviation. Correct float32 gives 1e-5, bf16 0.04; leaks give 3 and
+# more, but a shift of alibi distances may give as little as 0.05.
+TOLERANCE = {torch.float32: 0.01, torch.float64: 0.01}
+HALF_TOLERANCE = 0.25
+
+
+def check_language_model(lm: LanguageModel) -> LanguageModel:
+    """Sets `lm.tree` and `lm.rows_cached` by what the model really does, and logs it.
+
+    Raises ValueError for a model whose logits are no numbers.
+    """
+    lm.tree, reason = _try_tree(lm)
+    if not lm.tree:
+        _check_finite(lm)
+    if lm.tree:
+        logger.info("%s: tree decoding is exact (%s)", lm.name, reason)
+        return lm
+    lm.rows_cached = _rows_agree(lm)
+    how = "with a repeated cache" if lm.rows_cached else "without a cache"
+    logger.warning("%s: no tree decoding (%s); decoding by rows %s", lm.name, reason, how)
+    return lm
+
+
+def check_fixed_shapes(lm: LanguageModel) -> bool:
+    """Whether passes of fixed shapes give this model's own logits; says why where not."""
+    if not lm.tree:
+        logger.warning("%s takes no tree mask: `compile` has no effect on it", lm.name)
+        return False
+    try:
+        lm.compile(compiled=False)
+        difference = tree_difference(lm)
+    except Exception as error:  # any failure inside a model means: not this way
+        reason = f"{type(error).__name__}: {str(error)[:100]}"
+    else:
+        if difference < TOLERANCE.get(lm.dtype, HALF_TOLERANCE):
+            return True
+        reason = f"logits differ by {difference:.2f} standard deviations"
+    lm.static = None
+    logger.warning("%s: passes of fixed shapes fail (%s); `compile` has no effect", lm.name, reason)
+    return False
+
+
+def _try_tree(lm: LanguageModel) -> tuple[bool, str]:
+    kind = getattr(lm.config, "model_type", "")
+    if kind in IGNORES_TREE_MASK:
+        return False, f"{kind} models ignore tree masks in some layers"
+    if lm.attention not in MASKED_ATTENTION:
+        return False, f"attn_implementation {lm.attention!r} takes no tree mask"
+    try:
+        difference = tree_difference(lm)
+    except Exception as error:  # any failure inside a model means: not this way
+        return False, f"a tree mask fails with {type(error).__name__}: {str(error)[:100]}"
+    if not difference < TOLERANCE.get(lm.dtype, HALF_TOLERANCE):
+        return False, f"its logits differ from plain rows by {difference:.2f} standard deviations"
+    return True, f"largest difference {difference:.1e} standard deviations"
+
+
+@torch.inference_mode()
+def _check_finite(lm: LanguageModel) -> None:
+    with _evaluating(lm):
+        logits = lm.model(input_ids=torch.tensor([[0, 1]], device=lm.device)).logits
+    if bool(logits.isnan().any()):
+        raise ValueError(
+            f"{lm.name} answers with nan: its weights are damaged (copy them again), or too large "
+            f"for {lm.dtype} (set `dtype` to 'bfloat16' or 'float32')"
+        )
+
+
+@torch.inference_mode()
+def tree_difference(lm: LanguageModel) -> float:
+    """Largest difference between tree and rows, in standard deviations of the logits."""
+    vocabulary = lm.model.get_input_embeddings().weight.shape[0]
+    draw = np.random.default_rng(0)
+
+    def ids(n: int) -> list[int]:
+        return [int(i) for i in draw.integers(0, vocabulary, n)]
+
+    texts = [ids(9), ids(6)]
+    paths: list[tuple[int, list[int]]] = []
+    for text, trunk in enumerate(texts):
+        for first in (ids(3), ids(2)):
+            paths += [(text, [*trunk, *first, *ids(4)]), (text, [*trunk, *first, *ids(2)])]
+    with _small_window(lm, 5), _evaluating(lm):
+        tree = PromptTree([0, 0], window=lm.window)
+        cache = lm.open_cache(1, 32)
+        in_tree: dict[tuple[int, ...], torch.Tensor] = {}
+        # The first pass ends inside the branches, the second one goes on behind the cache.
+        for cut in (10, None):
+            first_new = len(tree)
+            grown = [(path[:cut], tree.add(text, path[:cut])) for text, path in paths]
+            taken = tree.take_pass(lm.pass_width(tree.pending))
+            new = [
+                (p[: i + 1], n) for p, nodes in grown for i, n in enumerate(nodes) if n >= first_new
+            ]
+            rows, columns = tree.place([node for _, node in new], taken)
+            logits = lm.tree_pass(taken, cache, rows, columns)
+            for (prefix, _), row in zip(new, logits, strict=True):
+                in_tree[tuple(prefix)] = row
+        worst, spread = 0.0, 0.0
+        for _, path in paths:
+            plain = lm.model(input_ids=torch.tensor([path], device=lm.device)).logits[0].float()
+            spread = max(spread, float(plain.std()))
+            ours = torch.stack([in_tree[tuple(path[: i + 1])] for i in range(len(path))])
+            difference = (ours - plain).abs().max()
+            worst = max(worst, float(difference)) if torch.isfinite(difference) else float("inf")
+    return worst / max(spread, 1e-9)
+
+
+@torch.inference_mode()
+def _rows_agree(lm: LanguageModel) -> bool:
+    """Whether rows selected from a cache, padded on the right, continue as whole rows do."""
+    from .row_session import RowSession
+    from .session import Branch, Question
+
+    vocabulary = lm.model.get_input_embeddings().weight.shape[0]
+    draw = np.random.default_rng(1)
+    trunks = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (7, 4)]
+    tails = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (3, 1, 2)]
+    whole = [Question(np.arange(vocabulary))]
+    results = []
+    with _small_window(lm, 3), _evaluating(lm):
+        for cached in (True, False):
+            session = RowSession(lm, [], share=True, cached=cached)
+            origins = [Branch(text, trunk) for text, trunk in enumerate(trunks)]
+            branches = [Branch(o.text, [*o.ids, *tail], o) for o in origins for tail in tails]
+            try:
+                answers = session.extend(branches, [whole] * len(branches))
+                for branch in branches:
+                    branch.ids.append(branch.ids[-1])
+                answers += session.extend(branches[1:], [whole] * len(branches[1:]))
+            except Exception as error:
+                logger.debug("rows with a cache fail: %s", error)
+                return False
+            results.append(np.stack([answer.log_probs for answer in answers]))
+    with_cache, without = results
+    difference = float(np.abs(with_cache - without).max() / without.std())
+    return difference < TOLERANCE.get(lm.dtype, HALF_TOLERANCE)
+
+
+@contextlib.contextmanager
+def _small_window(lm: LanguageModel, size: int) -> Iterator[None]:
+    """A window smaller than the toy texts, so that the check sees whether it is kept."""
+    window = lm.window
+    if window is None:
+        yield
+        return
+    lm.config.sliding_window = min(size, window)
+    try:
+        yield
+    finally:
+        lm.config.sliding_window = window
+
+
+@contextlib.contextmanager
+def _evaluating(lm: LanguageModel) -> Iterator[None]:
+    training = lm.model.training
+    lm.model.eval()
+    try:
+        yield
+    finally:
+        lm.model.train(training)

@@ -1,0 +1,73 @@
+"""The default session: all branches of all texts of a batch in one packed tree."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..prompts.encoding import TextPrompt
+from ..prompts.tree import PromptTree, pack_rows
+from .answers import read_answers
+from .choices import Choices
+from .session import Answer, Branch, Question
+
+if TYPE_CHECKING:  # it opens sessions
+    from .language_model import LanguageModel
+
+
+class TreeSession:
+    """Encodes each text once; labels and mentions are branches of it.
+
+    row_width: about how many nodes share a row; short texts are packed together.
+    """
+
+    @torch.inference_mode()
+    def __init__(
+        self,
+        lm: "LanguageModel",
+        prompts: Sequence[TextPrompt],
+        bidirectional: bool = False,
+        choices: Choices | None = None,
+        row_width: int = 256,
+    ) -> None:
+        self.lm = lm
+        self.choices = choices or Choices()
+        self.prompts = prompts
+        self.bidirectional = bidirectional
+        self.tree = PromptTree(pack_rows([p.size for p in prompts], row_width), lm.window)
+        first = np.bincount(self.tree.rows, [prompt.size for prompt in prompts]).max()
+        self.cache = lm.open_cache(self.tree.n_rows, int(1.5 * first))
+        self.passes = self.tokens = self.kept = 0
+
+    @torch.inference_mode()
+    def extend(
+        self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
+    ) -> list[Answer]:
+        for branch in branches:
+            self._grow(branch)
+        taken = self.tree.take_pass(self.lm.pass_width(self.tree.pending))
+        lasts = zip(branches, questions, strict=True)
+        nodes = [node for branch, asked in lasts for node in branch.nodes[-len(asked) :]]
+        rows, columns = self.tree.place(nodes, taken)
+        self.passes += 1
+        self.tokens += self.lm.pass_rows(self.cache, taken) * taken.ids.shape[1]
+        self.kept = self.tokens  # no node is forgotten before the end
+        logits = self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
+        return read_answers(logits, [q for asked in questions for q in asked], self.choices)
+
+    def close(self) -> None:
+        self.lm.close_cache(self.cache)
+        self.cache = None
+
+    def _grow(self, branch: Branch) -> None:
+        if not branch.nodes and branch.origin is not None:
+            if not branch.origin.nodes:
+                self._grow(branch.origin)
+            branch.nodes = branch.origin.nodes[: branch.shared_with_origin()]
+        text = branch.text
+        both_ways = self.prompts[text].bidirectional_length if self.bidirectional else 0
+        first = not branch.nodes
+        branch.nodes = self.tree.add(
+            text, branch.ids, branch.nodes, bidirectional=both_ways if first else 0
+        )

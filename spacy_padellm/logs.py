@@ -1,0 +1,21 @@
+"""Warnings that would repeat: of each kind the first cases are told."""
+
+import logging
+from collections import Counter
+
+MOST = 5  # warnings of a kind
+_told: Counter[str] = Counter()
+
+
+def warn_of_few(logger: logging.Logger, message: str, *values: object) -> None:
+    """Warns of the first cases of a kind (`message`); a model that is not trained has thousands."""
+    _told[message] += 1
+    if _told[message] <= MOST:
+        logger.warning(message, *values)
+    if _told[message] == MOST:
+        logger.warning("further warnings of this kind are left out (keep_raw has them all)")
+
+
+def forget_warnings() -> None:
+    """All kinds are told of again."""
+    _told.clear()

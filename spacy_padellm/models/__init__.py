@@ -1,0 +1,4 @@
+"""Models from a name, from nothing, and to disk, with their adapters; `english/` is in the box.
+
+Knows files, the Hub, peft and devices; nothing of how mentions are decoded, or of spaCy.
+"""

@@ -1,0 +1,64 @@
+"""Whether a model's config is that of a causal LM, and what to say where it cannot be loaded."""
+
+from typing import Any
+
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from ..place import IN_THE_BOX, ModelPlace
+from .pretrained import read_config
+from .trouble import reason
+
+
+def read_causal_config(place: ModelPlace) -> Any:
+    """The config of transformers, checked by what it says the checkpoint was trained as;
+    transformers would run encoders, too.
+
+    Raises ValueError for a config that is missing, broken, or not of a causal LM.
+    """
+    try:
+        config = read_config(place)
+    except OSError as error:
+        raise ValueError(cannot_load(place, error)) from error
+    except ValueError as error:
+        if place.file("config.json"):
+            raise
+        raise ValueError(cannot_load(place, error)) from error
+    kind = config.get_text_config().model_type
+    trained_as = getattr(config, "architectures", None) or []
+    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    if trained_as:
+        decoders = ["ForCausalLM", "LMHeadModel"]
+        if not config.is_encoder_decoder:
+            decoders.append("ForConditionalGeneration")  # texts and pictures to text
+        causal = any(name.endswith(tuple(decoders)) for name in trained_as)
+    if not causal:
+        raise ValueError(
+            f"the model setting `name` leads to {place.described}, a {kind} model"
+            f"{' (' + trained_as[0] + ')' if trained_as else ''}, which is not a causal LM: "
+            f"choose a decoder model such as llama, qwen3, mistral, gemma3 or gpt2"
+        )
+    return config
+
+
+def cannot_load(place: ModelPlace, error: Exception) -> str:
+    """What to say where transformers cannot load a model."""
+    if place.folder is None:
+        return (
+            f"the model setting `name` is {place.name!r}: there is no such folder, and it could "
+            f"not be fetched from the Hub ({reason(error)}). Offline, give the path of a "
+            f"downloaded folder, or a model in the box ({', '.join(map(repr, IN_THE_BOX))})"
+        )
+    if place.file("adapter_config.json") and not place.file("config.json"):
+        return (
+            f"the folder {place.name!r} (setting `name`) holds an adapter only: set `adapter` to "
+            f"it, and `name` to its base"
+        )
+    if not place.file("config.json"):
+        return f"the folder {place.name!r} (setting `name`) holds no model: it has no config.json"
+    if isinstance(error, ImportError):
+        return f"the folder {place.name!r} (setting `name`) needs a package: {reason(error)}"
+    return (
+        f"the folder {place.name!r} (setting `name`) holds no model that can be loaded "
+        f"({reason(error)}): its config.json and its weights do not go together, or one of them "
+        f"is broken; copy the folder again"
+    )

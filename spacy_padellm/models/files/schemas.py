@@ -1,0 +1,285 @@
+"""What the files of a model's folder may say: types and bounds.
+
+Bounds are far above what any model in use has; they keep a file from asking for so much that
+reading it would not end.
+"""
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from ...prompts.template import MOST_COUNT, PromptTemplate
+
+MOST_LABELS = 20_000
+MOST_LABEL = 1_000  # characters
+MOST_LAYERS = 1_000
+MOST_SIZE = 10_000_000  # of a vocabulary, a layer's width, a rank
+MOST_POSITIONS = 1_000_000_000
+_BIGGEST = 2**63
+LAYERS = frozenset({"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers"})
+SIZES = frozenset(
+    "hidden_size n_embd d_model embed_dim intermediate_size n_inner ffn_dim d_ff vocab_size "
+    "num_attention_heads n_head num_heads num_key_value_heads head_dim kv_channels "
+    "num_local_experts num_experts n_routed_experts moe_intermediate_size".split()
+)
+POSITIONS = frozenset(
+    {"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "sliding_window"}
+)
+_POSITIVE = LAYERS | {"hidden_size", "n_embd", "d_model", "vocab_size", "max_position_embeddings"}
+
+Label = Annotated[str, Field(min_length=1, max_length=MOST_LABEL)]
+Text = Annotated[str, Field(max_length=100_000)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+SafeName = Annotated[str, Field(pattern=r"^[^/\\:]+\.safetensors$", max_length=255)]
+
+
+def check_labels(labels: Collection[str]) -> None:
+    """Raises ValueError for labels that no model's folder can hold: that are blank or endless,
+    are there twice, or are too many."""
+    if len(labels) > MOST_LABELS:
+        raise ValueError(f"there are {len(labels)} labels, and {MOST_LABELS} are the most")
+    seen: set[str] = set()
+    for label in labels:
+        if not label.strip():
+            raise ValueError(f"{label!r} is not the name of a label")
+        if len(label) > MOST_LABEL:
+            raise ValueError(f"the label {label[:40]!r}… has more than {MOST_LABEL} characters")
+        if label in seen:
+            raise ValueError(f"the label {label!r} is there twice")
+        seen.add(label)
+
+
+class Part(BaseModel):
+    """strict: nothing is converted; "forbid": what is not known is refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Open(BaseModel):
+    """A file of others, of which only some fields are ours to check."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+
+# --- padellm.json
+
+
+class BasePart(Part):
+    name: Annotated[str, Field(min_length=1, max_length=4_096)]
+    revision: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+
+class CalibrationPart(Part):
+    slope: Annotated[Finite, Field(gt=0)]
+    intercept: Finite
+
+
+def _template_fields() -> dict[str, Any]:
+    """Those of `PromptTemplate`, whose own checks follow."""
+    kinds = {str: Text, bool: bool, int: int}
+    return {
+        field.name: (
+            kinds[field.type],  # type: ignore[index]
+            ... if field.default is dataclasses.MISSING else field.default,
+        )
+        for field in dataclasses.fields(PromptTemplate)
+    }
+
+
+TemplatePart: type[Part] = create_model("TemplatePart", __base__=Part, **_template_fields())
+
+
+class FormatOnly(Open):
+    """Read first: a file of a newer release may be otherwise in everything else."""
+
+    format: Annotated[int, Field(ge=0)] = 0
+
+
+class SettingsFile(Open):
+    """padellm.json; a newer release may have added fields that change nothing here."""
+
+    template: TemplatePart | None = None  # type: ignore[valid-type]
+    labels: list[str] | None = None
+    descriptions: dict[str, Text] | None = None
+    max_count: Annotated[int, Field(ge=1, le=MOST_COUNT)] | None = None
+    base: BasePart | None = None
+    calibration: CalibrationPart | None = None
+    window: Annotated[int, Field(ge=1, le=MOST_POSITIONS)] | None = None
+
+    @field_validator("labels")
+    @classmethod
+    def _usable(cls, labels: list[str] | None) -> list[str] | None:
+        check_labels(labels or ())
+        return labels
+
+
+# --- a saved component
+
+
+class SavedLabels(RootModel[dict[Label, Text]]):
+    """`labels.json` of a component whose model is behind a server: label → description."""
+
+
+class SavedComponent(Open):
+    """`cfg` beside the folder `model`."""
+
+    labels: dict[Label, Text]
+    configured: dict[str, Text] | None = None
+    save_mode: Annotated[str, Field(pattern="^(full|reference)$")] | None = None
+
+
+# --- files of Hugging Face
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, int | float]]:
+    """All numbers in a file, with the name of the field that they are in."""
+    left = [(name, value)]
+    while left:  # no recursion: the file decides how deep it is
+        name, value = left.pop()
+        if isinstance(value, dict):
+            left += [(str(key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            left += [(name, item) for item in value]
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield name, value
+
+
+def _check_numbers(data: Any) -> Any:
+    for name, value in _numbers(data):
+        if value != value:
+            raise ValueError(f"{name} is not a number")
+        if not isinstance(value, int):
+            continue
+        most = MOST_LAYERS if name in LAYERS else MOST_SIZE if name in SIZES else _BIGGEST
+        if name in POSITIONS:
+            most = MOST_POSITIONS
+        least = 1 if name in _POSITIVE else 0 if name in SIZES else -most
+        if not least <= value <= most:
+            raise ValueError(f"{name} is {str(value)[:30]}: it must be {least} to {most}")
+    return data
+
+
+class ConfigFile(Open):
+    """config.json; transformers checks the types of the fields of each architecture."""
+
+    model_type: str | None = None
+    architectures: list[str] | None = None
+    auto_map: Any = None
+    transformers_weights: (
+        Annotated[str, Field(pattern=r"^[^/\\:]+\.safetensors(\.index\.json)?$")] | None
+    ) = None
+    quantization_config: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounds(cls, data: Any) -> Any:
+        return _check_numbers(data)
+
+
+class IndexFile(Open):
+    """model.safetensors.index.json."""
+
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    weight_map: Annotated[dict[str, SafeName], Field(min_length=1)]
+
+
+class AddedTokenPart(Open):
+    id: Annotated[int, Field(ge=0, le=MOST_SIZE)]
+    content: str
+
+
+class TokenizerFile(Open):
+    """tokenizer.json; the rest is checked by tokenizers."""
+
+    model: dict[str, Any]
+    added_tokens: list[AddedTokenPart] | None = None
+
+
+class TokenizerConfigFile(Open):
+    tokenizer_class: str | None = None
+    auto_map: Any = None
+    model_max_length: Annotated[int | Finite, Field(ge=0)] | None = None
+
+
+TokenIds = int | list[int] | None
+
+
+class GenerationFile(Open):
+    """generation_config.json, which is kept for whoever generates with the model."""
+
+    bos_token_id: TokenIds = None
+    eos_token_id: TokenIds = None
+    pad_token_id: TokenIds = None
+
+
+class ObjectFile(Open):
+    """Of which nothing is known but that it is an object."""
+
+
+class LoftQPart(Open):
+    loftq_iter: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+Names = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=100_000)]
+Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
+Pattern = Annotated[str, Field(max_length=20_000)]
+# Of other numbers: seeds, steps and scales may be as large as one likes.
+_REFUSED = {
+    "megatron_config": "for which peft imports the module that megatron_core names",
+    "alora_invocation_tokens": "after which alone it is on, and a prompt tree has no such place",
+}
+_FREE = re.compile("seed|key|step|token|alpha")
+
+
+class AdapterFile(Open):
+    """adapter_config.json; what makes peft import or read anything else is refused."""
+
+    peft_type: str
+    task_type: str | None = None
+    r: Annotated[int, Field(ge=0, le=65_536)] | None = None
+    target_modules: Pattern | Names | None = None
+    exclude_modules: Pattern | Names | None = None
+    modules_to_save: Names | None = None
+    rank_pattern: dict[Pattern, Any] | None = None
+    alpha_pattern: dict[Pattern, Any] | None = None
+    layers_to_transform: list[int] | int | None = None
+    layers_pattern: list[str] | str | None = None
+    layer_replication: Annotated[list[Pair], Field(max_length=MOST_LAYERS)] | None = None
+    init_lora_weights: (
+        bool | Annotated[str, Field(pattern=r"^[A-Za-z_]+(_niter_\d{1,2})?$")] | None
+    ) = None
+    loftq_config: LoftQPart | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounds(cls, data: Any) -> Any:
+        for name, why in _REFUSED.items():
+            if isinstance(data, dict) and data.get(name):
+                raise ValueError(f"it has {name}, {why}")
+        for name, value in _numbers(data):
+            if value != value or (
+                isinstance(value, float) and value in (float("inf"), -float("inf"))
+            ):
+                raise ValueError(f"{name} is not a finite number")
+            most = 2**40 if _FREE.search(name) else 1_000_000
+            if isinstance(value, int) and not -most <= value <= most:
+                raise ValueError(f"{name} is {str(value)[:30]}, and {most} is the most")
+        return data
+
+    @field_validator("layer_replication")
+    @classmethod
+    def _few(cls, pairs: list[list[int]] | None) -> list[list[int]] | None:
+        if pairs and sum(max(end - start, 0) for start, end in pairs) > MOST_LAYERS:
+            raise ValueError(f"it asks for more than {MOST_LAYERS} layers")
+        return pairs

@@ -1,0 +1,277 @@
+"""Models from and to disk: a path, a Hub id or the model in the box, with its adapter.
+
+Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settings`).
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from transformers.utils import logging as transformers_logging
+
+from ..lm.language_model import LanguageModel
+from ..lm.selfcheck import check_fixed_shapes, check_language_model
+from ..prompts.encoding import PromptEncoder
+from ..prompts.template import PLAIN, PromptTemplate
+from ..spans.calibration import Calibration
+from .adapter_reading import load_adapter
+from .adapters import has_adapters, own_copy, release_with
+from .files.causal import cannot_load, read_causal_config
+from .files.pretrained import check_model, count_ids, read_causal_lm, read_tokenizer
+from .files.schemas import check_labels
+from .files.trouble import foreign, reason
+from .hardware import Hardware, find_dtype
+from .hub_access import hub_or_downloads
+from .load_turn import check_undisturbed, load_turn
+from .model_settings import ModelSettings, read_settings
+from .place import ModelPlace, find_place
+from .quantization import few_bits, quantize_weights
+from .shared_bases import SharedBases, Turn
+
+logger = logging.getLogger(__name__)
+_shared = SharedBases()
+_MOST_GROWTH = 10_000  # tokens added to a model: its template's, for labels and counts
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from.
+
+    name: a folder, a Hub id, or a model in the box. adapter: folder or Hub id of a peft
+    adapter. revision: of a Hub id; an adapter's is written behind its id, "id@revision".
+    """
+
+    name: str
+    adapter: str | None = None
+    revision: str | None = None
+    hardware: Hardware = field(default_factory=Hardware)
+
+
+@dataclass
+class LoadedModel:
+    """A language model with what it was trained to be asked.
+
+    new_tokens: ids that were added to it since it was loaded (`special_tokens`). calibration: of
+    its probabilities, if it has one. window: tokens of the longest texts that it reads well; the
+    component trains on windows of it, and keeps it.
+    """
+
+    lm: LanguageModel
+    template: PromptTemplate
+    labels: tuple[str, ...] = ()
+    descriptions: dict[str, str] = field(default_factory=dict)
+    max_count: int = 64
+    new_tokens: tuple[int, ...] = ()
+    calibration: Calibration | None = None
+    window: int | None = None
+    source: ModelSource = field(default_factory=lambda: ModelSource(""))
+    """Where the base is: an absolute folder, a Hub id or a model in the box."""
+
+    @property
+    def has_adapter(self) -> bool:
+        return has_adapters(self.lm.model)
+
+    def asking(self, template: PromptTemplate) -> "LoadedModel":
+        """The same model under another template, for which it was not calibrated."""
+        same = template == self.template
+        return replace(self, template=template, calibration=self.calibration if same else None)
+
+    def to_train(self, labels: tuple[str, ...]) -> "LoadedModel":
+        """The same model for these labels, without what training on whole texts makes untrue.
+
+        Raises ValueError for labels that could not be saved with it.
+        """
+        check_labels(labels)
+        return replace(self, labels=labels, calibration=None, window=None)
+
+    def encoder(
+        self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
+    ) -> PromptEncoder:
+        """max_count: instead of the model's own.
+
+        Raises ValueError where the model has no tokens for counts so high.
+        """
+        merged = {**self.descriptions, **(descriptions or {})}
+        most = max_count or self.max_count
+        if most > self.max_count and self.template.markers == "special":
+            raise ValueError(
+                f"max_count is {most}, but {self.lm.name} has tokens for counts up to "
+                f"{self.max_count} only: lower it"
+            )
+        return PromptEncoder(self.lm.tokenizer, self.template, merged, most)
+
+
+@hub_or_downloads()
+def load_model(
+    source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
+) -> LoadedModel:
+    """Loads model, tokenizer and adapter, and checks how the model can decode.
+
+    template: used instead of the one saved with the model; "plain" where neither is given.
+    alone: a base of its own. Otherwise models that differ in their adapters have one base in
+    memory between them.
+
+    Raises ValueError naming the setting for: a missing or offline model, one that is not a
+    causal LM, an adapter that does not fit, a device or dtype that is not there; naming the file
+    for one that is broken.
+    """
+    with foreign(lambda why: _odd(source, why), own=(ValueError,)):
+        place, adapter, settings = _find_parts(source)
+        lm = _load_parts(source, place, adapter, alone)
+    settings = settings.asking(template, source.name)
+    return LoadedModel(
+        lm=lm,
+        template=settings.template or PLAIN,
+        labels=settings.labels,
+        descriptions=dict(settings.descriptions),
+        max_count=settings.max_count,
+        calibration=settings.calibration,
+        window=settings.window,
+        source=replace(source, name=place.name, revision=place.revision),
+    )
+
+
+def _load_parts(
+    source: ModelSource, place: ModelPlace, adapter: ModelPlace | None, alone: bool
+) -> LanguageModel:
+    """Base, tokenizer and adapter, ready to decode."""
+    hardware = source.hardware
+    device = hardware.find_first()
+    dtype = find_dtype(hardware.dtype, device)
+    check_model(place, read_causal_config(place))
+    tokenizer = read_tokenizer(adapter if adapter and adapter.file("tokenizer.json") else place)
+    n_tokens = count_ids(tokenizer)
+    if adapter is None or alone:
+        key = None
+    else:
+        key = _shared.key(place, hardware, device, dtype, n_tokens)
+    with _shared.lock if key else contextlib.nullcontext():
+        base = _shared.find(key)
+        turn = base.turn if base else Turn()
+        model = base.model if base else _load_base(place, hardware, dtype, n_tokens)
+        with turn:  # another thread may be running the base
+            name = None
+            if adapter is not None:
+                model, name = load_adapter(model, adapter, source.name)
+            if hardware.quantize == "int8":  # before it moves: the whole may not fit there
+                quantize_weights(model)
+            if hardware.device_map is None and hardware.bits is None:
+                model.to(device)
+            model.eval()
+            quantized = hardware.quantize is not None
+            lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
+            if key is not None:
+                lm.turn = turn
+                _shared.add(key, model, turn)
+                release_with(lm)
+            with lm.own_turn():
+                return ready(lm, hardware)
+
+
+@load_turn()
+def take_alone(lm: LanguageModel) -> LanguageModel:
+    """The model with a base that no other component decodes with, for training."""
+    if lm.turn is None:
+        return lm
+    with lm.turn:
+        if len(lm.model.peft_config) > 1:
+            return own_copy(lm)
+        _shared.forget(lm.model)
+    lm.turn = None
+    return lm
+
+
+def ready(lm: LanguageModel, hardware: Hardware) -> LanguageModel:
+    """A model as it will decode: checked, and with `compile` in fixed shapes, checked again."""
+    check_language_model(lm)
+    if hardware.compile and check_fixed_shapes(lm):
+        lm.compile()
+    return lm
+
+
+def _find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
+    """Base, adapter, and what the model is asked: as the adapter says, else the base."""
+    place = find_place(source.name, "name", source.revision)
+    adapter = find_place(source.adapter, "adapter") if source.adapter else None
+    settings = read_settings(place)
+    if settings is not None and settings.base:  # a folder that refers to its base
+        if adapter is None and place.file("adapter_config.json"):
+            adapter = place
+        base = settings.base
+        place = find_place(str(base["name"]), "base", base.get("revision"), within=place.folder)
+        settings = _over(settings, read_settings(place))
+    if adapter is not None:
+        if settings is not None:  # the base's calibration is not the adapter's
+            settings = replace(settings, calibration=None)
+        settings = _over(read_settings(adapter), settings)
+    return place, adapter, settings or ModelSettings()
+
+
+def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSettings | None:
+    if upper is None or lower is None:
+        return upper or lower
+    return replace(upper, template=upper.template or lower.template)
+
+
+def _load_base(place: ModelPlace, hardware: Hardware, dtype: Any, n_tokens: int) -> Any:
+    """The model without an adapter, its vocabulary grown to `n_tokens`."""
+    model = _load_causal_lm(place, dtype, hardware)
+    rows = model.get_input_embeddings().weight.shape[0]
+    if n_tokens > _MOST_GROWTH + 2 * rows:
+        raise ValueError(
+            f"{place.described} has {rows} rows of embeddings, and its tokenizer {n_tokens} "
+            f"tokens: they do not belong together"
+        )
+    if n_tokens > rows:
+        model.resize_token_embeddings(n_tokens, mean_resizing=False)
+    return model
+
+
+def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
+    device_map = hardware.device_map
+    options: dict[str, Any] = {"device_map": device_map} if device_map else {}
+    if hardware.bits is not None:
+        device = hardware.find_first()
+        options["quantization_config"] = few_bits(hardware.bits, device)
+        options.setdefault("device_map", {"": device})
+    try:
+        with no_progress_bars():
+            try:
+                model, info = read_causal_lm(place, dtype, **options, attn_implementation="sdpa")
+            except ValueError:  # no sdpa for this architecture
+                model, info = read_causal_lm(place, dtype, **options, attn_implementation="eager")
+    except Exception as error:
+        if device_map is not None and "device_map" in str(error):
+            raise ValueError(
+                f"the model setting `device_map` is {device_map!r}: {reason(error)}"
+            ) from error
+        raise ValueError(cannot_load(place, error)) from error
+    check_undisturbed(model, info["missing_keys"])
+    if missing := sorted(info["missing_keys"]):
+        raise ValueError(
+            f"{place.described} lacks weights that {type(model).__name__} needs "
+            f"({missing[0]} and {len(missing) - 1} more): it is not a complete causal LM"
+        )
+    return model
+
+
+def _odd(source: ModelSource, why: str) -> str:
+    adapter = f" with the adapter {source.adapter!r}" if source.adapter else ""
+    return (
+        f"the model {source.name!r}{adapter} cannot be loaded ({why}): one of its files is not as "
+        f"it should be; copy it again, or choose another model"
+    )
+
+
+@contextlib.contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """transformers' bars would tear the tables that training prints."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

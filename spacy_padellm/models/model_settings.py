@@ -1,0 +1,91 @@
+"""The file `padellm.json` beside a model's weights: what the model was trained to be asked."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..atomic import write_whole
+from ..prompts.template import PromptTemplate
+from ..spans.calibration import Calibration
+from .files.json_file import broken, read_checked
+from .files.schemas import FormatOnly, SettingsFile
+from .place import ModelPlace
+
+logger = logging.getLogger(__name__)
+SETTINGS_FILE = "padellm.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """base: name and revision of the model that an adapter, or a reference, belongs to. window:
+    tokens of the longest texts that it reads well; None if it was not measured."""
+
+    template: PromptTemplate | None = None
+    labels: tuple[str, ...] = ()
+    descriptions: dict[str, str] = field(default_factory=dict)
+    max_count: int = 64
+    base: dict[str, str | None] | None = None
+    calibration: Calibration | None = None
+    window: int | None = None
+
+    def asking(self, template: PromptTemplate | None, name: str) -> "ModelSettings":
+        """With another template, if one is given: the model `name` has not seen that, which a
+        warning says, nor was it calibrated for it."""
+        if template is None or template == self.template:
+            return self
+        if self.template is not None:
+            logger.warning(
+                "the model %r was trained with the template %r, and is asked with %r, which it has "
+                "not seen: leave model.template out, or train it",
+                name,
+                self.template.name,
+                template.name,
+            )
+        return replace(self, template=template, calibration=None)
+
+    def write(self, folder: Path) -> None:
+        saved: dict[str, Any] = {
+            "format": FORMAT_VERSION,
+            "template": self.template.to_dict() if self.template else None,
+            "labels": list(self.labels),
+            "descriptions": self.descriptions,
+            "max_count": self.max_count,
+        }
+        if self.base is not None:
+            saved["base"] = self.base
+        if self.calibration is not None:
+            saved["calibration"] = asdict(self.calibration)
+        if self.window is not None:
+            saved["window"] = self.window
+        text = json.dumps(saved, indent=2, ensure_ascii=False)
+        write_whole(folder / SETTINGS_FILE, text + "\n")
+
+
+def read_settings(place: ModelPlace) -> ModelSettings | None:
+    """None where the model has no such file: a plain Hugging Face model.
+
+    Raises ValueError naming the file for one that is broken, or written by a newer release.
+    """
+    path = place.file(SETTINGS_FILE)
+    if path is None:
+        return None
+    if (written := read_checked(path, FormatOnly).format) > FORMAT_VERSION:
+        raise ValueError(f"{path} was written by a newer spacy-padellm (format {written}): upgrade")
+    saved = read_checked(path, SettingsFile)
+    fitted = saved.calibration
+    try:
+        template = PromptTemplate.from_dict(saved.template.model_dump()) if saved.template else None
+        return ModelSettings(
+            template=template,
+            labels=tuple(saved.labels or ()),
+            descriptions=dict(saved.descriptions or {}),
+            max_count=saved.max_count or ModelSettings.max_count,
+            base=saved.base.model_dump() if saved.base else None,
+            window=saved.window,
+            calibration=Calibration(**fitted.model_dump()) if fitted else None,
+        )
+    except ValueError as error:
+        raise ValueError(broken(path, str(error))) from error

@@ -1,0 +1,62 @@
+"""Models to disk, in full or as an adapter with a reference to its base."""
+
+from pathlib import Path
+from typing import Literal
+
+from .adapters import base_weights, save_adapter
+from .load import LoadedModel, no_progress_bars
+from .model_settings import ModelSettings
+
+SaveMode = Literal["full", "reference"]
+BASE_FOLDER = "base"
+
+
+def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
+    """Writes a folder that `load_model` reads from anywhere; the tokenizer is always in it.
+
+    "full": all weights (safetensors); an adapter is kept apart, with its base in `base/`.
+    "reference": the name of the base, and the adapter where there is one.
+
+    Raises ValueError for another mode.
+    """
+    if mode not in ("full", "reference"):
+        raise ValueError(f"save_mode must be 'full' or 'reference', not {mode!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with no_progress_bars():
+        base = _save_weights(loaded, folder, mode)
+    loaded.lm.tokenizer.save_pretrained(folder)
+    settings = ModelSettings(
+        loaded.template,
+        loaded.labels,
+        loaded.descriptions,
+        loaded.max_count,
+        base,
+        loaded.calibration,
+        loaded.window,
+    )
+    settings.write(folder)
+
+
+def _save_weights(
+    loaded: LoadedModel, folder: Path, mode: SaveMode
+) -> dict[str, str | None] | None:
+    """Returns the base that the folder refers to, if any."""
+    model = loaded.lm.model
+    if loaded.lm.quantized and mode == "full":
+        raise ValueError(
+            "a quantised model cannot be saved: set model.quantize to null to save it, and to "
+            "'int8' where it is loaded"
+        )
+    if mode == "reference":
+        source = loaded.source
+        if loaded.has_adapter:
+            save_adapter(loaded.lm, folder, source.name)
+        return {"name": source.name, "revision": source.revision}
+    if loaded.has_adapter:
+        base = model.get_base_model()
+        base.save_pretrained(folder / BASE_FOLDER, state_dict=base_weights(loaded.lm))
+        save_adapter(loaded.lm, folder, BASE_FOLDER)
+        return {"name": BASE_FOLDER}
+    gathered = loaded.lm.gathered
+    model.save_pretrained(folder, state_dict=dict(gathered) if gathered else None)
+    return None

@@ -1,0 +1,83 @@
+"""Bases that are in memory already, so that components with adapters of their own share one."""
+
+import threading
+import weakref
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .hardware import Hardware
+from .place import ModelPlace
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+
+class Turn:
+    """A lock for a thread at a time, which a copy of the model has anew.
+
+    gone: names of adapters that nobody needs any more, to be taken off at the next turn.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.gone: list[str] = []
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Turn, ()
+
+
+@dataclass(frozen=True)
+class SharedBase:
+    """A base with the adapters that are on it. turn: held by whoever runs it."""
+
+    model: "PeftModel"
+    turn: Turn
+
+
+class SharedBases:
+    """Remembers bases as long as somebody has them. lock: held from `find` to `add`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._models: weakref.WeakValueDictionary[Hashable, PeftModel] = (
+            weakref.WeakValueDictionary()
+        )
+        self._turns: weakref.WeakKeyDictionary[PeftModel, Turn] = weakref.WeakKeyDictionary()
+
+    def key(
+        self, place: ModelPlace, hardware: Hardware, device: torch.device, dtype: Any, n_tokens: int
+    ) -> Hashable | None:
+        """What two models must have in common; None for one that is not to be shared.
+
+        Quantised layers take no second adapter everywhere, and graphs keep the one they had.
+        """
+        if hardware.quantize or hardware.compile or len(hardware.devices) > 1:
+            return None
+        files = sorted(Path(place.folder).glob("*.safetensors")) if place.folder else []
+        written = tuple(path.stat().st_mtime_ns for path in files)
+        where = hardware.device_map or str(device)
+        return (place.source, place.revision, written, where, str(dtype), n_tokens)
+
+    def find(self, key: Hashable | None) -> SharedBase | None:
+        model = None if key is None else self._models.get(key)
+        return None if model is None else SharedBase(model, self._turns[model])
+
+    def forget(self, model: "PeftModel") -> None:
+        """Nobody shares this base from now on."""
+        for key in [key for key, known in self._models.items() if known is model]:
+            del self._models[key]
+
+    def add(self, key: Hashable, model: "PeftModel", turn: Turn) -> None:
+        """A base that others may share from now on."""
+        self._models[key] = model
+        self._turns[model] = turn

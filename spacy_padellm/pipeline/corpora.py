@@ -1,0 +1,177 @@
+"""Readers for `[corpora]` of a config: annotated files of any format, and mixtures of corpora."""
+
+import itertools
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.training import Example
+
+from ..architectures.config_values import keeps_settings
+from ..formats.annotated import FormatError, Problem, say_lost
+from ..formats.conversion import Conversion
+from ..formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
+from ..formats.gold_source import LABELS, GoldSource
+from ..formats.guess import Format, guess_input
+from ..spans.numeric import check_number
+
+logger = logging.getLogger(__name__)
+Reader = Callable[[Language], Iterable[Example]]
+
+
+@keeps_settings()
+def make_corpus(
+    path: str | Path | None,
+    format: Format | None = None,
+    labels: list[str] | None = None,
+    limit: int = 0,
+    annotate: Annotate = "both",
+    spans_key: str = "sc",
+    alignment_mode: AlignmentMode = "contract",
+) -> Reader:
+    """The reader "spacy_padellm.Corpus.v1": a `.spacy` file, or one that `padellm convert` reads.
+
+    format: None tells it from name and content. labels: those that were looked for in these
+    texts, the only ones that a model is asked for when it learns from them; None for all.
+    limit: texts to read, 0 for all. annotate, spans_key, alignment_mode: as `padellm convert`
+    has them.
+
+    Raises FormatError, naming file and line, for what cannot be read, and for a file without texts.
+    """
+
+    told = False
+
+    def read(nlp: Language) -> Iterator[Example]:
+        nonlocal told
+        if path is None:
+            raise ValueError("a corpus of the config has no path: set it, as by --paths.train")
+        place = Path(path)
+        if not place.exists():
+            mend = "Correct the path in [corpora] or [paths]"
+            raise FormatError(place, 0, "there is no such file", mend)
+        source = format or guess_input(place)
+        problems: list[Problem] = []
+        if source == "spacy":
+            docs = read_docs(place, nlp.vocab)
+        else:
+            settings = DocSettings(annotate, spans_key, alignment_mode)
+            texts = Conversion(doc=settings, problems=problems).read(place, source)
+            docs = (to_doc(text, nlp, settings, problems) for text in texts)
+        number = 0
+        for number, doc in enumerate(itertools.islice(docs, limit or None), 1):
+            if len(doc.text) > nlp.max_length:
+                what = f"text {number} has more than nlp.max_length ({nlp.max_length:,}) characters"
+                raise FormatError(place, 0, what, "Cut it into shorter ones or raise that")
+            if labels is not None:
+                doc._.set(LABELS, labels)
+            yield Example(nlp.make_doc(doc.text), doc)
+        if not number:
+            mend = "Check path and format (the columns, or what was accepted) in [corpora]"
+            raise FormatError(place, 0, "no text was read from it", mend)
+        told = _tell(problems, told)
+
+    return read
+
+
+def _tell(problems: list[Problem], told: bool) -> bool:
+    """Logs once what of a file's annotation could not be kept as it was."""
+    if problems and not told:
+        shown = "; ".join(
+            f"{p.file}:{p.line}: {p.string!r} ({p.label}) {p.reason}" for p in problems[:5]
+        )
+        logger.warning(
+            "%s are lost and %d changed in reading, for example %s",
+            say_lost(problems) or "no spans",
+            sum(not problem.lost for problem in problems),
+            shown,
+        )
+    return told or bool(problems)
+
+
+@keeps_settings()
+def make_mixture(
+    corpora: dict[str, Any],
+    weights: dict[str, float] | None = None,
+    labels: dict[str, list[str] | None] | None = None,
+    spans_key: str = "sc",
+    seed: int = 0,
+) -> Reader:
+    """The reader "spacy_padellm.Mixture.v1": several corpora, each with labels of its own.
+
+    corpora: readers by name. weights: how often an epoch reads each; 1 once, 0.5 a random half
+    (another one each epoch), 3 three times; 1 where none is given. labels: those that were
+    annotated in each; for a corpus that is not named, or null, those that its annotations have.
+    A text is asked for these alone: that a corpus of diseases marks no persons does not teach
+    that there are none.
+
+    spans_key: of spans that count as annotation besides `doc.ents`.
+
+    Raises ValueError for weights or labels of corpora that do not exist.
+    """
+    for name, given in (("weights", weights), ("labels", labels)):
+        if unknown := set(given or {}) - set(corpora):
+            raise ValueError(
+                f"{name} of the mixture names {', '.join(sorted(unknown))}: the corpora are "
+                f"{', '.join(corpora)}"
+            )
+    for name, weight in (weights or {}).items():
+        check_number(f"the weight of {name} in the mixture", weight, least=0)
+    return _Mixture(corpora, weights or {}, labels or {}, spans_key, seed)
+
+
+class _Mixture:
+    def __init__(
+        self,
+        corpora: Mapping[str, Reader],
+        weights: Mapping[str, float],
+        labels: Mapping[str, list[str] | None],
+        spans_key: str,
+        seed: int,
+    ) -> None:
+        self.corpora = corpora
+        self.weights = weights
+        self.labels = dict(labels)
+        self.gold = GoldSource("both", spans_key)
+        self.seed = seed
+        self.epoch = 0
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """An epoch: all corpora by their weights, shuffled."""
+        rng = random.Random(f"{self.seed} {self.epoch}")
+        self.epoch += 1
+        drawn = [eg for name in self.corpora for eg in self._draw(name, nlp, rng)]
+        rng.shuffle(drawn)
+        yield from drawn
+
+    def _draw(self, name: str, nlp: Language, rng: random.Random) -> Iterator[Example]:
+        examples = list(self.corpora[name](nlp))
+        labels = self._labels(name, examples)
+        for example in examples:
+            if example.reference._.get(LABELS) is None:
+                example.reference._.set(LABELS, labels)
+        weight = self.weights.get(name, 1.0)
+        for _ in range(int(weight)):
+            yield from examples
+        yield from rng.sample(examples, round((weight % 1) * len(examples)))
+
+    def _labels(self, name: str, examples: Iterable[Example]) -> list[str]:
+        """Raises ValueError for a corpus without entities that nothing is said of."""
+        given = self.labels.get(name)
+        if given is None:
+            golds = [self.gold.read(eg.reference) for eg in examples]
+            if not any(golds):
+                raise ValueError(
+                    f"the corpus {name!r} of the mixture has no annotated text: leave it out, or "
+                    f"correct `spans_key` of the mixture"
+                )
+            given = sorted({span[2] for gold in golds if gold for span in gold.spans})
+        if not given:
+            raise ValueError(
+                f"the corpus {name!r} of the mixture has no entities: say in `labels` which were "
+                f"looked for in it, such as {{{name!r}: ['PER']}}"
+            )
+        self.labels[name] = given
+        return given

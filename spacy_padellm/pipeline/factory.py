@@ -1,0 +1,89 @@
+"""The factory behind `nlp.add_pipe("padellm_ner")`: its config, and the component made of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.language import Language
+from thinc.api import Model
+
+from ..architectures.causal_lm import DEFAULT_MODEL
+from ..architectures.config_values import keeps_settings
+from .component import Labels, PaDeLLMNER
+from .settings import Settings
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model": DEFAULT_MODEL,
+    "labels": None,
+    **Settings().to_config(),
+    "scorer": {"@scorers": "spacy_padellm.ner_scorer.v1"},
+}
+
+
+@Language.factory(
+    "padellm_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+        "strings_f": 0.0,
+    },
+)
+@keeps_settings("nlp", "name")
+def make_padellm_ner(
+    nlp: Language,
+    name: str,
+    model: Model,
+    labels: Labels,
+    annotate: str,
+    spans_key: str,
+    alignment_mode: str,
+    resolution: str,
+    threshold: float,
+    copy_constraint: bool,
+    decoder: str,
+    run_ahead: bool,
+    token_budget: int,
+    max_count: int | None,
+    max_mention_tokens: int,
+    window: int | None,
+    overlap: int | None,
+    overwrite_ents: bool,
+    keep_raw: bool,
+    save_mode: str,
+    max_labels: int | None,
+    text_loss: float,
+    label_noise: dict[str, Any] | None,
+    scorer: Callable | None,
+) -> PaDeLLMNER:
+    """Parallel-decoding named entity recognition with a causal language model.
+
+    labels: names, a mapping name → description, or pairs [name, description]; None takes those
+    of the model, or of the examples in training. In `spacy.load(config=...)` descriptions go in
+    pairs: spaCy takes a mapping there for settings of its own. The other settings are described
+    in `component_settings.Settings`. A `$` in any setting is written `\\u0024`.
+    """
+    settings = Settings(
+        annotate=annotate,
+        spans_key=spans_key,
+        alignment_mode=alignment_mode,
+        resolution=resolution,
+        threshold=threshold,
+        copy_constraint=copy_constraint,
+        decoder=decoder,
+        run_ahead=run_ahead,
+        token_budget=token_budget,
+        max_count=max_count,
+        max_mention_tokens=max_mention_tokens,
+        window=window,
+        overlap=overlap,
+        overwrite_ents=overwrite_ents,
+        keep_raw=keep_raw,
+        save_mode=save_mode,
+        max_labels=max_labels,
+        text_loss=text_loss,
+        label_noise=label_noise,
+    )
+    return PaDeLLMNER(nlp.vocab, model, name, settings=settings, labels=labels, scorer=scorer)

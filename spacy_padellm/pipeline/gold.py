@@ -1,0 +1,175 @@
+"""Gold Docs to gold texts, window by window, and what of them the model cannot learn."""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..formats.gold import GoldText, touches
+from ..formats.gold_source import GoldSource
+from ..learning.examples import TrainingText, make_training_text
+from ..learning.label_noise import LabelNoise
+from ..prompts.encoding import PromptEncoder
+from .doc_windows import sentence_starts, split_doc
+
+logger = logging.getLogger(__name__)
+GetExamples = Callable[[], Iterable[Example]]
+
+
+def report_unknown(name: str, source: GoldSource, docs: Iterable[Doc], sentences: bool) -> None:
+    """Warns of Docs that say nothing, or nothing of some tokens.
+
+    sentences: whether only sentences that are known whole count, as in training.
+    """
+    golds = [source.read(doc) for doc in docs]
+    missing = sum(gold is None for gold in golds)
+    if missing:
+        logger.warning(
+            "%s: %d of %d Docs are left out, since their entities (%s) are not annotated",
+            *(name, missing, len(golds), source.place),
+        )
+    partly = sum(bool(gold and gold.unknown) for gold in golds)
+    if partly:
+        logger.warning(
+            "%s: %d of %d Docs are annotated in part: %s",
+            *(name, partly, len(golds)),
+            "only sentences of which every token is annotated are learned"
+            if sentences
+            else "what is predicted on tokens without annotation is neither right nor wrong",
+        )
+
+
+def count_labels(source: GoldSource, get_examples: GetExamples) -> Counter[str]:
+    """How many gold spans each label has; 0 for one that was looked for and not found."""
+    counts: Counter[str] = Counter()
+    for example in get_examples():
+        gold = source.read(example.reference)
+        if gold is not None:
+            counts.update(dict.fromkeys(gold.labels, 0))
+            counts.update(label for _, _, label in gold.spans)
+    return counts
+
+
+def gold_windows(
+    source: GoldSource, examples: Iterable[Example], encoder: PromptEncoder, max_tokens: int
+) -> Iterator[GoldText]:
+    """Windows that cut no gold span, but for one that is longer than a window: it reaches beyond
+    the text, and is reported as unaligned.
+
+    Docs without annotation and blank ones are left out. How many mentions a text has is only
+    known where all of it is: of a Doc that is annotated in part, there are the sentences that
+    are annotated whole.
+    """
+    for example in examples:
+        doc = example.reference
+        gold = source.read(doc)
+        if gold is None:
+            continue
+        for begin, part in _known_parts(doc, gold):
+            inner = [(s - begin, e - begin, x) for s, e, x in gold.spans if s >= begin]
+            uncut = sorted({place[:2] for place in inner if place[0] < len(part.text)})
+            for window in split_doc(part, encoder, max_tokens, whole=uncut):
+                inside = tuple(
+                    (start - window.start, end - window.start, label)
+                    for start, end, label in inner
+                    if window.start <= start < window.end
+                )
+                if window.text.strip():
+                    yield GoldText(window.text, inside, gold.labels)
+
+
+def _known_parts(doc: Doc, gold: GoldText) -> Iterator[tuple[int, Doc]]:
+    """(first character, part) of the longest parts of whole sentences without unknown tokens."""
+    if not gold.unknown:
+        yield 0, doc
+        return
+    starts = [
+        begins and not any(s < token.idx < e for s, e, _ in gold.spans)
+        for token, begins in zip(doc, sentence_starts(doc), strict=True)
+    ]
+    cuts = [i for i, begins in enumerate(starts) if begins and i] + [len(doc)]
+    first = last = 0
+    for cut in cuts:
+        sentence = doc[last:cut]
+        if touches(sentence.start_char, sentence.end_char, gold.unknown):
+            if first < last:
+                yield doc[first].idx, doc[first:last].as_doc()
+            first = cut
+        last = cut
+    if first < last:
+        yield doc[first].idx, doc[first:last].as_doc()
+
+
+def encode_gold(
+    golds: Iterable[GoldText],
+    encoder: PromptEncoder,
+    labels: Sequence[str],
+    max_labels: int | None,
+    noise: LabelNoise | None,
+    rng: random.Random,
+) -> list[TrainingText]:
+    """Targets for gold texts, asked for the labels that were looked for in them.
+
+    max_labels: see `make_training_text`. noise: names for the labels of this batch. A text that
+    was annotated for none of `labels` is left out.
+    """
+    drawn = noise.draw(labels, encoder.descriptions, rng) if noise else None
+    seed = rng.random()  # each text draws for itself, whichever others are with it
+    if drawn:
+        encoder = replace(encoder, descriptions=drawn.descriptions)
+    texts = []
+    for gold in golds:
+        asked = tuple(label for label in gold.labels if label in labels)
+        if gold.labels and not asked:
+            continue
+        gold = replace(gold, labels=asked or tuple(labels))
+        gold = drawn.rename(gold) if drawn else gold
+        own = random.Random(f"{seed} {gold.text}")
+        texts.append(make_training_text(encoder, gold, gold.labels, max_labels, own))
+    return texts
+
+
+def report_unaligned(
+    name: str,
+    golds: Iterable[GoldText],
+    encoder: PromptEncoder,
+    labels: tuple[str, ...],
+    max_tokens: int,
+) -> int:
+    """Logs how many gold spans lie off the model's tokens (or beyond max_count), with examples, and
+    how many are longer than a window.
+
+    They are left out of training. Returns their number.
+    """
+    total, lost, long = 0, 0, 0
+    shown: list[str] = []
+    for gold in golds:
+        total += sum(label in labels for _, _, label in gold.spans)
+        for start, end, label in make_training_text(encoder, gold, labels).unaligned:
+            if end > len(gold.text):  # see `GoldSource.texts`
+                long += 1
+                continue
+            lost += 1
+            if len(shown) < 5:
+                around = gold.text[max(start - 10, 0) : end + 10]
+                shown.append(f"{gold.text[start:end]!r} ({label}) in {around!r}")
+    if lost:
+        logger.warning(
+            "%s: %d of %d gold mentions do not begin and end on tokens of the language model (or "
+            "exceed max_count) and are not learned, for example %s",
+            name,
+            lost,
+            total,
+            "; ".join(shown),
+        )
+    if long:
+        logger.warning(
+            "%s: %d of %d gold mentions are longer than a window of %d tokens and are not learned: "
+            "set window to a higher number",
+            *(name, long, total, max_tokens),
+        )
+    return lost + long

@@ -1,0 +1,116 @@
+"""The component's settings, under the names that the config has."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..decoding.decoder import Method
+from ..learning.label_noise import LabelNoise
+from ..models.serialization import SAVE_MODES
+from ..prompts.template import MOST_COUNT
+from ..spans.numeric import check_number
+from ..spans.resolution import FLAT_RESOLUTIONS, RESOLUTIONS
+
+_CHOICES = {
+    "annotate": ("ents", "spans"),
+    "alignment_mode": ("strict", "contract", "expand"),
+    "resolution": ("auto", *RESOLUTIONS),
+    "decoder": ("auto", "tree", "rows"),
+    "save_mode": SAVE_MODES,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the component decodes and annotates.
+
+    annotate: "ents" (`doc.ents`) or "spans" (`doc.spans[spans_key]`).
+    alignment_mode: as `Doc.char_span`; with "strict", copied mentions are held to Doc tokens.
+    resolution: which of competing mentions stay (`resolution.resolve`); "auto" is "flat" for
+    ents and "nested" for spans.
+    threshold: the least probability of a mention, 0 to 1.
+    copy_constraint: a mention is a slice of its text; without it any string, found by search.
+    decoder: "tree" (fast), "rows" (any architecture), "auto" by what the model can do.
+    run_ahead: read drafts of mentions, copied from the text, and mentions of likely counts along
+    with what is known; fewer passes, the same entities.
+    token_budget: tokens of the language model in a batch, in decoding and training.
+    max_count: most mentions of a label in a window; None is the model's own cap.
+    max_mention_tokens: longest mention, in tokens of the language model.
+    window, overlap: longest text asked about in one piece, and what the next piece repeats of
+    it, in tokens of the language model. window None is the model's own, or 512; overlap None is an
+    eighth of the window.
+    overwrite_ents: whether new entities replace present ones that they overlap.
+    keep_raw: keep counts, mentions and what was dropped in `doc._.padellm_raw`.
+    save_mode: "full" copy, "reference" to the base (with the adapter), or "auto".
+    max_labels: in training, labels asked of a text: those present first; None asks all.
+    text_loss: in training, the weight of the text's own tokens as targets of language modelling.
+    label_noise: in training, other names for labels (`training.label_noise.LabelNoise`).
+
+    Raises ValueError naming a setting that is out of its range.
+    """
+
+    annotate: str = "ents"
+    spans_key: str = "sc"
+    alignment_mode: str = "strict"
+    resolution: str = "auto"
+    threshold: float = 0.0
+    copy_constraint: bool = True
+    decoder: str = "auto"
+    run_ahead: bool = True
+    token_budget: int = 4096
+    max_count: int | None = None
+    max_mention_tokens: int = 64
+    window: int | None = None
+    overlap: int | None = None
+    overwrite_ents: bool = False
+    keep_raw: bool = False
+    save_mode: str = "auto"
+    max_labels: int | None = None
+    text_loss: float = 0.0
+    label_noise: dict[str, Any] | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}"
+                )
+        for name in ("token_budget", "max_count", "max_mention_tokens", "window", "max_labels"):
+            value = getattr(self, name)
+            if value is not None:
+                most = MOST_COUNT if name == "max_count" else None
+                check_number(name, value, least=1, most=most, whole=True)
+        if self.overlap is not None:
+            check_number("overlap", self.overlap, whole=True)
+        if self.overlap is not None and not 0 <= self.overlap < (self.window or self.overlap + 1):
+            raise ValueError(
+                f"overlap is {self.overlap}: it must be at least 0 and below window ({self.window})"
+            )
+        check_number("text_loss", self.text_loss, least=0)
+        LabelNoise.read(self.label_noise)
+        check_number("threshold", self.threshold, least=0, most=1)
+        if self.annotate == "spans" and not self.spans_key:
+            raise ValueError("spans_key is empty: name the span group to write to")
+        if self.annotate == "ents" and not self.is_flat:
+            raise ValueError(
+                f"resolution {self.resolution!r} leaves spans that overlap, and doc.ents takes "
+                f"none: use 'flat' or 'paper_flat', or set annotate to 'spans'"
+            )
+
+    @property
+    def resolution_rule(self) -> str:
+        if self.resolution == "auto":
+            return "flat" if self.annotate == "ents" else "nested"
+        return self.resolution
+
+    @property
+    def is_flat(self) -> bool:
+        return self.resolution_rule in FLAT_RESOLUTIONS
+
+    def method(self, tree: bool) -> Method:
+        """The decoder's method for a model; tree: whether the model can decode trees."""
+        if self.decoder == "auto":
+            return "tree" if tree else "rows"
+        return "tree" if self.decoder == "tree" else "rows"
+
+    def to_config(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,120 @@
+"""The model "spacy_padellm.CausalLM.v1" of spacy-llm's component `llm`."""
+
+import itertools
+from dataclasses import replace
+from typing import Any, Iterable  # noqa: UP035
+
+from spacy.vocab import Vocab
+
+from ..architectures.causal_lm import build_causal_lm, shim_of, with_template
+from ..pipeline.component import PaDeLLMNER
+from ..pipeline.settings import Settings
+from ..prompts.template import PromptTemplate
+from .demonstrations import with_demonstrations
+from .exchange import NERAnswer, NERPrompt, NERQuestion
+
+WHOLE_BATCH = 2**31  # tokens: all that one call brings is decoded together
+
+
+class CausalLM:
+    """A fine-tuned causal LM, decoded in parallel: the counts of all labels of all Docs of a call,
+    then all their mentions. Long Docs are read in windows.
+
+    model: fields of `thinc_model.build_causal_lm`. settings: how it decodes.
+    """
+
+    def __init__(self, model: dict[str, Any], settings: Settings) -> None:
+        self._model = build_causal_lm(**model)
+        self._settings = settings
+        self._vocab = Vocab()
+        self._pipes: dict[str, PaDeLLMNER] = {}
+
+    def __call__(self, prompts: Iterable[Iterable[NERPrompt]]) -> Iterable[Iterable[NERAnswer]]:
+        """An answer for each prompt. Raises TypeError for prompts of another task."""
+        nested = [list(of_doc) for of_doc in prompts]
+        flat = list(itertools.chain.from_iterable(nested))
+        for prompt in flat:
+            if not isinstance(prompt, NERPrompt):
+                raise TypeError(
+                    f"the model spacy_padellm.CausalLM.v1 finds entities and cannot answer a "
+                    f'{type(prompt).__name__}: set @llm_tasks to "spacy_padellm.NER.v1"'
+                )
+        answers: list[NERAnswer | None] = [None] * len(flat)
+        for question in {repr(p.question): p.question for p in flat}.values():
+            asked = [i for i, prompt in enumerate(flat) if prompt.question == question]
+            found = self._pipe(question).predict([flat[i].doc for i in asked])
+            for i, prediction in zip(asked, found, strict=True):
+                answers[i] = NERAnswer(prediction)
+        left = iter(answers)
+        return [[next(left) for _ in of_doc] for of_doc in nested]  # type: ignore[misc]
+
+    def _pipe(self, question: NERQuestion) -> PaDeLLMNER:
+        key = repr(question)
+        if key not in self._pipes:
+            model = self._model
+            if question.examples:
+                known = shim_of(model).loaded.template
+                model = with_template(model, with_demonstrations(known, question))
+            settings = replace(
+                self._settings,
+                alignment_mode=question.alignment_mode,
+                annotate="ents" if question.flat else "spans",
+                resolution="flat" if question.flat else "nested",
+            )
+            pipe = PaDeLLMNER(
+                self._vocab, model, "llm", settings=settings, labels=question.labels or None
+            )
+            return self._pipes.setdefault(key, pipe)  # that of the first thread
+        return self._pipes[key]
+
+
+def make_causal_lm(
+    name: str = "english",
+    adapter: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    template: PromptTemplate | None = None,
+    revision: str | None = None,
+    devices: list[str] | None = None,
+    device_map: str | None = None,
+    quantize: str | None = None,
+    compile: bool = False,
+    copy_constraint: bool = True,
+    decoder: str = "auto",
+    run_ahead: bool = True,
+    token_budget: int | None = None,
+    max_count: int | None = None,
+    max_mention_tokens: int = 64,
+    window: int | None = None,
+    overlap: int | None = None,
+) -> CausalLM:
+    """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.
+
+    name to compile: as in `thinc_model.build_causal_lm`. The others: as in the component
+    (`component_settings.Settings`); token_budget None decodes all Docs of a call together.
+
+    Raises ValueError for a setting out of its range.
+    """
+    settings = Settings(
+        copy_constraint=copy_constraint,
+        decoder=decoder,
+        run_ahead=run_ahead,
+        token_budget=WHOLE_BATCH if token_budget is None else token_budget,
+        max_count=max_count,
+        max_mention_tokens=max_mention_tokens,
+        window=window,
+        overlap=overlap,
+    )
+    model = {
+        "name": name,
+        "adapter": adapter,
+        "device": device,
+        "dtype": dtype,
+        "template": template,
+        "revision": revision,
+        "devices": devices,
+        "device_map": device_map,
+        "quantize": quantize,
+        "compile": compile,
+    }
+    return CausalLM(model, settings)

@@ -1,0 +1,258 @@
+"""The task "spacy_padellm.NER.v1" of spacy-llm's component `llm`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Iterable  # noqa: UP035
+
+import srsly
+from spacy import util
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy_llm.ty import ExamplesConfigType, Scorer
+
+from ..architectures.config_values import keeps_settings
+from ..formats.gold_source import GoldSource
+from ..pipeline.annotation import SCORE, Placed, place_mentions, set_entities, set_spans
+from ..pipeline.labels import Given, read_labels
+from ..pipeline.scorer import score_ner
+from ..pipeline.settings import Settings
+from .exchange import Demonstration, NERAnswer, NERPrompt, NERQuestion
+
+Labels = str | list[str] | list[list[str]] | dict[str, str]
+
+
+class NERTask:
+    """Asks for all labels of a Doc, and writes what the model found into `doc.ents` or spans.
+
+    One prompt a Doc: the model counts the mentions of each label, then finds all of them.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        examples: Sequence[Demonstration],
+        settings: Settings,
+        scorer: Scorer | None = None,
+    ) -> None:
+        """labels: label → definition, "" where there is none; empty asks for the model's own."""
+        self._configured = dict(labels)
+        self._labels = dict(labels)
+        self._given = tuple(examples)
+        self._examples = list(examples)
+        self._settings = settings
+        self._scorer = scorer
+
+    # --- what spacy-llm asks of a task
+
+    def generate_prompts(self, docs: Iterable[Doc]) -> Iterable[NERPrompt]:
+        """A prompt a Doc; without labels, those of the model are asked for."""
+        question = self.question()
+        for doc in docs:
+            yield NERPrompt(doc, question)
+
+    def parse_responses(self, docs: Iterable[Doc], responses: Iterable[NERAnswer]) -> Iterable[Doc]:
+        """Annotations that the Docs have stay. Raises TypeError for answers of another kind of
+        model.
+
+        responses: a list of one a Doc, as the models of spacy-llm give them to any task, although
+        its check of types wants the annotation above.
+        """
+        for doc, of_doc in zip(docs, responses, strict=True):
+            for answer in of_doc if isinstance(of_doc, list) else [of_doc]:
+                if not isinstance(answer, NERAnswer):
+                    raise TypeError(
+                        f"the task spacy_padellm.NER.v1 asks in two steps, and the model answered "
+                        f"one prompt with a {type(answer).__name__}: set @llm_models to "
+                        f'"spacy_padellm.CausalLM.v1", or to "spacy_padellm.TwoSteps.v1" with '
+                        f"this model in its block `model`"
+                    )
+                self._annotate(doc, answer)
+            yield doc
+
+    def _annotate(self, doc: Doc, answer: NERAnswer) -> None:
+        settings = self._settings
+        placed: Placed = place_mentions(
+            doc,
+            answer.found,
+            settings.alignment_mode,
+            settings.resolution_rule,
+            settings.threshold if answer.probable else 0.0,
+        )
+        if settings.annotate == "ents":
+            set_entities(doc, placed, settings.overwrite_ents)
+        else:
+            set_spans(doc, placed, settings.spans_key)
+        if answer.probable:
+            return
+        for span in placed.spans:
+            span._.set(SCORE, None)
+        if settings.annotate == "spans":
+            doc.spans[settings.spans_key].attrs.pop("scores")
+
+    def question(self) -> NERQuestion:
+        """What is asked of every Doc."""
+        settings = self._settings
+        return NERQuestion(
+            dict(self._labels), settings.alignment_mode, settings.is_flat, tuple(self._examples)
+        )
+
+    @property
+    def prompt_template(self) -> str:
+        """What a cache of answers holds for: another question is another template."""
+        asked = {**self._state(), "settings": self._settings.to_config()}
+        return str(srsly.json_dumps(asked, sort_keys=True))
+
+    def scorer(self, examples: Iterable[Example]) -> dict[str, Any]:
+        """`ents_p/r/f` or `spans_KEY_p/r/f`, and `strings_f` (`component_scorer.score_ner`)."""
+        if self._scorer is not None:
+            return self._scorer(examples)
+        where = {"annotate": self._settings.annotate, "spans_key": self._settings.spans_key}
+        return score_ner(examples, **where)
+
+    # --- labels
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Those asked for. `clear` and `add_label` change them; assigning does not."""
+        return tuple(self._labels)
+
+    def add_label(self, label: str, label_definition: str | None = None) -> int:
+        """1 for a new label, 0 for one that is there."""
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self._labels:
+            return 0
+        added = read_labels([(label, label_definition or "")], "add_label of spacy_padellm.NER.v1")
+        self._labels |= added or {}
+        return 1
+
+    def clear(self) -> None:
+        """No labels any more."""
+        self._labels = {}
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        nlp: Language,
+        labels: Labels = [],  # noqa: B006
+        n_prompt_examples: int = 0,
+    ) -> None:
+        """Labels and demonstrations from examples, where the config has none.
+
+        n_prompt_examples: how many demonstrations there are to be; -1 takes all examples that are
+        annotated whole, for all labels.
+        """
+        del nlp
+        if listed := read_labels(labels or None, "initialize.labels of spacy_padellm.NER.v1"):
+            self._labels = {k: text or self._labels.get(k, "") for k, text in listed.items()}
+        find_labels = not self._labels
+        self._examples = list(self._given)
+        source = GoldSource(self._settings.annotate, self._settings.spans_key)
+        golds = [gold for eg in get_examples() if (gold := source.read(eg.reference))]
+        if find_labels:
+            for gold in golds:
+                found = sorted({*gold.labels, *(label for _, _, label in gold.spans)})
+                self._labels.update(dict.fromkeys(found, ""))
+        for gold in golds:
+            # What was not looked for everywhere would be shown as an answer "none".
+            whole = not gold.unknown and {*(gold.labels or self._labels)} >= {*self._labels}
+            if whole and (n_prompt_examples < 0 or len(self._examples) < n_prompt_examples):
+                entities: dict[str, list[str]] = {}
+                for start, end, label in gold.spans:
+                    entities.setdefault(label, []).append(gold.text[start:end])
+                self._examples.append(Demonstration(gold.text, entities))
+
+    # --- to and from disk; settings are in the config
+
+    def _state(self) -> dict[str, Any]:
+        examples = [{"text": e.text, "entities": e.entities} for e in self._examples]
+        return {"labels": self._labels, "examples": examples}
+
+    def _to_dict(self) -> dict[str, Any]:
+        return {**self._state(), "configured": self._configured}
+
+    def _from_dict(self, saved: dict[str, Any]) -> None:
+        """Labels or definitions that the config was given since saving win over the saved."""
+        before = saved.get("configured", self._configured)
+        given = {label: text or before.get(label) for label, text in self._configured.items()}
+        if list(given.items()) == list(before.items()):
+            self._labels = dict(saved["labels"])
+        self._examples = [Demonstration(**example) for example in saved["examples"]]
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        return util.to_bytes({"cfg": lambda: srsly.json_dumps(self._to_dict())}, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "NERTask":
+        read = {"cfg": lambda data: self._from_dict(srsly.json_loads(data))}
+        util.from_bytes(bytes_data, read, exclude)
+        return self
+
+    def to_disk(self, path: Path, *, exclude: Iterable[str] = ()) -> None:
+        write = {"cfg": lambda place: srsly.write_json(place, self._to_dict())}
+        util.to_disk(path, write, exclude)
+
+    def from_disk(self, path: Path, *, exclude: Iterable[str] = ()) -> "NERTask":
+        read = {"cfg": lambda place: self._from_dict(srsly.read_json(place))}
+        util.from_disk(path, read, exclude)
+        return self
+
+
+@keeps_settings()
+def make_ner_task(
+    labels: Labels = [],  # noqa: B006
+    label_definitions: dict[str, str] | list[list[str]] | None = None,
+    examples: ExamplesConfigType = None,
+    alignment_mode: str = "strict",
+    scorer: Scorer | None = None,
+    annotate: str = "ents",
+    spans_key: str = "sc",
+    resolution: str = "auto",
+    threshold: float = 0.0,
+    overwrite_ents: bool = False,
+) -> NERTask:
+    """The task "spacy_padellm.NER.v1".
+
+    labels: names in a list or with commas between, a mapping name → definition, or pairs [name,
+    definition]; empty asks for those of the model. label_definitions: definitions apart, as a
+    mapping or pairs. examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3". The
+    others: as in the component `padellm_ner` (`component_settings.Settings`).
+
+    Raises ValueError for a setting out of its range, a label that is there twice, a definition of
+    a label that is not asked for, and examples that are no {"text", "entities"}.
+    """
+    asked = _read_labels(labels, label_definitions)
+    settings = Settings(
+        annotate=annotate,
+        spans_key=spans_key,
+        alignment_mode=alignment_mode,
+        resolution=resolution,
+        threshold=threshold,
+        overwrite_ents=overwrite_ents,
+    )
+    shown = (examples() if callable(examples) else examples) or ()
+    return NERTask(asked, [_read_example(e) for e in shown], settings, scorer)
+
+
+def _read_labels(given: Given, definitions: Given) -> dict[str, str]:
+    labels = read_labels(given or None, "`labels` of spacy_padellm.NER.v1") or {}
+    apart = read_labels(definitions or None, "label_definitions of spacy_padellm.NER.v1") or {}
+    if unknown := sorted(set(apart) - set(labels)):
+        raise ValueError(
+            f"label_definitions has {', '.join(map(repr, unknown))}, which `labels` has not"
+        )
+    if twice := [label for label in apart if labels[label] not in ("", apart[label])]:
+        raise ValueError(f"{twice[0]!r} has one definition in `labels`, another in the other place")
+    return {**labels, **apart}
+
+
+def _read_example(record: Mapping[str, Any]) -> Demonstration:
+    try:
+        entities = {label: list(strings) for label, strings in record["entities"].items()}
+        return Demonstration(record["text"], entities)
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f'an example of spacy_padellm.NER.v1 is {{"text": ..., "entities": {{LABEL: [string, '
+            f"...]}}}}, not {record!r}"
+        ) from None

@@ -1,0 +1,145 @@
+"""From generated strings to characters of the text.
+
+Knows characters only: token spans are made from the result with `Doc.char_span`. How strings are
+compared: `text_index`.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from .prediction import Mention
+from .text_index import Place, TextIndex
+
+
+def find_occurrences(text: str, mention: str) -> list[Place]:
+    """All places of a mention in a text, in characters of the original text, none overlapping.
+
+    Exact matches come first; then those equal up to white space and canonical equivalence (NFC,
+    NFD); then those equal up to case as well. Within a tier the order is left to right. A run of
+    white space equals one blank, and white space around the mention is ignored.
+
+    A match begins and ends between words, unless the mention's own edge is not a word character
+    ("C++" is found in "C++20") or the script sets no spaces there (Chinese, Japanese, Thai, ...;
+    Korean, which adds particles to names, counts as such).
+    """
+    return list(TextIndex(text).occurrences(mention))
+
+
+def align_mentions(
+    text: str, mentions: Sequence[Mention], flat: bool = False
+) -> tuple[list[Mention], list[Mention]]:
+    """Find the places of generated strings: (aligned, unaligned), each in the order given.
+
+    The i-th equal mention of a label takes the i-th of its occurrences (`find_occurrences`).
+    Aligned mentions carry start, end and the text's own characters. Unaligned ones are returned
+    as they came: the string is not in the text, or every occurrence is taken by a mention of the
+    same label. A mention that has a place already keeps it, if no earlier one of its label has it.
+
+    flat: occurrences inside a longer mention are taken last ("Texas" after "University of Texas"),
+    for annotations that do not nest.
+
+    Raises ValueError if a given place lies outside the text.
+    """
+    return _assign(TextIndex(text), mentions, flat, search=True)
+
+
+def spread_repeats(
+    text: str,
+    mentions: Sequence[Mention],
+    flat: bool = False,
+    starts: Collection[int] | None = None,
+    ends: Collection[int] | None = None,
+) -> tuple[list[Mention], list[Mention]]:
+    """Move equal mentions of a label, all copied from one place, on to the next occurrences.
+
+    The first keeps its place, the others take the exact occurrences that follow, then those
+    before; so where all were found at the first occurrence, the i-th takes the i-th. Returns
+    (spread, surplus), each in the order given. Surplus are mentions for which no occurrence is
+    left, and those whose place is blank or missing; they come back unchanged.
+
+    A place inside a word is kept only if no whole word is free ("US" copied from "USA").
+
+    flat: as for `align_mentions`; a mention moves out of a longer one if it occurs elsewhere.
+    starts, ends: characters at which mentions may start and end, instead of between words.
+
+    Raises ValueError if a given place lies outside the text.
+    """
+    return _assign(TextIndex(text, starts, ends), mentions, flat, search=False)
+
+
+def _assign(
+    index: TextIndex, mentions: Sequence[Mention], flat: bool, search: bool
+) -> tuple[list[Mention], list[Mention]]:
+    """Give each mention a place that no other mention of its label has.
+
+    search: look also for mentions without a place of their own.
+    """
+    own = [_own_place(index.text, mention) for mention in mentions]
+    wanted = [
+        mention.text if place is None else index.text[slice(*place)]
+        for mention, place in zip(mentions, own, strict=True)
+    ]
+    # Longer first, so that what a shorter mention may lie inside is known.
+    order = sorted(range(len(mentions)), key=lambda i: -len(wanted[i]) if flat else 0)
+    places: dict[int, Place] = {}
+    taken: set[tuple[str, Place]] = set()
+
+    def take(i: int, place: Place) -> bool:
+        if (mentions[i].label, place) in taken:
+            return False
+        taken.add((mentions[i].label, place))
+        places[i] = place
+        return True
+
+    def inside_longer(place: Place) -> bool:
+        start, end = place
+        return flat and any(s <= start and end <= e and (s, e) != place for s, e in places.values())
+
+    # Whoever is first at a place keeps it; only then do the others look for one.
+    waiting = []
+    for i in order:
+        place = own[i]
+        if not wanted[i].strip() or (place is None and not search):
+            continue
+        keeps = place and index.is_whole(place) and not inside_longer(place) and take(i, place)
+        if not keeps:
+            waiting.append(i)
+
+    # One iterator for all equal mentions, so many repeats cost one pass over the occurrences.
+    free: dict[tuple[str, str, Place | None], Iterator[Place]] = {}
+    for i in waiting:
+        place = own[i]
+        key = (mentions[i].label, wanted[i], place)
+        if key not in free:
+            if place is None:
+                found = index.occurrences(wanted[i])
+            else:  # copied from the text, so only exact occurrences are meant
+                found = index.occurrences(wanted[i], tiers=1)
+                after = bisect_left(found, place)
+                found = found[after:] + found[:after] + [place]
+            free[key] = iter(sorted(found, key=inside_longer))
+        for candidate in free[key]:
+            if take(i, candidate):
+                break
+
+    aligned, left = [], []
+    for i, mention in enumerate(mentions):
+        if i in places:
+            start, end = places[i]
+            aligned.append(replace(mention, text=index.text[start:end], start=start, end=end))
+        else:
+            left.append(mention)
+    return aligned, left
+
+
+def _own_place(text: str, mention: Mention) -> Place | None:
+    if mention.start is None or mention.end is None:
+        return None
+    if not 0 <= mention.start <= mention.end <= len(text):
+        raise ValueError(
+            f"mention {mention.text!r} ({mention.label}) has the place {mention.start}:"
+            f"{mention.end}, outside its text of {len(text)} characters: give offsets relative "
+            f"to the text passed in"
+        )
+    return mention.start, mention.end

@@ -1,0 +1,89 @@
+"""What a pipeline finds in an annotated corpus, beside what is there."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ...formats.gold import GoldText
+from ...pipeline.annotation import give_way, place_mentions
+from ...pipeline.component import PaDeLLMNER
+from ...pipeline.doc_decoder import DocPrediction
+from ...pipeline.gold import report_unknown
+from ..pipelines import run_before
+from .errors import Item
+
+
+@dataclass(frozen=True)
+class AnalyzedText:
+    """gold: spans (label, start, end in characters). counts: announced for each label, none for a
+    text of which some is unknown. placed: what is found with a threshold, each span with its
+    probability, where gold says if it is right."""
+
+    text: str
+    gold: set[Item]
+    counts: dict[str, int]
+    placed: Callable[[float], dict[Item, float]] = field(repr=False)
+
+
+def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
+    """Blank texts are left out. Raises ValueError where there is none left."""
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs if doc.text.strip()]
+    if not examples:
+        raise ValueError("the corpus holds no text")
+    return examples
+
+
+def analyze_texts(
+    nlp: Language,
+    pipe: PaDeLLMNER,
+    examples: Sequence[Example],
+    batch_size: int = 64,
+    step: Callable[[int], object] = lambda n: None,
+) -> list[AnalyzedText]:
+    """Runs the components before `pipe`, then the model once; thresholds are applied afterwards.
+
+    Examples without annotation are left out, and so is what is found on tokens without it, or
+    under labels that nobody looked for in a text (`doc._.padellm_labels`): `GoldText.judges`.
+    step: told how many texts were done.
+    """
+    source = pipe.gold_source
+    report_unknown(pipe.name, source, (eg.reference for eg in examples), sentences=False)
+    found = []
+    for start in range(0, len(examples), batch_size):
+        some = examples[start : start + batch_size]
+        read = [(gold, eg) for eg in some if (gold := source.read(eg.reference))]
+        docs = [run_before(nlp, pipe, example.predicted) for _, example in read]
+        predictions = pipe.predict(docs) if docs else []
+        for (gold, _), doc, predicted in zip(read, docs, predictions, strict=True):
+            counts = {
+                c.label: c.value
+                for c in predicted.prediction.counts
+                if not gold.unknown and (not gold.labels or c.label in gold.labels)
+            }
+            placed = _placer(pipe, doc, predicted, gold)
+            found.append(AnalyzedText(doc.text, gold.items(pipe.labels), counts, placed))
+        step(len(some))
+    return found
+
+
+def _placer(
+    pipe: PaDeLLMNER, doc: Doc, predicted: DocPrediction, gold: GoldText
+) -> Callable[[float], dict[Item, float]]:
+    settings = pipe.settings
+
+    def placed(threshold: float) -> dict[Item, float]:
+        found = place_mentions(
+            doc, predicted, settings.alignment_mode, settings.resolution_rule, threshold
+        )
+        if settings.annotate == "ents":
+            found, _ = give_way(doc, found, settings.overwrite_ents)
+        return {
+            (m.label, span.start_char, span.end_char): m.probability
+            for m, span in zip(found.mentions, found.spans, strict=True)
+            if gold.judges((m.label, span.start_char, span.end_char))
+        }
+
+    return placed

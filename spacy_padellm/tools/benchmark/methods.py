@@ -1,0 +1,60 @@
+"""The decoders that are measured, by name."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ...decoding import Decoder, DecodingWork, TextInput
+from ...formats.gold import GoldText
+from ...models.load import LoadedModel
+from ...spans.prediction import Prediction
+from .autoregressive import get_answer_format
+from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
+from .method_names import check_method
+
+NO_BUDGET = 10**9  # the batch size alone decides
+
+
+class AnyDecoder(Protocol):
+    """What all methods have in common."""
+
+    lm: Any
+    work: DecodingWork
+
+    def predict(
+        self, texts: Sequence[TextInput | str], labels: Sequence[str]
+    ) -> list[Prediction]: ...
+
+
+def make_decoder(
+    method: str, loaded: LoadedModel, golds: Sequence[GoldText] | None = None
+) -> AnyDecoder:
+    """golds: forces these answers upon the model; None lets it answer.
+
+    Raises ValueError for a method that does not exist.
+    """
+    check_method(method)
+    if method in ("structured", "augmented"):
+        return ForcedAutoregressiveDecoder(
+            loaded.lm,
+            loaded.encoder(),
+            get_answer_format(method),
+            token_budget=NO_BUDGET,
+            golds=golds,
+        )
+    settings: dict[str, Any] = {"draft_tokens": 0, "guess_counts": ()}
+    if method in ("ahead", "compiled"):
+        settings = {}
+    lm = replace(loaded.lm, static=None)
+    if method == "compiled":
+        lm.compile()
+    name = {"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree")
+    encoder = loaded.encoder()
+    return Decoder(
+        lm if golds is None else GoldForcedModel(lm, encoder, golds),
+        encoder,
+        method=name,  # type: ignore[arg-type]
+        copy=method not in ("paper", "tree-free"),
+        token_budget=NO_BUDGET,
+        **settings,
+    )

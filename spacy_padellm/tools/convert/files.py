@@ -1,0 +1,144 @@
+"""Files and folders through a `Conversion`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from spacy.cli._util import walk_directory
+from tqdm import tqdm
+from wasabi import Printer
+
+from ...formats.annotated import AnnotatedText, FormatError
+from ...formats.conversion import Conversion
+from ...formats.doc_making import is_own
+from ...formats.files import bare_suffix, plain_name
+from ...formats.guess import (
+    COLUMN_SUFFIXES,
+    EXTENSIONS,
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    Format,
+    guess_input,
+    guess_output,
+    is_corpus,
+)
+from .report import show_written
+
+
+def convert(
+    input_path: Path,
+    output_path: Path,
+    conversion: Conversion,
+    source: Format | None = None,
+    target: Format | None = None,
+    msg: Printer | None = None,
+) -> None:
+    """Converts a file or a folder of files; problems are added to those of the conversion.
+
+    source, target: None to tell from the files. Nothing is written before all is read.
+    Raises FormatError for a file that cannot be read or written, ValueError for wrong settings.
+    """
+    msg = msg or Printer(no_print=True)
+    jobs = _plan(input_path, output_path, source, target)
+    if source is None and input_path.is_dir():
+        _tell_unread(input_path, msg)
+    corpora: dict[Path, list[AnnotatedText]] = {}
+    for path, output in jobs:
+        texts = corpora.setdefault(output, [])
+        read = conversion.read(path, source or guess_input(path))
+        texts.extend(tqdm(read, path.name, unit=" texts", disable=None))
+    unknown = [label for label in conversion.labels_map if label not in conversion.labels_seen]
+    if unknown:
+        msg.warn(f"--labels-map names labels that no text has: {', '.join(unknown)}")
+    to_doc = conversion.doc
+    everything = [text for texts in corpora.values() for text in texts]
+    # What was a Doc has its spans where they were.
+    placed = [text for text in everything if not is_own(text)]
+    overlapping = sum(text.overlaps for text in placed)
+    # Docs of one corpus have their spans in the same place, or training would miss some.
+    if overlapping and to_doc.annotate == "auto":
+        conversion.doc = replace(to_doc, annotate="both")
+    for output, texts in corpora.items():
+        to_format = target or guess_output(output)
+        bar = tqdm(texts, output.name, unit=" texts", disable=None)
+        before = len(conversion.problems)
+        n_columns = conversion.write(output, to_format, bar)
+        unsaid = conversion.unsaid
+        show_written(msg, output, texts, conversion.problems[before:])
+        for sentence in unsaid.messages() if unsaid else ():
+            msg.warn(sentence)
+        if n_columns > 1:
+            which = ",".join(map(str, range(1, n_columns + 1)))
+            msg.info(f"Overlapping spans take {n_columns} columns; read with --column-tag {which}")
+        if to_format == "spacy" and conversion.doc != to_doc:
+            key = to_doc.spans_key
+            msg.info(
+                f"{overlapping:,} of {len(placed):,} texts have overlapping spans: all spans "
+                f"are in doc.spans[{key!r}]; doc.ents is left unannotated in those texts"
+            )
+
+
+def _plan(
+    input_path: Path, output_path: Path, source: Format | None, target: Format | None
+) -> list[tuple[Path, Path]]:
+    """(input file, output file) of each file; several inputs may share an output."""
+    if not input_path.is_dir():
+        if output_path.is_dir():
+            output_path = output_path / _name(input_path, target or "spacy")
+        _check_target(output_path, target)
+        _check_apart(input_path, output_path)
+        return [(input_path, output_path)]
+    inputs = [path for path in walk_directory(input_path.resolve()) if _belongs(path, source)]
+    if not inputs:
+        mend = "Name the files .jsonl, .json, .conll or .spacy (and .gz), or give one file"
+        raise FormatError(input_path, 0, f"no {source or 'corpus'} files in this folder", mend)
+    if not output_path.is_dir() and is_corpus(output_path):
+        for path in inputs:
+            _check_apart(path, output_path)
+        return [(path, output_path) for path in inputs]
+    taken: dict[Path, Path] = {}
+    for path in inputs:
+        folder = output_path / path.relative_to(input_path.resolve()).parent
+        output = folder / _name(path, target or "spacy")
+        _check_apart(path, output)
+        if output in taken:
+            mend = "Rename one of them or choose by --from"
+            raise FormatError(output, 0, f"both {taken[output]} and {path} would go here", mend)
+        taken[output] = path
+    return [(path, output) for output, path in taken.items()]
+
+
+def _belongs(path: Path, source: Format | None) -> bool:
+    match source:
+        case None:  # .txt is as often a README
+            return is_corpus(path) and bare_suffix(path) != ".txt"
+        case "spacy":
+            return path.suffix == ".spacy"
+        case "columns":
+            return bare_suffix(path) in COLUMN_SUFFIXES
+        case "table":
+            return bare_suffix(path) in TABLE_SUFFIXES
+        case _:
+            return bare_suffix(path) in JSON_SUFFIXES
+
+
+def _tell_unread(folder: Path, msg: Printer) -> None:
+    unread = [path.name for path in walk_directory(folder) if bare_suffix(path) == ".txt"]
+    if unread:
+        msg.info(
+            f"{len(unread):,} .txt files are not read, such as {unread[0]}: where they hold "
+            f"columns, convert them with --from columns"
+        )
+
+
+def _name(path: Path, target: Format) -> str:
+    return Path(plain_name(path)).stem + EXTENSIONS[target]
+
+
+def _check_target(output: Path, target: Format | None) -> None:
+    if target is None:
+        guess_output(output)
+
+
+def _check_apart(path: Path, output: Path) -> None:
+    if path.resolve() == output.resolve():
+        raise FormatError(path, 0, "input and output are the same file", "Give another OUTPUT")

@@ -1,0 +1,160 @@
+"""What the model said of one text: counts, mentions, what became of each, and what it took."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from spacy.language import Language
+
+from ...pipeline.annotation import Placed, give_way, place_mentions
+from ...pipeline.component import PaDeLLMNER
+from ...pipeline.doc_decoder import DocPrediction
+from ...spans.prediction import Mention
+from ...spans.resolution import Dropped
+from ..pipelines import run_before
+
+REASONS = {
+    "label": "the same string is likelier as {label}",
+    "overlap": "overlaps the likelier {label} {text!r}",
+    "identical": "is the same span as a likelier one",
+    "fragment": "is a part of {text!r}, cut by the edge of a window",
+}
+
+
+@dataclass(frozen=True)
+class ExplainedMention:
+    """start, end: characters of the text, None where it has no place there. fate: "kept",
+    "dropped", "below threshold" or "not aligned", with the reason in words."""
+
+    label: str
+    index: int
+    text: str
+    start: int | None
+    end: int | None
+    probability: float
+    fate: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ExplainedLabel:
+    """count_probability: of the count as a whole. capped: more were counted than are decoded."""
+
+    label: str
+    description: str
+    count: int
+    count_probability: float
+    capped: bool
+    mentions: list[ExplainedMention] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """labels: in the order in which they were asked for. tokens: that the model read, padding
+    included; text_tokens: of the text alone. windows: pieces that the text was read in.
+    calibrated: whether a mention's probability is that of being right, its count considered."""
+
+    text: str
+    labels: list[ExplainedLabel]
+    passes: int
+    tokens: int
+    text_tokens: int
+    windows: int
+    seconds: float
+    model: str
+    threshold: float
+    calibrated: bool = False
+
+    @property
+    def kept(self) -> list[ExplainedMention]:
+        """The entities, in the order of the text."""
+        found = [m for label in self.labels for m in label.mentions if m.fate == "kept"]
+        return sorted(found, key=lambda m: (m.start or 0, -(m.end or 0)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+
+def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
+    """Runs the pipeline up to its component `pipe` and looks into what that finds.
+
+    Raises ValueError for a text that is longer than `nlp.max_length`.
+    """
+    doc = run_before(nlp, pipe, nlp.make_doc(text))
+    before = pipe.work
+    began = time.perf_counter()
+    predicted = pipe.predict([doc])[0]
+    seconds = time.perf_counter() - began
+    after, settings = pipe.work, pipe.settings
+    placed = place_mentions(
+        doc, predicted, settings.alignment_mode, settings.resolution_rule, settings.threshold
+    )
+    gone: list[Mention] = []
+    if settings.annotate == "ents":
+        placed, gone = give_way(doc, placed, settings.overwrite_ents)
+    return Explanation(
+        text=doc.text,
+        labels=_labels(pipe, predicted, placed, gone),
+        passes=after.passes - before.passes,
+        tokens=after.tokens - before.tokens,
+        text_tokens=pipe.text_size(text),
+        windows=after.texts - before.texts,
+        seconds=seconds,
+        model=pipe.shim.loaded.lm.name,
+        threshold=settings.threshold,
+        calibrated=pipe.shim.loaded.calibration is not None,
+    )
+
+
+def _labels(
+    pipe: PaDeLLMNER, predicted: DocPrediction, placed: Placed, gone: list[Mention]
+) -> list[ExplainedLabel]:
+    there = "an entity is there already (overwrite_ents is false)"
+    mentions = _mentions(placed, pipe.settings.threshold) + _explained(gone, "dropped", there)
+    data = pipe.label_data
+    descriptions = data if isinstance(data, dict) else {}
+    counts = {count.label: count for count in predicted.prediction.counts}
+    found = []
+    for label in pipe.labels:
+        count = counts.get(label)
+        found.append(
+            ExplainedLabel(
+                label,
+                descriptions.get(label, ""),
+                count.value if count else 0,
+                count.probability if count else 1.0,
+                bool(count and count.capped),
+                sorted((m for m in mentions if m.label == label), key=_place),
+            )
+        )
+    return found
+
+
+def _mentions(placed: Placed, threshold: float) -> list[ExplainedMention]:
+    below = f"its probability is below the threshold, {threshold:g}"
+    astray = "it is not in the text, or not on the tokens of the Doc"
+    return [
+        *_explained(placed.mentions, "kept"),
+        *(_dropped(drop) for drop in placed.dropped),
+        *_explained(placed.below, "below threshold", below),
+        *_explained(placed.unaligned, "not aligned", astray),
+    ]
+
+
+def _explained(mentions: Iterable[Mention], fate: str, reason: str = "") -> list[ExplainedMention]:
+    return [
+        ExplainedMention(m.label, m.index, m.text, m.start, m.end, m.probability, fate, reason)
+        for m in mentions
+    ]
+
+
+def _dropped(drop: Dropped) -> ExplainedMention:
+    winner = drop.winner
+    reason = REASONS[drop.reason].format(label=winner.label, text=winner.text)
+    return _explained([drop.mention], "dropped", reason)[0]
+
+
+def _place(mention: ExplainedMention) -> tuple[bool, int, int]:
+    return mention.start is None, mention.start or 0, mention.index

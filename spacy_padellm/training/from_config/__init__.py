@@ -1,0 +1,1 @@
+"""A `spacy train` config, run by the Trainer."""

@@ -1,0 +1,166 @@
+"""The output folder of a training run: pipelines, checkpoints, and what the run was begun with."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import srsly
+from safetensors import SafetensorError
+from spacy.language import Language
+
+from ...atomic import alone_in, restore_folder, whole_folder, write_whole
+from ...pipeline.component import PaDeLLMNER
+from ..trainer_checkpoints import STATE, Checkpoint, check, list_checkpoints
+
+logger = logging.getLogger(__name__)
+# What may change between a run and its continuation without changing what is learned.
+_FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "before_to_disk")
+
+
+_FULL = ("no space left", "disk quota", "file too large", "failed writing", "unexpected pos")
+
+
+class RunFolder:
+    """`model-best`, `model-last`, `checkpoints/`, `run.json` under `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.best = path / "model-best"
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other runs out; the processes of one run (`torchrun`) are one.
+
+        Raises BusyError where another is in it.
+        """
+        if os.environ.get("RANK", "0") != "0":
+            yield
+            return
+        with alone_in(self.path):
+            for name in ("model-best", "model-last"):
+                restore_folder(self.path / name)
+            yield
+
+    def where_to_begin(self, resume: bool) -> tuple[Path | None, int]:
+        """The last whole checkpoint to go on from with its step, or None and 0. Those behind it
+        that are damaged get another name.
+
+        Raises ValueError where the folder has checkpoints and is not to be resumed, and where all
+        are damaged.
+        """
+        found = list_checkpoints(self.checkpoints)
+        finished = [checkpoint for checkpoint in found if not checkpoint.is_cut]
+        if finished and not resume:
+            raise ValueError(
+                f"{self.path} has checkpoints of an earlier run (the last at step "
+                f"{finished[0].step}): go on with --resume, or give another --output"
+            )
+        damaged: list[Checkpoint] = []
+        for checkpoint in found if resume else []:
+            checkpoint = check(checkpoint)
+            if not checkpoint.wrong:
+                self._put_aside(damaged, f"going on from step {checkpoint.step}")
+                return checkpoint.path, checkpoint.step
+            damaged.append(checkpoint)
+        if finished and resume:
+            what = "; ".join(f"{one.path.name}: {one.wrong}" for one in damaged)
+            raise ValueError(
+                f"no checkpoint in {self.checkpoints} is whole ({what}): begin anew with another "
+                f"--output, or remove them"
+            )
+        if resume:
+            self._put_aside(damaged, "starting anew")
+            logger.info("%s has no checkpoint to go on from: starting anew", self.path)
+        return None, 0
+
+    def _put_aside(self, damaged: Sequence[Checkpoint], what_now: str) -> None:
+        """Of several processes, the first does, and tells."""
+        if os.environ.get("RANK", "0") != "0":
+            return
+        for one in damaged:
+            aside = one.path.with_name(f"damaged-{one.path.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            if not (one.path / STATE).exists():  # it never was one
+                shutil.rmtree(one.path, ignore_errors=True)
+            else:
+                one.path.replace(aside)
+            logger.warning("%s is not whole (%s): %s", one.path, one.wrong, what_now)
+
+    def note_config(
+        self, config: dict[str, Any], labels: Sequence[str], tokenizer: str, resumed: bool
+    ) -> None:
+        """Keeps what the run learns from; warns where a continuation has it otherwise.
+
+        tokenizer: digest of one that was made from the corpus, "" of others. Raises ValueError
+        where that is another one now.
+        """
+        path = self.path / "run.json"
+        training = {k: v for k, v in config["training"].items() if k not in _FREE}
+        parts = {"components": config["components"], "corpora": config["corpora"]}
+        now = {**parts, "training": training, "labels": list(labels), "tokenizer": tokenizer}
+        now = srsly.json_loads(srsly.json_dumps(now))
+        before = _read_object(path) if resumed and path.exists() else None
+        if before is not None:
+            if before.get("tokenizer", tokenizer) != tokenizer:
+                raise ValueError(
+                    "the corpus is not the one that this run was begun with, and the tokenizer, "
+                    "which is made from it, has changed: restore the corpus, or begin anew with "
+                    "another --output"
+                )
+            if changed := [key for key in now if before.get(key) != now[key]]:
+                logger.warning(
+                    "this run was begun with another config (%s): it goes on with the new one, "
+                    "and ends elsewhere than it would have",
+                    ", ".join(changed),
+                )
+        write_whole(path, json.dumps(now, indent=2) + "\n")
+
+    def write_pipeline(self, nlp: Language, name: str) -> None:
+        """Whole, in the place of the old one."""
+        with whole_folder(self.path / name) as fresh:
+            nlp.to_disk(fresh)
+
+    def full_disk(self) -> str:
+        """What to do about it."""
+        whole = (one for one in list_checkpoints(self.checkpoints) if not check(one).wrong)
+        found = next(whole, None)
+        kept = (
+            f"the checkpoint of step {found.step} is whole" if found else "there is no checkpoint"
+        )
+        return f"the disk is full; {kept}: make room and go on with --resume"
+
+
+def _read_object(path: Path) -> dict[str, Any] | None:
+    """None, with a warning, of a damaged file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        found = None
+    if isinstance(found, dict):
+        return found
+    logger.warning("%s is damaged: whether the config is the one begun with is not known", path)
+    return None
+
+
+def tokenizer_digest(pipe: PaDeLLMNER) -> str:
+    """Of the tokenizer's vocabulary and rules."""
+    written = pipe.own_shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
+    return hashlib.sha256(written.encode("utf8")).hexdigest()
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """torch and safetensors say it in errors of their own."""
+    message = str(error).lower()
+    by_number = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    by_words = isinstance(error, (OSError, RuntimeError, SafetensorError)) and any(
+        words in message for words in _FULL
+    )
+    return by_number or by_words

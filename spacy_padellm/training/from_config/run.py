@@ -1,0 +1,263 @@
+"""A `spacy train` config run by transformers' Trainer: many processes, checkpoints, resume.
+
+The config, corpora, component, batches, schedule, scores and the pipelines that are written are
+those of `spacy train`; steps and checkpoints are the Trainer's.
+"""
+
+import errno
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from spacy import util
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import create_before_to_disk_callback, update_meta
+from spacy.util import load_model_from_config, registry, resolve_dot_names
+from thinc.api import Config
+from tqdm import tqdm
+from transformers import PrinterCallback, TrainerState
+
+from ...architectures.config_optimizer import Rates, adam_settings
+from ...formats.gold import GoldText
+from ...learning.examples import make_training_text
+from ...models.load import no_progress_bars
+from ...pipeline.component import PaDeLLMNER
+from ..callbacks import (
+    ProgressBar,
+    RunCallback,
+    best_evaluation,
+    evaluations,
+    is_over,
+)
+from ..report import write_report
+from ..trainer import StepStream, TreeTrainer
+from .arguments import RunOptions, training_arguments
+from .folder import RunFolder, is_disk_full, tokenizer_digest
+from .scores import ConfigScores
+from .steps import ConfigSteps
+
+
+def train_config(config: Config, options: RunOptions) -> Path:
+    """Trains the pipeline of a config; returns the folder of the best.
+
+    In processes started by `torchrun` or `accelerate launch` all call it. Raises ValueError for a
+    config that this cannot train, or an output folder that has another run in it, at this moment
+    too.
+    """
+    with RunFolder(options.output).alone():
+        return ConfigRun(config, options).run()
+
+
+class ConfigRun:
+    """One run: the pipeline, its steps and scores, and what is written."""
+
+    def __init__(self, config: Config, options: RunOptions) -> None:
+        self.options = options
+        self.folder = RunFolder(options.output)
+        self.checkpoint, self.first = self.folder.where_to_begin(options.resume)
+        filled = load_model_from_config(config.copy(), auto_fill=True).config
+        self.args = training_arguments(filled.interpolate(), options, self.folder.checkpoints)
+        self.is_main = self.args.process_index == 0
+        self.nlp = init_nlp(config)
+        interpolated = self.nlp.config.interpolate()
+        self.settings = registry.resolve(interpolated["training"], schema=ConfigSchemaTraining)
+        names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
+        self.train_corpus, self.dev_corpus = resolve_dot_names(interpolated, names)
+        self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
+        made_of = tokenizer_digest(self.pipe) if self.pipe.own_shim.self_contained else ""
+        if self.is_main:
+            self.folder.note_config(interpolated, self.pipe.labels, made_of, self.first > 0)
+        self.trainer = self._make_trainer()
+        self._began = time.monotonic()
+        self._log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
+
+    def run(self) -> Path:
+        """Raises OSError with a mend where the disk is full."""
+        finish = self._open_logger()
+        try:
+            with no_progress_bars():
+                self._train()
+            self.pipe.own_shim.note_step()
+            with self.trainer.as_loaded():
+                self._write("model-last")
+        except Exception as error:
+            if is_disk_full(error):
+                raise OSError(errno.ENOSPC, self.folder.full_disk()) from error
+            raise
+        finally:
+            finish()
+        self.args.distributed_state.wait_for_everyone()
+        return self.folder.best
+
+    def _train(self) -> None:
+        """From the beginning, from a checkpoint, or not at all where that is of the end."""
+        if self.checkpoint is None:
+            self.trainer.train()
+            return
+        state = TrainerState.load_from_json(str(self.checkpoint / "trainer_state.json"))
+        if is_over(state, self.args.max_steps, self.settings["patience"]):
+            self.trainer._load_from_checkpoint(str(self.checkpoint))
+        else:
+            self.trainer.train(resume_from_checkpoint=str(self.checkpoint))
+
+    # --- what it is made of
+
+    def _make_trainer(self) -> TreeTrainer:
+        settings, pipe, args = self.settings, self.pipe, self.args
+        loaded = pipe.own_shim.loaded
+        if args.world_size > 1 and pipe.own_shim.origin.hardware.devices:
+            raise ValueError(
+                "model.devices is for decoding in one process: leave it null where several "
+                "processes train, each has its own device"
+            )
+        steps = ConfigSteps(
+            self.nlp,
+            self.train_corpus,
+            settings["batcher"],
+            settings["max_epochs"],
+            pipe.training_texts,
+            settings["seed"] or 0,
+            self.first,
+            args.process_index,
+            args.world_size,
+            settings["before_update"],
+        )
+        self.is_sharded = bool(args.fsdp) or bool(args.deepspeed)
+        if self.is_sharded and args.use_cpu:
+            raise ValueError(
+                "weights can be spread over accelerators only: leave out fsdp and deepspeed on CPUs"
+            )
+        if self.is_sharded:  # all processes must make the same passes, however fast each is
+            pipe.settings = replace(pipe.settings, run_ahead=False)
+        self.scores = ConfigScores(
+            self.nlp,
+            self.dev_corpus,
+            settings["score_weights"],
+            args.process_index,
+            args.world_size,
+            everywhere=self.is_sharded,
+        )
+        every = settings["eval_frequency"]
+        self.schedule = RunCallback(
+            every, self.options.save_every or every, settings["patience"], min(10, every)
+        )
+        trainer = TreeTrainer(
+            loaded.lm,
+            loaded.template,
+            StepStream(steps),
+            args,
+            filler=make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels),
+            optimizer=adam_settings(settings["optimizer"]),
+            rate=Rates(settings["optimizer"]),
+            evaluate_with=self._evaluate,
+            token_budget=pipe.settings.token_budget,
+            text_loss=pipe.settings.text_loss,
+            callbacks=[self.schedule],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(ProgressBar(trainer.seen, self.is_main))
+        return trainer
+
+    # --- scores, and what is written
+
+    def _evaluate(self) -> dict[str, Any]:
+        """Scores, the same in all processes; the best pipeline and the report are written."""
+        state, lm = self.trainer.state, self.pipe.own_shim.loaded.lm
+        self.pipe.own_shim.note_step()
+        lm.wrapped = self.trainer.model_wrapped if self.is_sharded else None
+        try:
+            with self.trainer.as_loaded():
+                found = self.scores()
+        finally:
+            lm.wrapped = None
+        best = best_evaluation(state)
+        is_best = best is None or found["score"] > best[0]
+        info = self._info(found)
+        update_meta(self.settings, self.nlp, info)
+        if is_best:
+            self._write("model-best")
+        if self.is_main:
+            self._log_step(info)
+            entry = {"step": state.global_step, "epoch": state.epoch, "eval_score": 0.0}
+            about = {"labels": list(self.pipe.labels), "processes": self.args.world_size}
+            history: list[Any] = [*state.log_history, {**entry, "details": found}]
+            write_report(self.options.output, history, about)
+        return found
+
+    def _info(self, found: dict[str, Any]) -> dict[str, Any]:
+        """What loggers of spaCy take."""
+        state = self.trainer.state
+        return {
+            "epoch": int(state.epoch or 0),
+            "step": state.global_step,
+            "score": found["score"],
+            "other_scores": {k: v for k, v in found.items() if k != "score"},
+            "losses": {self.pipe.name: self.trainer.take_losses()},
+            "checkpoints": [*evaluations(state), (found["score"], state.global_step)],
+            "seconds": int(time.monotonic() - self._began),
+            "words": self.trainer.seen["words"],
+            "output_path": str(self.folder.best),
+        }
+
+    def _write(self, name: str) -> None:
+        """By the main process; where weights are spread, all of them hand over their parts."""
+        lm = self.pipe.own_shim.loaded.lm
+        if self.is_sharded:
+            lm.gathered = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
+        try:
+            if self.is_main:
+                ready = create_before_to_disk_callback(self.settings["before_to_disk"])(self.nlp)
+                self.folder.write_pipeline(ready, name)
+        finally:
+            lm.gathered = None
+
+    def _open_logger(self) -> Callable[[], None]:
+        """The config's logger, in the main process; returns what closes it."""
+        if not self.is_main:
+            return lambda: None
+        with self.nlp.select_pipes(disable=self.settings["frozen_components"]):
+            self._log_step, finish = self.settings["logger"](self.nlp, _AboveBar(), sys.stderr)
+        return finish
+
+
+def find_trained(nlp: Language, frozen: list[str]) -> PaDeLLMNER:
+    """The one component that is trained. Raises ValueError where it is not just one of ours."""
+    trained = [
+        (name, pipe)
+        for name, pipe in nlp.pipeline
+        if name not in frozen and getattr(pipe, "is_trainable", False)
+    ]
+    ours = [pipe for _, pipe in trained if isinstance(pipe, PaDeLLMNER)]
+    others = [name for name, pipe in trained if not isinstance(pipe, PaDeLLMNER)]
+    if others:
+        raise ValueError(
+            f"`padellm train` trains padellm_ner alone, and the pipeline has {', '.join(others)}: "
+            f"name them in frozen_components of [training], or use `spacy train`"
+        )
+    if len(ours) != 1:
+        raise ValueError(
+            f"`padellm train` trains one padellm_ner, and the pipeline has {len(ours)} that are "
+            f"not frozen: name the others in frozen_components of [training]"
+        )
+    return ours[0]
+
+
+def load_train_config(path: Path, overrides: dict[str, Any]) -> Config:
+    """As `spacy train` reads it."""
+    return util.load_config(path, overrides=overrides, interpolate=False)
+
+
+class _AboveBar:
+    """A stream for lines that appear above the progress bar."""
+
+    def write(self, text: str) -> None:
+        if text.strip("\n"):
+            tqdm.write(text.rstrip("\n"), file=sys.stdout)
+
+    def flush(self) -> None:
+        sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""From text files and JSON lines to a model, where spaCy is not installed."""

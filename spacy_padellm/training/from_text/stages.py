@@ -1,0 +1,289 @@
+"""From plain text to a model that finds entities, where spaCy is not installed.
+
+Two stages, each resumable: `pretrain_on_files` makes tokenizer and weights, `finetune_on_files`
+teaches them entities. Both write a folder `model` that the component takes as `model.name`.
+"""
+
+import contextlib
+import functools
+import inspect
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from ...atomic import alone_in, whole_folder
+from ...decoding import Decoder
+from ...formats import jsonl
+from ...formats.annotated import Problem
+from ...formats.gold import GoldText
+from ...learning.examples import TrainingText, make_training_text
+from ...learning.mixture import Mixture
+from ...lm.language_model import LanguageModel
+from ...models.adapter_settings import AdapterSettings
+from ...models.adapters import train_adapter
+from ...models.hardware import Hardware
+from ...models.load import LoadedModel, ModelSource, load_model
+from ...models.make import create_model, train_tokenizer
+from ...models.save import save_model
+from ...models.special_tokens import add_special_tokens
+from ...prompts.template import get_template
+from ..budget import Budget
+from ..checkpoint import keep_request, write_log
+from .finetuning import evaluate_spans, finetune
+from .pretraining import encode_files, pretrain, read_lines
+from .tagging import TaggingHeads
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+# Where none are given: 4 million weights, which two CPU cores train in an hour.
+DEFAULT_SIZES = {
+    "hidden_size": 192,
+    "num_hidden_layers": 6,
+    "intermediate_size": 512,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 3,
+    "max_position_embeddings": 4096,
+    "tie_word_embeddings": True,
+}
+TOKENIZER_LINES = 200_000  # more say nothing new about which strings are frequent
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """What is made from nothing. sizes: fields of the architecture's config; `DEFAULT_SIZES` for
+    a Llama. labels: those that get a token of their own. bidirectional, copies: of the template.
+
+    Raises ValueError for another architecture without sizes: its own are those of a large model.
+    """
+
+    architecture: str = "llama"
+    sizes: dict[str, Any] = field(default_factory=dict)
+    vocab_size: int = 8192
+    labels: tuple[str, ...] = ()
+    max_count: int = 64
+    bidirectional: bool = True
+    copies: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.sizes and self.architecture != "llama":
+            raise ValueError(
+                f"--sizes is missing: give fields of the config of {self.architecture!r}, such as "
+                f"hidden_size and num_hidden_layers"
+            )
+        object.__setattr__(self, "sizes", dict(self.sizes or DEFAULT_SIZES))
+
+
+def _alone(run: Callable[P, Path]) -> Callable[P, Path]:
+    """Keeps other runs out of the folder `output` of one."""
+
+    @functools.wraps(run)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Path:
+        with alone_in(inspect.signature(run).bind(*args, **kwargs).arguments["output"]):
+            return run(*args, **kwargs)
+
+    return guarded
+
+
+@_alone
+def pretrain_on_files(
+    paths: Sequence[Path],
+    output: Path,
+    new: NewModel,
+    budget: Budget,
+    device: str = "auto",
+    **options: Any,
+) -> Path:
+    """Language modelling on text files, a paragraph a line; returns the folder of the model.
+
+    options: of `pretrain` (rows, row_length, learn_rate, ...). What is done already is not done
+    again: tokenizer, ids, and steps up to the last checkpoint.
+
+    Raises ValueError for a file that is not there, sizes that make no model, and an output in which
+    another request was begun, or another run is at this moment.
+    """
+    if missing := [path for path in paths if not path.is_file()]:
+        raise ValueError(f"there is no text file {missing[0]}")
+    keep_request(
+        output / "request.json",
+        {
+            "texts": [[path.name, path.stat().st_size] for path in paths],
+            "model": asdict(new),
+            **{name: options[name] for name in ("rows", "row_length") if name in options},
+        },
+    )
+    template = get_template("compact", bidirectional=new.bidirectional, copies=new.copies)
+    folder = output / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        lines = itertools.chain.from_iterable(map(read_lines, paths))
+        tokenizer = train_tokenizer(
+            itertools.islice(lines, TOKENIZER_LINES),
+            new.vocab_size,
+            new.labels,
+            template,
+            new.max_count,
+        )
+        with whole_folder(folder) as fresh:
+            tokenizer.save_pretrained(fresh)
+    tokenizer = _read_tokenizer(folder)
+    ids = encode_files(tokenizer, paths, output / "text.ids")
+    if (longest := len(ids) - 2) < options.get("row_length", 256):
+        logger.warning("the texts have %d tokens in all: rows are as short", len(ids))
+        options["row_length"] = longest
+    torch.manual_seed(0)
+    model = create_model(tokenizer, new.architecture, **new.sizes)
+    model.to(Hardware(device).find_first())
+    log = pretrain(
+        model, ids, output / "pretrain", seconds=budget.seconds, steps=budget.steps, **options
+    )
+    write_log(output / "pretrain", log)
+    lm = LanguageModel(model.eval(), tokenizer, str(output))
+    loaded = LoadedModel(lm, template, new.labels, {}, new.max_count)
+    with whole_folder(output / "model") as fresh:
+        save_model(loaded, fresh, "full")
+    return output / "model"
+
+
+@_alone
+def finetune_on_files(
+    model: str,
+    paths: Sequence[Path],
+    dev: Path | None,
+    output: Path,
+    budget: Budget,
+    device: str = "auto",
+    peft: AdapterSettings | None = None,
+    labels: Sequence[str] = (),
+    tagging: float = 0.0,
+    batch_tokens: int = 2048,
+    **options: Any,
+) -> Path:
+    """Packed-tree fine-tuning on JSON lines {"text", "ents"}; returns the folder of the model.
+
+    model: a folder or Hub id. dev: the weights that score best on it are kept. peft: an adapter
+    instead of all weights. labels: those that were looked for in all files; without, each file is
+    asked for those that it has. tagging: weight of deep supervision, for models made from nothing
+    (`tagging`). options: of `finetune` (learn_rate, evaluate_seconds, ...).
+
+    Raises ValueError for files without entities, and an output in which another run is.
+    """
+    golds = {str(path): _read(path, labels) for path in paths}
+    found = sorted({span[2] for texts in golds.values() for gold in texts for span in gold.spans})
+    if not found:
+        raise ValueError(f"there are no entities in {', '.join(golds)}")
+    torch.manual_seed(0)
+    loaded = load_model(ModelSource(model, hardware=Hardware(device)), alone=True)
+    if labels and (left := sorted(set(found) - set(labels))):
+        if not set(found) & set(labels):
+            raise ValueError(
+                f"--labels names {', '.join(labels)}, and the files have {', '.join(found)}"
+            )
+        logger.warning("--labels does not name %s: such entities are left out", ", ".join(left))
+        found = sorted(set(found) & set(labels))
+    if unknown := sorted(set(found) - set(loaded.labels)):
+        if loaded.labels:
+            logger.warning(
+                "the model knows %s, not %s: it is trained for %s from now on",
+                ", ".join(loaded.labels),
+                ", ".join(unknown),
+                ", ".join(labels or found),
+            )
+        labels = labels or found
+    labels = tuple(labels or loaded.labels)
+    loaded = add_special_tokens(loaded.to_train(labels), labels)
+    if peft is not None:
+        lm = train_adapter(loaded.lm, peft, loaded.new_tokens)
+        loaded = replace(loaded, lm=lm)
+    else:
+        loaded.lm.widen()
+    encoder = loaded.encoder()
+    sets: dict[str, list[TrainingText]] = {
+        name: [make_training_text(encoder, gold, gold.labels) for gold in texts]
+        for name, texts in golds.items()
+    }
+    for name, texts in sets.items():
+        _check_lengths(name, texts, loaded.lm)
+    lost = sum(len(text.unaligned) for texts in sets.values() for text in texts)
+    if lost:
+        logger.warning("%d gold mentions do not lie on tokens of the model, and are left out", lost)
+    held_out = _read(dev, labels) if dev else []
+    decoder = Decoder(loaded.lm, encoder)
+
+    def score() -> float:
+        return float(evaluate_spans(decoder, held_out, labels)["f"])
+
+    with contextlib.ExitStack() as stack:
+        heads = None
+        if tagging:
+            heads = stack.enter_context(TaggingHeads(loaded.lm, labels, weight=tagging))
+        log = finetune(
+            loaded.lm,
+            encoder,
+            Mixture(sets, batch_tokens=batch_tokens),
+            output / "finetune",
+            seconds=budget.seconds,
+            steps=budget.steps,
+            heads=heads,
+            evaluate=score if held_out else None,
+            identity={"model": model, "peft": repr(peft), "labels": list(labels)},
+            **options,
+        )
+    write_log(output / "finetune", log)
+    with whole_folder(output / "model") as fresh:
+        save_model(loaded, fresh, "reference" if peft else "full")
+    return output / "model"
+
+
+def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # of the parser of tokenizer.json, which has no type of its own
+        said = str(error).splitlines()[0][:120]
+        raise ValueError(
+            f"the tokenizer in {folder} is damaged ({said}): remove the folder, and it is made "
+            f"anew from the same texts"
+        ) from error
+
+
+def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    problems: list[Problem] = []
+    texts = list(jsonl.read(path, problems))
+    for problem in problems[:5]:
+        logger.warning("%s, line %d: %s", problem.file, problem.line, problem.reason)
+    if problems:
+        logger.warning("%s: %d spans are not as they should be", path, len(problems))
+    if not texts:
+        raise ValueError(f"{path} holds no text")
+    known = [text for text in texts if not text.unknown]
+    if len(known) < len(texts):
+        left_out = len(texts) - len(known)
+        logger.warning("%s: %d of %d texts are not annotated: left out", path, left_out, len(texts))
+    asked = tuple(labels or sorted({span[2] for text in known for span in text.spans}))
+    if known and not asked:
+        logger.warning(
+            "%s: none of its %d texts has an entity, and --labels does not say which were looked "
+            "for: they are left out",
+            path,
+            len(known),
+        )
+    return [GoldText(text.text, text.spans, asked) for text in known if asked]
+
+
+def _check_lengths(name: str, texts: Sequence[TrainingText], lm: LanguageModel) -> None:
+    """Raises ValueError for a text beyond the positions of the model."""
+    limit = lm.max_positions
+    for text in texts:
+        longest = max((len(path.ids) for path in text.paths), default=0)
+        if limit is not None and longest > limit:
+            start = text.prompt.encoded.text[:40]
+            raise ValueError(
+                f"{name}: the text that begins {start!r} takes {longest} tokens with its prompt, "
+                f"and {lm.name} has {limit} positions: cut it into shorter ones"
+            )
