@@ -12,7 +12,7 @@ from spacy.tokens import DocBin
 from spacy_padellm.formats import annotations, jsonl, paper
 from spacy_padellm.formats.annotated import AnnotatedText, FormatError
 from spacy_padellm.formats.docbin import read_docs, to_doc
-from spacy_padellm.formats.files import read_records, write_records
+from spacy_padellm.formats.json_records import read_records, write_records
 from spacy_padellm.formats.json_text import DEPTH, plain, read_json, write_json
 
 HOSTILE = {

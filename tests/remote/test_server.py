@@ -211,8 +211,7 @@ def test_no_text_is_lost_when_the_server_fails(faulty, plain_lm_folder):
 
 
 @pytest.mark.parametrize(("block", "message"), [
-    ({"url": "localhost:8000"}, "`url`"),
-    ({"url": "http:///v1"}, "`url`"),
+    ({"url": "localhost:8000"}, "`url`"), ({"url": "http:///v1"}, "`url`"),
     ({"url": "http://localhost:80x/v1"}, "`url`"),
     ({"concurrency": 0}, "`concurrency`"),
     ({"timeout": 0}, "`timeout`"),
@@ -232,9 +231,8 @@ def test_forked_workers_have_connections_of_their_own(served):
 
 
 def test_special_tokens_need_ids(faulty, lm_folder):
-    url, _ = faulty("good")
     with pytest.raises(ServerError, match="special tokens"):
-        remote(url, lm_folder)("Ada")
+        remote(faulty("good")[0], lm_folder)("Ada")
 
 
 def test_a_template_that_no_server_can_read_is_refused(trained_folder, lm_folder):
