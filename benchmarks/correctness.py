@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from spacy_padellm.decoding import Decoder
+from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.lm.selfcheck import check_language_model, tree_difference
 from spacy_padellm.models.make import train_tokenizer
@@ -58,8 +58,8 @@ def make(family: str, tokenizer: Any, device: str, dtype: torch.dtype) -> Langua
 
 
 def decode(lm: LanguageModel, method: str) -> list[set[tuple[str, int, int]]]:
-    encoder = PromptEncoder(lm.tokenizer, get_template("compact", copies=True))
-    decoder = Decoder(lm, encoder, method, max_count=5, max_mention_tokens=6)  # type: ignore[arg-type]
+    encoder = PromptEncoder(lm.tokenizer, get_template("compact", copies=True), max_count=5)
+    decoder = Decoder(lm, encoder, DecodingSettings(method, max_mention_tokens=6))
     return [
         {(m.label, m.start or 0, m.end or 0) for m in prediction.mentions}
         for prediction in decoder.predict(TEXTS, LABELS)

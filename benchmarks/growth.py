@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from spacy_padellm.formats.gold import GoldText
 from spacy_padellm.models.load import LoadedModel
-from spacy_padellm.tools.benchmark.methods import NO_BUDGET, make_decoder
+from spacy_padellm.tools.benchmark.methods import make_decoder
 
 LENGTHS = (125, 250, 500, 1000, 2000, 4000)
 LABELS = (1, 2, 4, 8, 16, 32, 64)
@@ -61,8 +61,6 @@ def seconds(
     method: str, loaded: LoadedModel, golds: Sequence[GoldText], labels: Sequence[str], runs: int
 ) -> float:
     decoder = make_decoder(method, loaded, golds)
-    decoder.max_count = decoder.encoder.max_count
-    assert decoder.token_budget == NO_BUDGET
     times = []
     for _ in range(runs + 1):
         began = time.perf_counter()

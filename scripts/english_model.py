@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from spacy.training import Example
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from spacy_padellm.decoding import Decoder
+from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.formats.docbin import read_docs
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.hardware import Hardware
@@ -113,7 +113,7 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
     for layer in model.base_model.layers:
         layer.compile(dynamic=True)
     dev = read_set(data, "uner_ewt", "dev")  # as the rival's best weights are chosen
-    decoder = Decoder(loaded.lm, encoder, distinct=True)
+    decoder = Decoder(loaded.lm, encoder, DecodingSettings(distinct=True))
     with (
         SurfaceFeatures(loaded.lm),
         TaggingHeads(loaded.lm, LABELS, layers=TAGGED_LAYERS, weight=TAGS_WEIGHT) as heads,

@@ -10,7 +10,7 @@ import torch
 from sample_pipelines import SENTENCES, SIZES, TEXTS, add_scratch_pipe, make_examples
 from spacy.util import fix_random_seed
 
-from spacy_padellm.architectures import decoder_factory
+from spacy_padellm.architectures.shim import CausalLMShim
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.logs import forget_warnings
 from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
@@ -102,7 +102,6 @@ class ScriptedDecoder:
 
     real: object
     script: dict = field(default_factory=dict)
-    copy: bool = True
     asked: list = field(default_factory=list)
 
     def __getattr__(self, name):
@@ -136,13 +135,11 @@ def scripted(random_nlp, monkeypatch):
     def make(script, **settings):
         nlp = random_nlp(**settings)
         asked: list = []
-        real = decoder_factory.Decoder
+        real = CausalLMShim.make_decoder
         monkeypatch.setattr(
-            decoder_factory,
-            "Decoder",
-            lambda *args, **kwargs: ScriptedDecoder(
-                real(*args, **kwargs), script, kwargs.get("copy", True), asked
-            ),
+            CausalLMShim,
+            "make_decoder",
+            lambda *args: ScriptedDecoder(real(*args), script, asked),
         )
         return nlp, asked
 

@@ -13,9 +13,9 @@ from ..models.adapter_settings import AdapterSettings
 from ..models.hardware import Hardware
 from ..models.load import ModelSource
 from ..prompts.template import COMPACT, PromptTemplate, get_template
-from ..remote.shim import ServerShim
 from .config_values import keeps_settings
 from .origin import FromScratch, Pretrained
+from .protocol import shim_of
 from .shim import CausalLMShim
 
 # Of a component that was added without a config: the model in the box.
@@ -147,28 +147,13 @@ def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:
     return None if block is None else AdapterSettings.read(block)
 
 
-def shim_of(model: Model) -> CausalLMShim | ServerShim:
-    """The model behind a thinc model.
-
-    Raises ValueError for a model that is not one of this package.
-    """
-    for shim in model.shims:
-        if isinstance(shim, CausalLMShim | ServerShim):
-            return shim
-    raise ValueError(
-        f"the component's model is {model.name!r}: set @architectures to "
-        f'"spacy_padellm.CausalLM.v1", "spacy_padellm.CausalLMFromScratch.v1" or '
-        f'"spacy_padellm.Server.v1"'
-    )
-
-
 def own_shim_of(model: Model) -> CausalLMShim:
     """The model in this process. Raises ValueError for one behind a server."""
     shim = shim_of(model)
     if isinstance(shim, CausalLMShim):
         return shim
     raise ValueError(
-        f"the model is behind a server ({shim.server.url}) and cannot be trained or changed here: "
+        f"the model is behind a server ({shim.url}) and cannot be trained or changed here: "
         f'name the folder of its weights with @architectures = "spacy_padellm.CausalLM.v1", or '
         f"freeze the component (frozen_components) where others are trained"
     )

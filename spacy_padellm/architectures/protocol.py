@@ -1,10 +1,14 @@
 """What the component asks of the model that it wraps, in this process or behind a server."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..pipeline.settings import Settings
+from thinc.api import Model
+from thinc.shims import Shim
+
+from ..decoding import DecodingSettings
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
@@ -31,27 +35,68 @@ class AskedModel(Protocol):
     ) -> PromptEncoder: ...
 
 
-class DecodingShim(Protocol):
+class DecodingShim(Shim, ABC):
     """Decodes, and is saved and loaded with its component.
 
     has_accelerator: whether the model runs elsewhere while this process goes on. has_copies:
-    whether `language_models` has more than one by now.
+    whether `language_models` has more than one by now. url: of the server that the model is
+    behind; None in this process.
     """
 
+    url: str | None = None
+
     @property
+    @abstractmethod
     def loaded(self) -> AskedModel: ...
+
     @property
+    @abstractmethod
     def language_models(self) -> tuple[Any, ...]: ...
+
     @property
+    @abstractmethod
     def has_copies(self) -> bool: ...
+
     @property
+    @abstractmethod
     def has_accelerator(self) -> bool: ...
 
-    def known_labels(self) -> dict[str, str]: ...
-    def prepare(self) -> None: ...
-    def make_decoder(self, name: str, encoder: PromptEncoder, settings: Settings) -> Any: ...
-    def initialize(self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str]) -> None: ...
-    def save(self, folder: Path, save_mode: str, labels: Mapping[str, str]) -> str: ...
-    def read(self, folder: Path, full: bool) -> None: ...
-    def to_bytes(self) -> bytes: ...
-    def from_bytes(self, data: bytes) -> "DecodingShim": ...
+    @abstractmethod
+    def known_labels(self) -> dict[str, str]:
+        """Label → description, without reading weights."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Readies the model for decoding."""
+
+    @abstractmethod
+    def make_decoder(self, name: str, encoder: PromptEncoder, settings: DecodingSettings) -> Any:
+        """name: of the component, for warnings. Raises ValueError for settings or a template that
+        the model cannot serve."""
+
+    @abstractmethod
+    def initialize(self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str]) -> None:
+        """Readies the model for training on these labels, where it can be trained."""
+
+    @abstractmethod
+    def save(self, folder: Path, save_mode: str, labels: Mapping[str, str]) -> str:
+        """Writes the model with its labels; returns the mode used, "full" or "reference"."""
+
+    @abstractmethod
+    def read(self, folder: Path, full: bool) -> None:
+        """Reads what `save` wrote."""
+
+
+def shim_of(model: Model) -> DecodingShim:
+    """The model behind a thinc model.
+
+    Raises ValueError for a model that is not one of this package.
+    """
+    for shim in model.shims:
+        if isinstance(shim, DecodingShim):
+            return shim
+    raise ValueError(
+        f"the component's model is {model.name!r}: set @architectures to "
+        f'"spacy_padellm.CausalLM.v1", "spacy_padellm.CausalLMFromScratch.v1" or '
+        f'"spacy_padellm.Server.v1"'
+    )

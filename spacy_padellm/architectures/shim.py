@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 from thinc.api import Optimizer
-from thinc.shims import Shim
 
-from ..decoding import Decoder
+from ..decoding import Decoder, DecodingSettings
 from ..learning.batch import TrainingBatch, batch_loss
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
@@ -23,18 +22,17 @@ from ..models.place import IN_THE_BOX
 from ..models.serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
-from ..pipeline.settings import Settings
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
-from .decoder_factory import make_decoder
 from .optimizer import ThincAdamW
 from .origin import FromScratch, Origin, Texts
+from .protocol import DecodingShim
 
 logger = logging.getLogger(__name__)
 
 
-class CausalLMShim(Shim):
+class CausalLMShim(DecodingShim):
     """Holds a `LoadedModel` and trains it.
 
     origin: where the model comes from; weights are read at first use. peft: an adapter to
@@ -98,9 +96,20 @@ class CausalLMShim(Shim):
         self.check_process()
         self.loaded.lm.model.eval()
 
-    def make_decoder(self, name: str, encoder: PromptEncoder, settings: Settings) -> Decoder:
+    def make_decoder(
+        self, name: str, encoder: PromptEncoder, settings: DecodingSettings
+    ) -> Decoder:
         """name: of the component, for warnings. Raises ValueError as `Decoder`."""
-        return make_decoder(name, self.loaded, encoder, settings)
+        loaded = self.loaded
+        if loaded.lm.static and settings.method == "rows":
+            logger.warning("%s: `compile` has no effect with decoder = 'rows'", name)
+        if not settings.copy and loaded.template.copies:
+            logger.warning(
+                "%s: the model was trained to copy mentions from its text, and writes no good ones "
+                "of its own: set copy_constraint to true",
+                name,
+            )
+        return Decoder(loaded.lm, encoder, settings)
 
     def asking(self, template: PromptTemplate) -> "CausalLMShim":
         """The same weights under another template, for decoding."""

@@ -19,14 +19,14 @@ logger = logging.getLogger(__name__)
 class LabelState:
     """What is known of a label of a text.
 
-    branch: ends before the mentions. opened: by count, the branches of its mentions that were run
-    before the count was known, each with what may come behind its marker.
+    branch: ends before the mentions. run_ahead: by count, the branches of its mentions that were
+    run before the count was known, each with what may come behind its marker.
     """
 
     label: str
     branch: Branch
     count: Count
-    opened: dict[int, list[tuple[Branch, Answer]]] = field(default_factory=dict)
+    run_ahead: dict[int, list[tuple[Branch, Answer]]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -38,7 +38,7 @@ class _WrittenCount:
     prompt: TextPrompt
     ids: list[int] = field(default_factory=list)
     log_probability: float = 0.0
-    opened: dict[int, list[tuple[Branch, Answer]]] = field(default_factory=dict)
+    run_ahead: dict[int, list[tuple[Branch, Answer]]] = field(default_factory=dict)
 
 
 def decode_counts(
@@ -46,38 +46,39 @@ def decode_counts(
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
     questions: Questions,
-    max_count: int,
     speculation: Speculation,
 ) -> list[list[LabelState]]:
     """Counts with what is needed to go on, [texts][labels].
 
     A count is made of digit tokens and ended by what the template ends it with; its
     probability is the product over both, in the vocabulary, or among numbers and their end where
-    the model was trained to choose among them. More than max_count is capped, with a warning that
-    names text and label. Mentions of likely counts are run along (`Speculation.guess`).
+    the model was trained to choose among them. More than the encoder's max_count is capped, with a
+    warning that names text and label. Mentions of likely counts are run along
+    (`Speculation.guess`).
     """
-    pending: list[list[_WrittenCount]] = []
+    written: list[list[_WrittenCount]] = []
     for text, prompt in enumerate(prompts):
         trunk = Branch(text, list(prompt.trunk))
-        pending.append(
+        written.append(
             [
                 _WrittenCount(label, Branch(text, [*prompt.trunk, *ids], trunk), prompt)
                 for label, ids in zip(prompt.labels, prompt.branches, strict=True)
             ]
         )
-    flat = [of_label for of_text in pending for of_label in of_text]
-    most_tokens = len(str(max_count)) + 2  # digits, a blank, one digit too many
+    most_tokens = len(str(encoder.max_count)) + 2  # digits, a blank, one digit too many
     guesses = speculation.guess([prompt.labels for prompt in prompts])
-    guesses = tuple(n for n in guesses if n <= max_count) if encoder.count_is_one_token else ()
-    active, question = flat, questions.first_of_count
+    if not encoder.count_is_one_token:
+        guesses = ()
+    active = [count for of_text in written for count in of_text]
+    question = questions.first_of_count
     while active:
-        ahead = [
+        guessed = [
             (one, n)
             for one in active
-            for n in _guesses(one, guesses, encoder, max_count)
+            for n in _likely_values(one, guesses, encoder)
             if speculation.guesses != () and questions.has_mentions(one.branch.text)
         ]
-        answers = _extend(session, encoder, active, question, ahead, questions)
+        answers = _ask(session, encoder, active, question, guessed, questions)
         going = []
         for one, answer in zip(active, answers, strict=True):
             best = answer.best()
@@ -90,50 +91,46 @@ def decode_counts(
                 one.branch.ids.append(token)
                 going.append(one)
         active, question, guesses = going, questions.next_of_count, ()
-    return [[_finish(one, encoder, max_count, speculation) for one in row] for row in pending]
+    return [[_finish(one, encoder, speculation) for one in of_text] for of_text in written]
 
 
-def _guesses(
-    one: _WrittenCount, guesses: Sequence[int], encoder: PromptEncoder, max_count: int
+def _likely_values(
+    one: _WrittenCount, guesses: Sequence[int], encoder: PromptEncoder
 ) -> Sequence[int]:
-    """The counts that may turn out to be it: guessed ones, or digits that may be all."""
-    if not one.ids:
-        return guesses
-    value = encoder.read_count(one.ids)
-    return (value,) if 0 < value <= max_count and value not in one.opened else ()
+    """What the count may turn out to be: guessed ones, or the digits so far if they are all."""
+    values = [encoder.read_count(one.ids)] if one.ids else guesses
+    return [n for n in values if 0 < n <= encoder.max_count and n not in one.run_ahead]
 
 
-def _extend(
+def _ask(
     session: Session,
     encoder: PromptEncoder,
     active: Sequence[_WrittenCount],
     question: Question,
-    ahead: Sequence[tuple[_WrittenCount, int]],
+    guessed: Sequence[tuple[_WrittenCount, int]],
     questions: Questions,
 ) -> list[Answer]:
-    """What follows the active counts; what follows mentions run ahead is kept in `opened`."""
-    opened = [
+    """What follows the active counts; what follows guessed ones' mentions is kept with them."""
+    ahead = [
         (one, n, Branch(one.branch.text, ids, one.branch))
-        for one, n in ahead
+        for one, n in guessed
         for ids in (encoder.mention_path(one.prompt, one.label, n, i) for i in range(1, n + 1))
     ]
-    branches = [one.branch for one in active] + [branch for _, _, branch in opened]
+    branches = [one.branch for one in active] + [branch for _, _, branch in ahead]
     asked = [[question]] * len(active)
-    for text in (branch.text for _, _, branch in opened):
+    for text in (branch.text for _, _, branch in ahead):
         asked.append([questions.of_mention(text, questions.copy(text))])
     answers = session.extend(branches, asked)
-    for (one, n, branch), answer in zip(opened, answers[len(active) :], strict=True):
-        one.opened.setdefault(n, []).append((branch, answer))
+    for (one, n, branch), answer in zip(ahead, answers[len(active) :], strict=True):
+        one.run_ahead.setdefault(n, []).append((branch, answer))
     return answers[: len(active)]
 
 
-def _finish(
-    one: _WrittenCount, encoder: PromptEncoder, max_count: int, speculation: Speculation
-) -> LabelState:
+def _finish(one: _WrittenCount, encoder: PromptEncoder, speculation: Speculation) -> LabelState:
     value, probability = encoder.read_count(one.ids), probability_of(one.log_probability)
     speculation.saw_count(one.label, value)
     # No text has more mentions of a label than tokens.
-    max_count = min(max_count, max(len(one.prompt.encoded.ids), 1))
+    max_count = min(encoder.max_count, max(len(one.prompt.encoded.ids), 1))
     if value > max_count:
         warn_of_few(
             logger,
@@ -146,4 +143,4 @@ def _finish(
         count = Count(one.label, max_count, probability, capped=True)
     else:
         count = Count(one.label, value, probability)
-    return LabelState(one.label, one.branch, count, one.opened)
+    return LabelState(one.label, one.branch, count, one.run_ahead)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from ..lm.batching import halve_on_memory_error, plan_batches
 from ..lm.choices import Choices
-from ..lm.session import Method, Session, SessionModel
+from ..lm.session import Session, SessionModel
 from ..prompts.encoding import PromptEncoder, TextPrompt
 from ..spans.prediction import Prediction
 from .copying import TextSlices
 from .counts import decode_counts
 from .mentions import decode_mentions
 from .questions import Questions
+from .settings import DecodingSettings
 from .speculation import Speculation
 
 
@@ -64,39 +65,19 @@ class DecodingWork:
 class Decoder:
     """Two-step parallel decoding (PaDeLLM-NER, section 3).
 
-    method: "tree" (each text once, all branches in one packed row), "rows" (the text's cache
-    repeated a branch, for any architecture), "paper" (every prompt encoded whole; to compare).
-    copy: mentions are copied from the text, with exact offsets. token_budget: step-1 tokens a
-    batch. max_count, max_mention_tokens: caps, reported when reached. draft_tokens,
-    guess_counts: how far to run ahead (`Speculation`); None chooses by cost. distinct: no two
-    mentions of a label begin at the same place, for schemes without nested ones.
+    encoder: with the most mentions of a label that are asked for, reported where there are more.
 
-    Raises ValueError where the method cannot serve this model.
+    Raises ValueError where the method, or the template, cannot serve this model.
     """
 
     lm: SessionModel
     encoder: PromptEncoder
-    method: Method = "tree"
-    copy: bool = True
-    token_budget: int = 4096
-    max_count: int = 64
-    max_mention_tokens: int = 64
-    draft_tokens: int | None = None
-    guess_counts: tuple[int, ...] | None = None
-    distinct: bool = False
+    settings: DecodingSettings = field(default_factory=DecodingSettings)
     work: DecodingWork = field(default_factory=DecodingWork)
 
     def __post_init__(self) -> None:
-        if self.method not in ("tree", "rows", "paper"):
-            raise ValueError(f"decoder must be 'tree', 'rows' or 'paper', not {self.method!r}")
-        if self.method == "tree" and not self.lm.tree:
-            raise ValueError(
-                f"{self.lm.name} does not keep the branches of a tree apart; set decoder = 'rows'"
-            )
-        for name in ("token_budget", "max_count", "max_mention_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        drafts, guesses = self.draft_tokens, self.guess_counts
+        self.method = self.settings.method_for(self.lm)
+        drafts, guesses = self.settings.draft_tokens, self.settings.guess_counts
         if self.method == "paper":
             drafts, guesses = 0, ()
         self.speculation = Speculation(drafts, guesses, prefix_first=self.method != "tree")
@@ -126,7 +107,7 @@ class Decoder:
         for prompt in prompts:
             self._check_length(prompt)
         sizes = [self._cost(prompt) for prompt in prompts]
-        budget = min(self.token_budget, -(-sum(sizes) // parts))
+        budget = min(self.settings.token_budget, -(-sum(sizes) // parts))
         return [
             Batch(indices, [(inputs[i], prompts[i]) for i in indices])
             for indices in plan_batches(sizes, budget)
@@ -151,9 +132,9 @@ class Decoder:
     def _decode(self, items: Sequence[tuple[TextInput, TextPrompt]]) -> list[Prediction]:
         prompts = [prompt for _, prompt in items]
         slices = None
-        if self.copy:
+        if self.settings.copy:
             slices = [TextSlices(p.encoded, t.starts, t.ends) for t, p in items]
-        limited = self.copy and self.encoder.template.copies
+        limited = self.settings.copy and self.encoder.template.copies
         choices = Choices.of(self.encoder, prompts) if limited else Choices()
         both_ways = self.encoder.template.bidirectional
         opened = self.lm.open_session(prompts, self.method, both_ways, choices)
@@ -167,9 +148,7 @@ class Decoder:
         questions: Questions,
     ) -> list[Prediction]:
         began = time.perf_counter()
-        states = decode_counts(
-            session, self.encoder, prompts, questions, self.max_count, self.speculation
-        )
+        states = decode_counts(session, self.encoder, prompts, questions, self.speculation)
         if session.passes == 1:
             self.speculation.cost.add(session.tokens, time.perf_counter() - began)
         mentions = decode_mentions(
@@ -178,9 +157,8 @@ class Decoder:
             prompts,
             states,
             questions,
-            self.max_mention_tokens,
+            self.settings,
             self.speculation,
-            self.distinct,
         )
         counts = [[state.count for state in of_text] for of_text in states]
         self.work.texts += len(prompts)

@@ -14,6 +14,7 @@ from .copying import CopyBranch
 from .counts import LabelState
 from .distinct import choose_starts
 from .questions import Questions
+from .settings import DecodingSettings
 from .speculation import Speculation
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 class _WrittenMention:
     """A mention being written.
 
-    opened: what may come first, where it is known already. draft: ids at the end of the branch
+    first_answer: what may come first, where it was run ahead. draft: ids at the end of the branch
     that may turn out to be its next tokens.
     """
 
@@ -31,7 +32,7 @@ class _WrittenMention:
     index: int
     branch: Branch
     copy: CopyBranch | None
-    opened: Answer | None = None
+    first_answer: Answer | None = None
     draft: list[int] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
@@ -51,37 +52,35 @@ def decode_mentions(
     prompts: Sequence[TextPrompt],
     states: Sequence[Sequence[LabelState]],
     questions: Questions,
-    max_tokens: int,
+    settings: DecodingSettings,
     speculation: Speculation,
-    distinct: bool = False,
 ) -> list[list[Mention]]:
     """The mentions of each text, by label, then by index.
 
-    Mentions that are generated freely have no character offsets. A mention of max_tokens tokens
-    is ended there, with a warning. distinct: no two copied mentions of a label begin at the same
-    place (`distinct`).
+    Mentions that are generated freely have no character offsets. A mention of max_mention_tokens
+    is ended there, with a warning.
 
     Copied mentions are drafted: the pass that reads a token reads what follows it in the text,
     too, and of that as much stays as greedy decoding chooses anyway.
     """
-    pending = _start(encoder, prompts, states, questions)
-    opened = [mention for mention in pending if mention.opened is not None]
-    going = [mention for mention in pending if mention.opened is None]
-    if opened:
-        answers = [mention.opened for mention in opened if mention.opened is not None]
-        going += _read(answers, opened, encoder, prompts, max_tokens, distinct)
+    written = _start(encoder, prompts, states, questions)
+    going = [mention for mention in written if mention.first_answer is None]
+    begun = [(m, m.first_answer) for m in written if m.first_answer is not None]
+    if begun:
+        mentions, first = zip(*begun, strict=True)
+        going += _read(first, mentions, encoder, prompts, settings)
     while going:
         began = time.perf_counter()
         tokens = session.tokens
-        _draft(going, speculation, max_tokens)
+        _draft(going, speculation, settings.max_mention_tokens)
         branches = [mention.branch for mention in going]
         new = sum(branch.missing() for branch in branches)
         answers = session.extend(branches, [_questions(mention, questions) for mention in going])
-        going = _read(answers, going, encoder, prompts, max_tokens, distinct)
+        going = _read(answers, going, encoder, prompts, settings)
         speculation.cost.add(session.tokens - tokens, time.perf_counter() - began, new)
-    for mention in pending:
+    for mention in written:
         speculation.saw_mention(len(mention.log_probs))
-    return _finish(encoder, pending, len(prompts))
+    return _finish(encoder, written, len(prompts))
 
 
 def _start(
@@ -90,23 +89,23 @@ def _start(
     states: Sequence[Sequence[LabelState]],
     questions: Questions,
 ) -> list[_WrittenMention]:
-    pending = []
+    written = []
     for text, (prompt, of_text) in enumerate(zip(prompts, states, strict=True)):
         if not questions.has_mentions(text):
             continue
         for state in of_text:
             label, n = state.label, state.count.value
-            opened = state.opened.get(n)
+            run_ahead = state.run_ahead.get(n)
             for index in range(1, n + 1):
-                copy = questions.copy(text)
-                if opened:
-                    branch, answer = opened[index - 1]
-                    pending.append(_WrittenMention(label, index, branch, copy, answer))
+                answer = None
+                if run_ahead:
+                    branch, answer = run_ahead[index - 1]
                 else:
                     ids = encoder.mention_path(prompt, label, n, index)
                     branch = Branch(text, ids, origin=state.branch)
-                    pending.append(_WrittenMention(label, index, branch, copy))
-    return pending
+                copy = questions.copy(text)
+                written.append(_WrittenMention(label, index, branch, copy, answer))
+    return written
 
 
 def _questions(mention: _WrittenMention, questions: Questions) -> list[Question]:
@@ -129,15 +128,14 @@ def _read(
     active: Sequence[_WrittenMention],
     encoder: PromptEncoder,
     prompts: Sequence[TextPrompt],
-    max_tokens: int,
-    distinct: bool,
+    settings: DecodingSettings,
 ) -> list[_WrittenMention]:
     """Takes in the likeliest tokens; returns the mentions that go on.
 
     answers: behind the last token of each mention and behind each token of its draft.
     """
     chosen = [answer.best() for answer in answers]
-    if distinct:
+    if settings.distinct:
         _keep_distinct(chosen, answers, active)
     going, at = [], 0
     for mention in active:
@@ -162,7 +160,7 @@ def _read(
             continue
         mention.branch.cut(kept)
         mention.branch.ids.append(mention.ids[-1])
-        if len(mention.ids) < max_tokens:
+        if len(mention.ids) < settings.max_mention_tokens:
             going.append(mention)
             continue
         warn_of_few(
@@ -170,7 +168,7 @@ def _read(
             "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
             mention.label,
             prompts[mention.branch.text].encoded.text[:80],
-            max_tokens,
+            settings.max_mention_tokens,
         )
     return going
 
@@ -197,12 +195,12 @@ def _keep_distinct(
 
 
 def _finish(
-    encoder: PromptEncoder, pending: Sequence[_WrittenMention], n_texts: int
+    encoder: PromptEncoder, written: Sequence[_WrittenMention], n_texts: int
 ) -> list[list[Mention]]:
     """Equal mentions of a label take successive places in the text."""
     found: list[list[Mention]] = [[] for _ in range(n_texts)]
     seen: dict[tuple[int, str, tuple[int, int]], int] = {}
-    for mention in pending:
+    for mention in written:
         text = mention.branch.text
         if mention.copy is None:
             string, start, end = encoder.read_mention(mention.ids), None, None

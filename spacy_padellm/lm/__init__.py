@@ -1,5 +1,5 @@
 """A causal LM runs: passes of a tree or of rows, with a cache, and answers in numpy.
 
 Knows torch and transformers; nothing of labels, counts or mentions. `session` is the door for
-whoever decodes, and needs neither of the two.
+whoever decodes; it, `choices` and `batching` need neither of the two.
 """

@@ -6,7 +6,7 @@ With `cached=False` no cache is kept at all (recurrent models), every pass reads
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +15,8 @@ from ..prompts.encoding import TextPrompt
 from ..prompts.tree import Bools, Ints, TreePass
 from .answers import read_answers
 from .choices import Choices
+from .passes import ModelPasses
 from .session import Answer, Branch, Question
-
-if TYPE_CHECKING:  # it opens sessions
-    from .language_model import LanguageModel
 
 
 class RowSession:
@@ -30,7 +28,7 @@ class RowSession:
 
     def __init__(
         self,
-        lm: "LanguageModel",
+        lm: ModelPasses,
         prompts: Sequence[TextPrompt],
         bidirectional: bool = False,
         share: bool = True,

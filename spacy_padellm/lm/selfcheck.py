@@ -13,9 +13,18 @@ import numpy as np
 import torch
 
 from ..prompts.tree import PromptTree
-from .language_model import IGNORES_TREE_MASK, MASKED_ATTENTION, LanguageModel
+from .language_model import LanguageModel
+from .row_session import RowSession
+from .session import Branch, Question
 
 logger = logging.getLogger(__name__)
+
+# These take a 4-D mask and ignore it, wholly or in some layers: their answer would be silently
+# wrong. What fails loudly, or is not known, is found by the self-check.
+IGNORES_TREE_MASK = frozenset(
+    {"mpt", "gpt_neo", "llama4", "llama4_text", "rwkv", "qwen3_next", "lfm2", "lfm2_moe", "lfm3"}
+)
+MASKED_ATTENTION = ("sdpa", "eager")
 
 # Of the logits' standard deviation. Correct float32 gives 1e-5, bf16 0.04; leaks give 3 and
 # more, but a shift of alibi distances may give as little as 0.05.
@@ -128,9 +137,6 @@ def tree_difference(lm: LanguageModel) -> float:
 @torch.inference_mode()
 def _rows_agree(lm: LanguageModel) -> bool:
     """Whether rows selected from a cache, padded on the right, continue as whole rows do."""
-    from .row_session import RowSession
-    from .session import Branch, Question
-
     vocabulary = lm.model.get_input_embeddings().weight.shape[0]
     draw = np.random.default_rng(1)
     trunks = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (7, 4)]

@@ -1,7 +1,6 @@
 """The default session: all branches of all texts of a batch in one packed tree."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,10 +9,8 @@ from ..prompts.encoding import TextPrompt
 from ..prompts.tree import PromptTree, pack_rows
 from .answers import read_answers
 from .choices import Choices
+from .passes import ModelPasses
 from .session import Answer, Branch, Question
-
-if TYPE_CHECKING:  # it opens sessions
-    from .language_model import LanguageModel
 
 
 class TreeSession:
@@ -25,7 +22,7 @@ class TreeSession:
     @torch.inference_mode()
     def __init__(
         self,
-        lm: "LanguageModel",
+        lm: ModelPasses,
         prompts: Sequence[TextPrompt],
         bidirectional: bool = False,
         choices: Choices | None = None,

@@ -18,7 +18,8 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..architectures.causal_lm import add_gradients, shim_of
+from ..architectures.causal_lm import add_gradients
+from ..architectures.protocol import shim_of
 from ..decoding import Decoder, ReplicaDecoder
 from ..decoding.decoder import DecodingWork
 from ..formats.gold_source import GoldSource
@@ -207,7 +208,7 @@ class PaDeLLMNER(StoredPipe):
         descriptions = {label: text for label, text in described.items() if text}
         warn_of_untrained(self.name, self.labels, descriptions, loaded)
         encoder = loaded.encoder(descriptions, settings.max_count)
-        decoder = self.shim.make_decoder(self.name, encoder, settings)
+        decoder = self.shim.make_decoder(self.name, encoder, settings.decoding)
         return DocDecoder(
             decoder,
             settings.window or loaded.window or LONGEST_WINDOW,

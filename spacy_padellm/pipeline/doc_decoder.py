@@ -116,7 +116,7 @@ class DocDecoder:
         if self.calibration is not None:
             prediction = self.calibration.apply(prediction)
         mentions = prediction.mentions
-        if self.decoder.copy:
+        if self.decoder.settings.copy:
             found, left = spread_repeats(part.text, mentions, self.flat, asked.starts, asked.ends)
         else:
             found, left = align_mentions(part.text, mentions, self.flat)

@@ -129,4 +129,5 @@ def tokens_left(decoder: Decoder, labels: tuple[str, ...]) -> int | None:
     prompt = decoder.encoder.prompt("", labels)
     longest = max(len(branch) for branch in prompt.branches)
     marker = len(decoder.encoder.mention_path(prompt, labels[0], 1, 1)) - len(prompt.trunk)
-    return limit - len(prompt.trunk) - longest - marker - decoder.max_mention_tokens - 8
+    answer = marker + decoder.settings.max_mention_tokens + 8
+    return limit - len(prompt.trunk) - longest - answer

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..decoding.decoder import Method
+from ..decoding import DecodingSettings
 from ..learning.label_noise import LabelNoise
 from ..models.serialization import SAVE_MODES
 from ..prompts.template import MOST_COUNT
@@ -74,7 +74,8 @@ class Settings:
                 raise ValueError(
                     f"{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}"
                 )
-        for name in ("token_budget", "max_count", "max_mention_tokens", "window", "max_labels"):
+        _ = self.decoding  # which checks what is its own
+        for name in ("max_count", "window", "max_labels"):
             value = getattr(self, name)
             if value is not None:
                 most = MOST_COUNT if name == "max_count" else None
@@ -106,11 +107,18 @@ class Settings:
     def is_flat(self) -> bool:
         return self.resolution_rule in FLAT_RESOLUTIONS
 
-    def method(self, tree: bool) -> Method:
-        """The decoder's method for a model; tree: whether the model can decode trees."""
-        if self.decoder == "auto":
-            return "tree" if tree else "rows"
-        return "tree" if self.decoder == "tree" else "rows"
+    @property
+    def decoding(self) -> DecodingSettings:
+        """What the decoder needs to know."""
+        return DecodingSettings(
+            method=self.decoder,
+            copy=self.copy_constraint,
+            token_budget=self.token_budget,
+            max_mention_tokens=self.max_mention_tokens,
+            draft_tokens=None if self.run_ahead else 0,
+            guess_counts=None if self.run_ahead else (),
+            distinct=self.is_flat,
+        )
 
     def to_config(self) -> dict[str, Any]:
         return asdict(self)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ..decoding.decoder import Batch, DecodingWork, TextInput
+from ..decoding import Batch, DecodingSettings, DecodingWork, TextInput
 from ..logs import warn_of_few
 from ..prompts.encoding import PromptEncoder, TextPrompt
 from ..spans.numeric import probability_of
@@ -38,7 +38,8 @@ class ServedModel:
 class ServerDecoder:
     """Decodes on a server what `decoding.Decoder` does in process, without the copy constraint.
 
-    send_ids: prompts go as token ids, tokenised here, rather than as strings.
+    send_ids: prompts go as token ids, tokenised here, rather than as strings. settings: of which
+    the server has its own way with all but max_mention_tokens; it copies nothing.
 
     Raises ValueError for a template that a server cannot serve.
     """
@@ -47,12 +48,11 @@ class ServerDecoder:
     lm: ServedModel
     encoder: PromptEncoder
     send_ids: bool
-    max_count: int
-    max_mention_tokens: int
-    copy: bool = False
+    settings: DecodingSettings = field(default_factory=DecodingSettings)
     work: DecodingWork = field(default_factory=DecodingWork)
 
     def __post_init__(self) -> None:
+        self.settings = replace(self.settings, copy=False)
         template = self.encoder.template
         if template.bidirectional:
             raise ValueError(
@@ -90,7 +90,7 @@ class ServerDecoder:
         asked = [(i, label) for i, prompt in enumerate(prompts) for label in prompt.labels]
         answers = self.client.complete(
             [self._count_prompt(prompts[i], label) for i, label in asked],
-            1 if self.encoder.count_is_one_token else len(str(self.max_count)) + 2,
+            1 if self.encoder.count_is_one_token else len(str(self.encoder.max_count)) + 2,
             self._fields,
         )
         found = [Prediction() for _ in prompts]
@@ -104,7 +104,7 @@ class ServerDecoder:
         ]
         mentions = self.client.complete(
             [self._mention_prompt(prompts[i], c.label, c.value, index) for i, c, index in wanted],
-            self.max_mention_tokens,
+            self.settings.max_mention_tokens,
             self._fields,
         )
         for (i, count, index), answer in zip(wanted, mentions, strict=True):
@@ -185,7 +185,7 @@ class ServerDecoder:
             )
             return Count(label, 0, probability_of(log_probability))
         value = int(number)
-        cap = min(self.max_count, max(len(prompt.encoded.ids), 1))
+        cap = min(self.encoder.max_count, max(len(prompt.encoded.ids), 1))
         return Count(label, min(value, cap), probability_of(log_probability), capped=value > cap)
 
     def _read_mention(
@@ -199,13 +199,13 @@ class ServerDecoder:
             length = ends[0] if ends else len(ids)
             text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
             ended = ended or bool(ends)
-        if not ended and len(answer.tokens) >= self.max_mention_tokens:
+        if not ended and len(answer.tokens) >= self.settings.max_mention_tokens:
             warn_of_few(
                 logger,
                 "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
                 label,
                 prompt.encoded.text[:80],
-                self.max_mention_tokens,
+                self.settings.max_mention_tokens,
             )
         probabilities = tuple(probability_of(p) for p in log_probs)
         probability = probability_of(sum(log_probs))

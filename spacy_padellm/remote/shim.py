@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import srsly
-from thinc.shims import Shim
 
+from ..architectures.protocol import DecodingShim
+from ..decoding import DecodingSettings
 from ..models.files.json_file import read_checked
 from ..models.files.pretrained import read_tokenizer
 from ..models.files.schemas import SavedLabels
@@ -16,7 +17,6 @@ from ..models.hub_access import hub_or_downloads
 from ..models.model_settings import ModelSettings, read_settings
 from ..models.place import find_place
 from ..models.shared_result import SharedResult
-from ..pipeline.settings import Settings
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PLAIN, PromptTemplate
 from ..spans.calibration import Calibration
@@ -47,7 +47,7 @@ class RemoteModel:
         return PromptEncoder(self.tokenizer, self.template, merged, max_count or self.max_count)
 
 
-class ServerShim(Shim):
+class ServerShim(DecodingShim):
     """tokenizer: folder or Hub id of the served model's, where prompts are made and texts are cut
     into windows; with `padellm.json` beside it, template and labels are known. prompts: "ids" or
     "text", what is sent. max_positions: tokens that the server's model takes."""
@@ -69,6 +69,7 @@ class ServerShim(Shim):
         if max_positions is not None:
             check_number("the model setting `max_positions`", max_positions, least=1, whole=True)
         self.server = server
+        self.url = server.url
         self.tokenizer = tokenizer
         self.template = template
         self.send_ids = prompts == "ids"
@@ -129,17 +130,12 @@ class ServerShim(Shim):
         settings = self._settings
         return {label: settings.descriptions.get(label, "") for label in settings.labels}
 
-    def make_decoder(self, name: str, encoder: PromptEncoder, settings: Settings) -> ServerDecoder:
+    def make_decoder(
+        self, name: str, encoder: PromptEncoder, settings: DecodingSettings
+    ) -> ServerDecoder:
         """Raises ValueError as `ServerDecoder`."""
         del name
-        return ServerDecoder(
-            self.client,
-            self.loaded.lm,
-            encoder,
-            self.send_ids,
-            encoder.max_count,
-            settings.max_mention_tokens,
-        )
+        return ServerDecoder(self.client, self.loaded.lm, encoder, self.send_ids, settings)
 
     def prepare(self) -> None:
         """Nothing is to be readied before decoding."""

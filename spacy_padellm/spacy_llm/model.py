@@ -6,7 +6,8 @@ from typing import Any, Iterable  # noqa: UP035
 
 from spacy.vocab import Vocab
 
-from ..architectures.causal_lm import build_causal_lm, shim_of, with_template
+from ..architectures.causal_lm import build_causal_lm, with_template
+from ..architectures.protocol import shim_of
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
 from ..prompts.template import PromptTemplate

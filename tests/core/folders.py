@@ -13,7 +13,7 @@ MOST_SECONDS = 8.0
 
 def decode(loaded: LoadedModel) -> None:
     labels = loaded.labels or ("PER",)
-    Decoder(loaded.lm, loaded.encoder(), max_count=4).predict(["Ada met Tim in Rome."], labels)
+    Decoder(loaded.lm, loaded.encoder(max_count=4)).predict(["Ada met Tim in Rome."], labels)
 
 
 def check(folder: Path) -> str:

@@ -53,7 +53,7 @@ def loss_of(loaded: LoadedModel) -> float:
 
 
 def answers(loaded: LoadedModel):
-    decoder = Decoder(loaded.lm, loaded.encoder(), max_count=4)
+    decoder = Decoder(loaded.lm, loaded.encoder(max_count=4))
     found = decoder.predict(FAMILY_TEXTS, LABELS)
     return [[(m.label, m.start, m.end, round(m.probability, 4)) for m in p.mentions] for p in found]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.decoding import Decoder, TextInput
+from spacy_padellm.decoding import Decoder, DecodingSettings, TextInput
 from spacy_padellm.decoding.copying import CopyBranch, TextSlices
 from spacy_padellm.lm.batching import halve_on_memory_error, plan_batches
 from spacy_padellm.lm.language_model import LanguageModel
@@ -27,9 +27,10 @@ ANSWERS = {
 def scripted(compact_tokenizer):
     def make(most_texts=math.inf, **settings):
         encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
-        return Decoder(ScriptedModel(encoder, ANSWERS, most_texts), encoder, **settings)
+        lm = ScriptedModel(encoder, ANSWERS, most_texts)
+        return Decoder(lm, encoder, DecodingSettings(**settings))
 
-    yield make
+    return make
 
 
 def test_all_labels_then_all_mentions_at_once(scripted):
@@ -72,11 +73,14 @@ def test_without_copying_mentions_are_strings(scripted):
     ]
 
 
-def test_a_count_above_the_cap_is_capped_and_told(scripted, caplog):
+def test_a_count_above_the_cap_is_capped_and_told(sentencepiece_tokenizer, caplog):
+    text = "Ada met Bo. " * 21
+    encoder = PromptEncoder(sentencepiece_tokenizer, get_template("plain"), max_count=20)
+    lm = ScriptedModel(encoder, {text: {"PER": ["Ada"] * 21}})
     with caplog.at_level(logging.WARNING):
-        (prediction,) = scripted(max_count=2).predict([TEXT], ["PER"])
-    assert prediction.counts[0].value == 2 and prediction.counts[0].capped
-    assert len(prediction.mentions) == 2
+        (prediction,) = Decoder(lm, encoder).predict([text], ["PER"])
+    assert prediction.counts[0].value == 20 and prediction.counts[0].capped
+    assert len(prediction.mentions) == 20
     assert "PER" in caplog.text and "Ada met" in caplog.text and "max_count" in caplog.text
 
 
@@ -127,14 +131,15 @@ def test_batches_hold_each_text_once_within_the_budget(sizes, budget):
 def test_all_methods_agree(method, copy, bidirectional, compact_model, compact_tokenizer):
     template = get_template("compact", bidirectional=bidirectional)
     lm = LanguageModel(compact_model, compact_tokenizer)
-    encoder = PromptEncoder(compact_tokenizer, template)
+    encoder = PromptEncoder(compact_tokenizer, template, max_count=4)
     texts = [*ANSWERS, "<|num|><|3|> 小明在北京工作。", "x" * 40]
-    settings = {"max_count": 4, "max_mention_tokens": 6, "copy": copy}
-    ours = Decoder(lm, encoder, method, **settings).predict(texts, ["PER", "LOC", "WORK"])
-    tree = [
-        Decoder(lm, encoder, "tree", **settings).predict([text], ["PER", "LOC", "WORK"])[0]
-        for text in texts
-    ]
+
+    def decoder(method):
+        return Decoder(lm, encoder, DecodingSettings(method, copy, max_mention_tokens=6))
+
+    labels = ["PER", "LOC", "WORK"]
+    ours = decoder(method).predict(texts, labels)
+    tree = [decoder("tree").predict([text], labels)[0] for text in texts]
     assert any(prediction.mentions for prediction in tree)
     for one, other in zip(ours, tree, strict=True):
         assert [c.value for c in one.counts] == [c.value for c in other.counts]
@@ -151,8 +156,9 @@ def test_a_model_of_copies_gives_probabilities_among_what_may_be_copied(
     lm = LanguageModel(compact_model, compact_tokenizer)
     by_template = {}
     for copies in (False, True):
-        encoder = PromptEncoder(compact_tokenizer, get_template("compact", copies=copies))
-        (prediction,) = Decoder(lm, encoder, max_count=4).predict([TEXT], ["PER", "LOC", "WORK"])
+        template = get_template("compact", copies=copies)
+        encoder = PromptEncoder(compact_tokenizer, template, max_count=4)
+        (prediction,) = Decoder(lm, encoder).predict([TEXT], ["PER", "LOC", "WORK"])
         by_template[copies] = prediction.mentions
     assert by_template[True]
     for among, whole in zip(by_template[True], by_template[False], strict=True):
@@ -161,8 +167,8 @@ def test_a_model_of_copies_gives_probabilities_among_what_may_be_copied(
 
 
 def test_copied_mentions_start_and_end_where_they_may(compact_model, compact_tokenizer):
-    encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
-    decoder = Decoder(LanguageModel(compact_model, compact_tokenizer), encoder, max_count=5)
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"), max_count=5)
+    decoder = Decoder(LanguageModel(compact_model, compact_tokenizer), encoder)
     text = TextInput(TEXT, starts={0, 8}, ends={3, 23})
     (prediction,) = decoder.predict([text], ["PER", "LOC", "WORK", "DATE", "ORG"])
     assert prediction.mentions
@@ -201,10 +207,15 @@ def test_bytes_of_a_character_stay_together():
 
 def test_settings_out_of_range_are_named(compact_model, compact_tokenizer):
     encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
-    lm = LanguageModel(compact_model, compact_tokenizer)
-    with pytest.raises(ValueError, match="decoder"):
-        Decoder(lm, encoder, "trees")
-    with pytest.raises(ValueError, match="token_budget"):
-        Decoder(lm, encoder, token_budget=0)
+    rows_only = LanguageModel(compact_model, compact_tokenizer, tree=False)
     with pytest.raises(ValueError, match="rows"):
-        Decoder(LanguageModel(compact_model, compact_tokenizer, tree=False), encoder, "tree")
+        Decoder(rows_only, encoder, DecodingSettings("tree"))
+    assert Decoder(rows_only, encoder).method == "rows"
+    for name, value in {
+        "decoder": "trees",
+        "token_budget": 0,
+        "max_mention_tokens": True,
+        "draft_tokens": -1,
+    }.items():
+        with pytest.raises(ValueError, match=name):
+            DecodingSettings(**{"method" if name == "decoder" else name: value})

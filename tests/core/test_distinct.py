@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.decoding import Decoder
+from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.decoding.distinct import choose_starts
 from spacy_padellm.models.load import ModelSource, load_model
 
@@ -53,7 +53,8 @@ def test_mentions_of_a_label_begin_at_different_places(lm_folder):
     found = {}
     for distinct in (False, True):
         for method in ("tree", "rows", "paper"):
-            decoder = Decoder(loaded.lm, loaded.encoder(), method=method, distinct=distinct)
+            settings = DecodingSettings(method, distinct=distinct)
+            decoder = Decoder(loaded.lm, loaded.encoder(), settings)
             found[distinct, method] = [
                 [(m.label, m.index, m.start, m.end) for m in one.mentions]
                 for one in decoder.predict(texts, loaded.labels)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from spacy_padellm.decoding import Decoder
+from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.formats.gold import GoldText
 from spacy_padellm.learning.batch import batch_loss, make_batch, make_batch_for
 from spacy_padellm.learning.examples import make_training_text
@@ -19,8 +19,8 @@ from .families import FALLBACKS, FAMILIES, LABELS, TEXTS, make
 
 
 def answers(lm, tokenizer, method, copies=False):
-    encoder = PromptEncoder(tokenizer, get_template("compact", copies=copies))
-    decoder = Decoder(lm, encoder, method, max_count=5, max_mention_tokens=6)
+    encoder = PromptEncoder(tokenizer, get_template("compact", copies=copies), max_count=5)
+    decoder = Decoder(lm, encoder, DecodingSettings(method, max_mention_tokens=6))
     return [
         ([(c.label, c.value) for c in p.counts], [(m.label, m.start, m.end) for m in p.mentions])
         for p in decoder.predict(TEXTS, LABELS)

@@ -28,7 +28,7 @@ def loaded(compact_model, compact_tokenizer):
 
 
 def answers(loaded):
-    found = Decoder(loaded.lm, loaded.encoder(), max_count=4).predict(TEXTS, loaded.labels)
+    found = Decoder(loaded.lm, loaded.encoder(max_count=4)).predict(TEXTS, loaded.labels)
     return [[(m.label, m.start, m.end, round(m.probability, 5)) for m in p.mentions] for p in found]
 
 

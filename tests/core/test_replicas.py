@@ -1,8 +1,10 @@
 """Copies of a model share batches; order and errors are kept."""
 
+from dataclasses import replace
+
 import pytest
 
-from spacy_padellm.decoding import Decoder, ReplicaDecoder
+from spacy_padellm.decoding import Decoder, DecodingSettings, ReplicaDecoder
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
@@ -14,9 +16,9 @@ TEXTS = [" ".join(WORDS[i % 7 :][: 2 + i % 5]) for i in range(23)] + ["", " "]
 
 @pytest.fixture
 def decoder(compact_model, compact_tokenizer):
-    encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"), max_count=4)
     lm = LanguageModel(compact_model, compact_tokenizer)
-    return Decoder(lm, encoder, max_count=4, max_mention_tokens=6)
+    return Decoder(lm, encoder, DecodingSettings(max_mention_tokens=6))
 
 
 def found(predictions):
@@ -29,7 +31,8 @@ def found(predictions):
 @pytest.mark.parametrize("token_budget", [20, 100, 4096])
 def test_replicas_find_the_same_in_the_same_order(decoder, token_budget):
     expected = found(decoder.predict(TEXTS, LABELS))
-    decoder.token_budget = token_budget
+    settings = replace(decoder.settings, token_budget=token_budget)
+    decoder = Decoder(decoder.lm, decoder.encoder, settings)
     copies = [decoder.lm.copy_to(decoder.lm.device) for _ in range(2)]
     shared = ReplicaDecoder(decoder, copies)
     for _ in range(3):
@@ -53,7 +56,8 @@ def test_an_error_of_one_replica_is_raised_and_the_others_go_on(decoder, monkeyp
 def test_keys_and_values_of_a_text_are_kept_once(decoder):
     kept = {}
     for method in ("tree", "rows", "paper"):
-        other = Decoder(decoder.lm, decoder.encoder, method, max_count=4, max_mention_tokens=6)
+        settings = DecodingSettings(method, max_mention_tokens=6)
+        other = Decoder(decoder.lm, decoder.encoder, settings)
         other.predict(TEXTS[:8], LABELS)
         kept[method] = other.work.kept
     assert 0 < kept["tree"] < min(kept["rows"], kept["paper"])

@@ -1,10 +1,11 @@
 """What is run ahead changes how many passes there are, never what is found."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from spacy_padellm.decoding import Decoder
+from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.decoding.speculation import PassCost, Speculation
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
@@ -31,24 +32,16 @@ def test_the_output_is_that_of_greedy_decoding(
 ):
     tokenizer = compact_tokenizer if preset == "compact" else sentencepiece_tokenizer
     lm = make(name, tokenizer)
-    encoder = PromptEncoder(tokenizer, get_template(preset))
+    encoder = PromptEncoder(tokenizer, get_template(preset), max_count=5)
     texts = [*TEXTS, REPEATS]
     for method in ("tree", "rows") if name in FAMILIES else ("rows",):
-        plain = Decoder(
-            lm, encoder, method, max_count=5, max_mention_tokens=6, draft_tokens=0, guess_counts=()
-        )
+        settings = DecodingSettings(method, max_mention_tokens=6, draft_tokens=0, guess_counts=())
+        plain = Decoder(lm, encoder, settings)
         expected = answers(plain, texts, LABELS)
         assert name not in FAMILIES or any(mentions for _, mentions in expected)
         for drafts, guesses in itertools.product((1, 9, None), ((), (1, 2), None)):
-            ahead = Decoder(
-                lm,
-                encoder,
-                method,
-                max_count=5,
-                max_mention_tokens=6,
-                draft_tokens=drafts,
-                guess_counts=guesses,
-            )
+            settings = replace(settings, draft_tokens=drafts, guess_counts=guesses)
+            ahead = Decoder(lm, encoder, settings)
             assert answers(ahead, texts, LABELS) == expected, (method, drafts, guesses)
             if drafts == 9 and guesses == () and preset == "compact":
                 assert ahead.work.passes < plain.work.passes

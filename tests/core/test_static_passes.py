@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch._inductor.exc import InvalidCxxCompiler
 
-from spacy_padellm.decoding import Decoder
+from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.lm.static_passes import pass_width, round_up
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
@@ -15,8 +15,9 @@ LONG = " ".join(["Ada Lovelace met Charles Babbage in London."] * 12)
 
 
 def decode(lm, tokenizer, texts=TEXTS, copies=True):
-    encoder = PromptEncoder(tokenizer, get_template("compact", copies=copies, bidirectional=True))
-    decoder = Decoder(lm, encoder, max_count=5, max_mention_tokens=6, draft_tokens=1)
+    template = get_template("compact", copies=copies, bidirectional=True)
+    encoder = PromptEncoder(tokenizer, template, max_count=5)
+    decoder = Decoder(lm, encoder, DecodingSettings(max_mention_tokens=6, draft_tokens=1))
     return decoder.predict(texts, LABELS)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ...decoding import Decoder, DecodingWork, TextInput
+from ...decoding import Decoder, DecodingSettings, DecodingWork, TextInput
 from ...formats.gold import GoldText
 from ...models.load import LoadedModel
 from ...spans.prediction import Prediction
@@ -42,19 +42,16 @@ def make_decoder(
             token_budget=NO_BUDGET,
             golds=golds,
         )
-    settings: dict[str, Any] = {"draft_tokens": 0, "guess_counts": ()}
-    if method in ("ahead", "compiled"):
-        settings = {}
+    runs_ahead = method in ("ahead", "compiled")
     lm = replace(loaded.lm, static=None)
     if method == "compiled":
         lm.compile()
-    name = {"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree")
-    encoder = loaded.encoder()
-    return Decoder(
-        lm if golds is None else GoldForcedModel(lm, encoder, golds),
-        encoder,
-        method=name,  # type: ignore[arg-type]
+    settings = DecodingSettings(
+        method={"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree"),
         copy=method not in ("paper", "tree-free"),
         token_budget=NO_BUDGET,
-        **settings,
+        draft_tokens=None if runs_ahead else 0,
+        guess_counts=None if runs_ahead else (),
     )
+    encoder = loaded.encoder()
+    return Decoder(lm if golds is None else GoldForcedModel(lm, encoder, golds), encoder, settings)
