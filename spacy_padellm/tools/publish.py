@@ -9,6 +9,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 from spacy.language import Language
 
 from ..architectures.config_values import write_value
+from ..logs import first_line
 from ..models.place import IN_THE_BOX
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
@@ -104,7 +105,7 @@ def push(folder: Path, repo: str, private: bool = False, message: str = "Upload 
         raise ValueError(f"{repo!r} is no name of a repository: {error}") from error
     except HfHubHTTPError as error:
         raise ValueError(
-            f"the Hub refused {repo!r} ({_first_line(error)}): log in with `hf auth login`, and "
+            f"the Hub refused {repo!r} ({first_line(error)}): log in with `hf auth login`, and "
             f"check that the name is yours"
         ) from error
     except (OSError, OfflineModeIsEnabled) as error:
@@ -117,7 +118,7 @@ def push(folder: Path, repo: str, private: bool = False, message: str = "Upload 
 
 def _unreachable(error: Exception) -> str:
     return (
-        f"the Hub is not reached ({_first_line(error)}): with --folder the repository is written "
+        f"the Hub is not reached ({first_line(error)}): with --folder the repository is written "
         f"to a folder, to be uploaded later"
     )
 
@@ -175,7 +176,3 @@ def _eval_results(scores: list[tuple[str, list[float | None]]]) -> list[EvalResu
         for metric, value in zip(("precision", "recall", "f1"), values, strict=True)
         if what == "all" and value is not None
     ]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

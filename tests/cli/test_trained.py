@@ -9,6 +9,7 @@ from sample_pipelines import TEXTS, make_examples
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
+from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.models.load import ModelSource
 from spacy_padellm.tools import publish as hub
 
