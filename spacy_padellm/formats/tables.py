@@ -6,7 +6,6 @@ it. A row a token: `sentence`, `token`, `tag` (BIO and its kin). Heads in other 
 """
 
 import ast
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from .annotated import AnnotatedText, FormatError, Problem, annotate
 from .annotations import as_triple
 from .columns import biluo_tag, entities_of
 from .files import write_lines
+from .json_text import read_json
 from .table_rows import Row, read_rows
 
 # What a column may be called, in lower case without what is no letter.
@@ -164,7 +164,7 @@ def _of_texts(
 def _literal(path: Path, number: int, value: str) -> list[Any]:
     if _is_missing(value):
         return []
-    for read_value in (json.loads, ast.literal_eval):
+    for read_value in (read_json, ast.literal_eval):
         try:
             found = read_value(value)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
