@@ -1,4 +1,4 @@
-"""Warnings that would repeat: of each kind the first cases are told."""
+"""What is told: of warnings that would repeat the first cases, of errors the first line."""
 
 import logging
 from collections import Counter
@@ -14,6 +14,11 @@ def warn_of_few(logger: logging.Logger, message: str, *values: object) -> None:
         logger.warning(message, *values)
     if _told[message] == MOST:
         logger.warning("further warnings of this kind are left out (keep_raw has them all)")
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in 200 characters at most; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def forget_warnings() -> None:

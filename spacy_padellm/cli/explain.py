@@ -7,7 +7,8 @@ import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..formats.files import STDIN, is_unicode, read_lines
+from ..formats.files import STDIN, read_lines
+from ..formats.json_text import is_unicode
 from ..tools.pipelines import check_name, open_pipeline
 from .app import padellm_app
 
@@ -27,7 +28,7 @@ def explain_cli(
     mention with its probability, what was dropped and why, and what it took."""
     msg = Printer()
     try:
-        text = _read(text)
+        text = read_argument(text)
         if not text.strip():
             raise ValueError("the text is empty")
         nlp, pipe = open_pipeline(pipeline, labels)
@@ -44,7 +45,11 @@ def explain_cli(
     msg.good(f"Wrote {output}")
 
 
-def _read(text: str) -> str:
+def read_argument(text: str) -> str:
+    """The text that a command is given; `STDIN` is all of standard input.
+
+    Raises ValueError for what is not UTF-8.
+    """
     if text == STDIN:
         return "\n".join(line for _, line in read_lines(STDIN))
     if not is_unicode(text):

@@ -1,6 +1,5 @@
 """`python -m spacy padellm train`: a `spacy train` config on one device or on many."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import typer
 from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_validation_error
 from wasabi import Printer
 
+from ..formats.json_text import read_json
 from .app import padellm_app
 
 
@@ -78,7 +78,7 @@ def _positive(option: str, value: int | None) -> int | None:
 
 def _read_arguments(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text or "{}")
+        found = read_json(text or "{}")
     except ValueError as error:
         raise ValueError(f"--arguments is no JSON ({error}): give an object") from None
     if not isinstance(found, dict):

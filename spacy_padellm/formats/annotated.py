@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from .gold import Place, Span
+from .json_text import is_unicode
 from .offset_units import fit_other_units
-
-Span = tuple[int, int, str]
-Place = tuple[int, int]
 
 
 class FormatError(ValueError):
@@ -136,7 +135,7 @@ def annotate(
     if not isinstance(text, str):
         what = f"the text is {_kind(text)}"
         raise FormatError(path, line, what, "Give it as a JSON string")
-    if not _is_unicode(text):
+    if not is_unicode(text):
         what = "the text holds half of a surrogate pair, which is no character"
         raise FormatError(path, line, what, "Write the character itself or its two halves")
     bare = AnnotatedText(text, file=str(path), line=line)
@@ -185,7 +184,7 @@ def _in_other_units(text: str, spans: Sequence[Span]) -> dict[int, str]:
 def _checked(span: Sequence[Any], path: Path | str, line: int) -> Span:
     match span:
         case [int() | float() as start, int() | float() as end, str(label)] if label:
-            if _is_whole(start) and _is_whole(end) and _is_unicode(label):
+            if _is_whole(start) and _is_whole(end) and is_unicode(label):
                 return int(start), int(end), label
     what = f"{span!r} is no span"
     mend = "A span is [start, end, label]: two whole numbers (characters, end exclusive) and a name"
@@ -194,10 +193,6 @@ def _checked(span: Sequence[Any], path: Path | str, line: int) -> Span:
 
 def _is_whole(number: float) -> bool:
     return not isinstance(number, bool) and (isinstance(number, int) or number.is_integer())
-
-
-def _is_unicode(string: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in string)
 
 
 def _kind(value: Any) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
+from .annotated import AnnotatedText, FormatError, Problem, annotate
+from .gold import Place
 from .json_records import read_records, write_records
 
 SPAN_KEYS = ("spans", "entities", "label", "labels")
@@ -23,6 +24,7 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     to `problems`. Of a text without spans (none, or null) and without an answer, which is a task
     to be done, nothing is known. Raises FormatError for a record without text or spans.
     """
+    problems = [] if problems is None else problems
     for line, record in read_records(path):
         if not isinstance(record, dict) or "text" not in record:
             raise FormatError(path, line, 'no object with "text"', 'Give each record a "text"')
@@ -37,7 +39,9 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             raise FormatError(path, line, f'"{key}" is no list', 'Without spans write "spans": []')
         answer = record.get("answer", "accept")
         if answer != "accept":
-            _leave_out(path, line, record, answer, problems)
+            bare = annotate(record["text"], [], path=path, line=line)
+            reason = f"the text is answered {answer!r}, not 'accept'"
+            problems.append(bare.left_out(reason, lost=False))
             continue
         tokens = _tokens(path, line, record)
         triples = [as_triple(span) for span in spans]
@@ -65,15 +69,6 @@ def as_triple(span: Any) -> Any:
         start, end = ("start_offset", "end_offset") if "start_offset" in span else ("start", "end")
         return [span.get(start), span.get(end), span.get("label")]
     return span
-
-
-def _leave_out(
-    path: Path, line: int, record: dict, answer: Any, problems: list[Problem] | None
-) -> None:
-    if problems is not None:
-        text = annotate(record["text"], [], path=path, line=line)
-        reason = f"the text is answered {answer!r}, not 'accept'"
-        problems.append(text.left_out(reason, lost=False))
 
 
 def _meta(record: dict, key: str | None) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 
-from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
-from .detokenize import detokenize
+from .annotated import AnnotatedText, FormatError, Problem, annotate
+from .detokenize import detokenize, join_tokens
 from .files import BOM, read_lines, write_lines
+from .gold import Place, Span
 from .sentence_lines import DOCUMENT, SentenceLines, numbers_words, read_sentences
 
 _BLANKS = re.compile(r"[ \t]+")  # no others: a no-break space may be a token
@@ -63,17 +64,14 @@ def read(
     file whose tokens are all ids of words.
     """
     columns = columns or Columns()
+    problems = [] if problems is None else problems
     for sentence in _check_ids(path, _sentences(path, columns, problems)):
         text, places = _place(sentence, columns)
-        if problems is not None and sentence.read.text not in (None, text):
+        if sentence.read.text not in (None, text):
             given = AnnotatedText(text, file=str(path), line=sentence.line)
             reason = "the text of the comment is not made of these tokens, which are joined instead"
             problems.append(given.left_out(reason, lost=False))
-        spans = [
-            (places[first][0], places[last][1], label)
-            for tags in sentence.tags
-            for label, first, last in entities_of(tags)
-        ]
+        spans = [span for tags in sentence.tags for span in spans_of(tags, places)]
         document = sentence.read.document
         meta = {} if document is None else {"document": document}
         yield annotate(text, spans, places, meta, path, sentence.line, problems)
@@ -93,17 +91,17 @@ def write(
     space has no line; a text of nothing else is left out and added to `problems`.
     Raises FormatError for a text that is not tokenised, or a token that holds the separator.
     """
+    problems = [] if problems is None else problems
     separator = (columns and columns.separator) or "\t"
     rows = [(text, *_layers(text, problems)) for text in texts]
-    if problems is not None:
-        reason = "the text has no characters to write"
-        problems += [text.left_out(reason) for text, tokens, _ in rows if not tokens]
+    reason = "the text has no characters to write"
+    problems += [text.left_out(reason) for text, tokens, _ in rows if not tokens]
     width = max((len(layers) for _, _, layers in rows), default=1) or 1
     write_lines(path, _lines(path, rows, width, separator, comments))
     return width
 
 
-def _sentences(path: Path, columns: Columns, problems: list[Problem] | None) -> Iterator[_Sentence]:
+def _sentences(path: Path, columns: Columns, problems: list[Problem]) -> Iterator[_Sentence]:
     width = 0
     for found in read_sentences(read_lines(path), columns.token != 0):
         sentence = _Sentence(found.lines[0][0], [], [[] for _ in columns.tags], found)
@@ -117,14 +115,12 @@ def _sentences(path: Path, columns: Columns, problems: list[Problem] | None) -> 
                 if BOM in line:
                     mend = "Put a line end there: files were joined, it seems"
                     raise FormatError(path, number, "a byte order mark amid the line", mend)
-                if problems is not None:
-                    bare = AnnotatedText(line, file=str(path), line=number)
-                    reason = f"{len(fields)} columns where the line before has {width}"
-                    problems.append(bare.left_out(reason, lost=False))
+                bare = AnnotatedText(line, file=str(path), line=number)
+                reason = f"{len(fields)} columns where the line before has {width}"
+                problems.append(bare.left_out(reason, lost=False))
             width = len(fields)
         sentence.width = width
-        if problems is not None:
-            problems += _tagged(path, found.no_words, columns)
+        problems += _tagged(path, found.no_words, columns)
         yield sentence
 
 
@@ -168,9 +164,10 @@ def biluo_tag(path: Path, number: int, tag: str) -> str:
     return f"{_BILUO.get(prefix, prefix)}-{label}" if prefix else "O"
 
 
-def entities_of(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """(label, first token, last token) of BILUO tags."""
-    return tags_to_entities(iob_to_biluo(_close(tags)))
+def spans_of(tags: Sequence[str], places: Sequence[Place]) -> list[Span]:
+    """Of BILUO tags of tokens at these places."""
+    found = tags_to_entities(iob_to_biluo(_close(tags)))
+    return [(places[first][0], places[last][1], label) for label, first, last in found]
 
 
 def _close(tags: Sequence[str]) -> list[str]:
@@ -213,16 +210,7 @@ def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
         if places is not None:
             return sentence.read.text, places
     tokens = sentence.tokens
-    if columns.spacing:
-        spaces = detokenize(tokens, columns.join_sigils)
-    else:
-        spaces = [True] * (len(tokens) - 1) + [False]
-    places, end = [], 0
-    for token, space in zip(tokens, spaces, strict=True):
-        places.append((end, end + len(token)))
-        end += len(token) + space
-    pairs = zip(tokens, spaces, strict=True)
-    return "".join(token + " " * space for token, space in pairs), places
+    return join_tokens(tokens, detokenize(tokens, columns.join_sigils) if columns.spacing else None)
 
 
 def _search(text: str, tokens: Sequence[str]) -> list[Place] | None:
@@ -237,9 +225,7 @@ def _search(text: str, tokens: Sequence[str]) -> list[Place] | None:
     return None if text[end:].strip() else places
 
 
-def _layers(
-    text: AnnotatedText, problems: list[Problem] | None
-) -> tuple[list[str], list[list[str]]]:
+def _layers(text: AnnotatedText, problems: list[Problem]) -> tuple[list[str], list[list[str]]]:
     """The tokens, and as many columns of tags as the overlaps need; the outer spans first."""
     if text.tokens is None:
         what = f"the text {text.text[:40]!r} has no tokens"
@@ -251,8 +237,7 @@ def _layers(
     by_length = sorted(text.spans, key=lambda span: (span[0] - span[1], span))
     for start, end, label in by_length:
         if start not in starts or end not in ends:
-            if problems is not None:
-                problems.append(text.problem((start, end, label), "is not on token boundaries"))
+            problems.append(text.problem((start, end, label), "is not on token boundaries"))
             continue
         inside = range(starts[start], ends[end] + 1)
         layer = next((row for row in layers if all(row[i] == "O" for i in inside)), None)

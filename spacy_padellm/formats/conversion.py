@@ -13,12 +13,13 @@ import spacy
 from spacy.language import Language
 
 from . import annotations, columns, docbin, jsonl, paper, tables
-from .annotated import AnnotatedText, Problem, Span, in_order
+from .annotated import AnnotatedText, Problem, in_order
 from .columns import Columns
 from .detokenize import respace
 from .doc_making import relabel
 from .docbin import DocSettings
 from .files import is_blank
+from .gold import Span
 from .guess import Format
 from .unsaid import Unsaid
 

@@ -7,7 +7,7 @@ for scripts without spaces; other languages keep a space between words and get t
 import re
 from collections.abc import Sequence
 
-Span = tuple[int, int, str]
+from .gold import Place, Span
 
 _NO_SPACE_BEFORE = frozenset(".,;:!?%)]}»”’…") | {"''", "-RRB-"}
 _NO_SPACE_AFTER = frozenset("([{«“‘$£€") | {"``", "-LRB-"}
@@ -82,6 +82,22 @@ def _close_unspaced(tokens: Sequence[str], spaces: list[bool]) -> None:
             spaces[i] = False
 
 
+def join_tokens(
+    tokens: Sequence[str], spaces: Sequence[bool] | None = None
+) -> tuple[str, list[Place]]:
+    """The text, and the place of each token in it.
+
+    spaces: for each token whether a blank follows; None for one between any two.
+    """
+    parts, places, end = [], [], 0
+    for i, token in enumerate(tokens):
+        follows = " " if (i + 1 < len(tokens) if spaces is None else spaces[i]) else ""
+        places.append((end, end + len(token)))
+        parts.append(token + follows)
+        end += len(token) + len(follows)
+    return "".join(parts), places
+
+
 def respace(text: str, spans: Sequence[Span], join_sigils: bool = True) -> tuple[str, list[Span]]:
     """Applies `detokenize` to a text of tokens joined by single blanks, moving its spans.
 
@@ -89,10 +105,7 @@ def respace(text: str, spans: Sequence[Span], join_sigils: bool = True) -> tuple
     left out; a span of white space alone is dropped.
     """
     tokens = text.split()
-    spaces = detokenize(tokens, join_sigils)
-    new = "".join(
-        token + (" " if space else "") for token, space in zip(tokens, spaces, strict=True)
-    )
+    new, _ = join_tokens(tokens, detokenize(tokens, join_sigils))
     old_places = [i for i, char in enumerate(text) if not char.isspace()]
     new_places = [i for i, char in enumerate(new) if not char.isspace()]
     moved = dict(zip(old_places, new_places, strict=True))

@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import get_words_and_spaces
 
 from .annotated import AnnotatedText, FormatError, Problem
-from .gold_source import LABELS, annotated_labels
+from .gold_source import LABELS, annotated_labels, place_of
 
 
 def is_own(text: AnnotatedText) -> bool:
@@ -74,9 +74,7 @@ def identifiers(text: AnnotatedText, doc: Doc) -> dict[tuple[int, int, str], tup
     spans = [*text.doc.ents, *(span for group in text.doc.spans.values() for span in group)]
     add = doc.vocab.strings.add
     return {
-        (span.start_char, span.end_char, span.label_): (add(span.kb_id_), add(span.id_))
-        for span in spans
-        if span.kb_id or span.id
+        place_of(span): (add(span.kb_id_), add(span.id_)) for span in spans if span.kb_id or span.id
     }
 
 
@@ -99,7 +97,7 @@ def _has_place(key: object) -> bool:
 
 def _own_problem(text: AnnotatedText, span: Span, reason: str) -> Problem:
     old = AnnotatedText(text.doc.text, file=text.file, line=text.line)
-    return old.problem((span.start_char, span.end_char, span.label_), reason)
+    return old.problem(place_of(span), reason)
 
 
 def _renamed(doc: Doc, span: Span, names: Mapping[str, str]) -> Span:

@@ -13,7 +13,7 @@ from spacy.vocab import Vocab
 from .annotated import AnnotatedText, FormatError, Problem, in_order
 from .doc_making import identifiers, is_own, make_doc
 from .gold import touches
-from .gold_source import GoldSource
+from .gold_source import GoldSource, place_of
 from .json_text import packable
 
 AlignmentMode = Literal["strict", "contract", "expand"]
@@ -63,7 +63,7 @@ def to_doc(
         if text.unknown:
             reason = "is in a text that is annotated in part, which a span group cannot say"
             problems += [
-                text.problem((span.start_char, span.end_char, span.label_), reason, lost=True)
+                text.problem(place_of(span), reason)
                 for span in (spans if overlaps or settings.annotate == "spans" else ())
             ]
         else:
@@ -72,8 +72,7 @@ def to_doc(
         kept = filter_spans(spans)
         for span in spans:
             if span not in kept:
-                place = (span.start_char, span.end_char, span.label_)
-                problems.append(text.problem(place, "overlaps a longer or earlier entity"))
+                problems.append(text.problem(place_of(span), "overlaps a longer or earlier entity"))
         _set_ents(doc, kept, text)
     elif settings.annotate != "spans" and not overlaps:
         _set_ents(doc, spans, text)
@@ -139,7 +138,7 @@ def nameless(text: AnnotatedText, spans_key: str) -> list[Problem]:
 
 def _places(doc: Doc, spans_key: str) -> set[tuple[int, int, str]]:
     spans = GoldSource("both", spans_key).spans(doc) or ()
-    return {(span.start_char, span.end_char, span.label_) for span in spans}
+    return {place_of(span) for span in spans}
 
 
 def read(path: Path, spans_key: str = "sc") -> Iterator[AnnotatedText]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
 from .annotated import FormatError
+from .json_text import is_unicode
 
 STDIN = "-"
 BOM = "\ufeff"
@@ -75,15 +76,6 @@ def plain_name(path: Path) -> str:
 def bare_suffix(path: Path) -> str:
     """The suffix without .gz or .xz, in lower case."""
     return Path(plain_name(path)).suffix.lower()
-
-
-def is_unicode(text: str) -> bool:
-    """Whether it has no lone surrogates."""
-    try:
-        text.encode("utf8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from spacy.tokens import Doc, Span
 
 from .gold import GoldText, Place
+from .gold import Span as Labelled
 
 LABELS = "padellm_labels"  # Doc extension: the labels that were looked for
 
@@ -42,11 +43,7 @@ class GoldSource:
         if spans is None:
             return None
         labels = annotated_labels(doc)
-        places = (
-            (span.start_char, span.end_char, span.label_)
-            for span in spans
-            if labels is None or span.label_ in labels
-        )
+        places = (place_of(span) for span in spans if labels is None or span.label_ in labels)
         return GoldText(doc.text, tuple(dict.fromkeys(places)), labels or (), self.unknown(doc))
 
     def spans(self, doc: Doc) -> list[Span] | None:
@@ -64,6 +61,11 @@ class GoldSource:
         if self.annotate == "spans" or not doc.has_annotation("ENT_IOB"):
             return ()
         return tuple((t.idx, t.idx + len(t)) for t in doc if t.ent_iob == 0)
+
+
+def place_of(span: Span) -> Labelled:
+    """(start, end, label) of a Doc's span, in characters."""
+    return span.start_char, span.end_char, span.label_
 
 
 def annotated_labels(doc: Doc) -> tuple[str, ...] | None:

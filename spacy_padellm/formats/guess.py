@@ -29,12 +29,18 @@ EXTENSIONS: dict[Format, str] = {
     "prodigy": ".jsonl",
     "doccano": ".jsonl",
 }
-_MEND = f"Name it with --from: {', '.join(FORMATS)}"
+_MEND = f"Name it with {{}}: {', '.join(FORMATS)}"
+_BY_SUFFIX: dict[str, Format] = {
+    ".spacy": "spacy",
+    **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
+    **dict.fromkeys(TABLE_SUFFIXES, "table"),
+    **dict.fromkeys(COLUMN_SUFFIXES, "columns"),
+}
 
 
-def is_corpus(path: Path) -> bool:
-    """Whether the name is that of a known format."""
-    return bare_suffix(path) in (".spacy", *JSON_SUFFIXES, *COLUMN_SUFFIXES, *TABLE_SUFFIXES)
+def named_format(path: Path) -> Format | None:
+    """What the name alone says: "jsonl" of any JSON, None where no format is known by it."""
+    return _BY_SUFFIX.get(bare_suffix(path))
 
 
 def guess_input(path: Path) -> Format:
@@ -42,16 +48,10 @@ def guess_input(path: Path) -> Format:
 
     Raises FormatError if name and content tell nothing.
     """
-    suffix = bare_suffix(path)
-    if suffix == ".spacy":
-        return "spacy"
-    if suffix in JSON_SUFFIXES:
-        return _of_records(path)
-    if suffix in TABLE_SUFFIXES:
-        return "table"
-    if suffix in COLUMN_SUFFIXES:
-        return "columns"
-    raise FormatError(path, 0, f"no format is known by the name {suffix or path.name!r}", _MEND)
+    found = named_format(path)
+    if found is None:
+        raise _unknown(path, "--from")
+    return _of_records(path) if found == "jsonl" else found
 
 
 def guess_output(path: Path) -> Format:
@@ -59,19 +59,15 @@ def guess_output(path: Path) -> Format:
 
     Raises FormatError for other names.
     """
-    suffix = bare_suffix(path)
-    if suffix == ".json":
-        return "paper"
-    if suffix in JSON_SUFFIXES:
-        return "jsonl"
-    if suffix in TABLE_SUFFIXES:
-        return "table"
-    if suffix in COLUMN_SUFFIXES:
-        return "columns"
-    if path.suffix.lower() == ".spacy":
-        return "spacy"
-    mend = f"Name it with --to: {', '.join(FORMATS)}"
-    raise FormatError(path, 0, f"no format is known by the name {suffix or path.name!r}", mend)
+    found = named_format(path)
+    if found is None or (found == "spacy" and path.suffix.lower() != ".spacy"):
+        raise _unknown(path, "--to")
+    return "paper" if bare_suffix(path) == ".json" else found
+
+
+def _unknown(path: Path, option: str) -> FormatError:
+    what = f"no format is known by the name {bare_suffix(path) or path.name!r}"
+    return FormatError(path, 0, what, _MEND.format(option))
 
 
 def _of_records(path: Path) -> Format:
@@ -79,12 +75,14 @@ def _of_records(path: Path) -> Format:
         if isinstance(record, list):
             return "paper"
         if not isinstance(record, dict):
-            raise FormatError(path, line, "no JSON object or list", _MEND)
+            raise FormatError(path, line, "no JSON object or list", _MEND.format("--from"))
         if "ents" in record:
             return "jsonl"
         if "spans" in record or "answer" in record:
             return "prodigy"
         if any(key in record for key in SPAN_KEYS):
             return "doccano"
-        raise FormatError(path, line, f"no spans under {', '.join(('ents', *SPAN_KEYS))}", _MEND)
+        raise FormatError(
+            path, line, f"no spans under {', '.join(('ents', *SPAN_KEYS))}", _MEND.format("--from")
+        )
     return "jsonl"

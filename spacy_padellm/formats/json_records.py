@@ -1,13 +1,12 @@
 """JSON records of files, with their line numbers."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from .annotated import FormatError
 from .files import BOM, read_lines, write_lines
-from .json_text import read_json, write_json
+from .json_text import JSONError, read_json, write_json
 
 
 def read_records(path: Path) -> Iterator[tuple[int, Any]]:
@@ -44,15 +43,12 @@ def write_records(path: Path, records: Iterable[Any]) -> None:
 def _read_array(path: Path, number: int, lines: list[str]) -> list[Any]:
     """Of a file that begins in line `number`."""
     try:
-        return cast(list[Any], json.loads("\n".join(lines)))
-    except json.JSONDecodeError as error:
-        where = number + error.lineno - 1
-        what = f"not JSON at column {error.colno} ({error.msg})"
-        mend = _mend(lines[error.lineno - 1]) if error.lineno <= len(lines) else "Mend this line"
-        raise FormatError(path, where, what, mend) from error
-    except (RecursionError, ValueError) as error:
-        what = "the JSON nests too deep, or has a number of too many digits"
-        raise FormatError(path, number, what, "Mend or remove it") from error
+        found: list[Any] = read_json("\n".join(lines))
+        return found
+    except JSONError as error:
+        where = number + max(error.line - 1, 0)
+        mend = _mend(lines[error.line - 1]) if 0 < error.line <= len(lines) else "Mend or remove it"
+        raise FormatError(path, where, str(error), mend) from error
 
 
 def _mend(line: str) -> str:

@@ -8,19 +8,30 @@ from typing import Any
 DEPTH = 200  # lists and objects in one another; msgpack, in .spacy files, ends at about 500
 
 
-def read_json(text: str) -> Any:
-    """The value of a JSON text.
+class JSONError(ValueError):
+    """What cannot be read as JSON. line: of the text where it goes wrong, from 1; else 0."""
 
-    Raises ValueError, whatever is wrong with it: no JSON, too deep, a number of too many digits.
+    line = 0
+
+
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text; bytes are UTF-8.
+
+    Raises JSONError, whatever is wrong with it: no JSON, too deep, a number of too many digits.
     """
     try:
+        text = text if isinstance(text, str) else text.decode("utf-8-sig", "surrogatepass")
         value = json.loads(text)
     except RecursionError:
-        raise ValueError(too_deep()) from None
+        raise JSONError(too_deep()) from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON at column {error.colno} ({error.msg})") from error
+        told = JSONError(f"not JSON at column {error.colno} ({error.msg})")
+        told.line = error.lineno
+        raise told from error
+    except UnicodeDecodeError:
+        raise JSONError("not UTF-8") from None
     except ValueError:  # Python's limit on the digits of an integer
-        raise ValueError("not readable: it has a number of too many digits") from None
+        raise JSONError("not readable: it has a number of too many digits") from None
     if text.count("[") + text.count("{") > DEPTH:
         _check_depth(value)
     return value
@@ -83,6 +94,15 @@ def unicode_text(text: str) -> str:
     return text.encode("utf8", "backslashreplace").decode("utf8")
 
 
+def is_unicode(text: str) -> bool:
+    """Whether it has no lone surrogates."""
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def too_deep() -> str:
     """What is said of it."""
     return f"lists and objects are nested more than {DEPTH} deep"
@@ -95,4 +115,4 @@ def _check_depth(value: Any) -> None:
         level = [item for items in inner for item in items if isinstance(item, dict | list)]
         if not level:
             return
-    raise ValueError(too_deep())
+    raise JSONError(too_deep())

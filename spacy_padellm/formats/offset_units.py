@@ -7,7 +7,8 @@ count bytes. Such offsets are right until the first character that is longer.
 import itertools
 from collections.abc import Sequence
 
-Place = tuple[int, int]
+from .gold import Place
+
 # Of a character in UTF-16 and in UTF-8.
 _UNITS = {
     "UTF-16 units": lambda char: 1 + (char > "\uffff"),

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from .annotated import AnnotatedText, FormatError, Place, Problem, annotate
+from .annotated import AnnotatedText, FormatError, Problem, annotate
+from .gold import Place
 from .json_records import read_records, write_records
 from .offset_units import fit_other_units
 
@@ -32,6 +33,7 @@ def read(
     do not give is searched for, if it occurs in the text once; otherwise it is left out and added
     to `problems`. Raises FormatError for a line that is not such a list.
     """
+    problems = [] if problems is None else problems
     rows = [(line, *_checked(path, line, record)) for line, record in read_records(path)]
     order = [indices] if indices else _likeliest((text, row) for _, text, row in rows)
     for line, text, mentions in rows:
@@ -41,7 +43,7 @@ def read(
             place = _find(text, tokens, mention, order)
             if place:
                 spans.append((*place, mention[3]))
-            elif problems is not None:
+            else:
                 first, last, string, label = mention
                 reason = f"the mention is not where the indices {first}, {last} say"
                 reason += _other_unit(text, mention)

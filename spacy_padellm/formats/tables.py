@@ -6,7 +6,6 @@ it. A row a token: `sentence`, `token`, `tag` (BIO and its kin). Heads in other 
 """
 
 import ast
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,8 +14,10 @@ from typing import Any
 
 from .annotated import AnnotatedText, FormatError, Problem, annotate
 from .annotations import as_triple
-from .columns import biluo_tag, entities_of
+from .columns import biluo_tag, spans_of
+from .detokenize import join_tokens
 from .files import write_lines
+from .json_text import read_json
 from .table_rows import Row, read_rows
 
 # What a column may be called, in lower case without what is no letter.
@@ -49,6 +50,7 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     Raises FormatError for a head line that shows none of the shapes, and for rows that do not
     hold what it says.
     """
+    problems = [] if problems is None else problems
     rows = read_rows(path)
     head = next(rows, None)
     if head is None:
@@ -103,7 +105,7 @@ def _of_tokens(
     rows: Iterable[Row],
     names: dict[str, str],
     sentence: str | None,
-    problems: list[Problem] | None,
+    problems: list[Problem],
 ) -> Iterator[AnnotatedText]:
     if sentence is None:
         mend = "Add a column 'sentence' that numbers them, or write CoNLL columns"
@@ -132,17 +134,10 @@ def _of_tokens(
 
 
 def _sentence(
-    path: Path, rows: list[tuple[int, str, str]], problems: list[Problem] | None
+    path: Path, rows: list[tuple[int, str, str]], problems: list[Problem]
 ) -> AnnotatedText:
-    places, end = [], 0
-    for _, token, _ in rows:
-        places.append((end, end + len(token)))
-        end += len(token) + 1
-    spans = [
-        (places[first][0], places[last][1], label)
-        for label, first, last in entities_of([tag for _, _, tag in rows])
-    ]
-    text = " ".join(token for _, token, _ in rows)
+    text, places = join_tokens([token for _, token, _ in rows])
+    spans = spans_of([tag for _, _, tag in rows], places)
     return annotate(text, spans, places, {}, path, rows[0][0], problems)
 
 
@@ -151,7 +146,7 @@ def _of_texts(
     rows: Iterable[Row],
     names: dict[str, str],
     id_name: str | None,
-    problems: list[Problem] | None,
+    problems: list[Problem],
 ) -> Iterator[AnnotatedText]:
     for number, row in rows:
         found = _literal(path, number, row[names["entities"]])
@@ -164,7 +159,7 @@ def _of_texts(
 def _literal(path: Path, number: int, value: str) -> list[Any]:
     if _is_missing(value):
         return []
-    for read_value in (json.loads, ast.literal_eval):
+    for read_value in (read_json, ast.literal_eval):
         try:
             found = read_value(value)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
@@ -194,11 +189,10 @@ def _of_entities(
     rows: Iterable[Row],
     names: dict[str, str],
     id_name: str | None,
-    problems: list[Problem] | None,
+    problems: list[Problem],
 ) -> Iterator[AnnotatedText]:
     """Rows of one text, and of one id where there are ids, belong together."""
     found: dict[tuple[str, str], _Rows] = {}
-    problems = [] if problems is None else problems
     for number, row in rows:
         text, name = row[names["text"]], row[id_name].strip() if id_name else ""
         of_text = found.setdefault((name, text), _Rows(text, name, number))

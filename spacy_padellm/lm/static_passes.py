@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers.cache_utils import Cache, StaticLayer
 
+from ..logs import first_line
 from ..prompts.tree import Bools, Ints, TreePass
 from .head import is_plain
 
@@ -159,11 +160,10 @@ class StaticPasses:
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
             self.compiled = False
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             logger.warning(
                 "the model cannot be compiled here and runs uncompiled (%s); on a CPU, compiling "
                 "needs a C++ compiler. Set `compile` to false to be rid of this message",
-                reason[:200],
+                first_line(error),
             )
             _set_used(slot, slot.used)
             return self._forward(*arguments)

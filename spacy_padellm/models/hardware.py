@@ -6,6 +6,8 @@ from typing import Literal
 
 import torch
 
+from ..logs import first_line
+
 QUANTIZATIONS = (None, "int8", "8bit", "4bit")
 
 
@@ -83,7 +85,7 @@ def find_device(device: str, setting: str = "device") -> torch.device:
         mend = "use 'auto' or 'cpu'" if setting == "device" else "leave it out, or set it to null"
         raise ValueError(
             f"the model setting `{setting}` {value}, and this device is not there "
-            f"({str(error).splitlines()[0][:80]}): {mend}"
+            f"({first_line(error)}): {mend}"
         ) from error
     return found
 

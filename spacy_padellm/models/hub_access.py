@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..logs import first_line
 from .load_turn import load_turn
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def hub_file(repo: str, name: str, revision: str | None) -> Path | None:
         try:
             validate_repo_id(repo)
         except errors.HFValidationError as error:
-            raise NotOnHubError(f"it is no Hub id ({_first_line(error)})") from error
+            raise NotOnHubError(f"it is no Hub id ({first_line(error)})") from error
         reason = _ask(repo)
         try:
             return Path(hf_hub_download(repo, name, revision=revision))
@@ -106,7 +107,7 @@ def _ask(repo: str) -> str:
         url = hf_hub_url(repo, _USUAL[0])
         get_session().head(url, headers=build_hf_headers(), timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception as error:  # whichever HTTP client huggingface_hub has
-        _now.reason = f"the Hub is not reached ({_first_line(error)})"
+        _now.reason = f"the Hub is not reached ({first_line(error)})"
         constants.HF_HUB_OFFLINE = True
         if _is_downloaded(repo, None):
             logger.warning("%s: what was downloaded of %s before is used", _now.reason, repo)
@@ -118,7 +119,3 @@ def _is_downloaded(repo: str, revision: str | None) -> bool:
 
     found = (try_to_load_from_cache(repo, name, revision=revision) for name in _USUAL)
     return any(isinstance(path, str) for path in found)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

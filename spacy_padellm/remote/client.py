@@ -15,7 +15,8 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
-from .completion import Completion, read_completion, read_json, reason_of
+from ..formats.json_text import read_json
+from .completion import Completion, read_completion, reason_of
 from .errors import PassingError, ServerError
 from .secrets import Secrets
 from .settings import ServerSettings

@@ -1,10 +1,10 @@
 """What a server answers, read and checked: nothing in it is believed."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..formats.json_text import read_json
 from ..spans.numeric import read_log_probability
 from .errors import ServerError
 from .secrets import Secrets
@@ -19,14 +19,6 @@ class Completion:
     tokens: tuple[str, ...]
     log_probs: tuple[float, ...]
     ended: bool
-
-
-def read_json(body: bytes) -> Any:
-    """Raises ValueError for what is no JSON, nested too deep, or has a number too long to read."""
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
 
 
 def read_completion(answer: Any, secrets: Secrets) -> Completion:

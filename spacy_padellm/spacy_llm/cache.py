@@ -26,6 +26,7 @@ from spacy_llm.ty import PromptTemplateProvider
 
 from ..architectures.config_values import keeps_settings
 from ..atomic import alone_in, whole_file
+from ..logs import first_line
 
 logger = logging.getLogger(__name__)
 _KEY = "padellm_cache_key"  # in the user data of a Doc on disk
@@ -132,7 +133,7 @@ class TextCache(BatchCache):
                 key = doc.user_data.pop(_KEY, None)
                 found[self._doc_id(doc) if key is None else int(key)] = doc
         except Exception as error:  # whatever the bytes lead to
-            self._tell_unreadable(f"{path.name}: {_short(error)}")
+            self._tell_unreadable(f"{path.name}: {first_line(error)}")
             return None
         return found
 
@@ -145,7 +146,7 @@ class TextCache(BatchCache):
             self._path.mkdir(parents=True, exist_ok=True)
             data = self._index_path.read_bytes() if self._index_path.exists() else b""
         except OSError as error:
-            self._tell_unreadable(_short(error))
+            self._tell_unreadable(first_line(error))
             return
         for number, line in enumerate(data.split(b"\n"), 1):
             try:
@@ -197,7 +198,7 @@ class TextCache(BatchCache):
         self._tell("not all of the cache in %s can be read (%s): such texts are asked anew", what)
 
     def _tell_unwritable(self, error: Exception) -> None:
-        said = _short(error)
+        said = first_line(error)
         self._tell("the cache in %s cannot be written (%s): answers are not kept there", said)
 
     def _tell(self, message: str, what: str) -> None:
@@ -219,10 +220,6 @@ def _append(path: Path, data: bytes) -> None:
         except OSError:
             os.truncate(path, size)
             raise
-
-
-def _short(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:120]
 
 
 def _persist(cache: "weakref.ref[TextCache]") -> None:

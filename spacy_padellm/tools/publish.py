@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, ModelCard, ModelCardData
+from huggingface_hub import EvalResult, HfApi, ModelCard, ModelCardData
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from spacy.language import Language
 
 from ..architectures.config_values import write_value
+from ..logs import first_line
 from ..models.place import IN_THE_BOX
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
 
 BOX_LICENCE = "cc-by-sa-4.0"
+_TEMPLATE = Path(__file__).parent / "pages" / "templates" / "model_card.jinja"
 _NOT_OF_MODELS = ("save_mode", "max_labels", "text_loss", "label_noise", "keep_raw")
 
 
@@ -48,54 +50,46 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
 
 
 def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
-    """What the model finds, how well, how it is used."""
+    """What the model finds, how well, how it is used.
+
+    Raises ValueError for a licence that a model made from the model in the box cannot have.
+    """
     loaded = pipe.own_shim.loaded
     base = loaded.source.name
     is_public = bool(base) and not Path(base).is_absolute() and base not in IN_THE_BOX
-    data: dict[str, Any] = {
-        "library_name": "spacy-padellm",
-        "tags": ["spacy", "token-classification", "named-entity-recognition"],
-        "pipeline_tag": "token-classification",
-        "language": nlp.lang,
-    }
-    if is_public:
-        data["base_model"] = base
     from_box = pipe.own_shim.origin.in_the_box or base in IN_THE_BOX
     if from_box and facts.licence not in ("", BOX_LICENCE):
         raise ValueError(
             f"the model was made from the model in the box, which is under {BOX_LICENCE}, and so "
             f"is what is made of it: leave --licence out"
         )
-    if licence := facts.licence or (BOX_LICENCE if from_box else ""):
-        data["license"] = licence
-    lines = [f"---\n{ModelCardData(**data).to_yaml()}\n---", f"# {facts.repo.split('/')[-1]}"]
-    kind = f"An adapter for `{base}`" if loaded.has_adapter else "A causal language model"
-    lines.append(
-        f"{kind} that finds named entities with "
-        f"spacy-padellm ([PaDeLLM-NER](https://arxiv.org/abs/2402.04838)): it is asked for every "
-        f"label of a text how many mentions there are, then for all mentions at once."
+    title = facts.repo.split("/")[-1]
+    scores = _scores(nlp.meta.get("performance") or {})
+    results = _eval_results(scores)
+    data = ModelCardData(
+        library_name="spacy-padellm",
+        tags=["spacy", "token-classification", "named-entity-recognition"],
+        pipeline_tag="token-classification",
+        language=nlp.lang,
+        base_model=base if is_public else None,
+        license=facts.licence or (BOX_LICENCE if from_box else None),
+        model_name=title if results else None,
+        eval_results=results or None,
     )
-    if from_box:
-        lines.append(
-            "It was trained on from the English model of spacy-padellm, which was made from text "
-            "of Wikipedia and open NER sets (CC BY-SA 4.0)."
-        )
-    lines += [
-        "## Use",
-        "```bash\npip install spacy-padellm\n```",
-        f"```python\n{_usage(nlp, pipe, facts.repo)}\n```",
-        "## Labels",
-    ]
     described = pipe.label_set.known(pipe.own_shim.known_labels())
-    lines.append("\n".join(f"- `{k}`{f': {v}' if v else ''}" for k, v in described.items()))
-    lines.append("## Scores")
-    lines.append(_scores(nlp.meta.get("performance") or {}))
-    if facts.data:
-        lines += ["## Data", facts.data]
-    lines += ["## Template", f"`{loaded.template.name}`: what the model reads for a label:"]
-    asked = loaded.template.label_prompt("TEXT", pipe.labels[0], described[pipe.labels[0]])
-    lines.append(f"```\n{asked}\n```")
-    return ModelCard("\n\n".join(lines) + "\n")
+    return ModelCard.from_template(
+        data,
+        template_path=str(_TEMPLATE),
+        title=title,
+        adapter_of=base if loaded.has_adapter else "",
+        from_box=from_box,
+        usage=_usage(nlp, pipe, facts.repo),
+        labels=described,
+        scores=scores,
+        data=facts.data,
+        template=loaded.template.name,
+        asked=loaded.template.label_prompt("TEXT", pipe.labels[0], described[pipe.labels[0]]),
+    )
 
 
 def push(folder: Path, repo: str, private: bool = False, message: str = "Upload model") -> str:
@@ -111,7 +105,7 @@ def push(folder: Path, repo: str, private: bool = False, message: str = "Upload 
         raise ValueError(f"{repo!r} is no name of a repository: {error}") from error
     except HfHubHTTPError as error:
         raise ValueError(
-            f"the Hub refused {repo!r} ({_first_line(error)}): log in with `hf auth login`, and "
+            f"the Hub refused {repo!r} ({first_line(error)}): log in with `hf auth login`, and "
             f"check that the name is yours"
         ) from error
     except (OSError, OfflineModeIsEnabled) as error:
@@ -124,7 +118,7 @@ def push(folder: Path, repo: str, private: bool = False, message: str = "Upload 
 
 def _unreachable(error: Exception) -> str:
     return (
-        f"the Hub is not reached ({_first_line(error)}): with --folder the repository is written "
+        f"the Hub is not reached ({first_line(error)}): with --folder the repository is written "
         f"to a folder, to be uploaded later"
     )
 
@@ -150,8 +144,9 @@ def _usage(nlp: Language, pipe: PaDeLLMNER, repo: str) -> str:
     )
 
 
-def _scores(performance: dict[str, Any]) -> str:
-    """Of the development set, as training left them in `meta.json`."""
+def _scores(performance: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
+    """(what, [precision, recall, F1]) of the development set, as training left them in
+    `meta.json`; that of all labels first."""
     per_type = next(
         (v for k, v in performance.items() if k.endswith("_per_type") and isinstance(v, dict)), {}
     )
@@ -161,20 +156,23 @@ def _scores(performance: dict[str, Any]) -> str:
         if key.endswith("_f") and not key.startswith("strings")
     }
     rows = [("all", values) for values in totals.values() if values[2]]
-    rows += [(f"`{k}`", [v.get(part) for part in ("p", "r", "f")]) for k, v in per_type.items()]
-    if not rows:
-        return "Not measured."
-    lines = [
-        "On the development set, strict spans:",
-        "",
-        "| label | P | R | F1 |",
-        "|---|---|---|---|",
+    return rows + [
+        (f"`{k}`", [v.get(part) for part in ("p", "r", "f")]) for k, v in per_type.items()
     ]
-    for name, values in rows:
-        cells = " | ".join("" if value is None else f"{100 * value:.1f}" for value in values)
-        lines.append(f"| {name} | {cells} |")
-    return "\n".join(lines)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _eval_results(scores: list[tuple[str, list[float | None]]]) -> list[EvalResult]:
+    """Of all labels, as the Hub shows them."""
+    return [
+        EvalResult(
+            task_type="token-classification",
+            task_name="NER",
+            dataset_type="development",
+            dataset_name="development set",
+            metric_type=metric,
+            metric_value=value,
+        )
+        for what, values in scores[:1]
+        for metric, value in zip(("precision", "recall", "f1"), values, strict=True)
+        if what == "all" and value is not None
+    ]

@@ -11,6 +11,7 @@ import torch
 
 from ..atomic import whole_file, write_whole
 from ..formats.json_text import write_json
+from ..logs import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +45,12 @@ def load_checkpoint(path: Path, needs: Collection[str] = ()) -> dict[str, Any] |
                 path.replace(damaged)
                 logger.warning(
                     "%s is damaged (%s), and is now called %s: going on from the one before",
-                    *(path, _short(wrong[path.name]), damaged.name),
+                    *(path, first_line(wrong[path.name]), damaged.name),
                 )
             previous.replace(path)
         return state
     if wrong:
-        what = " and ".join(f"{name} ({_short(error)})" for name, error in wrong.items())
+        what = " and ".join(f"{name} ({first_line(error)})" for name, error in wrong.items())
         raise ValueError(
             f"the checkpoint in {path.parent} is damaged: {what}. Remove it to begin anew"
         )
@@ -107,7 +108,3 @@ def _load(path: Path, needs: Collection[str]) -> dict[str, Any]:
 
 def _named(path: Path, what: str) -> Path:
     return path.with_name(f"{path.stem}.{what}{path.suffix}")
-
-
-def _short(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:120]

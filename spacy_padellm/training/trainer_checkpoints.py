@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from ..atomic import write_whole
+from ..logs import first_line
 from .checkpoint import check_archive
 
 STATE = "trainer_state.json"  # which the Trainer writes last
@@ -94,7 +95,7 @@ def _what_is_wrong(file: Path | None, size: int | None, crc: int | None) -> str:
         elif file.suffix == ".json":
             json.loads(file.read_text(encoding="utf8"))
     except (OSError, ValueError, SafetensorError, RecursionError) as error:
-        return f"cannot be read ({str(error).splitlines()[0][:120]})"
+        return f"cannot be read ({first_line(error)})"
     if crc is not None and _crc(file) != crc:
         return "has other bytes than were written"
     return ""

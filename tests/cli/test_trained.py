@@ -9,6 +9,7 @@ from sample_pipelines import TEXTS, make_examples
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
+from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.models.load import ModelSource
 from spacy_padellm.tools import publish as hub
 
@@ -107,10 +108,14 @@ def test_the_card_has_scores_and_settings(trained_folder, tmp_path):
         "strings_f": 0.5,
         "ents_per_type": {"PER": {"p": 1.0, "r": 0.5, "f": 0.667}},
     }
-    facts = hub.CardFacts("me/names", licence="mit")
-    card = str(hub.make_card(nlp, nlp.get_pipe("padellm_ner"), facts))
+    facts = hub.CardFacts("me/names", "names of {{ title }} & <b>", licence="mit")
+    made = hub.make_card(nlp, nlp.get_pipe("padellm_ner"), facts)
+    card = str(made)
     assert "| all | 90.0 | 85.0 | 87.5 |" in card and "| `PER` | 100.0 | 50.0 | 66.7 |" in card
     assert '"threshold": 0.25' in card and "license: mit" in card
+    assert "names of {{ title }} & <b>" in card  # text is data
+    results = {result.metric_type: result.metric_value for result in made.data.eval_results}
+    assert results == {"precision": 0.9, "recall": 0.85, "f1": 0.875}
 
 
 def test_what_comes_from_the_box_has_its_licence(tmp_path):

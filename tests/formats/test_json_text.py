@@ -35,6 +35,9 @@ def test_as_deep_as_that_is_read_and_written():
     text = "[" * DEPTH + "]" * DEPTH
     assert write_json(read_json(text)) == text
     assert read_json(json.dumps("[" * 1000)) == "[" * 1000  # a string is no nesting
+    assert read_json(b'\xef\xbb\xbf["\xc3\xa4"]') == ["ä"]
+    with pytest.raises(ValueError, match="not UTF-8"):
+        read_json(b'["\xe4"]')
 
 
 @pytest.mark.parametrize("reader", [jsonl.read, annotations.read, paper.read, read_records])
@@ -43,6 +46,9 @@ def test_readers_name_file_and_line(tmp_path, reader, kind):
     path = tmp_path / "in.jsonl"
     path.write_text('{"text": "a", "ents": [], "x": ' + HOSTILE[kind] + "}\n")
     with pytest.raises(FormatError, match=r"in\.jsonl:1: .*(deep|digits|JSON)"):
+        list(reader(path))
+    path.write_text('[\n{"text": "a", "ents": [], "x": ' + HOSTILE[kind] + "}\n]\n")
+    with pytest.raises(FormatError, match=r"in\.jsonl:[123]: .*(deep|digits|JSON)"):
         list(reader(path))
 
 

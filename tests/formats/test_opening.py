@@ -9,7 +9,7 @@ import sys
 import pytest
 import spacy
 
-from spacy_padellm.cli.explain import _read as read_explain
+from spacy_padellm.cli.explain import read_argument
 from spacy_padellm.formats import annotations, columns, jsonl, paper, tables
 from spacy_padellm.formats.annotated import FormatError
 from spacy_padellm.formats.files import STDIN
@@ -20,6 +20,7 @@ from spacy_padellm.training.from_text.stages import _read as read_finetune
 
 FIRST, SECOND = "In Zürich", "Nobody came"
 BOTH = [FIRST, SECOND]
+BROKEN = (FormatError, UnreadableError)
 BOM = "\ufeff"
 
 
@@ -66,7 +67,7 @@ def on_stdin(path, read):
 
 
 def explain(path):
-    return on_stdin(path, lambda: read_explain(STDIN)).split("\n")
+    return on_stdin(path, lambda: read_argument(STDIN)).split("\n")
 
 
 def finetune(path):
@@ -191,7 +192,7 @@ def test_every_reader_opens_text_alike(reader, shape, tmp_path):
         path = tmp_path / f"{name}{ending}"
         path.write_bytes(change(content))
         if isinstance(wanted, str):
-            with pytest.raises((FormatError, UnreadableError), match=wanted):
+            with pytest.raises(BROKEN, match=wanted):
                 read(path)
         else:
             assert read(path) == wanted
@@ -203,9 +204,7 @@ def test_a_name_that_promises_compression(reader, ending, tmp_path):
     name, content, read = READERS[reader]
     path = tmp_path / f"{name}{ending}"
     path.write_bytes(content.encode())
-    with pytest.raises(
-        (FormatError, UnreadableError), match=f"no {'gzip' if ending == '.gz' else 'xz'} file"
-    ):
+    with pytest.raises(BROKEN, match=f"no {'gzip' if ending == '.gz' else 'xz'} file"):
         read(path)
 
 
@@ -233,9 +232,9 @@ def test_json_that_python_cannot_read_has_its_line(line, tmp_path):
 def test_standard_input_that_is_closed(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(FormatError, match="standard input is closed"):
-        read_explain(STDIN)
+        read_argument(STDIN)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{BOM}Rome\r\n"))
-    assert read_explain(STDIN) == "Rome"
+    assert read_argument(STDIN) == "Rome"
 
 
 def test_half_a_character_in_further_fields_is_written_as_an_escape(tmp_path):

@@ -12,14 +12,11 @@ from ...formats.conversion import Conversion
 from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name
 from ...formats.guess import (
-    COLUMN_SUFFIXES,
     EXTENSIONS,
-    JSON_SUFFIXES,
-    TABLE_SUFFIXES,
     Format,
     guess_input,
     guess_output,
-    is_corpus,
+    named_format,
 )
 from .report import show_written
 
@@ -91,7 +88,7 @@ def _plan(
     if not inputs:
         mend = "Name the files .jsonl, .json, .conll or .spacy (and .gz), or give one file"
         raise FormatError(input_path, 0, f"no {source or 'corpus'} files in this folder", mend)
-    if not output_path.is_dir() and is_corpus(output_path):
+    if not output_path.is_dir() and named_format(output_path):
         for path in inputs:
             _check_apart(path, output_path)
         return [(path, output_path) for path in inputs]
@@ -108,17 +105,16 @@ def _plan(
 
 
 def _belongs(path: Path, source: Format | None) -> bool:
+    named = named_format(path)
     match source:
         case None:  # .txt is as often a README
-            return is_corpus(path) and bare_suffix(path) != ".txt"
+            return named is not None and bare_suffix(path) != ".txt"
         case "spacy":
             return path.suffix == ".spacy"
-        case "columns":
-            return bare_suffix(path) in COLUMN_SUFFIXES
-        case "table":
-            return bare_suffix(path) in TABLE_SUFFIXES
+        case "columns" | "table":
+            return named == source
         case _:
-            return bare_suffix(path) in JSON_SUFFIXES
+            return named == "jsonl"
 
 
 def _tell_unread(folder: Path, msg: Printer) -> None:

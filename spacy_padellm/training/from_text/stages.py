@@ -25,6 +25,7 @@ from ...formats.gold import GoldText
 from ...learning.examples import TrainingText, make_training_text
 from ...learning.mixture import Mixture
 from ...lm.language_model import LanguageModel
+from ...logs import first_line
 from ...models.adapter_settings import AdapterSettings
 from ...models.adapters import train_adapter
 from ...models.hardware import Hardware
@@ -243,10 +244,9 @@ def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     try:
         return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # of the parser of tokenizer.json, which has no type of its own
-        said = str(error).splitlines()[0][:120]
         raise ValueError(
-            f"the tokenizer in {folder} is damaged ({said}): remove the folder, and it is made "
-            f"anew from the same texts"
+            f"the tokenizer in {folder} is damaged ({first_line(error)}): remove the "
+            f"folder, and it is made anew from the same texts"
         ) from error
 
 
