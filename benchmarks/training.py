@@ -26,7 +26,7 @@ from spacy_padellm.learning.examples import TrainingText, make_training_text
 from spacy_padellm.learning.optimizer import make_adamw
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import train_adapter
-from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.tools.benchmark.memory import peak_megabytes, reset_peak
 
 WAYS = {"rows": True, "packed": False}

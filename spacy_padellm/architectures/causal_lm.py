@@ -11,7 +11,7 @@ from ..learning.examples import TrainingText
 from ..lm.batching import plan_batches
 from ..models.adapter_settings import AdapterSettings
 from ..models.hardware import Hardware
-from ..models.load import ModelSource
+from ..models.loaded_model import ModelSource
 from ..prompts.template import COMPACT, PromptTemplate, get_template
 from ..remote.shim import ServerShim
 from .config_values import keeps_settings

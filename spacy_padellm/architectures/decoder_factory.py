@@ -3,7 +3,7 @@
 import logging
 
 from ..decoding import Decoder
-from ..models.load import LoadedModel
+from ..models.loaded_model import LoadedModel
 from ..pipeline.settings import Settings
 from ..prompts.encoding import PromptEncoder
 

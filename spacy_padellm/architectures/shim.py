@@ -18,7 +18,8 @@ from ..models.adapters import merge_adapter, train_adapter
 from ..models.copies import ModelCopies
 from ..models.forks import check_fork
 from ..models.hardware import Hardware
-from ..models.load import LoadedModel, ModelSource, load_model, take_alone
+from ..models.load import load_model, take_alone
+from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.place import IN_THE_BOX
 from ..models.serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from ..models.shared_result import SharedResult
@@ -53,9 +54,9 @@ class CausalLMShim(Shim):
         self.mixed_precision = mixed_precision
         # Whether only a full copy can hold this model.
         self.self_contained = False
-        self._loaded: LoadedModel | None = None
+        self._loaded: LoadedModel[LanguageModel] | None = None
         self._loaded_in = os.getpid()  # the process
-        self._loading: SharedResult[LoadedModel] = SharedResult()
+        self._loading: SharedResult[LoadedModel[LanguageModel]] = SharedResult()
         self._copies = ModelCopies()
         self._trainable = False
         self._stepped = False  # whether training has changed the weights
@@ -68,11 +69,11 @@ class CausalLMShim(Shim):
         return self._loaded is not None
 
     @property
-    def loaded(self) -> LoadedModel:
+    def loaded(self) -> LoadedModel[LanguageModel]:
         """The model, read now if it was not yet. Raises what `load_model` raises."""
         return self._loading.get(self._load) if self._loaded is None else self._loaded
 
-    def _load(self) -> LoadedModel:
+    def _load(self) -> LoadedModel[LanguageModel]:
         if self._loaded is None:
             self._set(self.origin.load())
         assert self._loaded is not None
@@ -111,15 +112,14 @@ class CausalLMShim(Shim):
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """What the model's probabilities are passed through from now on, saved with it."""
-        if self.loaded.calibration != calibration:
-            self._loaded = replace(self.loaded, calibration=calibration)
+        if self.loaded.settings.calibration != calibration:
+            self._loaded = self.loaded.having(calibration=calibration)
 
     def known_labels(self) -> dict[str, str]:
         """The model's own labels → descriptions, without reading weights."""
         if self._loaded is None:
             return self.origin.known_labels()
-        descriptions = self._loaded.descriptions
-        return {label: descriptions.get(label, "") for label in self._loaded.labels}
+        return self._loaded.settings.described
 
     def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
         """Makes the model, or reads it anew if it was trained, and readies it for training."""
@@ -134,10 +134,9 @@ class CausalLMShim(Shim):
             self._set(add_special_tokens(loaded, tuple(labels)))
             self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
         self.make_trainable()
-        descriptions = {label: text for label, text in labels.items() if text}
-        self._loaded = replace(self.loaded, labels=tuple(labels), descriptions=descriptions)
+        self._loaded = self.loaded.for_labels(labels)
 
-    def _set(self, loaded: LoadedModel) -> None:
+    def _set(self, loaded: LoadedModel[LanguageModel]) -> None:
         self._loaded_in = os.getpid()
         self._copies.forget()
         self._model = loaded.lm.model
@@ -257,11 +256,7 @@ class CausalLMShim(Shim):
 
         Raises ValueError for save_mode = "reference" where the weights are nowhere else.
         """
-        loaded = replace(
-            self.loaded,
-            labels=tuple(labels),
-            descriptions={label: text for label, text in labels.items() if text},
-        )
+        loaded = self.loaded.for_labels(labels)
         boxed = self.origin.in_the_box or loaded.source.name in IN_THE_BOX
         mode = save_mode_for(save_mode, self.self_contained, boxed)
         if loaded.lm.quantized and mode == "full":
@@ -269,7 +264,7 @@ class CausalLMShim(Shim):
         replace_model(loaded, folder, mode)
         return mode
 
-    def _unquantised(self, loaded: LoadedModel) -> LoadedModel:
+    def _unquantised(self, loaded: LoadedModel[LanguageModel]) -> LoadedModel[LanguageModel]:
         """The weights as they were before, from where they came. Raises ValueError for an adapter
         that was trained on them: it can be saved with save_mode = "reference"."""
         if self._stepped:

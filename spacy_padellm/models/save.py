@@ -1,17 +1,19 @@
 """Models to disk, in full or as an adapter with a reference to its base."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from ..lm.language_model import LanguageModel
 from .adapters import base_weights, save_adapter
-from .load import LoadedModel, no_progress_bars
-from .model_settings import ModelSettings
+from .load import no_progress_bars
+from .loaded_model import LoadedModel
 
 SaveMode = Literal["full", "reference"]
 BASE_FOLDER = "base"
 
 
-def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
+def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode) -> None:
     """Writes a folder that `load_model` reads from anywhere; the tokenizer is always in it.
 
     "full": all weights (safetensors); an adapter is kept apart, with its base in `base/`.
@@ -25,20 +27,11 @@ def save_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
     with no_progress_bars():
         base = _save_weights(loaded, folder, mode)
     loaded.lm.tokenizer.save_pretrained(folder)
-    settings = ModelSettings(
-        loaded.template,
-        loaded.labels,
-        loaded.descriptions,
-        loaded.max_count,
-        base,
-        loaded.calibration,
-        loaded.window,
-    )
-    settings.write(folder)
+    replace(loaded.settings, template=loaded.template, base=base).write(folder)
 
 
 def _save_weights(
-    loaded: LoadedModel, folder: Path, mode: SaveMode
+    loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode
 ) -> dict[str, str | None] | None:
     """Returns the base that the folder refers to, if any."""
     model = loaded.lm.model

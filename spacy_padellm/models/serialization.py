@@ -7,7 +7,7 @@ from pathlib import Path
 import srsly
 
 from ..atomic import whole_folder
-from .load import LoadedModel
+from .loaded_model import LoadedModel
 from .model_settings import SETTINGS_FILE
 from .save import SaveMode, save_model
 

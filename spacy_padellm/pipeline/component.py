@@ -185,7 +185,12 @@ class PaDeLLMNER(StoredPipe):
         """Made anew where model, labels or settings have changed."""
         described = self._descriptions()
         loaded = self.shim.loaded
-        made_of = (id(loaded.lm), loaded.calibration, tuple(described.items()), self.settings)
+        made_of = (
+            id(loaded.lm),
+            loaded.settings.calibration,
+            tuple(described.items()),
+            self.settings,
+        )
         if (made := self._made) is None or made[0] != made_of:  # other threads make theirs
             self._made = made = (made_of, self._make_doc_decoder(described))
         return made[1]
@@ -205,16 +210,16 @@ class PaDeLLMNER(StoredPipe):
     def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded
         descriptions = {label: text for label, text in described.items() if text}
-        warn_of_untrained(self.name, self.labels, descriptions, loaded)
+        warn_of_untrained(self.name, self.labels, descriptions, loaded.settings)
         encoder = loaded.encoder(descriptions, settings.max_count)
         decoder = self.shim.make_decoder(self.name, encoder, settings)
         return DocDecoder(
             decoder,
-            settings.window or loaded.window or LONGEST_WINDOW,
+            settings.window or loaded.settings.window or LONGEST_WINDOW,
             settings.overlap,
             on_tokens=settings.alignment_mode == "strict",
             flat=settings.is_flat,
-            calibration=loaded.calibration,
+            calibration=loaded.settings.calibration,
         )
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
