@@ -1,20 +1,17 @@
-"""The torch model behind the thinc model: loaded late, stepped by torch, saved as safetensors."""
+"""The torch model behind the thinc model: loaded late, kept, saved; `updating` trains it."""
 
-import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
 from ..decoding import Decoder
-from ..learning.batch import TrainingBatch, batch_loss
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
-from ..models.adapters import merge_adapter, train_adapter
+from ..models.adapters import merge_adapter
 from ..models.copies import ModelCopies
 from ..models.forks import check_fork
 from ..models.hardware import Hardware
@@ -29,10 +26,8 @@ from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .decoder_factory import make_decoder
-from .optimizer import ThincAdamW
 from .origin import FromScratch, Origin, Texts
-
-logger = logging.getLogger(__name__)
+from .updating import Updates, make_trainable
 
 
 class CausalLMShim(Shim):
@@ -40,9 +35,6 @@ class CausalLMShim(Shim):
 
     origin: where the model comes from; weights are read at first use. peft: an adapter to
     train instead of all weights. mixed_precision: bfloat16 autocast in training.
-
-    Gradients of all batches since the last step are summed, and divided by their number of
-    targets in `finish_update`: accumulated batches equal one large batch.
     """
 
     def __init__(
@@ -58,9 +50,8 @@ class CausalLMShim(Shim):
         self._loaded_in = os.getpid()  # the process
         self._loading: SharedResult[LoadedModel[LanguageModel]] = SharedResult()
         self._copies = ModelCopies()
-        self._trainable = False
+        self._updates: Updates | None = None  # of a model that is ready for training
         self._stepped = False  # whether training has changed the weights
-        self._n_targets = 0.0
 
     # --- the model
 
@@ -129,7 +120,7 @@ class CausalLMShim(Shim):
         elif self._stepped:
             self._set(self.origin.load())
             self.self_contained = False
-        if not self._trainable:
+        if self._updates is None:
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
             self._set(add_special_tokens(loaded, tuple(labels)))
             self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
@@ -139,50 +130,16 @@ class CausalLMShim(Shim):
     def _set(self, loaded: LoadedModel[LanguageModel]) -> None:
         self._loaded_in = os.getpid()
         self._copies.forget()
-        self._model = loaded.lm.model
-        self._optimizer = None
-        self._trainable = False
+        self._updates = None
         self._stepped = False
-        self._n_targets = 0.0
         self._loaded = loaded  # last: other threads go on with it at once
 
     # --- training
 
-    def begin_update(self, batch: TrainingBatch) -> tuple[float, Callable[[float], None]]:
-        """The summed loss (nats) of a batch, and what adds its gradient, times a factor."""
-        self.make_trainable()
-        lm = self.loaded.lm
-        lm.model.train()
-        with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
-            loss = batch_loss(lm, batch)
-
-        def backprop(factor: float) -> None:
-            (loss * factor).backward()
-            self._n_targets += batch.weight
-
-        return loss.item(), backprop
-
-    def predict(self, batch: TrainingBatch) -> float:
-        lm = self.loaded.lm
-        lm.model.eval()
-        with torch.inference_mode():
-            return batch_loss(lm, batch).item()
-
-    def __call__(self, batch: TrainingBatch, is_train: bool) -> tuple[float, Callable]:
-        if is_train:
-            return self.begin_update(batch)
-        return self.predict(batch), lambda factor: None
-
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Steps with the current hyper-parameters of a thinc optimizer. Raises ValueError as
-        `ThincAdamW.step`."""
-        if self._n_targets == 0:
-            return
-        if self._optimizer is None:
-            self._optimizer = ThincAdamW(self._model)
-        self._optimizer.step(optimizer, self._n_targets)
-        self._n_targets = 0.0
-        self.note_step()
+        """Raises ValueError as `Updates.step`."""
+        if self._updates is not None and self._updates.step(optimizer):
+            self.note_step()
 
     def note_step(self) -> None:
         """To be called when training has changed the weights."""
@@ -192,32 +149,18 @@ class CausalLMShim(Shim):
         if not self.loaded.has_adapter:
             self.self_contained = True
 
-    def make_trainable(self) -> None:
-        """Readies the weights, or the adapter's, for training; puts the adapter on if need be.
+    def make_trainable(self) -> Updates:
+        """What trains the weights, or the adapter's; puts the adapter on if need be.
 
         Raises ValueError for a model that cannot be trained as the config says.
         """
         self._copies.forget()
-        if self._trainable:
-            return
-        loaded = self.loaded
-        with_adapter = self.peft is not None or loaded.has_adapter
-        if loaded.lm.quantized and not (with_adapter and self.origin.hardware.bits):
-            raise ValueError(
-                "a quantised model cannot be trained: set model.quantize to null, or, for an "
-                "adapter on a CUDA device, to '4bit'"
-            )
-        if with_adapter:
-            compiled = loaded.lm.static is not None
-            lm = train_adapter(take_alone(loaded.lm), self.peft, loaded.new_tokens)
-            if compiled and lm.static is None:
-                lm.compile()
-            self._set(replace(loaded, lm=lm))
-        else:
-            self._widen()
-            for parameter in loaded.lm.model.parameters():
-                parameter.requires_grad_(True)
-        self._trainable = True
+        if self._updates is None:
+            loaded = make_trainable(self.loaded, self.peft, self.origin.hardware)
+            if loaded is not self.loaded:
+                self._set(loaded)
+            self._updates = Updates(loaded, self.mixed_precision)
+        return self._updates
 
     def merge(self) -> None:
         """Works the adapter into the weights. Raises ValueError where there is none."""
@@ -225,15 +168,6 @@ class CausalLMShim(Shim):
         merged = merge_adapter(take_alone(loaded.lm))
         self._set(replace(loaded, lm=merged, source=ModelSource("")))
         self.self_contained = True
-
-    def _widen(self) -> None:
-        lm = self.loaded.lm
-        if lm.dtype == torch.bfloat16 and self.origin.hardware.dtype == "bfloat16":
-            logger.warning(
-                "all weights are trained in bfloat16, as `dtype` says: small steps are lost"
-            )
-        else:
-            lm.widen()
 
     # --- devices and processes
 

@@ -18,7 +18,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..architectures.causal_lm import add_gradients, shim_of
+from ..architectures.causal_lm import shim_of
 from ..decoding import Decoder, ReplicaDecoder
 from ..decoding.decoder import DecodingWork
 from ..formats.gold_source import GoldSource
@@ -271,7 +271,8 @@ class PaDeLLMNER(StoredPipe):
         examples = list(examples)
         validate_examples(examples, "PaDeLLMNER.update")
         texts = self.training_texts(examples)
-        loss = add_gradients(self.model, texts, self.settings.token_budget, self.settings.text_loss)
+        budget, text_loss = self.settings.token_budget, self.settings.text_loss
+        loss = self.own_shim.make_trainable().add_gradients(texts, budget, text_loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
