@@ -13,12 +13,10 @@ from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter
 from ..models.copies import ModelCopies
-from ..models.forks import check_fork
-from ..models.hardware import Hardware
+from ..models.hardware import Hardware, check_fork
 from ..models.load import load_model, take_alone
 from ..models.loaded_model import LoadedModel, ModelSource
-from ..models.place import IN_THE_BOX
-from ..models.serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
+from ..models.save import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
 from ..pipeline.settings import Settings
@@ -191,8 +189,7 @@ class CausalLMShim(Shim):
         Raises ValueError for save_mode = "reference" where the weights are nowhere else.
         """
         loaded = self.loaded.for_labels(labels)
-        boxed = self.origin.in_the_box or loaded.source.name in IN_THE_BOX
-        mode = save_mode_for(save_mode, self.self_contained, boxed)
+        mode = save_mode_for(save_mode, loaded, self.self_contained)
         if loaded.lm.quantized and mode == "full":
             loaded = self._unquantised(loaded)
         replace_model(loaded, folder, mode)

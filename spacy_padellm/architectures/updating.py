@@ -54,7 +54,7 @@ class Updates:
             batch = make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)
             with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
                 loss = batch_loss(lm, batch)
-            total += check_loss(loss.item(), MEND)
+            total += check_loss(loss.item(), None, MEND)
             loss.backward()
             n_targets += batch.weight
             self._n_targets += batch.weight

@@ -40,7 +40,7 @@ def make_adam(
     return kind(groups, lr=learn_rate, betas=settings.betas, eps=settings.eps, fused=True)
 
 
-def check_loss(loss: float, mend: str, step: int | None = None) -> float:
+def check_loss(loss: float, step: int | None, mend: str) -> float:
     """The loss. Raises ValueError, with the mend, where it is no number."""
     if not math.isfinite(loss):
         at = "" if step is None else f" at step {step}"
@@ -55,7 +55,7 @@ def check_gradient(norm: float, mend: str) -> float:
     return norm
 
 
-def check_weights(model: nn.Module, mend: str, step: int) -> None:
+def check_weights(model: nn.Module, step: int, mend: str) -> None:
     """Raises ValueError, with the mend, where a trained weight is no number."""
     for name, weight in model.named_parameters():
         if weight.requires_grad and not torch.isfinite(weight.detach()).all():

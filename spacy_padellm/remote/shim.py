@@ -15,7 +15,7 @@ from ..models.files.schemas import SavedLabels
 from ..models.hub_access import hub_or_downloads
 from ..models.loaded_model import LoadedModel
 from ..models.model_settings import ModelSettings, read_settings
-from ..models.place import find_place
+from ..models.place import ModelPlace, find_place
 from ..models.shared_result import SharedResult
 from ..pipeline.settings import Settings
 from ..prompts.encoding import PromptEncoder
@@ -57,11 +57,14 @@ class ServerShim(Shim):
         self._loaded: LoadedModel[ServedModel] | None = None
         self._loading: SharedResult[LoadedModel[ServedModel]] = SharedResult()
 
+    @property
+    def _place(self) -> ModelPlace:
+        """Raises ValueError for a tokenizer that is nowhere."""
+        return find_place(self.tokenizer, "tokenizer")
+
     @cached_property
     def _settings(self) -> ModelSettings:
-        """Raises ValueError for a tokenizer that is nowhere."""
-        place = find_place(self.tokenizer, "tokenizer")
-        return read_settings(place) or ModelSettings()
+        return read_settings(self._place) or ModelSettings()
 
     @property
     def loaded(self) -> LoadedModel[ServedModel]:
@@ -76,9 +79,8 @@ class ServerShim(Shim):
     @hub_or_downloads()
     def _read(self) -> LoadedModel[ServedModel]:
         settings = self._settings.asking(self.template, self.server.model)
-        place = find_place(self.tokenizer, "tokenizer")
         try:
-            tokenizer = read_tokenizer(place)
+            tokenizer = read_tokenizer(self._place)
         except ValueError as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "
