@@ -19,7 +19,8 @@ from typing import Any
 import spacy
 from tqdm import tqdm
 
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.tools.benchmark.corpus import read_corpus
 from spacy_padellm.tools.benchmark.measuring import measure
 from spacy_padellm.tools.benchmark.methods import AnyDecoder, make_decoder
@@ -76,7 +77,7 @@ def main() -> None:
         found = measure(
             decoders,
             golds,
-            box.labels,
+            box.settings.labels,
             arguments.batch_sizes,
             arguments.rounds,
             box.lm.device,
@@ -88,7 +89,7 @@ def main() -> None:
         f"{other}--limit {arguments.limit} "
         f"--rounds {arguments.rounds} --batch-sizes {' '.join(map(str, arguments.batch_sizes))}"
     )
-    about = {"texts": len(golds), "labels": len(box.labels), "forced": False}
+    about = {"texts": len(golds), "labels": len(box.settings.labels), "forced": False}
     write_report(arguments.output, "The model in the box, UNER EWT test", command, about, found)
     print(make_table(found))
     texts = [gold.text for gold in golds]

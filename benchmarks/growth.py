@@ -20,7 +20,7 @@ from sizes import make_model, read_golds
 from tqdm import tqdm
 
 from spacy_padellm.formats.gold import GoldText
-from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.tools.benchmark.methods import make_decoder
 
 LENGTHS = (125, 250, 500, 1000, 2000, 4000)

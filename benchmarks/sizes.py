@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from spacy_padellm.formats.gold import GoldText
 from spacy_padellm.lm.language_model import LanguageModel
-from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.models.model_settings import ModelSettings
 from spacy_padellm.prompts.template import get_template
 from spacy_padellm.tools.benchmark.measuring import measure
 from spacy_padellm.tools.benchmark.methods import make_decoder
@@ -87,7 +88,7 @@ def make_model(
             tie_word_embeddings=True,
         )
     lm = LanguageModel(model.to(getattr(torch, dtype)).eval(), tokenizer, size)
-    return LoadedModel(lm, get_template("compact", copies=True), labels)
+    return LoadedModel(lm, ModelSettings(get_template("compact", copies=True), labels))
 
 
 def weight_read_seconds(model: torch.nn.Module) -> float:

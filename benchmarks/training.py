@@ -23,10 +23,10 @@ from sizes import SIZES, make_model, read_golds
 
 from spacy_padellm.learning.batch import TrainingBatch, batch_loss, make_batch
 from spacy_padellm.learning.examples import TrainingText, make_training_text
-from spacy_padellm.learning.optimizer import make_adamw
+from spacy_padellm.learning.optimizer import make_adam
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import train_adapter
-from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.tools.benchmark.memory import peak_megabytes, reset_peak
 
 WAYS = {"rows": True, "packed": False}
@@ -81,7 +81,7 @@ def speed(arguments: argparse.Namespace, n_labels: int) -> dict[str, Any]:
     loaded.lm.model.train()
     row: dict[str, Any] = {"labels": n_labels}
     row["gradients"] = gradients_differ(loaded, texts[: arguments.batch])
-    optimizer = make_adamw(loaded.lm.model, 1e-4)
+    optimizer = make_adam(loaded.lm.model, learn_rate=1e-4)
     batches = [texts[i : i + arguments.batch] for i in range(0, len(texts), arguments.batch)]
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for way in WAYS:  # warm-up
@@ -104,7 +104,7 @@ def memory(arguments: argparse.Namespace) -> dict[str, float]:
     batch = batch_of(loaded, texts[: arguments.batch], "packed")
     lm = train_adapter(loaded.lm, AdapterSettings(rank=8))
     lm.model.train()
-    optimizer = make_adamw(lm.model, 1e-4)
+    optimizer = make_adam(lm.model, learn_rate=1e-4)
     ids = torch.from_numpy(batch.taken.ids).to(lm.device)
     before = peak_megabytes(lm.device) or 0.0
     for _ in range(2):  # the optimiser has its state from the second on

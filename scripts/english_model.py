@@ -17,7 +17,6 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,9 @@ from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.formats.docbin import read_docs
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.hardware import Hardware
-from spacy_padellm.models.load import LoadedModel
+from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.models.model_settings import ModelSettings
 from spacy_padellm.models.place import IN_THE_BOX
 from spacy_padellm.models.save import save_model
 from spacy_padellm.prompts.template import get_template
@@ -149,7 +149,7 @@ def export_stage(data: Path, output: Path) -> None:
         save_model(loaded, Path(folder), "full")
         window = _choose_window(folder, data)
         calibration = _calibrate(folder, data, window)
-    loaded = replace(loaded, window=window, calibration=calibration)
+    loaded = loaded.having(window=window, calibration=calibration)
     save_model(loaded, IN_THE_BOX["english"], "full")
     log = output / "train" / "log.json"
     shutil.copy(log, "benchmarks/results/english_training.json")
@@ -207,7 +207,7 @@ def _tokenizer(output: Path) -> PreTrainedTokenizerFast:
 
 def _wrap(model: torch.nn.Module, tokenizer: PreTrainedTokenizerFast) -> LoadedModel:
     template = get_template("compact", bidirectional=True, copies=True, blanks=True)
-    return LoadedModel(LanguageModel(model, tokenizer, "english"), template, LABELS)
+    return LoadedModel(LanguageModel(model, tokenizer, "english"), ModelSettings(template, LABELS))
 
 
 STAGES: dict[str, Callable[..., None]] = {

@@ -13,8 +13,10 @@ from spacy.util import fix_random_seed
 from spacy_padellm.architectures.shim import CausalLMShim
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.logs import forget_warnings
-from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.make import create_model, train_tokenizer
+from spacy_padellm.models.model_settings import ModelSettings
 from spacy_padellm.models.save import save_model
 from spacy_padellm.prompts.template import COMPACT, PLAIN
 from spacy_padellm.spans.prediction import Count, Mention, Prediction
@@ -58,7 +60,9 @@ def lm_folder(tmp_path_factory) -> Path:
     sizes = {**SIZES, "hidden_size": 32, "intermediate_size": 64, "initializer_range": 0.3}
     model = create_model(tokenizer, "llama", **sizes).eval()
     folder = tmp_path_factory.mktemp("lm") / "random"
-    loaded = LoadedModel(LanguageModel(model, tokenizer), COMPACT, ("PER", "LOC"), {}, 4)
+    loaded = LoadedModel(
+        LanguageModel(model, tokenizer), ModelSettings(COMPACT, ("PER", "LOC"), max_count=4)
+    )
     save_model(loaded, folder, "full")
     return folder
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from spacy_padellm.formats.gold import GoldText
 from spacy_padellm.formats.json_records import write_records
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.prompts.encoding import PromptEncoder
 
 NAMES = {"PER": ["Ada Lovelace", "Émile Zola", "Bo"], "LOC": ["Rome", "New York City", "Großau"]}

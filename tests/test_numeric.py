@@ -118,7 +118,8 @@ def test_scores_that_files_bring_along():
 def test_a_model_whose_numbers_overflow_says_so(lm_folder, tmp_path):
     """As in float16: weights that are NaN give NaN everywhere."""
     from spacy_padellm.decoding import Decoder
-    from spacy_padellm.models.load import ModelSource, load_model
+    from spacy_padellm.models.load import load_model
+    from spacy_padellm.models.loaded_model import ModelSource
 
     loaded = load_model(ModelSource(str(lm_folder)))
     for weight in loaded.lm.model.get_output_embeddings().parameters():

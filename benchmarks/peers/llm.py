@@ -9,7 +9,8 @@ from spacy_llm.registry import registry
 from spacy_llm.tasks.span.examples import SpanReason
 
 from spacy_padellm.formats.gold import GoldText
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.tools.benchmark.forcing import ForcedLogits
 
 EXAMPLE = {

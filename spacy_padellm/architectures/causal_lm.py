@@ -1,17 +1,12 @@
 """The models that a config can name: `[components.padellm_ner.model]`."""
 
-import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from thinc.api import Model
 
-from ..learning.batch import TrainingBatch, batch_size, make_batch_for
-from ..learning.examples import TrainingText
-from ..lm.batching import plan_batches
 from ..models.adapter_settings import AdapterSettings
 from ..models.hardware import Hardware
-from ..models.load import ModelSource
+from ..models.loaded_model import ModelSource
 from ..prompts.template import COMPACT, PromptTemplate, get_template
 from .config_values import keeps_settings
 from .origin import FromScratch, Pretrained
@@ -50,7 +45,7 @@ def build_causal_lm(
     device_map: str | None = None,
     quantize: str | None = None,
     compile: bool = False,
-) -> Model[TrainingBatch, float]:
+) -> Model[Any, Any]:
     """A pretrained causal LM. Nothing is read before it is used.
 
     name: a folder, a Hub id or a model in the box; null is refused when the model is used.
@@ -80,7 +75,7 @@ def build_causal_lm_from_scratch(
     device_map: str | None = None,
     quantize: str | None = None,
     compile: bool = False,
-) -> Model[TrainingBatch, float]:
+) -> Model[Any, Any]:
     """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
 
     architecture: of transformers ("llama", "qwen3", "gpt2", ...). sizes: fields of its config.
@@ -159,51 +154,18 @@ def own_shim_of(model: Model) -> CausalLMShim:
     )
 
 
-def with_template(model: Model, template: PromptTemplate) -> Model[TrainingBatch, float]:
+def with_template(model: Model, template: PromptTemplate) -> Model[Any, Any]:
     """The same weights, asked with another template."""
     return _wrap(own_shim_of(model).asking(template))
 
 
-def add_gradients(
-    model: Model, texts: Sequence[TrainingText], token_budget: int, text_loss: float = 0.0
-) -> float:
-    """Adds the gradients of all texts; returns the mean loss (nats) of a target token.
-
-    token_budget: tokens of the language model in one forward pass. text_loss: see
-    `training.batch.make_batch`.
-
-    Raises ValueError where the loss is no number, and for a model that cannot be trained.
-    """
-    shim = own_shim_of(model)
-    shim.make_trainable()
-    loaded = shim.loaded
-    total, n_targets = 0.0, 0.0
-    for plan in plan_batches([batch_size(loaded.lm, text) for text in texts], token_budget):
-        chosen = [texts[i] for i in plan]
-        batch = make_batch_for(loaded.lm, loaded.template, chosen, text_loss=text_loss)
-        loss, add_gradient = model.begin_update(batch)
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"the loss is {loss}: lower the learning rate, set grad_clip in "
-                f"[training.optimizer], or set model.dtype to 'float32'"
-            )
-        add_gradient(1.0)
-        total += loss
-        n_targets += batch.weight
-    return total / max(n_targets, 1.0)
-
-
-def _wrap(shim: CausalLMShim) -> Model[TrainingBatch, float]:
+def _wrap(shim: CausalLMShim) -> Model[Any, Any]:
     return Model("padellm_causal_lm", _forward, shims=[shim])
 
 
-def _forward(
-    model: Model, batch: TrainingBatch, is_train: bool
-) -> tuple[float, Callable[[float], None]]:
-    if not isinstance(batch, TrainingBatch):
-        raise TypeError(
-            "this model takes batches of prompts, not Docs, and `spacy debug model` cannot look "
-            "into it: `spacy debug data` checks config and corpus, `spacy padellm benchmark` the "
-            "model"
-        )
-    return model.shims[0](batch, is_train)
+def _forward(model: Model, docs: Any, is_train: bool) -> Any:
+    raise TypeError(
+        "this model takes batches of prompts, not Docs, and `spacy debug model` cannot look "
+        "into it: `spacy debug data` checks config and corpus, `spacy padellm benchmark` the "
+        "model"
+    )

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..lm.language_model import LanguageModel
 from ..models.hardware import Hardware, find_dtype
-from ..models.load import LoadedModel, ModelSource, load_model, ready
+from ..models.load import load_model, ready
+from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.make import create_model, train_tokenizer
-from ..models.model_settings import read_settings
+from ..models.model_settings import ModelSettings, read_settings
 from ..models.place import IN_THE_BOX, find_place
 from ..prompts.template import COMPACT, PromptTemplate
 
@@ -36,7 +37,7 @@ class Pretrained:
     def in_the_box(self) -> bool:
         return self.source.name in IN_THE_BOX
 
-    def load(self) -> LoadedModel:
+    def load(self) -> LoadedModel[LanguageModel]:
         """Raises ValueError where there is no name, or the model cannot be read."""
         if not self.source.name:
             raise ValueError(
@@ -70,7 +71,7 @@ class FromScratch:
 
     in_the_box = False
 
-    def load(self) -> LoadedModel:
+    def load(self) -> LoadedModel[LanguageModel]:
         raise ValueError(
             "this model is made from scratch and does not exist yet: call nlp.initialize() "
             "with examples (spacy train does), or load a trained pipeline"
@@ -79,7 +80,7 @@ class FromScratch:
     def known_labels(self) -> dict[str, str]:
         return {}
 
-    def create(self, texts: Iterable[str], labels: Mapping[str, str]) -> LoadedModel:
+    def create(self, texts: Iterable[str], labels: Mapping[str, str]) -> LoadedModel[LanguageModel]:
         """A new model with random weights, its tokenizer trained on `texts`."""
         device = self.hardware.find_first()
         dtype = find_dtype(self.hardware.dtype, device)
@@ -92,12 +93,9 @@ class FromScratch:
         model.to(device).eval()
         name = f"{self.architecture} from scratch"
         return LoadedModel(
-            lm=ready(LanguageModel(model, tokenizer, name), self.hardware),
-            template=self.template,
-            labels=tuple(labels),
-            descriptions={label: text for label, text in labels.items() if text},
-            max_count=self.max_count,
-            source=ModelSource("", hardware=self.hardware),
+            ready(LanguageModel(model, tokenizer, name), self.hardware),
+            ModelSettings(self.template, max_count=self.max_count).for_labels(labels),
+            ModelSource("", hardware=self.hardware),
         )
 
 
@@ -110,6 +108,4 @@ def _saved_labels(name: str) -> dict[str, str]:
         settings = read_settings(place) if place.folder else None
     except ValueError:  # loading the model itself reports it
         return {}
-    if settings is None:
-        return {}
-    return {label: settings.descriptions.get(label, "") for label in settings.labels}
+    return settings.described if settings else {}

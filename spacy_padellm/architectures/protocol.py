@@ -3,36 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from thinc.api import Model
 from thinc.shims import Shim
 
 from ..decoding import DecodingSettings
+from ..models.loaded_model import LoadedModel
 from ..prompts.encoding import PromptEncoder
-from ..prompts.template import PromptTemplate
-from ..spans.calibration import Calibration
-
-
-class AskedModel(Protocol):
-    """A model with what it was trained to be asked; `lm` at least has a name."""
-
-    @property
-    def lm(self) -> Any: ...
-    @property
-    def template(self) -> PromptTemplate: ...
-    @property
-    def labels(self) -> tuple[str, ...]: ...
-    @property
-    def descriptions(self) -> Mapping[str, str]: ...
-    @property
-    def calibration(self) -> Calibration | None: ...
-    @property
-    def window(self) -> int | None: ...
-
-    def encoder(
-        self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
-    ) -> PromptEncoder: ...
 
 
 class DecodingShim(Shim, ABC):
@@ -47,7 +25,7 @@ class DecodingShim(Shim, ABC):
 
     @property
     @abstractmethod
-    def loaded(self) -> AskedModel: ...
+    def loaded(self) -> LoadedModel: ...
 
     @property
     @abstractmethod

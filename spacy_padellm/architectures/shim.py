@@ -1,33 +1,30 @@
-"""The torch model behind the thinc model: loaded late, stepped by torch, saved as safetensors."""
+"""The torch model behind the thinc model: loaded late, kept, saved; `updating` trains it."""
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from thinc.api import Optimizer
 
 from ..decoding import Decoder, DecodingSettings
-from ..learning.batch import TrainingBatch, batch_loss
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
-from ..models.adapters import merge_adapter, train_adapter
+from ..models.adapters import merge_adapter
 from ..models.copies import ModelCopies
-from ..models.forks import check_fork
-from ..models.hardware import Hardware
-from ..models.load import LoadedModel, ModelSource, load_model, take_alone
-from ..models.place import IN_THE_BOX
-from ..models.serialization import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
+from ..models.hardware import Hardware, check_fork
+from ..models.load import load_model, take_alone
+from ..models.loaded_model import LoadedModel, ModelSource
+from ..models.save import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
-from .optimizer import ThincAdamW
 from .origin import FromScratch, Origin, Texts
 from .protocol import DecodingShim
+from .updating import Updates, make_trainable
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +34,6 @@ class CausalLMShim(DecodingShim):
 
     origin: where the model comes from; weights are read at first use. peft: an adapter to
     train instead of all weights. mixed_precision: bfloat16 autocast in training.
-
-    Gradients of all batches since the last step are summed, and divided by their number of
-    targets in `finish_update`: accumulated batches equal one large batch.
     """
 
     def __init__(
@@ -51,13 +45,12 @@ class CausalLMShim(DecodingShim):
         self.mixed_precision = mixed_precision
         # Whether only a full copy can hold this model.
         self.self_contained = False
-        self._loaded: LoadedModel | None = None
+        self._loaded: LoadedModel[LanguageModel] | None = None
         self._loaded_in = os.getpid()  # the process
-        self._loading: SharedResult[LoadedModel] = SharedResult()
+        self._loading: SharedResult[LoadedModel[LanguageModel]] = SharedResult()
         self._copies = ModelCopies()
-        self._trainable = False
+        self._updates: Updates | None = None  # of a model that is ready for training
         self._stepped = False  # whether training has changed the weights
-        self._n_targets = 0.0
 
     # --- the model
 
@@ -66,11 +59,11 @@ class CausalLMShim(DecodingShim):
         return self._loaded is not None
 
     @property
-    def loaded(self) -> LoadedModel:
+    def loaded(self) -> LoadedModel[LanguageModel]:
         """The model, read now if it was not yet. Raises what `load_model` raises."""
         return self._loading.get(self._load) if self._loaded is None else self._loaded
 
-    def _load(self) -> LoadedModel:
+    def _load(self) -> LoadedModel[LanguageModel]:
         if self._loaded is None:
             self._set(self.origin.load())
         assert self._loaded is not None
@@ -120,15 +113,14 @@ class CausalLMShim(DecodingShim):
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """What the model's probabilities are passed through from now on, saved with it."""
-        if self.loaded.calibration != calibration:
-            self._loaded = replace(self.loaded, calibration=calibration)
+        if self.loaded.settings.calibration != calibration:
+            self._loaded = self.loaded.having(calibration=calibration)
 
     def known_labels(self) -> dict[str, str]:
         """The model's own labels → descriptions, without reading weights."""
         if self._loaded is None:
             return self.origin.known_labels()
-        descriptions = self._loaded.descriptions
-        return {label: descriptions.get(label, "") for label in self._loaded.labels}
+        return self._loaded.settings.described
 
     def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
         """Makes the model, or reads it anew if it was trained, and readies it for training."""
@@ -138,61 +130,26 @@ class CausalLMShim(DecodingShim):
         elif self._stepped:
             self._set(self.origin.load())
             self.self_contained = False
-        if not self._trainable:
+        if self._updates is None:
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
             self._set(add_special_tokens(loaded, tuple(labels)))
             self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
         self.make_trainable()
-        descriptions = {label: text for label, text in labels.items() if text}
-        self._loaded = replace(self.loaded, labels=tuple(labels), descriptions=descriptions)
+        self._loaded = self.loaded.for_labels(labels)
 
-    def _set(self, loaded: LoadedModel) -> None:
+    def _set(self, loaded: LoadedModel[LanguageModel]) -> None:
         self._loaded_in = os.getpid()
         self._copies.forget()
-        self._model = loaded.lm.model
-        self._optimizer = None
-        self._trainable = False
+        self._updates = None
         self._stepped = False
-        self._n_targets = 0.0
         self._loaded = loaded  # last: other threads go on with it at once
 
     # --- training
 
-    def begin_update(self, batch: TrainingBatch) -> tuple[float, Callable[[float], None]]:
-        """The summed loss (nats) of a batch, and what adds its gradient, times a factor."""
-        self.make_trainable()
-        lm = self.loaded.lm
-        lm.model.train()
-        with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
-            loss = batch_loss(lm, batch)
-
-        def backprop(factor: float) -> None:
-            (loss * factor).backward()
-            self._n_targets += batch.weight
-
-        return loss.item(), backprop
-
-    def predict(self, batch: TrainingBatch) -> float:
-        lm = self.loaded.lm
-        lm.model.eval()
-        with torch.inference_mode():
-            return batch_loss(lm, batch).item()
-
-    def __call__(self, batch: TrainingBatch, is_train: bool) -> tuple[float, Callable]:
-        if is_train:
-            return self.begin_update(batch)
-        return self.predict(batch), lambda factor: None
-
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Steps with the current hyper-parameters of a thinc optimizer. Raises ValueError as
-        `ThincAdamW.step`."""
-        if self._n_targets == 0:
-            return
-        if self._optimizer is None:
-            self._optimizer = ThincAdamW(self._model)
-        self._optimizer.step(optimizer, self._n_targets)
-        self._n_targets = 0.0
-        self.note_step()
+        """Raises ValueError as `Updates.step`."""
+        if self._updates is not None and self._updates.step(optimizer):
+            self.note_step()
 
     def note_step(self) -> None:
         """To be called when training has changed the weights."""
@@ -202,32 +159,18 @@ class CausalLMShim(DecodingShim):
         if not self.loaded.has_adapter:
             self.self_contained = True
 
-    def make_trainable(self) -> None:
-        """Readies the weights, or the adapter's, for training; puts the adapter on if need be.
+    def make_trainable(self) -> Updates:
+        """What trains the weights, or the adapter's; puts the adapter on if need be.
 
         Raises ValueError for a model that cannot be trained as the config says.
         """
         self._copies.forget()
-        if self._trainable:
-            return
-        loaded = self.loaded
-        with_adapter = self.peft is not None or loaded.has_adapter
-        if loaded.lm.quantized and not (with_adapter and self.origin.hardware.bits):
-            raise ValueError(
-                "a quantised model cannot be trained: set model.quantize to null, or, for an "
-                "adapter on a CUDA device, to '4bit'"
-            )
-        if with_adapter:
-            compiled = loaded.lm.static is not None
-            lm = train_adapter(take_alone(loaded.lm), self.peft, loaded.new_tokens)
-            if compiled and lm.static is None:
-                lm.compile()
-            self._set(replace(loaded, lm=lm))
-        else:
-            self._widen()
-            for parameter in loaded.lm.model.parameters():
-                parameter.requires_grad_(True)
-        self._trainable = True
+        if self._updates is None:
+            loaded = make_trainable(self.loaded, self.peft, self.origin.hardware)
+            if loaded is not self.loaded:
+                self._set(loaded)
+            self._updates = Updates(loaded, self.mixed_precision)
+        return self._updates
 
     def merge(self) -> None:
         """Works the adapter into the weights. Raises ValueError where there is none."""
@@ -235,15 +178,6 @@ class CausalLMShim(DecodingShim):
         merged = merge_adapter(take_alone(loaded.lm))
         self._set(replace(loaded, lm=merged, source=ModelSource("")))
         self.self_contained = True
-
-    def _widen(self) -> None:
-        lm = self.loaded.lm
-        if lm.dtype == torch.bfloat16 and self.origin.hardware.dtype == "bfloat16":
-            logger.warning(
-                "all weights are trained in bfloat16, as `dtype` says: small steps are lost"
-            )
-        else:
-            lm.widen()
 
     # --- devices and processes
 
@@ -266,19 +200,14 @@ class CausalLMShim(DecodingShim):
 
         Raises ValueError for save_mode = "reference" where the weights are nowhere else.
         """
-        loaded = replace(
-            self.loaded,
-            labels=tuple(labels),
-            descriptions={label: text for label, text in labels.items() if text},
-        )
-        boxed = self.origin.in_the_box or loaded.source.name in IN_THE_BOX
-        mode = save_mode_for(save_mode, self.self_contained, boxed)
+        loaded = self.loaded.for_labels(labels)
+        mode = save_mode_for(save_mode, loaded, self.self_contained)
         if loaded.lm.quantized and mode == "full":
             loaded = self._unquantised(loaded)
         replace_model(loaded, folder, mode)
         return mode
 
-    def _unquantised(self, loaded: LoadedModel) -> LoadedModel:
+    def _unquantised(self, loaded: LoadedModel[LanguageModel]) -> LoadedModel[LanguageModel]:
         """The weights as they were before, from where they came. Raises ValueError for an adapter
         that was trained on them: it can be saved with save_mode = "reference"."""
         if self._stepped:

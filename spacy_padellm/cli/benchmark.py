@@ -18,7 +18,7 @@ from .options import check_numbers
 if TYPE_CHECKING:
     from ..formats.gold import GoldText
     from ..formats.gold_source import GoldSource
-    from ..models.load import LoadedModel
+    from ..models.loaded_model import LoadedModel
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
 
@@ -66,7 +66,9 @@ def benchmark_cli(
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
     except (ValueError, OSError) as error:
         out.fail(str(error), exits=1)
-    labels = loaded.labels or tuple(sorted({span[2] for gold in golds for span in gold.spans}))
+    labels = loaded.settings.labels or tuple(
+        sorted({span[2] for gold in golds for span in gold.spans})
+    )
     if not labels:
         out.fail("neither the model nor the corpus has labels", exits=1)
     _warn(out, names, loaded, labels, golds, forced)
@@ -120,9 +122,7 @@ def _sizes(batch_sizes: str) -> list[int]:
 
 def _load(model: str) -> tuple["LoadedModel", "GoldSource"]:
     _, pipe = open_pipeline(model)
-    loaded = pipe.own_shim.loaded
-    loaded.labels = pipe.labels
-    return loaded, pipe.gold_source
+    return pipe.own_shim.loaded.having(labels=pipe.labels), pipe.gold_source
 
 
 def _known(out: Printer, golds: "list[GoldText]", forced: bool) -> "list[GoldText]":

@@ -1,6 +1,8 @@
-"""What a model runs on and how: the settings, and the devices and dtypes they name."""
+"""What a model runs on and how: the settings, the devices and dtypes they name, and forks."""
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +10,7 @@ import torch
 
 from ..logs import first_line
 
+logger = logging.getLogger(__name__)
 QUANTIZATIONS = (None, "int8", "8bit", "4bit")
 
 
@@ -100,3 +103,25 @@ def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"
             f"'float16'"
         )
     return getattr(torch, dtype)
+
+
+def check_fork(loaded_in: int, devices: Iterable[torch.device]) -> None:
+    """Makes a forked worker (`nlp.pipe(n_process=2)`) of the process `loaded_in`, where the model
+    was loaded, safe: neither threads nor accelerators survive a fork.
+
+    Raises RuntimeError where the model is on an accelerator.
+    """
+    if os.getpid() == loaded_in:
+        return
+    elsewhere = [device for device in devices if device.type != "cpu"]
+    if elsewhere:
+        raise RuntimeError(
+            f"the model is on {elsewhere[0]} and cannot be used in forked workers: "
+            f"use n_process=1 (a larger batch_size keeps the device busy)"
+        )
+    if torch.get_num_threads() > 1:
+        logger.warning(
+            "process %d is a forked worker (n_process > 1): torch runs with one thread in it",
+            os.getpid(),
+        )
+        torch.set_num_threads(1)

@@ -1,30 +1,28 @@
-"""Models from and to disk: a path, a Hub id or the model in the box, with its adapter.
+"""Models from disk: a path, a Hub id or the model in the box, with its adapter.
 
 Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settings`).
 """
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from transformers.utils import logging as transformers_logging
 
 from ..lm.language_model import LanguageModel
 from ..lm.selfcheck import check_fixed_shapes, check_language_model
-from ..prompts.encoding import PromptEncoder
-from ..prompts.template import PLAIN, PromptTemplate
-from ..spans.calibration import Calibration
+from ..prompts.template import PromptTemplate
 from .adapter_reading import load_adapter
-from .adapters import has_adapters, own_copy, release_with
+from .adapters import own_copy, release_with
 from .files.causal import cannot_load, read_causal_config
 from .files.pretrained import check_model, count_ids, read_causal_lm, read_tokenizer
-from .files.schemas import check_labels
 from .files.trouble import foreign, reason
 from .hardware import Hardware, find_dtype
 from .hub_access import hub_or_downloads
 from .load_turn import check_undisturbed, load_turn
+from .loaded_model import LoadedModel, ModelSource
 from .model_settings import ModelSettings, read_settings
 from .place import ModelPlace, find_place
 from .quantization import few_bits, quantize_weights
@@ -35,78 +33,10 @@ _shared = SharedBases()
 _MOST_GROWTH = 10_000  # tokens added to a model: its template's, for labels and counts
 
 
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a model comes from.
-
-    name: a folder, a Hub id, or a model in the box. adapter: folder or Hub id of a peft
-    adapter. revision: of a Hub id; an adapter's is written behind its id, "id@revision".
-    """
-
-    name: str
-    adapter: str | None = None
-    revision: str | None = None
-    hardware: Hardware = field(default_factory=Hardware)
-
-
-@dataclass
-class LoadedModel:
-    """A language model with what it was trained to be asked.
-
-    new_tokens: ids that were added to it since it was loaded (`special_tokens`). calibration: of
-    its probabilities, if it has one. window: tokens of the longest texts that it reads well; the
-    component trains on windows of it, and keeps it.
-    """
-
-    lm: LanguageModel
-    template: PromptTemplate
-    labels: tuple[str, ...] = ()
-    descriptions: dict[str, str] = field(default_factory=dict)
-    max_count: int = 64
-    new_tokens: tuple[int, ...] = ()
-    calibration: Calibration | None = None
-    window: int | None = None
-    source: ModelSource = field(default_factory=lambda: ModelSource(""))
-    """Where the base is: an absolute folder, a Hub id or a model in the box."""
-
-    @property
-    def has_adapter(self) -> bool:
-        return has_adapters(self.lm.model)
-
-    def asking(self, template: PromptTemplate) -> "LoadedModel":
-        """The same model under another template, for which it was not calibrated."""
-        same = template == self.template
-        return replace(self, template=template, calibration=self.calibration if same else None)
-
-    def to_train(self, labels: tuple[str, ...]) -> "LoadedModel":
-        """The same model for these labels, without what training on whole texts makes untrue.
-
-        Raises ValueError for labels that could not be saved with it.
-        """
-        check_labels(labels)
-        return replace(self, labels=labels, calibration=None, window=None)
-
-    def encoder(
-        self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
-    ) -> PromptEncoder:
-        """max_count: instead of the model's own.
-
-        Raises ValueError where the model has no tokens for counts so high.
-        """
-        merged = {**self.descriptions, **(descriptions or {})}
-        most = max_count or self.max_count
-        if most > self.max_count and self.template.markers == "special":
-            raise ValueError(
-                f"max_count is {most}, but {self.lm.name} has tokens for counts up to "
-                f"{self.max_count} only: lower it"
-            )
-        return PromptEncoder(self.lm.tokenizer, self.template, merged, most)
-
-
 @hub_or_downloads()
 def load_model(
     source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
-) -> LoadedModel:
+) -> LoadedModel[LanguageModel]:
     """Loads model, tokenizer and adapter, and checks how the model can decode.
 
     template: used instead of the one saved with the model; "plain" where neither is given.
@@ -120,16 +50,10 @@ def load_model(
     with foreign(lambda why: _odd(source, why), own=(ValueError,)):
         place, adapter, settings = _find_parts(source)
         lm = _load_parts(source, place, adapter, alone)
-    settings = settings.asking(template, source.name)
     return LoadedModel(
-        lm=lm,
-        template=settings.template or PLAIN,
-        labels=settings.labels,
-        descriptions=dict(settings.descriptions),
-        max_count=settings.max_count,
-        calibration=settings.calibration,
-        window=settings.window,
-        source=replace(source, name=place.name, revision=place.revision),
+        lm,
+        settings.asking(template, source.name),
+        replace(source, name=place.name, revision=place.revision),
     )
 
 
@@ -206,7 +130,7 @@ def _find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, Mod
         if settings is not None:  # the base's calibration is not the adapter's
             settings = replace(settings, calibration=None)
         settings = _over(read_settings(adapter), settings)
-    return place, adapter, settings or ModelSettings()
+    return place, adapter, replace(settings or ModelSettings(), base=None)
 
 
 def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSettings | None:

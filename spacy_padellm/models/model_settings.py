@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,13 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """base: name and revision of the model that an adapter, or a reference, belongs to. window:
-    tokens of the longest texts that it reads well; None if it was not measured."""
+    """What a model was trained to be asked.
+
+    template: None where nothing says so. base: name and revision of the model that an adapter, or
+    a reference, belongs to. calibration: of its probabilities, if it has one. window: tokens of
+    the longest texts that it reads well, None if it was not measured; the component trains on
+    windows of it, and keeps it.
+    """
 
     template: PromptTemplate | None = None
     labels: tuple[str, ...] = ()
@@ -31,12 +37,22 @@ class ModelSettings:
     calibration: Calibration | None = None
     window: int | None = None
 
-    def asking(self, template: PromptTemplate | None, name: str) -> "ModelSettings":
-        """With another template, if one is given: the model `name` has not seen that, which a
-        warning says, nor was it calibrated for it."""
+    @property
+    def described(self) -> dict[str, str]:
+        """Label → description, "" for none."""
+        return {label: self.descriptions.get(label, "") for label in self.labels}
+
+    def for_labels(self, described: Mapping[str, str]) -> "ModelSettings":
+        """With these labels → descriptions, "" for none."""
+        descriptions = {label: text for label, text in described.items() if text}
+        return replace(self, labels=tuple(described), descriptions=descriptions)
+
+    def asking(self, template: PromptTemplate | None, name: str = "") -> "ModelSettings":
+        """With another template, if one is given, for which the model was not calibrated. name: of
+        the model, for a warning that it has not seen the template."""
         if template is None or template == self.template:
             return self
-        if self.template is not None:
+        if self.template is not None and name:
             logger.warning(
                 "the model %r was trained with the template %r, and is asked with %r, which it has "
                 "not seen: leave model.template out, or train it",

@@ -5,14 +5,17 @@ from dataclasses import replace
 import torch
 from tokenizers import AddedToken
 
-from .load import LoadedModel
+from ..lm.language_model import LanguageModel
 from .load_turn import load_turn
+from .loaded_model import LoadedModel
 
 SPREAD = 0.02  # of new rows around the mean, so that they differ from the start
 
 
 @load_turn()
-def add_special_tokens(loaded: LoadedModel, labels: tuple[str, ...]) -> LoadedModel:
+def add_special_tokens(
+    loaded: LoadedModel[LanguageModel], labels: tuple[str, ...]
+) -> LoadedModel[LanguageModel]:
     """The model with the tokens that its template needs for these labels.
 
     Their rows of the embeddings begin near the mean of all others, the same every time. A model
@@ -20,11 +23,11 @@ def add_special_tokens(loaded: LoadedModel, labels: tuple[str, ...]) -> LoadedMo
 
     Raises ValueError for one with an adapter that does not know them.
     """
-    wanted = loaded.template.special_tokens(labels, loaded.max_count)
+    wanted = loaded.template.special_tokens(labels, loaded.settings.max_count)
     tokenizer = loaded.lm.tokenizer
     known = tokenizer.get_vocab()
     missing = [token for token in wanted if token not in known]
-    structure = loaded.template.special_tokens((), loaded.max_count)
+    structure = loaded.template.special_tokens((), loaded.settings.max_count)
     if not set(missing) & set(structure):
         return loaded  # a label without a token of its own is spelled
     if loaded.has_adapter:

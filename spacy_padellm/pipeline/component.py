@@ -18,7 +18,6 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..architectures.causal_lm import add_gradients
 from ..architectures.protocol import shim_of
 from ..decoding import Decoder, ReplicaDecoder
 from ..decoding.decoder import DecodingWork
@@ -186,7 +185,12 @@ class PaDeLLMNER(StoredPipe):
         """Made anew where model, labels or settings have changed."""
         described = self._descriptions()
         loaded = self.shim.loaded
-        made_of = (id(loaded.lm), loaded.calibration, tuple(described.items()), self.settings)
+        made_of = (
+            id(loaded.lm),
+            loaded.settings.calibration,
+            tuple(described.items()),
+            self.settings,
+        )
         if (made := self._made) is None or made[0] != made_of:  # other threads make theirs
             self._made = made = (made_of, self._make_doc_decoder(described))
         return made[1]
@@ -206,16 +210,16 @@ class PaDeLLMNER(StoredPipe):
     def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded
         descriptions = {label: text for label, text in described.items() if text}
-        warn_of_untrained(self.name, self.labels, descriptions, loaded)
+        warn_of_untrained(self.name, self.labels, descriptions, loaded.settings)
         encoder = loaded.encoder(descriptions, settings.max_count)
         decoder = self.shim.make_decoder(self.name, encoder, settings.decoding)
         return DocDecoder(
             decoder,
-            settings.window or loaded.window or LONGEST_WINDOW,
+            settings.window or loaded.settings.window or LONGEST_WINDOW,
             settings.overlap,
             on_tokens=settings.alignment_mode == "strict",
             flat=settings.is_flat,
-            calibration=loaded.calibration,
+            calibration=loaded.settings.calibration,
         )
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
@@ -267,7 +271,8 @@ class PaDeLLMNER(StoredPipe):
         examples = list(examples)
         validate_examples(examples, "PaDeLLMNER.update")
         texts = self.training_texts(examples)
-        loss = add_gradients(self.model, texts, self.settings.token_budget, self.settings.text_loss)
+        budget, text_loss = self.settings.token_budget, self.settings.text_loss
+        loss = self.own_shim.make_trainable().add_gradients(texts, budget, text_loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss

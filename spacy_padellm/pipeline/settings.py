@@ -5,7 +5,7 @@ from typing import Any
 
 from ..decoding import DecodingSettings
 from ..learning.label_noise import LabelNoise
-from ..models.serialization import SAVE_MODES
+from ..models.save import SAVE_MODES
 from ..prompts.template import MOST_COUNT
 from ..spans.numeric import check_number
 from ..spans.resolution import FLAT_RESOLUTIONS, RESOLUTIONS

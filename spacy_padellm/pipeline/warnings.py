@@ -6,28 +6,28 @@ from collections.abc import Mapping, Sequence
 
 from spacy.language import Language
 
-from ..architectures.protocol import AskedModel
+from ..models.model_settings import ModelSettings
 from ..spans.prediction import Mention
 
 logger = logging.getLogger(__name__)
 
 
 def warn_of_untrained(
-    name: str, labels: Sequence[str], descriptions: Mapping[str, str], loaded: AskedModel
+    name: str, labels: Sequence[str], descriptions: Mapping[str, str], trained: ModelSettings
 ) -> None:
     """Of labels and descriptions that a model for certain labels has never seen."""
-    if not loaded.labels:
+    if not trained.labels:
         return
-    unseen = [label for label in labels if label not in loaded.labels]
+    unseen = [label for label in labels if label not in trained.labels]
     reworded = [
         label
         for label, text in descriptions.items()
-        if label in loaded.labels and loaded.descriptions.get(label) != text
+        if label in trained.labels and trained.descriptions.get(label) != text
     ]
     if unseen:
         _warn(
             f"{name}: the model was not trained with the labels {', '.join(map(repr, unseen))}, "
-            f"but with {', '.join(loaded.labels)}: expect poor entities, or train it on examples"
+            f"but with {', '.join(trained.labels)}: expect poor entities, or train it on examples"
         )
     if reworded:
         _warn(

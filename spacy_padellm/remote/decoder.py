@@ -31,6 +31,7 @@ class ServedModel:
     """What a decoder of Docs asks of its model. max_positions: in tokens, None if unknown."""
 
     name: str
+    tokenizer: Any
     max_positions: int | None = None
 
 

@@ -1,7 +1,7 @@
 """The model of the component where it is behind a server: nothing here is trained or saved."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,37 +14,16 @@ from ..models.files.json_file import read_checked
 from ..models.files.pretrained import read_tokenizer
 from ..models.files.schemas import SavedLabels
 from ..models.hub_access import hub_or_downloads
+from ..models.loaded_model import LoadedModel
 from ..models.model_settings import ModelSettings, read_settings
-from ..models.place import find_place
+from ..models.place import ModelPlace, find_place
 from ..models.shared_result import SharedResult
 from ..prompts.encoding import PromptEncoder
-from ..prompts.template import PLAIN, PromptTemplate
-from ..spans.calibration import Calibration
+from ..prompts.template import PromptTemplate
 from ..spans.numeric import check_number
 from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
 from .settings import ServerSettings
-
-
-@dataclass(frozen=True)
-class RemoteModel:
-    """What the component reads of a loaded model. labels, descriptions: none are known unless
-    the tokenizer's folder names them."""
-
-    lm: ServedModel
-    tokenizer: Any
-    template: PromptTemplate
-    labels: tuple[str, ...] = ()
-    descriptions: Mapping[str, str] = field(default_factory=dict)
-    max_count: int = 64
-    calibration: Calibration | None = None
-    window: int | None = None
-
-    def encoder(
-        self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
-    ) -> PromptEncoder:
-        merged = {**self.descriptions, **(descriptions or {})}
-        return PromptEncoder(self.tokenizer, self.template, merged, max_count or self.max_count)
 
 
 class ServerShim(DecodingShim):
@@ -76,48 +55,42 @@ class ServerShim(DecodingShim):
         self.max_positions = max_positions
         self.client = CompletionsClient(server)
         self._labels: dict[str, str] | None = None
-        self._loaded: RemoteModel | None = None
-        self._loading: SharedResult[RemoteModel] = SharedResult()
+        self._loaded: LoadedModel[ServedModel] | None = None
+        self._loading: SharedResult[LoadedModel[ServedModel]] = SharedResult()
+
+    @property
+    def _place(self) -> ModelPlace:
+        """Raises ValueError for a tokenizer that is nowhere."""
+        return find_place(self.tokenizer, "tokenizer")
 
     @cached_property
     def _settings(self) -> ModelSettings:
-        """Raises ValueError for a tokenizer that is nowhere."""
-        place = find_place(self.tokenizer, "tokenizer")
-        return read_settings(place) or ModelSettings()
+        return read_settings(self._place) or ModelSettings()
 
     @property
-    def loaded(self) -> RemoteModel:
+    def loaded(self) -> LoadedModel[ServedModel]:
         """Raises ValueError for a tokenizer that cannot be read."""
         return self._loading.get(self._load) if self._loaded is None else self._loaded
 
-    def _load(self) -> RemoteModel:
+    def _load(self) -> LoadedModel[ServedModel]:
         if self._loaded is None:
             self._loaded = self._read()
         return self._loaded
 
     @hub_or_downloads()
-    def _read(self) -> RemoteModel:
+    def _read(self) -> LoadedModel[ServedModel]:
         settings = self._settings.asking(self.template, self.server.model)
-        place = find_place(self.tokenizer, "tokenizer")
         try:
-            tokenizer = read_tokenizer(place)
+            tokenizer = read_tokenizer(self._place)
         except ValueError as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "
                 f"be read: name the model's own folder (of a pipeline, padellm_ner/model in it). "
                 f"{error}"
             ) from error
-        lm = ServedModel(f"{self.server.model} at {self.server.url}", self.max_positions)
-        return RemoteModel(
-            lm,
-            tokenizer,
-            settings.template or PLAIN,
-            tuple(self.known_labels()),
-            settings.descriptions,
-            settings.max_count,
-            settings.calibration,
-            settings.window,
-        )
+        name = f"{self.server.model} at {self.server.url}"
+        lm = ServedModel(name, tokenizer, self.max_positions)
+        return LoadedModel(lm, replace(settings, labels=tuple(self.known_labels())))
 
     @property
     def language_models(self) -> tuple[ServedModel, ...]:
@@ -125,10 +98,7 @@ class ServerShim(DecodingShim):
 
     def known_labels(self) -> dict[str, str]:
         """Label → description: saved ones, or those beside the tokenizer."""
-        if self._labels is not None:
-            return self._labels
-        settings = self._settings
-        return {label: settings.descriptions.get(label, "") for label in settings.labels}
+        return self._settings.described if self._labels is None else self._labels
 
     def make_decoder(
         self, name: str, encoder: PromptEncoder, settings: DecodingSettings

@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.spans.calibration import Calibration
 from spacy_padellm.tools.analyze.calibrating import calibrate
 from spacy_padellm.tools.analyze.corpus import read_examples
@@ -70,13 +71,13 @@ def test_the_curve_is_saved_and_goes_with_training(random_nlp, tmp_path):
     shim.calibrate(calibration)
     nlp.to_disk(tmp_path / "saved")
     loaded = spacy.load(tmp_path / "saved")
-    assert loaded.get_pipe("padellm_ner").shim.loaded.calibration == calibration
+    assert loaded.get_pipe("padellm_ner").shim.loaded.settings.calibration == calibration
     again = random_nlp().from_bytes(loaded.to_bytes())
-    assert again.get_pipe("padellm_ner").shim.loaded.calibration == calibration
+    assert again.get_pipe("padellm_ner").shim.loaded.settings.calibration == calibration
     examples = make_examples(again, 6)
     sgd = again.initialize(lambda: examples)
     again.update(examples, sgd=sgd)
-    assert again.get_pipe("padellm_ner").shim.loaded.calibration is None
+    assert again.get_pipe("padellm_ner").shim.loaded.settings.calibration is None
 
 
 def test_a_reference_keeps_its_curve(lm_folder, tmp_path):
@@ -87,7 +88,7 @@ def test_a_reference_keeps_its_curve(lm_folder, tmp_path):
     nlp.to_disk(tmp_path / "saved")
     assert not list(tmp_path.rglob("*.safetensors"))
     loaded = spacy.load(tmp_path / "saved").get_pipe("padellm_ner")
-    assert loaded.shim.loaded.calibration == Calibration(2.0, -1.0)
+    assert loaded.shim.loaded.settings.calibration == Calibration(2.0, -1.0)
 
 
 def test_the_command_writes_a_pipeline(scripted, pipeline, tmp_path):
@@ -121,10 +122,10 @@ def test_an_adapter_does_not_take_its_base_s_curve(lm_folder, tmp_path):
         json.dumps({**settings, "calibration": {"slope": 0.5, "intercept": 0.1}})
     )
     loaded = load_model(ModelSource(str(base)))
-    assert loaded.calibration == Calibration(0.5, 0.1)
-    assert loaded.to_train(("A",)).calibration is None
+    assert loaded.settings.calibration == Calibration(0.5, 0.1)
+    assert loaded.to_train(("A",)).settings.calibration is None
     model = AutoModelForCausalLM.from_pretrained(base)
     adapted = get_peft_model(model, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM"))
     adapted.save_pretrained(tmp_path / "adapter")
     source = ModelSource(str(base), adapter=str(tmp_path / "adapter"))
-    assert load_model(source).calibration is None
+    assert load_model(source).settings.calibration is None

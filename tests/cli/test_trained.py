@@ -10,7 +10,6 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.models.load import ModelSource
 from spacy_padellm.tools import publish as hub
 
 
@@ -71,6 +70,17 @@ def test_training_goes_on_from_a_saved_adapter(tuned):
     assert entities(bystander) == before != entities(nlp)
 
 
+def as_downloaded(folder, repo, cache, monkeypatch):
+    """A folder as the Hub's cache has it, with no network, as revisions main and v1."""
+    snapshot = cache / f"models--{repo.replace('/', '--')}" / "snapshots" / "abc"
+    shutil.copytree(folder, snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    for revision in ("main", "v1"):
+        (snapshot.parents[1] / "refs" / revision).write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
 def test_a_repository_is_loaded_by_folder_and_by_id(trained_folder, tmp_path, monkeypatch):
     nlp = spacy.load(trained_folder)
     expected = entities(nlp)
@@ -88,13 +98,7 @@ def test_a_repository_is_loaded_by_folder_and_by_id(trained_folder, tmp_path, mo
         return fresh
 
     assert entities(load(folder)) == expected
-    # As the Hub's cache has it, with no network.
-    snapshot = tmp_path / "cache" / "models--me--names" / "snapshots" / "abc"
-    shutil.copytree(folder, snapshot)
-    (snapshot.parents[1] / "refs").mkdir()
-    (snapshot.parents[1] / "refs" / "main").write_text("abc")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    as_downloaded(folder, "me/names", tmp_path / "cache", monkeypatch)
     assert entities(load("me/names")) == expected
 
 
@@ -141,13 +145,14 @@ def test_an_adapter_of_a_local_base_is_not_pushed(tuned, tmp_path):
     assert done.exit_code == 1 and "padellm merge" in said(done)
 
 
-def test_an_adapter_of_a_public_base_goes_alone(tuned, tmp_path):
-    nlp = spacy.load(tuned)
+def test_an_adapter_of_a_public_base_goes_alone(random_nlp, lm_folder, tmp_path, monkeypatch):
+    as_downloaded(lm_folder, "org/base", tmp_path / "cache", monkeypatch)
+    nlp = random_nlp(model={"name": "org/base", "revision": "v1", "peft": {"rank": 2}})
+    nlp.initialize(lambda: make_examples(nlp, 2))
     pipe = nlp.get_pipe("padellm_ner")
-    pipe.shim.loaded.source = ModelSource("org/base", revision="abc")
     hub.write_repository(nlp, pipe, tmp_path / "repository", hub.CardFacts("me/names"))
     settings = json.loads((tmp_path / "repository" / "padellm.json").read_text())
-    assert settings["base"] == {"name": "org/base", "revision": "abc"}
+    assert settings["base"] == {"name": "org/base", "revision": "v1"}
     assert "base_model: org/base" in (tmp_path / "repository" / "README.md").read_text()
     adapter = json.loads((tmp_path / "repository" / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == "org/base"

@@ -7,8 +7,9 @@ import pytest
 import spacy
 from sample_pipelines import TEXTS, add_scratch_pipe, change, make_examples, spans_of
 
-from spacy_padellm.models import serialization
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models import save
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.pipeline.annotation import entity_scores
 
 
@@ -108,7 +109,7 @@ def test_bytes(trained, trained_folder):
 
 
 def test_bytes_have_a_limit(trained, monkeypatch):
-    monkeypatch.setattr(serialization, "MAX_BYTES", 1000)
+    monkeypatch.setattr(save, "MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="use to_disk"):
         trained.to_bytes()
 
@@ -153,7 +154,7 @@ def test_the_model_folder_serves_without_spacy(trained_folder):
     folder = trained_folder / "padellm_ner" / "model"
     assert json.loads((folder / "padellm.json").read_text())["labels"] == ["LOC", "PER"]
     loaded = load_model(ModelSource(str(folder)))
-    assert loaded.labels == ("LOC", "PER") and loaded.template.bidirectional
+    assert loaded.settings.labels == ("LOC", "PER") and loaded.template.bidirectional
 
 
 def test_a_lost_base_is_named(random_nlp, lm_folder, tmp_path):

@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 
 MOST_SECONDS = 8.0
 
 
 def decode(loaded: LoadedModel) -> None:
-    labels = loaded.labels or ("PER",)
+    labels = loaded.settings.labels or ("PER",)
     Decoder(loaded.lm, loaded.encoder(max_count=4)).predict(["Ada met Tim in Rome."], labels)
 
 

@@ -16,8 +16,10 @@ from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import merge_adapter, train_adapter
 from spacy_padellm.models.hardware import Hardware
-from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.make import create_model
+from spacy_padellm.models.model_settings import ModelSettings
 from spacy_padellm.models.save import save_model
 from spacy_padellm.models.special_tokens import add_special_tokens
 from spacy_padellm.prompts.template import COMPACT, PLAIN, get_template
@@ -25,6 +27,7 @@ from spacy_padellm.prompts.template import COMPACT, PLAIN, get_template
 from .families import FAMILIES, LABELS, make
 from .families import TEXTS as FAMILY_TEXTS
 
+ASKED = ModelSettings(COMPACT, tuple(LABELS))
 GOLDS = [GoldText(FAMILY_TEXTS[0], ((0, 12, "PER"), (36, 42, "LOC"))), GoldText("No one.", ())]
 METHODS = ["lora", "rslora", "dora", "loha", "lokr", "oft", "vera"]
 
@@ -65,7 +68,7 @@ def size(folder) -> int:
 @pytest.fixture
 def base(compact_tokenizer, compact_model, tmp_path):
     """A model in a folder of its own."""
-    loaded = LoadedModel(LanguageModel(compact_model, compact_tokenizer), COMPACT, tuple(LABELS))
+    loaded = LoadedModel(LanguageModel(compact_model, compact_tokenizer), ASKED)
     save_model(loaded, tmp_path / "base", "full")
     return tmp_path / "base"
 
@@ -82,7 +85,7 @@ def tune(base, settings=None) -> LoadedModel:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_step_and_a_reload_in_every_family(name, compact_tokenizer, tmp_path):
     lm = make(name, compact_tokenizer)
-    save_model(LoadedModel(lm, COMPACT, tuple(LABELS)), tmp_path / "base", "full")
+    save_model(LoadedModel(lm, ASKED), tmp_path / "base", "full")
     before = load_model(ModelSource(str(tmp_path / "base")))
     tuned = replace(before, lm=train_adapter(before.lm, AdapterSettings(rank=2)))
     assert step(tuned) > 0 and loss_of(tuned) != pytest.approx(
@@ -120,14 +123,18 @@ def test_new_special_tokens_are_rows_of_the_adapter(tied, byte_tokenizer, tmp_pa
     torch.manual_seed(0)
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
     model = create_model(byte_tokenizer, "llama", **sizes, tie_word_embeddings=tied)
-    save_model(LoadedModel(LanguageModel(model, byte_tokenizer), PLAIN), tmp_path / "base", "full")
+    save_model(
+        LoadedModel(LanguageModel(model, byte_tokenizer), ModelSettings(PLAIN)),
+        tmp_path / "base",
+        "full",
+    )
     source = ModelSource(str(tmp_path / "base"))
     loaded = load_model(source, COMPACT)
     with pytest.raises(ValueError, match="lacks"):
         loaded.encoder()
-    loaded = replace(loaded, max_count=4, labels=tuple(LABELS))
+    loaded = loaded.having(max_count=4, labels=tuple(LABELS))
     loaded = add_special_tokens(loaded, tuple(LABELS))
-    twice = add_special_tokens(replace(load_model(source, COMPACT), max_count=4), tuple(LABELS))
+    twice = add_special_tokens(load_model(source, COMPACT).having(max_count=4), tuple(LABELS))
     assert loss_of(loaded) == loss_of(twice)
     assert loaded.new_tokens and loaded.encoder()
     tuned = replace(loaded, lm=train_adapter(loaded.lm, AdapterSettings(rank=2), loaded.new_tokens))
@@ -247,4 +254,4 @@ def test_new_tokens_are_not_put_under_an_old_adapter(plain_lm_folder, tmp_path):
     loaded = load_model(ModelSource(str(plain_lm_folder)))
     loaded = replace(loaded, lm=train_adapter(loaded.lm, AdapterSettings(rank=2)))
     with pytest.raises(ValueError, match=r"leave model\.template out"):
-        add_special_tokens(replace(loaded, template=COMPACT), ("PER",))
+        add_special_tokens(loaded.asking(COMPACT), ("PER",))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from spacy_padellm.models.files.json_file import read_checked
 from spacy_padellm.models.files.schemas import SettingsFile
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.prompts.template import MOST_COUNT
 
 from .folders import MOST_SECONDS, change, check, copy

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.decoding.distinct import choose_starts
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 
 
 def options(*rows):
@@ -57,7 +58,7 @@ def test_mentions_of_a_label_begin_at_different_places(lm_folder):
             decoder = Decoder(loaded.lm, loaded.encoder(), settings)
             found[distinct, method] = [
                 [(m.label, m.index, m.start, m.end) for m in one.mentions]
-                for one in decoder.predict(texts, loaded.labels)
+                for one in decoder.predict(texts, loaded.settings.labels)
             ]
         assert found[distinct, "tree"] == found[distinct, "rows"] == found[distinct, "paper"]
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spacy_padellm.models.files.patterns import resolve_patterns
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 
 from .folders import MOST_SECONDS, change, check, copy
 

@@ -11,7 +11,8 @@ import pytest
 
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import train_adapter
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.models.save import save_model
 
 SCRIPT = Path(__file__).parent / "small_hub.py"

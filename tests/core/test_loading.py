@@ -11,8 +11,10 @@ from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import train_adapter
 from spacy_padellm.models.hardware import find_device, find_dtype
-from spacy_padellm.models.load import LoadedModel, ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.make import create_model
+from spacy_padellm.models.model_settings import ModelSettings
 from spacy_padellm.models.place import IN_THE_BOX, find_place
 from spacy_padellm.models.save import save_model
 from spacy_padellm.prompts.template import get_template
@@ -24,11 +26,12 @@ TEXTS = ["Ada Lovelace met Charles Babbage in London.", "No one."]
 def loaded(compact_model, compact_tokenizer):
     template = get_template("compact", bidirectional=True)
     lm = LanguageModel(compact_model, compact_tokenizer, "tiny")
-    return LoadedModel(lm, template, ("PER", "LOC"), {"LOC": "places"})
+    return LoadedModel(lm, ModelSettings(template, ("PER", "LOC"), {"LOC": "places"}))
 
 
 def answers(loaded):
-    found = Decoder(loaded.lm, loaded.encoder(max_count=4)).predict(TEXTS, loaded.labels)
+    decoder = Decoder(loaded.lm, loaded.encoder(max_count=4))
+    found = decoder.predict(TEXTS, loaded.settings.labels)
     return [[(m.label, m.start, m.end, round(m.probability, 5)) for m in p.mentions] for p in found]
 
 
@@ -48,8 +51,7 @@ def test_a_full_copy_is_the_same_model_anywhere(loaded, tmp_path):
     save_model(loaded, tmp_path / "here", "full")
     shutil.move(tmp_path / "here", tmp_path / "there")
     again = load_model(ModelSource(str(tmp_path / "there")))
-    assert (again.template, again.labels) == (loaded.template, loaded.labels)
-    assert again.descriptions == {"LOC": "places"}
+    assert again.settings == loaded.settings and again.settings.descriptions == {"LOC": "places"}
     assert answers(again) == answers(loaded)
     assert (tmp_path / "there" / "model.safetensors").exists()
 
@@ -73,7 +75,7 @@ def test_an_adapter_comes_back_with_its_base(mode, loaded, tmp_path):
 def test_only_the_adapter_is_trained(loaded, compact_tokenizer):
     model = create_model(compact_tokenizer, hidden_size=32, num_hidden_layers=1)
     tuned = with_lora(
-        LoadedModel(LanguageModel(model, compact_tokenizer), loaded.template), targets=["q_proj"]
+        LoadedModel(LanguageModel(model, compact_tokenizer), loaded.settings), targets=["q_proj"]
     )
     trained = [n for n, p in tuned.lm.model.named_parameters() if p.requires_grad]
     assert trained and all("lora_" in name and "q_proj" in name for name in trained)
@@ -123,7 +125,7 @@ def test_an_adapter_that_is_there_is_trained_on(loaded, tmp_path):
 
 def test_lora_targets_that_are_not_there_are_named(loaded, compact_tokenizer):
     model = create_model(compact_tokenizer, hidden_size=32, num_hidden_layers=1)
-    other = LoadedModel(LanguageModel(model, compact_tokenizer, "tiny"), loaded.template)
+    other = LoadedModel(LanguageModel(model, compact_tokenizer, "tiny"), loaded.settings)
     with pytest.raises(ValueError, match=r"peft\.targets.*nowhere"):
         with_lora(other, targets=["nowhere"])
 

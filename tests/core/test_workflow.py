@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.models.load import ModelSource, load_model
+from spacy_padellm.models.load import load_model
+from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.training.__main__ import main
 
 NAMES, PLACES = ("Ada Lovelace", "Alan Turing", "Emmy Noether"), ("Rome", "Oslo", "Paris")
@@ -72,8 +73,8 @@ def test_from_plain_text_to_entities(files):
         )
         assert done.returncode == 0, done.stderr[-2000:]
     loaded = load_model(ModelSource(str(files / "ner" / "model")))
-    assert loaded.labels == ("PER", "LOC") and loaded.template.copies
-    (found,) = Decoder(loaded.lm, loaded.encoder()).predict([SENTENCES[0]], loaded.labels)
+    assert loaded.settings.labels == ("PER", "LOC") and loaded.template.copies
+    (found,) = Decoder(loaded.lm, loaded.encoder()).predict([SENTENCES[0]], loaded.settings.labels)
     assert [(m.label, m.text) for m in found.mentions] == [("PER", "Ada Lovelace"), ("LOC", "Rome")]
     log = json.loads((files / "ner" / "finetune" / "log.json").read_text())
     assert log[-1]["score"] > 0.9
@@ -128,7 +129,7 @@ def test_labels_are_those_of_the_data_and_runs_are_told_apart(files):
     (files / "drugs.jsonl").write_text('{"text": "Take aspirin.", "ents": [[5, 12, "DRUG"]]}')
     tuned = ["finetune", str(files / "base" / "model"), str(files / "drugs.jsonl")]
     assert main([*tuned, "-o", str(files / "ner"), "--steps", "2"]) == 0
-    assert load_model(ModelSource(str(files / "ner" / "model"))).labels == ("DRUG",)
+    assert load_model(ModelSource(str(files / "ner" / "model"))).settings.labels == ("DRUG",)
     assert main([*tuned, str(files / "gold.jsonl"), "-o", str(files / "ner"), "--steps", "2"]) == 1
 
 

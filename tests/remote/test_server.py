@@ -291,9 +291,9 @@ def test_a_calibration_goes_with_its_template(causal, tmp_path):
     settings["calibration"] = {"slope": 0.5, "intercept": 0.1}
     (model / "padellm.json").write_text(json.dumps(settings))
     shim = remote("http://x/v1", model).get_pipe("padellm_ner").shim
-    assert shim.loaded.calibration == Calibration(0.5, 0.1)
+    assert shim.loaded.settings.calibration == Calibration(0.5, 0.1)
     plain = {"@misc": "spacy_padellm.PromptTemplate.v1", "preset": "plain"}
     other = remote("http://x/v1", model, model_block={"template": plain})
-    assert other.get_pipe("padellm_ner").shim.loaded.calibration is None
+    assert other.get_pipe("padellm_ner").shim.loaded.settings.calibration is None
     with pytest.raises(ValueError, match="behind a server"):
         other.get_pipe("padellm_ner").own_shim  # noqa: B018

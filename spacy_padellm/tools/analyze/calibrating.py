@@ -38,7 +38,7 @@ def calibrate(
     calibration that it had.
     """
     shim = pipe.own_shim
-    before = shim.loaded.calibration
+    before = shim.loaded.settings.calibration
     try:
         shim.calibrate(Calibration())  # counts and mentions, only multiplied
         texts = analyze_texts(nlp, pipe, examples, batch_size, step)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ...decoding import Decoder, DecodingSettings, DecodingWork, TextInput
 from ...formats.gold import GoldText
-from ...models.load import LoadedModel
+from ...models.loaded_model import LoadedModel
 from ...spans.prediction import Prediction
 from .autoregressive import get_answer_format
 from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel

@@ -104,7 +104,7 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
         seconds=seconds,
         model=pipe.shim.loaded.lm.name,
         threshold=settings.threshold,
-        calibrated=pipe.shim.loaded.calibration is not None,
+        calibrated=pipe.shim.loaded.settings.calibration is not None,
     )
 
 

@@ -22,7 +22,7 @@ from thinc.api import Config
 from tqdm import tqdm
 from transformers import PrinterCallback, TrainerState
 
-from ...architectures.config_optimizer import Rates, adam_settings
+from ...architectures.optimizer import Rates, adam_settings
 from ...formats.gold import GoldText
 from ...learning.examples import make_training_text
 from ...models.load import no_progress_bars

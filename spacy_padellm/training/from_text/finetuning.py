@@ -19,7 +19,7 @@ from ...decoding import Decoder
 from ...formats.gold import GoldText
 from ...learning.batch import batch_loss, make_batch_for
 from ...learning.mixture import Epochs
-from ...learning.optimizer import MuonWithAdamW, make_adamw, take_step, warmup_cosine
+from ...learning.optimizer import AdamSettings, MuonWithAdamW, make_adam, take_step, warmup_cosine
 from ...lm.language_model import LanguageModel
 from ...prompts.encoding import PromptEncoder
 from ...spans.scoring import span_scores
@@ -185,7 +185,7 @@ def _make_optimizer(
 ) -> torch.optim.Optimizer | MuonWithAdamW:
     """Raises ValueError for another name, and a model that Muon does not suit."""
     if name == "adamw":
-        return make_adamw(trained, learn_rate, weight_decay)
+        return make_adam(trained, AdamSettings(weight_decay=weight_decay))
     if name != "muon":
         raise ValueError(f"optimizer_name is {name!r}: choose 'adamw' or 'muon'")
     layers = getattr(lm.model.base_model, "layers", None)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ...atomic import whole_file
 from ...formats import files
-from ...learning.optimizer import make_adamw, take_step, warmup_cosine
+from ...learning.optimizer import AdamSettings, make_adam, take_step, warmup_cosine
 from ..budget import check_budget, check_loss
 from ..checkpoint import load_checkpoint, save_checkpoint
 
@@ -101,7 +101,7 @@ def pretrain(
     if len(ids) <= row_length + 1:
         raise ValueError(f"the corpus has {len(ids)} tokens, fewer than a row of {row_length}")
     device = next(model.parameters()).device
-    optimizer = make_adamw(model, learn_rate, weight_decay)
+    optimizer = make_adam(model, AdamSettings(weight_decay=weight_decay))
     schedule = warmup_cosine()
     step, spent, log = 0, 0.0, []
     needs = ("model", "optimizer", "step", "spent", "log")

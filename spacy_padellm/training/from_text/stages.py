@@ -29,8 +29,10 @@ from ...logs import first_line
 from ...models.adapter_settings import AdapterSettings
 from ...models.adapters import train_adapter
 from ...models.hardware import Hardware
-from ...models.load import LoadedModel, ModelSource, load_model
+from ...models.load import load_model
+from ...models.loaded_model import LoadedModel, ModelSource
 from ...models.make import create_model, train_tokenizer
+from ...models.model_settings import ModelSettings
 from ...models.save import save_model
 from ...models.special_tokens import add_special_tokens
 from ...prompts.template import get_template
@@ -144,7 +146,7 @@ def pretrain_on_files(
     )
     write_log(output / "pretrain", log)
     lm = LanguageModel(model.eval(), tokenizer, str(output))
-    loaded = LoadedModel(lm, template, new.labels, {}, new.max_count)
+    loaded = LoadedModel(lm, ModelSettings(template, new.labels, max_count=new.max_count))
     with whole_folder(output / "model") as fresh:
         save_model(loaded, fresh, "full")
     return output / "model"
@@ -186,16 +188,16 @@ def finetune_on_files(
             )
         logger.warning("--labels does not name %s: such entities are left out", ", ".join(left))
         found = sorted(set(found) & set(labels))
-    if unknown := sorted(set(found) - set(loaded.labels)):
-        if loaded.labels:
+    if unknown := sorted(set(found) - set(loaded.settings.labels)):
+        if loaded.settings.labels:
             logger.warning(
                 "the model knows %s, not %s: it is trained for %s from now on",
-                ", ".join(loaded.labels),
+                ", ".join(loaded.settings.labels),
                 ", ".join(unknown),
                 ", ".join(labels or found),
             )
         labels = labels or found
-    labels = tuple(labels or loaded.labels)
+    labels = tuple(labels or loaded.settings.labels)
     loaded = add_special_tokens(loaded.to_train(labels), labels)
     if peft is not None:
         lm = train_adapter(loaded.lm, peft, loaded.new_tokens)

@@ -1,0 +1,116 @@
+"""Training of the model that a shim holds: gradients of prompt trees, steps of torch's AdamW."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from thinc.api import Optimizer
+
+from ..learning.batch import batch_loss, batch_size, make_batch_for
+from ..learning.examples import TrainingText
+from ..learning.optimizer import check_gradient, check_loss, make_adam
+from ..lm.batching import plan_batches
+from ..lm.language_model import LanguageModel
+from ..models.adapter_settings import AdapterSettings
+from ..models.adapters import train_adapter
+from ..models.hardware import Hardware
+from ..models.load import take_alone
+from ..models.loaded_model import LoadedModel
+from .optimizer import adam_settings
+
+logger = logging.getLogger(__name__)
+MEND = (
+    "lower the learning rate, set grad_clip in [training.optimizer], or set model.dtype to "
+    "'float32'"
+)
+
+
+class Updates:
+    """Of a model that is ready for training (`make_trainable`).
+
+    mixed_precision: bfloat16 autocast. Gradients of all batches since the last step are summed,
+    and divided by their number of targets in `step`: accumulated batches equal one large batch.
+    """
+
+    def __init__(self, loaded: LoadedModel[LanguageModel], mixed_precision: bool = False) -> None:
+        self.loaded = loaded
+        self.mixed_precision = mixed_precision
+        self.optimizer: torch.optim.Optimizer | None = None  # made at the first step
+        self._n_targets = 0.0
+
+    def add_gradients(
+        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float = 0.0
+    ) -> float:
+        """Adds the gradients of all texts; returns the mean loss (nats) of a target token.
+
+        token_budget: tokens of the language model in one forward pass. text_loss: see
+        `learning.batch.make_batch`. Raises ValueError where the loss is no number.
+        """
+        lm, template = self.loaded.lm, self.loaded.template
+        lm.model.train()
+        total, n_targets = 0.0, 0.0
+        for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
+            batch = make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)
+            with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
+                loss = batch_loss(lm, batch)
+            total += check_loss(loss.item(), None, MEND)
+            loss.backward()
+            n_targets += batch.weight
+            self._n_targets += batch.weight
+        return total / max(n_targets, 1.0)
+
+    def step(self, optimizer: Optimizer) -> bool:
+        """Steps as a thinc optimizer says now, its clip taken over all gradients together; whether
+        there were any.
+
+        Raises ValueError for an optimizer that is not of the Adam kind, and, without a step,
+        where the gradient is no number.
+        """
+        if self._n_targets == 0:
+            return False
+        settings = adam_settings(optimizer)
+        if self.optimizer is None:
+            self.optimizer = make_adam(self.loaded.lm.model, settings)
+        groups = self.optimizer.param_groups
+        weights = [w for group in groups for w in group["params"] if w.grad is not None]
+        for weight in weights:
+            weight.grad.div_(self._n_targets)
+        self._n_targets = 0.0
+        if optimizer.grad_clip:
+            norm = torch.nn.utils.clip_grad_norm_(weights, float(optimizer.grad_clip))
+            check_gradient(float(norm), MEND)
+        settings.apply(self.optimizer, float(optimizer.learn_rate))
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return True
+
+
+def make_trainable(
+    loaded: LoadedModel[LanguageModel], peft: AdapterSettings | None, hardware: Hardware
+) -> LoadedModel[LanguageModel]:
+    """The model with its weights, or those of an adapter alone, ready for training.
+
+    peft: an adapter to train, which is put on if need be; one that is there is trained anyway.
+
+    Raises ValueError for a model that cannot be trained so.
+    """
+    with_adapter = peft is not None or loaded.has_adapter
+    if loaded.lm.quantized and not (with_adapter and hardware.bits):
+        raise ValueError(
+            "a quantised model cannot be trained: set model.quantize to null, or, for an "
+            "adapter on a CUDA device, to '4bit'"
+        )
+    if with_adapter:
+        compiled = loaded.lm.static is not None
+        lm = train_adapter(take_alone(loaded.lm), peft, loaded.new_tokens)
+        if compiled and lm.static is None:
+            lm.compile()
+        return replace(loaded, lm=lm)
+    if loaded.lm.dtype == torch.bfloat16 and hardware.dtype == "bfloat16":
+        logger.warning("all weights are trained in bfloat16, as `dtype` says: small steps are lost")
+    else:
+        loaded.lm.widen()
+    for parameter in loaded.lm.model.parameters():
+        parameter.requires_grad_(True)
+    return loaded

@@ -1,0 +1,97 @@
+"""A model with what it was trained to be asked and where it comes from, here or behind a server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from ..prompts.encoding import PromptEncoder
+from ..prompts.template import PLAIN, PromptTemplate
+from .adapters import has_adapters
+from .files.schemas import check_labels
+from .hardware import Hardware
+from .model_settings import ModelSettings
+
+
+class AskedModel(Protocol):
+    """What is asked of any language model, wherever it runs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def tokenizer(self) -> Any: ...
+
+
+Lm = TypeVar("Lm", bound=AskedModel)
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from.
+
+    name: a folder, a Hub id, or a model in the box. adapter: folder or Hub id of a peft
+    adapter. revision: of a Hub id; an adapter's is written behind its id, "id@revision".
+    """
+
+    name: str
+    adapter: str | None = None
+    revision: str | None = None
+    hardware: Hardware = field(default_factory=Hardware)
+
+
+@dataclass(frozen=True)
+class LoadedModel(Generic[Lm]):
+    """lm: a `LanguageModel`, or a model behind a server. source: where the base is: an absolute
+    folder, a Hub id or a model in the box. new_tokens: ids that were added to it since it was
+    loaded (`special_tokens`)."""
+
+    lm: Lm
+    settings: ModelSettings
+    source: ModelSource = field(default_factory=lambda: ModelSource(""))
+    new_tokens: tuple[int, ...] = ()
+
+    @property
+    def template(self) -> PromptTemplate:
+        """What it was trained on; "plain" where nothing says so."""
+        return self.settings.template or PLAIN
+
+    @property
+    def has_adapter(self) -> bool:
+        return has_adapters(getattr(self.lm, "model", None))  # a server has it to itself
+
+    def having(self, **settings: Any) -> "LoadedModel[Lm]":
+        """The same model with other `ModelSettings`."""
+        return replace(self, settings=replace(self.settings, **settings))
+
+    def for_labels(self, described: Mapping[str, str]) -> "LoadedModel[Lm]":
+        """The same model with these labels → descriptions, "" for none."""
+        return replace(self, settings=self.settings.for_labels(described))
+
+    def asking(self, template: PromptTemplate) -> "LoadedModel[Lm]":
+        """The same model under another template, for which it was not calibrated."""
+        if template == self.template:
+            return self
+        return replace(self, settings=self.settings.asking(template))
+
+    def to_train(self, labels: tuple[str, ...]) -> "LoadedModel[Lm]":
+        """The same model for these labels, without what training on whole texts makes untrue.
+
+        Raises ValueError for labels that could not be saved with it.
+        """
+        check_labels(labels)
+        return self.having(labels=labels, calibration=None, window=None)
+
+    def encoder(
+        self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
+    ) -> PromptEncoder:
+        """max_count: instead of the model's own.
+
+        Raises ValueError where the model has no tokens for counts so high.
+        """
+        merged = {**self.settings.descriptions, **(descriptions or {})}
+        most = max_count or self.settings.max_count
+        if most > self.settings.max_count and self.template.markers == "special":
+            raise ValueError(
+                f"max_count is {most}, but {self.lm.name} has tokens for counts up to "
+                f"{self.settings.max_count} only: lower it"
+            )
+        return PromptEncoder(self.lm.tokenizer, self.template, merged, most)
