@@ -24,14 +24,14 @@ from ..decoding.decoder import DecodingWork
 from ..formats.gold_source import GoldSource
 from ..learning.examples import TrainingText
 from ..learning.label_noise import LabelNoise
-from .annotation import keep_raw, place_mentions, set_entities, set_spans
+from .annotation import Annotator, LeftOut
 from .doc_decoder import LONGEST_WINDOW, DocDecoder, DocPrediction, PreparedDocs
 from .gold import count_labels, encode_gold, gold_windows, report_unaligned, report_unknown
-from .labels import LabelSet
+from .labels import LabelSet, warn_of_untrained
 from .prefetch import prepare_ahead
+from .scorer import warn_of_score_weights
 from .settings import Settings
 from .storage import StoredPipe
-from .warnings import LeftOut, warn_of_score_weights, warn_of_untrained
 
 Labels = str | list[str] | list[list[str]] | dict[str, str] | None
 
@@ -127,21 +127,10 @@ class PaDeLLMNER(StoredPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:
         """Writes predictions into `doc.ents`, or into `doc.spans`."""
-        settings = self.settings
+        annotator = Annotator(self.settings, self.name)
         for doc, predicted in zip(docs, scores, strict=True):
-            placed = place_mentions(
-                doc,
-                predicted,
-                settings.alignment_mode,
-                settings.resolution_rule,
-                settings.threshold,
-            )
-            if settings.annotate == "ents":
-                set_entities(doc, placed, settings.overwrite_ents)
-            else:
-                set_spans(doc, placed, settings.spans_key)
-            if settings.keep_raw:
-                keep_raw(doc, self.name, predicted, placed)
+            placed = annotator.place(doc, predicted)
+            annotator.write(doc, placed)
             self._left_out.note(self.name, placed.unaligned)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -205,7 +194,7 @@ class PaDeLLMNER(StoredPipe):
     def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
         settings, loaded = self.settings, self.shim.loaded
         descriptions = {label: text for label, text in described.items() if text}
-        warn_of_untrained(self.name, self.labels, descriptions, loaded)
+        warn_of_untrained(self.name, described, loaded)
         encoder = loaded.encoder(descriptions, settings.max_count)
         decoder = self.shim.make_decoder(self.name, encoder, settings)
         return DocDecoder(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..architectures.config_values import check_characters
+from ..architectures.protocol import AskedModel
 from ..models.files.schemas import check_labels
 
 logger = logging.getLogger(__name__)
@@ -113,6 +114,36 @@ class LabelSet:
         if self.configured == saved.get("configured"):
             self.labels = dict(saved["labels"])
             self.added = {}
+
+
+def warn_of_untrained(name: str, described: Mapping[str, str], loaded: AskedModel) -> None:
+    """Of labels and descriptions that a model for certain labels has never seen.
+
+    name: of the component. described: label → description, "" where there is none.
+    """
+    if not loaded.labels:
+        return
+    unseen = [label for label in described if label not in loaded.labels]
+    reworded = [
+        label
+        for label, text in described.items()
+        if text and label in loaded.labels and loaded.descriptions.get(label) != text
+    ]
+    if unseen:
+        _warn(
+            f"{name}: the model was not trained with the labels {', '.join(map(repr, unseen))}, "
+            f"but with {', '.join(loaded.labels)}: expect poor entities, or train it on examples"
+        )
+    if reworded:
+        _warn(
+            f"{name}: the model was not trained with these descriptions of "
+            f"{', '.join(map(repr, reworded))}: expect poor entities; leave them out, or train it "
+            f"with them"
+        )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def read_labels(given: Given, setting: str) -> Descriptions | None:
