@@ -10,12 +10,10 @@ import torch
 from thinc.api import Optimizer
 from thinc.shims import Shim
 
-from ..decoding import Decoder
+from ..decoding import Decoder, ReplicaDecoder
 from ..learning.batch import TrainingBatch, batch_loss
-from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter, train_adapter
-from ..models.copies import ModelCopies
 from ..models.forks import check_fork
 from ..models.hardware import Hardware
 from ..models.load import LoadedModel, ModelSource, load_model, take_alone
@@ -27,6 +25,7 @@ from ..pipeline.settings import Settings
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
+from .copies import ModelCopies
 from .decoder_factory import make_decoder
 from .optimizer import ThincAdamW
 from .origin import FromScratch, Origin, Texts
@@ -79,16 +78,6 @@ class CausalLMShim(Shim):
         return self._loaded
 
     @property
-    def language_models(self) -> tuple[LanguageModel, ...]:
-        """The model, and its copies on further `devices`, made when they are first needed."""
-        lm = self.loaded.lm
-        return (lm, *self._copies.on(self.origin.hardware.devices[1:], lm))
-
-    @property
-    def has_copies(self) -> bool:
-        return bool(self._copies.made)
-
-    @property
     def has_accelerator(self) -> bool:
         """Whether the model runs elsewhere while this process goes on."""
         return self.is_loaded and self.loaded.lm.device.type != "cpu"
@@ -101,6 +90,10 @@ class CausalLMShim(Shim):
     def make_decoder(self, name: str, encoder: PromptEncoder, settings: Settings) -> Decoder:
         """name: of the component, for warnings. Raises ValueError as `Decoder`."""
         return make_decoder(name, self.loaded, encoder, settings)
+
+    def share(self, decoder: Decoder) -> Decoder | ReplicaDecoder:
+        """The decoder, with copies of the model on further `devices`, made when first needed."""
+        return self._copies.share(decoder, self.loaded.lm, self.origin.hardware.devices[1:])
 
     def asking(self, template: PromptTemplate) -> "CausalLMShim":
         """The same weights under another template, for decoding."""

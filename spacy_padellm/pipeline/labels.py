@@ -11,6 +11,7 @@ from ..architectures.protocol import AskedModel
 from ..models.files.schemas import check_labels
 
 logger = logging.getLogger(__name__)
+Labels = str | list[str] | list[list[str]] | dict[str, str] | None  # as configs have them
 Given = str | Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
 Descriptions = dict[str, str]
 

@@ -52,7 +52,6 @@ class ServerShim(Shim):
     into windows; with `padellm.json` beside it, template and labels are known. prompts: "ids" or
     "text", what is sent. max_positions: tokens that the server's model takes."""
 
-    has_copies = False
     has_accelerator = True  # elsewhere: while it works, the next batch is prepared
 
     def __init__(
@@ -118,10 +117,6 @@ class ServerShim(Shim):
             settings.window,
         )
 
-    @property
-    def language_models(self) -> tuple[ServedModel, ...]:
-        return (self.loaded.lm,)
-
     def known_labels(self) -> dict[str, str]:
         """Label → description: saved ones, or those beside the tokenizer."""
         if self._labels is not None:
@@ -140,6 +135,10 @@ class ServerShim(Shim):
             encoder.max_count,
             settings.max_mention_tokens,
         )
+
+    def share(self, decoder: ServerDecoder) -> ServerDecoder:
+        """The server has the model, however many copies there are."""
+        return decoder
 
     def prepare(self) -> None:
         """Nothing is to be readied before decoding."""

@@ -82,17 +82,18 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     Raises ValueError for a text that is longer than `nlp.max_length`.
     """
     doc = run_before(nlp, pipe, nlp.make_doc(text))
-    before = pipe.work
+    decoder = pipe.doc_decoder
+    before = decoder.work
     began = time.perf_counter()
     predicted = pipe.predict([doc])[0]
     seconds = time.perf_counter() - began
-    after, settings = pipe.work, pipe.settings
+    after, settings = decoder.work, pipe.settings
     return Explanation(
         text=doc.text,
         labels=_labels(pipe, Annotator(settings).place(doc, predicted)),
         passes=after.passes - before.passes,
         tokens=after.tokens - before.tokens,
-        text_tokens=pipe.text_size(text),
+        text_tokens=decoder.decoder.text_size(text),
         windows=after.texts - before.texts,
         seconds=seconds,
         model=pipe.shim.loaded.lm.name,
