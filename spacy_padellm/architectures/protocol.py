@@ -16,9 +16,8 @@ from ..prompts.encoding import PromptEncoder
 class DecodingShim(Shim, ABC):
     """Decodes, and is saved and loaded with its component.
 
-    has_accelerator: whether the model runs elsewhere while this process goes on. has_copies:
-    whether `language_models` has more than one by now. url: of the server that the model is
-    behind; None in this process.
+    has_accelerator: whether the model runs elsewhere while this process goes on. url: of the
+    server that the model is behind; None in this process.
     """
 
     url: str | None = None
@@ -26,14 +25,6 @@ class DecodingShim(Shim, ABC):
     @property
     @abstractmethod
     def loaded(self) -> LoadedModel: ...
-
-    @property
-    @abstractmethod
-    def language_models(self) -> tuple[Any, ...]: ...
-
-    @property
-    @abstractmethod
-    def has_copies(self) -> bool: ...
 
     @property
     @abstractmethod
@@ -51,6 +42,10 @@ class DecodingShim(Shim, ABC):
     def make_decoder(self, name: str, encoder: PromptEncoder, settings: DecodingSettings) -> Any:
         """name: of the component, for warnings. Raises ValueError for settings or a template that
         the model cannot serve."""
+
+    @abstractmethod
+    def share(self, decoder: Any) -> Any:
+        """A decoder that was made, sharing its work with copies of the model where it has some."""
 
     @abstractmethod
     def initialize(self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str]) -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from thinc.api import Optimizer
 
-from ..decoding import Decoder, DecodingSettings
+from ..decoding import Decoder, DecodingSettings, ReplicaDecoder
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter
-from ..models.copies import ModelCopies
 from ..models.hardware import Hardware, check_fork
 from ..models.load import load_model, take_alone
 from ..models.loaded_model import LoadedModel, ModelSource
@@ -22,6 +21,7 @@ from ..models.special_tokens import add_special_tokens
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
+from .copies import ModelCopies
 from .origin import FromScratch, Origin, Texts
 from .protocol import DecodingShim
 from .updating import Updates, make_trainable
@@ -70,16 +70,6 @@ class CausalLMShim(DecodingShim):
         return self._loaded
 
     @property
-    def language_models(self) -> tuple[LanguageModel, ...]:
-        """The model, and its copies on further `devices`, made when they are first needed."""
-        lm = self.loaded.lm
-        return (lm, *self._copies.on(self.origin.hardware.devices[1:], lm))
-
-    @property
-    def has_copies(self) -> bool:
-        return bool(self._copies.made)
-
-    @property
     def has_accelerator(self) -> bool:
         """Whether the model runs elsewhere while this process goes on."""
         return self.is_loaded and self.loaded.lm.device.type != "cpu"
@@ -103,6 +93,10 @@ class CausalLMShim(DecodingShim):
                 name,
             )
         return Decoder(loaded.lm, encoder, settings)
+
+    def share(self, decoder: Decoder) -> Decoder | ReplicaDecoder:
+        """The decoder, with copies of the model on further `devices`, made when first needed."""
+        return self._copies.share(decoder, self.loaded.lm, self.origin.hardware.devices[1:])
 
     def asking(self, template: PromptTemplate) -> "CausalLMShim":
         """The same weights under another template, for decoding."""

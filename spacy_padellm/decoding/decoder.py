@@ -9,6 +9,7 @@ from ..lm.batching import halve_on_memory_error, plan_batches
 from ..lm.choices import Choices
 from ..lm.session import Session, SessionModel
 from ..prompts.encoding import PromptEncoder, TextPrompt
+from ..prompts.plain_text import EncodedText
 from ..spans.prediction import Prediction
 from .copying import TextSlices
 from .counts import decode_counts
@@ -23,11 +24,13 @@ class TextInput:
     """A text to annotate.
 
     starts, ends: characters at which a copied mention may start and end; anywhere if None.
+    encoded: the text as the decoder's encoder encodes it, where that is known.
     """
 
     text: str
     starts: Collection[int] | None = None
     ends: Collection[int] | None = None
+    encoded: EncodedText | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Decoder:
         if isinstance(labels, str):
             raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
         inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
-        prompts = [self.encoder.prompt(text.text, labels) for text in inputs]
+        prompts = [self.encoder.prompt(text.encoded or text.text, labels) for text in inputs]
         for prompt in prompts:
             self._check_length(prompt)
         sizes = [self._cost(prompt) for prompt in prompts]

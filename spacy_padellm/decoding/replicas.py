@@ -3,11 +3,11 @@
 import queue
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import astuple
 
 from ..lm.session import SessionModel
 from ..spans.prediction import Prediction
-from .decoder import Batch, Decoder, TextInput, in_order
+from .decoder import Batch, Decoder, DecodingWork, TextInput, in_order
 
 Waiting = queue.SimpleQueue[tuple[int, Batch]]
 
@@ -26,10 +26,11 @@ class ReplicaDecoder:
     def decoders(self) -> list[Decoder]:
         return [decoder for decoder, _ in self._crew]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Threads stay where they are; a copy makes its own."""
-        first, *others = self.decoders
-        return ReplicaDecoder, (first, [decoder.lm for decoder in others])
+    @property
+    def work(self) -> DecodingWork:
+        """Of all copies together."""
+        works = zip(*(astuple(decoder.work) for decoder in self.decoders), strict=True)
+        return DecodingWork(*map(sum, works))
 
     def predict(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Prediction]:
         """As `Decoder.predict`, and raises what it raises."""

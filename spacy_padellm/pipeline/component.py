@@ -1,44 +1,45 @@
 """The spaCy pipeline component `padellm_ner`: Docs in, entities with probabilities out.
 
-Knows spaCy and the rooms around it: `doc_decoding` (what the model says of a Doc), `annotation`
-(where that goes in the Doc), `doc_gold` (what the model should have said), `shim` (the model).
+Knows spaCy and the modules around it: `doc_decoder` (what the model says of a Doc), `annotation`
+(where that goes in the Doc), `gold` (what the model should have said), the shim (the model).
 """
 
-import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import srsly
 from spacy import util
 from spacy.errors import Errors
 from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..architectures.protocol import shim_of
-from ..decoding import Decoder, ReplicaDecoder
-from ..decoding.decoder import DecodingWork
+from ..architectures.causal_lm import own_shim_of
+from ..architectures.config_values import how_to_set
+from ..architectures.protocol import DecodingShim, shim_of
+from ..architectures.shim import CausalLMShim
 from ..formats.gold_source import GoldSource
 from ..learning.examples import TrainingText
-from ..learning.label_noise import LabelNoise
-from .annotation import keep_raw, place_mentions, set_entities, set_spans
-from .doc_decoder import LONGEST_WINDOW, DocDecoder, DocPrediction, PreparedDocs
-from .gold import count_labels, encode_gold, gold_windows, report_unaligned, report_unknown
-from .labels import LabelSet
-from .prefetch import prepare_ahead
+from ..models.files.json_file import parse_checked, read_checked
+from ..models.files.schemas import SavedComponent
+from .annotation import Annotator, LeftOut
+from .doc_decoder import DocDecoder, DocDecoders, DocPrediction, PreparedDocs
+from .gold import count_labels, encode_gold, report_gold
+from .labels import Labels, LabelSet
+from .prefetch import prefetch
+from .scorer import warn_of_score_weights
 from .settings import Settings
-from .storage import StoredPipe
-from .warnings import LeftOut, warn_of_score_weights, warn_of_untrained
-
-Labels = str | list[str] | list[list[str]] | dict[str, str] | None
 
 
-class PaDeLLMNER(StoredPipe):
+class PaDeLLMNER(TrainablePipe):
     """Asks a causal LM for all labels of a text at once, then for all mentions at once.
 
+    Settings are in the pipeline's config alone, where a user may change them at load.
     Source: PaDeLLM-NER (Lu et al., NeurIPS 2024). Scores of entities: `annotation.entity_scores`.
     `drop` of `update` has no effect: a causal LM has its dropout in its own config, an adapter in
     `peft.dropout`. Weight averages of the optimizer are not kept.
@@ -61,12 +62,30 @@ class PaDeLLMNER(StoredPipe):
         self.settings = settings or Settings()
         self.scorer = scorer
         self.cfg: dict[str, Any] = {}
-        self.shim = shim_of(model)
+        self.shim: DecodingShim = shim_of(model)
         self.label_set = LabelSet(name, labels)
         self._left_out = LeftOut()
         self._random = random.Random(0)
-        self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
-        self._shared: tuple[tuple[Any, ...], ReplicaDecoder] | None = None
+        self._decoders = DocDecoders(name, self.shim)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raises AttributeError for a setting: as an attribute it would change nothing."""
+        if name in (*Settings.__dataclass_fields__, "labels"):
+            add = "; pipe.add_label adds one" if name == "labels" else ""
+            raise AttributeError(how_to_set(self.name, name, value) + add)
+        super().__setattr__(name, value)
+
+    # --- the model
+
+    @property
+    def own_shim(self) -> CausalLMShim:
+        """The model where its weights are here. Raises ValueError for one behind a server."""
+        return own_shim_of(self.model)
+
+    @property
+    def doc_decoder(self) -> DocDecoder:
+        """What decodes Docs, as model, labels and settings are now; the model is read first."""
+        return self._decoders.get(self._descriptions(), self.settings)
 
     # --- labels
 
@@ -93,55 +112,26 @@ class PaDeLLMNER(StoredPipe):
     def _descriptions(self) -> dict[str, str]:
         return self.label_set.known(self.shim.known_labels())
 
-    @property
-    def n_unaligned(self) -> int:
-        """Mentions left out so far for want of a place."""
-        return self._left_out.total
-
-    @property
-    def work(self) -> DecodingWork:
-        """What it has taken so far: passes and tokens of the model, of all its copies."""
-        decoder = self._doc_decoder().decoder
-        shared = self._replicas(decoder)
-        works = [one.work for one in (shared.decoders if shared else [decoder])]
-        names = [field.name for field in fields(DecodingWork)]
-        return DecodingWork(*(sum(getattr(work, name) for work in works) for name in names))
-
-    def text_size(self, text: str) -> int:
-        """Tokens of the language model in a text."""
-        return self._doc_decoder().decoder.text_size(text)
-
     # --- annotating
 
     def predict(self, docs: Iterable[Doc]) -> list[DocPrediction]:
         """What the model says of each Doc; the Docs stay as they are."""
-        return self._prepare(list(docs)).decode()
+        return self.prepare(list(docs)).decode()
 
-    def _prepare(self, docs: Sequence[Doc]) -> PreparedDocs:
+    def prepare(self, docs: Sequence[Doc]) -> PreparedDocs:
+        """All that `predict` does before the model runs."""
         if not any(doc.text.strip() for doc in docs):
             return PreparedDocs(docs)
         self.shim.prepare()
         labels = self.label_set.require(self.shim.known_labels())
-        decoder = self._doc_decoder()
-        return decoder.prepare(docs, labels, self._replicas(decoder.decoder))
+        return self.doc_decoder.prepare(docs, labels)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:
         """Writes predictions into `doc.ents`, or into `doc.spans`."""
-        settings = self.settings
+        annotator = Annotator(self.settings, self.name)
         for doc, predicted in zip(docs, scores, strict=True):
-            placed = place_mentions(
-                doc,
-                predicted,
-                settings.alignment_mode,
-                settings.resolution_rule,
-                settings.threshold,
-            )
-            if settings.annotate == "ents":
-                set_entities(doc, placed, settings.overwrite_ents)
-            else:
-                set_spans(doc, placed, settings.spans_key)
-            if settings.keep_raw:
-                keep_raw(doc, self.name, predicted, placed)
+            placed = annotator.place(doc, predicted)
+            annotator.write(doc, placed)
             self._left_out.note(self.name, placed.unaligned)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -154,18 +144,15 @@ class PaDeLLMNER(StoredPipe):
 
         def helps() -> bool:
             # A stream that waits for one answer before it gives the next text has batches of one.
-            return batch_size > 1 and self._has_accelerator()
+            return batch_size > 1 and self.shim.has_accelerator
 
-        for docs, prepared in prepare_ahead(batches, self._prepare, helps):
+        for docs, prepared in prefetch(batches, self.prepare, helps):
             try:
                 self.set_annotations(docs, prepared().decode())
                 done = docs
             except Exception as error:
                 done = self._one_by_one(docs, error)
             yield from done
-
-    def _has_accelerator(self) -> bool:
-        return self.shim.has_accelerator
 
     def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
         """Not where an error says that all would fare alike, as with a server that is down."""
@@ -181,46 +168,10 @@ class PaDeLLMNER(StoredPipe):
             else:
                 yield doc
 
-    def _doc_decoder(self) -> DocDecoder:
-        """Made anew where model, labels or settings have changed."""
-        described = self._descriptions()
-        loaded = self.shim.loaded
-        made_of = (
-            id(loaded.lm),
-            loaded.settings.calibration,
-            tuple(described.items()),
-            self.settings,
-        )
-        if (made := self._made) is None or made[0] != made_of:  # other threads make theirs
-            self._made = made = (made_of, self._make_doc_decoder(described))
-        return made[1]
-
-    def _replicas(self, decoder: Decoder) -> ReplicaDecoder | None:
-        """Made anew where decoder, weights or process have changed."""
-        if not self.shim.has_copies:
-            self._shared = None  # outdated copies make room for new ones
-        _, *copies = self.shim.language_models
-        if not copies:
-            return None
-        made_of = (os.getpid(), id(decoder), *map(id, copies))
-        if (shared := self._shared) is None or shared[0] != made_of:
-            self._shared = shared = (made_of, ReplicaDecoder(decoder, copies))
-        return shared[1]
-
-    def _make_doc_decoder(self, described: Mapping[str, str]) -> DocDecoder:
-        settings, loaded = self.settings, self.shim.loaded
-        descriptions = {label: text for label, text in described.items() if text}
-        warn_of_untrained(self.name, self.labels, descriptions, loaded.settings)
-        encoder = loaded.encoder(descriptions, settings.max_count)
-        decoder = self.shim.make_decoder(self.name, encoder, settings.decoding)
-        return DocDecoder(
-            decoder,
-            settings.window or loaded.settings.window or LONGEST_WINDOW,
-            settings.overlap,
-            on_tokens=settings.alignment_mode == "strict",
-            flat=settings.is_flat,
-            calibration=loaded.settings.calibration,
-        )
+    @property
+    def n_unaligned(self) -> int:
+        """Mentions left out so far for want of a place."""
+        return self._left_out.total
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         where = {"annotate": self.settings.annotate, "spans_key": self.settings.spans_key}
@@ -244,15 +195,11 @@ class PaDeLLMNER(StoredPipe):
         gold = self.gold_source
         in_examples = count_labels(gold, get_examples)
         self.label_set.initialize(labels, in_examples, self.shim.known_labels())
-        described = self._descriptions()
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
+        described = self._descriptions()
         self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), described)
-        decoder = self._doc_decoder()
-        encoder, size = decoder.decoder.encoder, decoder.window_size(self.labels)
-        report_unknown(self.name, gold, (eg.reference for eg in get_examples()), sentences=True)
-        golds = gold_windows(gold, get_examples(), encoder, size)
-        report_unaligned(self.name, golds, encoder, self.labels, size)
+        report_gold(self.name, gold, get_examples, self.doc_decoder, self.labels)
 
     def update(
         self,
@@ -267,7 +214,6 @@ class PaDeLLMNER(StoredPipe):
         losses[name] grows by the mean loss (nats) of a target token.
         """
         losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "PaDeLLMNER.update")
         texts = self.training_texts(examples)
@@ -275,7 +221,7 @@ class PaDeLLMNER(StoredPipe):
         loss = self.own_shim.make_trainable().add_gradients(texts, budget, text_loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
-        losses[self.name] += loss
+        losses[self.name] = losses.get(self.name, 0.0) + loss
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, float]:
@@ -298,8 +244,57 @@ class PaDeLLMNER(StoredPipe):
     ) -> list[TrainingText]:
         """What the model is to say of gold Docs, window by window; `rng` draws labels."""
         labels = self.label_set.require(self.shim.known_labels())
-        decoder, settings = self._doc_decoder(), self.settings
-        encoder, size = decoder.decoder.encoder, decoder.window_size(labels)
-        golds = gold_windows(self.gold_source, examples, encoder, size)
-        noise = LabelNoise.read(settings.label_noise)
-        return encode_gold(golds, encoder, labels, settings.max_labels, noise, rng or self._random)
+        rng = rng or self._random
+        return encode_gold(self.gold_source, examples, self.doc_decoder, labels, rng)
+
+    # --- to and from disk and bytes: `cfg` with the labels, and the model in its own folder
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Writes labels to `cfg` and the model to the folder `model` (see `save_mode`)."""
+
+        def save_model(place: Path) -> None:
+            described = self._descriptions()
+            self.cfg["save_mode"] = self.shim.save(place, self.settings.save_mode, described)
+
+        serialize = {
+            "vocab": lambda place: self.vocab.to_disk(place, exclude=exclude),
+            "model": save_model,
+            "cfg": lambda place: srsly.write_json(place, self._saved_cfg()),
+        }
+        util.to_disk(Path(path), serialize, exclude)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "PaDeLLMNER":
+        """Reads what `to_disk` wrote; the folder may have moved."""
+        deserialize: dict[str, Callable[[Path], Any]] = {
+            "cfg": lambda place: self._read_cfg(read_checked(place, SavedComponent)),
+            "vocab": lambda place: self.vocab.from_disk(place, exclude=exclude),
+            "model": lambda place: self.shim.read(place, self.cfg.get("save_mode") == "full"),
+        }
+        util.from_disk(Path(path), deserialize, exclude)
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Labels and a full copy of the model. Raises ValueError for a model too large for it."""
+        serialize = {
+            "cfg": lambda: srsly.json_dumps(self._saved_cfg()),
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+            "model": self.shim.to_bytes,
+        }
+        return util.to_bytes(serialize, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "PaDeLLMNER":
+        deserialize: dict[str, Callable[[bytes], Any]] = {
+            "cfg": lambda data: self._read_cfg(parse_checked(data, SavedComponent, "cfg")),
+            "vocab": lambda data: self.vocab.from_bytes(data, exclude=exclude),
+            "model": self.shim.from_bytes,
+        }
+        util.from_bytes(bytes_data, deserialize, exclude)
+        return self
+
+    def _saved_cfg(self) -> dict[str, Any]:
+        return {**self.cfg, **self.label_set.to_dict(self.shim.known_labels())}
+
+    def _read_cfg(self, saved: SavedComponent) -> None:
+        kept = saved.model_dump()
+        self.cfg = {k: v for k, v in kept.items() if k not in ("labels", "configured")}
+        self.label_set.from_dict(kept)

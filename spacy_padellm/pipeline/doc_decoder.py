@@ -3,18 +3,24 @@
 Changes no Doc; `annotation.py` does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from spacy.tokens import Doc
 
+from ..architectures.protocol import DecodingShim
 from ..decoding import Decoder, ReplicaDecoder, TextInput
+from ..decoding.decoder import DecodingWork
+from ..prompts.encoding import PromptEncoder
 from ..spans.alignment import align_mentions, spread_repeats
 from ..spans.calibration import Calibration
 from ..spans.prediction import Mention, Prediction
 from ..spans.resolution import Dropped
 from ..spans.windows import merge_windows
 from .doc_windows import DocWindow, split_doc, tokens_left, window_input
+from .labels import warn_of_untrained
+from .settings import Settings
 
 LONGEST_WINDOW = 512  # tokens, of a model that names none of its own
 
@@ -47,49 +53,51 @@ class PreparedDocs:
 class DocDecoder:
     """Decodes Docs.
 
-    window, overlap: tokens of the language model; overlap None is an eighth of a window, and so is
-    any where labels leave less room than `window`. Raises ValueError for one not below the window.
-    on_tokens: copied mentions begin and end where tokens of the Doc do. flat: repeats are not
-    looked for inside longer mentions. calibration: of the probabilities of mentions.
+    window: tokens of the language model. calibration: of the probabilities of mentions. share:
+    the decoder with copies of its model, where there are some.
+
+    Raises ValueError for a setting `overlap` that is not below the window.
     """
 
     decoder: Decoder
+    settings: Settings
     window: int
-    overlap: int | None
-    on_tokens: bool
-    flat: bool
-    calibration: Calibration | None = None
+    calibration: Calibration | None
+    share: Callable[[Decoder], Decoder | ReplicaDecoder]
 
     def __post_init__(self) -> None:
-        if self.overlap is not None and self.overlap >= self.window:
+        overlap = self.settings.overlap
+        if overlap is not None and overlap >= self.window:
             raise ValueError(
-                f"overlap is {self.overlap}, and the windows of {self.decoder.lm.name} have "
+                f"overlap is {overlap}, and the windows of {self.decoder.lm.name} have "
                 f"{self.window} tokens: set overlap to null (an eighth of it), or set window"
             )
 
-    def prepare(
-        self,
-        docs: Sequence[Doc],
-        labels: tuple[str, ...],
-        replicas: ReplicaDecoder | None = None,
-    ) -> PreparedDocs:
+    @property
+    def encoder(self) -> PromptEncoder:
+        return self.decoder.encoder
+
+    @property
+    def work(self) -> DecodingWork:
+        """What it has taken so far: passes and tokens of the model, of all its copies."""
+        return replace(self.share(self.decoder).work)
+
+    def prepare(self, docs: Sequence[Doc], labels: tuple[str, ...]) -> PreparedDocs:
         """All that is done before the model runs: windows, prompts, batches.
 
         All windows of all Docs are decoded together, the longest first.
-
-        replicas: copies of the decoder that share the work.
         """
         size = self.window_size(labels)
-        overlap = size // 8 if self.overlap is None or size < self.window else self.overlap
-        windows = [split_doc(doc, self.decoder.encoder, size, overlap) for doc in docs]
+        windows = [split_doc(doc, self.encoder, size, self._overlap(size)) for doc in docs]
+        on_tokens = self.settings.alignment_mode == "strict"
         asked: list[tuple[int, int]] = []
         inputs = []
         for d, (doc, parts) in enumerate(zip(docs, windows, strict=True)):
             for w, part in enumerate(parts):
                 if part.text.strip():
                     asked.append((d, w))
-                    inputs.append(window_input(doc, part, self.on_tokens))
-        decoder = replicas or self.decoder
+                    inputs.append(window_input(doc, part, on_tokens))
+        decoder = self.share(self.decoder)
         batches = decoder.plan(inputs, labels) if inputs else []
 
         def decode() -> list[DocPrediction]:
@@ -112,15 +120,62 @@ class DocDecoder:
             )
         return self.window if room is None else min(self.window, room)
 
+    def _overlap(self, size: int) -> int:
+        """Tokens that a window repeats of the one before; an eighth where the settings name none,
+        or labels leave less room than `window`."""
+        overlap = self.settings.overlap
+        return size // 8 if overlap is None or size < self.window else overlap
+
     def _place(self, part: DocWindow, asked: TextInput, prediction: Prediction) -> "_PlacedWindow":
         if self.calibration is not None:
             prediction = self.calibration.apply(prediction)
-        mentions = prediction.mentions
+        # In flat schemes, repeats are not looked for inside longer mentions.
+        mentions, flat = prediction.mentions, self.settings.is_flat
         if self.decoder.settings.copy:
-            found, left = spread_repeats(part.text, mentions, self.flat, asked.starts, asked.ends)
+            found, left = spread_repeats(part.text, mentions, flat, asked.starts, asked.ends)
         else:
-            found, left = align_mentions(part.text, mentions, self.flat)
+            found, left = align_mentions(part.text, mentions, flat)
         return _PlacedWindow(part, replace(prediction, mentions=found), left)
+
+
+class DocDecoders:
+    """The DocDecoder of a component: made anew where its model, labels or settings have changed.
+
+    name: of the component, for warnings.
+    """
+
+    def __init__(self, name: str, shim: DecodingShim) -> None:
+        self._name = name
+        self._shim = shim
+        self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
+
+    def get(self, described: Mapping[str, str], settings: Settings) -> DocDecoder:
+        """described: label → description, "" where there is none.
+
+        Raises what loading the model raises, and ValueError for settings that it cannot serve.
+        """
+        loaded = self._shim.loaded
+        made_of = (id(loaded.lm), loaded.settings.calibration, tuple(described.items()), settings)
+        if (made := self._made) is None or made[0] != made_of:  # other threads make theirs
+            self._made = made = (made_of, self._make(described, settings))
+        return made[1]
+
+    def _make(self, described: Mapping[str, str], settings: Settings) -> DocDecoder:
+        loaded = self._shim.loaded
+        warn_of_untrained(self._name, described, loaded.settings)
+        descriptions = {label: text for label, text in described.items() if text}
+        encoder = loaded.encoder(descriptions, settings.max_count)
+        return DocDecoder(
+            self._shim.make_decoder(self._name, encoder, settings.decoding),
+            settings,
+            settings.window or loaded.settings.window or LONGEST_WINDOW,
+            loaded.settings.calibration,
+            self._shim.share,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of the component makes its own."""
+        return DocDecoders, (self._name, self._shim)
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,16 @@ from ..spans.windows import split_windows
 
 @dataclass(frozen=True)
 class DocWindow:
-    """Characters start to end of a Doc, end exclusive, and their text."""
+    """Characters start to end of a Doc, end exclusive, and their text.
+
+    encoded: of that text, where it had to be encoded to tell its size and is whole. A part of a
+    text has other tokens at its edges than within it, and is encoded by itself.
+    """
 
     start: int
     end: int
     text: str
+    encoded: EncodedText | None = None
 
 
 def split_doc(
@@ -53,7 +58,7 @@ def split_doc(
         del begins[first:last], sentences[first:last]
     encoded = encoder.encode_text(text)
     if len(encoded.ids) <= max_tokens:
-        return [DocWindow(0, len(text), text)]
+        return [DocWindow(0, len(text), text, encoded)]
     begins, sentences = _cut_long_units(encoded, begins, sentences, max_tokens)
     costs = _costs(encoded, begins)
     windows = []
@@ -112,13 +117,13 @@ def _cut_long_units(
 def window_input(doc: Doc, window: DocWindow, on_tokens: bool) -> TextInput:
     """on_tokens: copied mentions begin and end where tokens of the Doc do."""
     if not on_tokens:
-        return TextInput(window.text)
+        return TextInput(window.text, encoded=window.encoded)
     starts, ends = set(), set()
     inside = doc.char_span(window.start, window.end, alignment_mode="expand") or doc
     for token in inside:
         starts.add(token.idx - window.start)
         ends.add(token.idx + len(token) - window.start)
-    return TextInput(window.text, starts, ends)
+    return TextInput(window.text, starts, ends, window.encoded)
 
 
 def tokens_left(decoder: Decoder, labels: tuple[str, ...]) -> int | None:

@@ -8,7 +8,8 @@ from thinc.api import Model
 
 from ..architectures.causal_lm import DEFAULT_MODEL
 from ..architectures.config_values import keeps_settings
-from .component import Labels, PaDeLLMNER
+from .component import PaDeLLMNER
+from .labels import Labels
 from .settings import Settings
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -63,7 +64,7 @@ def make_padellm_ner(
     labels: names, a mapping name → description, or pairs [name, description]; None takes those
     of the model, or of the examples in training. In `spacy.load(config=...)` descriptions go in
     pairs: spaCy takes a mapping there for settings of its own. The other settings are described
-    in `component_settings.Settings`. A `$` in any setting is written `\\u0024`.
+    in `pipeline.settings.Settings`. A `$` in any setting is written `\\u0024`.
     """
     settings = Settings(
         annotate=annotate,

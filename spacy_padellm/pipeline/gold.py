@@ -3,7 +3,7 @@
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from spacy.tokens import Doc
@@ -14,6 +14,7 @@ from ..formats.gold_source import GoldSource
 from ..learning.examples import TrainingText, make_training_text
 from ..learning.label_noise import LabelNoise
 from ..prompts.encoding import PromptEncoder
+from .doc_decoder import DocDecoder
 from .doc_windows import sentence_starts, split_doc
 
 logger = logging.getLogger(__name__)
@@ -105,18 +106,20 @@ def _known_parts(doc: Doc, gold: GoldText) -> Iterator[tuple[int, Doc]]:
 
 
 def encode_gold(
-    golds: Iterable[GoldText],
-    encoder: PromptEncoder,
-    labels: Sequence[str],
-    max_labels: int | None,
-    noise: LabelNoise | None,
+    source: GoldSource,
+    examples: Iterable[Example],
+    decoder: DocDecoder,
+    labels: tuple[str, ...],
     rng: random.Random,
 ) -> list[TrainingText]:
-    """Targets for gold texts, asked for the labels that were looked for in them.
+    """Targets for the windows of gold Docs, asked for the labels that were looked for in them.
 
-    max_labels: see `make_training_text`. noise: names for the labels of this batch. A text that
-    was annotated for none of `labels` is left out.
+    decoder: that the model will have. rng: draws labels, and other names for them, as the settings
+    say. A text that was annotated for none of `labels` is left out.
     """
+    encoder, max_labels = decoder.encoder, decoder.settings.max_labels
+    noise = LabelNoise.read(decoder.settings.label_noise)
+    golds = gold_windows(source, examples, encoder, decoder.window_size(labels))
     drawn = noise.draw(labels, encoder.descriptions, rng) if noise else None
     seed = rng.random()  # each text draws for itself, whichever others are with it
     if drawn:
@@ -133,24 +136,26 @@ def encode_gold(
     return texts
 
 
-def report_unaligned(
+def report_gold(
     name: str,
-    golds: Iterable[GoldText],
-    encoder: PromptEncoder,
+    source: GoldSource,
+    get_examples: GetExamples,
+    decoder: DocDecoder,
     labels: tuple[str, ...],
-    max_tokens: int,
-) -> int:
-    """Logs how many gold spans lie off the model's tokens (or beyond max_count), with examples, and
-    how many are longer than a window.
+) -> None:
+    """Warns of gold that is left out of training: Docs without annotation, and spans that lie off
+    the model's tokens (or beyond max_count), with examples, or are longer than a window.
 
-    They are left out of training. Returns their number.
+    name: of the component.
     """
+    encoder, max_tokens = decoder.encoder, decoder.window_size(labels)
+    report_unknown(name, source, (eg.reference for eg in get_examples()), sentences=True)
     total, lost, long = 0, 0, 0
     shown: list[str] = []
-    for gold in golds:
+    for gold in gold_windows(source, get_examples(), encoder, max_tokens):
         total += sum(label in labels for _, _, label in gold.spans)
         for start, end, label in make_training_text(encoder, gold, labels).unaligned:
-            if end > len(gold.text):  # see `GoldSource.texts`
+            if end > len(gold.text):  # see `gold_windows`
                 long += 1
                 continue
             lost += 1
@@ -172,4 +177,3 @@ def report_unaligned(
             "set window to a higher number",
             *(name, long, total, max_tokens),
         )
-    return lost + long

@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
 
 
-def prepare_ahead(
+def prefetch(
     items: Iterable[Item], prepare: Callable[[Item], Prepared], helps: Callable[[], bool]
 ) -> Iterator[tuple[Item, Callable[[], Prepared]]]:
     """Each item, in order, with a function that gives what `prepare` makes of it, or raises
@@ -22,8 +22,7 @@ def prepare_ahead(
         waiting: tuple[Item, Callable[[], Prepared]] | None = None
         try:
             for item in items:
-                ahead = helps()
-                following = item, pool.submit(prepare, item).result if ahead else None
+                following = item, pool.submit(prepare, item).result if helps() else None
                 if waiting is not None:
                     done, waiting = waiting, None
                     yield done

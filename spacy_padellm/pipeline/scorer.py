@@ -1,8 +1,10 @@
 """Scores of the component: span F1 as spaCy has it, and the paper's string-set F1."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from spacy.language import Language
 from spacy.pipeline.spancat import spancat_score
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Span
@@ -11,6 +13,8 @@ from spacy.training import Example
 from ..formats.gold import GoldText
 from ..formats.gold_source import GoldSource
 from ..spans.scoring import string_set_scores
+
+logger = logging.getLogger(__name__)
 
 
 def score_ner(
@@ -52,6 +56,24 @@ def score_ner(
 def make_ner_scorer() -> Callable[..., dict[str, Any]]:
     """The scorer "spacy_padellm.ner_scorer.v1"."""
     return score_ner
+
+
+def warn_of_score_weights(name: str, spans_key: str, nlp: Language) -> None:
+    """Without a weight on scores that there are, training would keep any model as the best.
+
+    name, spans_key: of a component that annotates spans.
+    """
+    weights = nlp.config["training"]["score_weights"]
+    wanted = f"spans_{spans_key}_f"
+    if any(weights.get(key) for key in ("ents_f", "ents_p", "ents_r")) and not any(
+        key.startswith(wanted[:-1]) and weight for key, weight in weights.items()
+    ):
+        logger.warning(
+            "%s: annotate = 'spans' gives no ents_f, on which [training.score_weights] puts "
+            "weight: set ents_f = null and %s = 1.0 there, or model-best is not the best",
+            name,
+            wanted,
+        )
 
 
 def _of_annotated_labels(example: Example, gold: GoldText, source: GoldSource) -> Example:

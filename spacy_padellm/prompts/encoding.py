@@ -88,16 +88,19 @@ class PromptEncoder:
         )
         return EncodedText(text, tuple(ids), inside)
 
-    def prompt(self, text: str, labels: Sequence[str]) -> TextPrompt:
+    def prompt(self, text: str | EncodedText, labels: Sequence[str]) -> TextPrompt:
         """All label prompts of a text (step 1).
+
+        text: what `encode_text` gave of it is not encoded again, but for a joint template, which
+        tokenises text and prompt together.
 
         Raises ValueError without labels.
         """
         if not labels:
             raise ValueError("no labels to ask for: set `labels`, or initialise from examples")
         if self.template.joint:
-            return self._joint_prompt(text, labels)
-        encoded = self.encode_text(text)
+            return self._joint_prompt(text if isinstance(text, str) else text.text, labels)
+        encoded = self.encode_text(text) if isinstance(text, str) else text
         trunk = (*self._bos, *self._structure_ids(self.template.before_text), *encoded.ids)
         branches = tuple(self.label_ids(label) for label in labels)
         return TextPrompt(encoded, tuple(labels), trunk, branches, len(trunk) - len(encoded.ids))

@@ -76,7 +76,7 @@ class ServerDecoder:
     def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
         """All texts in one batch. Raises ValueError without labels."""
         inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
-        prompts = [self.encoder.prompt(text.text, labels) for text in inputs]
+        prompts = [self.encoder.prompt(text.encoded or text.text, labels) for text in inputs]
         return [Batch(list(range(len(inputs))), list(zip(inputs, prompts, strict=True)))]
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:

@@ -31,7 +31,6 @@ class ServerShim(DecodingShim):
     into windows; with `padellm.json` beside it, template and labels are known. prompts: "ids" or
     "text", what is sent. max_positions: tokens that the server's model takes."""
 
-    has_copies = False
     has_accelerator = True  # elsewhere: while it works, the next batch is prepared
 
     def __init__(
@@ -92,10 +91,6 @@ class ServerShim(DecodingShim):
         lm = ServedModel(name, tokenizer, self.max_positions)
         return LoadedModel(lm, replace(settings, labels=tuple(self.known_labels())))
 
-    @property
-    def language_models(self) -> tuple[ServedModel, ...]:
-        return (self.loaded.lm,)
-
     def known_labels(self) -> dict[str, str]:
         """Label → description: saved ones, or those beside the tokenizer."""
         return self._settings.described if self._labels is None else self._labels
@@ -106,6 +101,10 @@ class ServerShim(DecodingShim):
         """Raises ValueError as `ServerDecoder`."""
         del name
         return ServerDecoder(self.client, self.loaded.lm, encoder, self.send_ids, settings)
+
+    def share(self, decoder: ServerDecoder) -> ServerDecoder:
+        """The server has the model, however many copies there are."""
+        return decoder
 
     def prepare(self) -> None:
         """Nothing is to be readied before decoding."""

@@ -14,7 +14,7 @@ from spacy_llm.ty import ExamplesConfigType, Scorer
 
 from ..architectures.config_values import keeps_settings
 from ..formats.gold_source import GoldSource
-from ..pipeline.annotation import SCORE, Placed, place_mentions, set_entities, set_spans
+from ..pipeline.annotation import Annotator
 from ..pipeline.labels import Given, read_labels
 from ..pipeline.scorer import score_ner
 from ..pipeline.settings import Settings
@@ -68,28 +68,9 @@ class NERTask:
                         f'"spacy_padellm.CausalLM.v1", or to "spacy_padellm.TwoSteps.v1" with '
                         f"this model in its block `model`"
                     )
-                self._annotate(doc, answer)
+                annotator = Annotator(self._settings, scored=answer.probable)
+                annotator.write(doc, annotator.place(doc, answer.found))
             yield doc
-
-    def _annotate(self, doc: Doc, answer: NERAnswer) -> None:
-        settings = self._settings
-        placed: Placed = place_mentions(
-            doc,
-            answer.found,
-            settings.alignment_mode,
-            settings.resolution_rule,
-            settings.threshold if answer.probable else 0.0,
-        )
-        if settings.annotate == "ents":
-            set_entities(doc, placed, settings.overwrite_ents)
-        else:
-            set_spans(doc, placed, settings.spans_key)
-        if answer.probable:
-            return
-        for span in placed.spans:
-            span._.set(SCORE, None)
-        if settings.annotate == "spans":
-            doc.spans[settings.spans_key].attrs.pop("scores")
 
     def question(self) -> NERQuestion:
         """What is asked of every Doc."""
@@ -105,7 +86,7 @@ class NERTask:
         return str(srsly.json_dumps(asked, sort_keys=True))
 
     def scorer(self, examples: Iterable[Example]) -> dict[str, Any]:
-        """`ents_p/r/f` or `spans_KEY_p/r/f`, and `strings_f` (`component_scorer.score_ner`)."""
+        """`ents_p/r/f` or `spans_KEY_p/r/f`, and `strings_f` (`pipeline.scorer.score_ner`)."""
         if self._scorer is not None:
             return self._scorer(examples)
         where = {"annotate": self._settings.annotate, "spans_key": self._settings.spans_key}
@@ -217,7 +198,7 @@ def make_ner_task(
     labels: names in a list or with commas between, a mapping name → definition, or pairs [name,
     definition]; empty asks for those of the model. label_definitions: definitions apart, as a
     mapping or pairs. examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3". The
-    others: as in the component `padellm_ner` (`component_settings.Settings`).
+    others: as in the component `padellm_ner` (`pipeline.settings.Settings`).
 
     Raises ValueError for a setting out of its range, a label that is there twice, a definition of
     a label that is not asked for, and examples that are no {"text", "entities"}.

@@ -40,14 +40,14 @@ def test_a_text_that_fails_is_there_with_its_error(trained, trained_folder, tmp_
             raise RuntimeError("out of luck")
         return good(pipe, docs)
 
-    prepare = pipe._prepare
+    prepare = pipe.prepare
 
     def prepare_one(docs):
         if len(docs) > 1:
             raise RuntimeError("a batch is too much")
         return prepare(docs)
 
-    pipe.predict, pipe._prepare = predict, prepare_one
+    pipe.predict, pipe.prepare = predict, prepare_one
     trained.max_length = 60
     made = list(read_records(str(write_input(tmp_path / "x.txt", [*TEXTS, "long " * 20]))))
     annotated, docs = annotate_records(trained, made, 4, Failures())
@@ -63,7 +63,7 @@ def test_a_model_that_fails_stops_the_run_and_nothing_is_written(trained, tmp_pa
     def predict(docs):
         raise RuntimeError("the server is down")
 
-    trained.get_pipe("padellm_ner")._prepare = trained.get_pipe("padellm_ner").predict = predict
+    trained.get_pipe("padellm_ner").prepare = trained.get_pipe("padellm_ner").predict = predict
     source = write_input(tmp_path / "in.txt", ["Ada."] * 200)
     job = Job.of([str(source)], "p", "", "jsonl", 100)
     with pytest.raises(FailingError, match="50 texts in a row"):

@@ -1,8 +1,16 @@
+from dataclasses import replace
+
 import pytest
 from sample_pipelines import spans_of
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 
-from spacy_padellm.pipeline.annotation import entity_scores
+from spacy_padellm.pipeline.annotation import Annotator, entity_scores
+from spacy_padellm.pipeline.doc_decoder import DocPrediction
+from spacy_padellm.pipeline.settings import Settings
+from spacy_padellm.spans.prediction import Mention, Prediction
+from spacy_padellm.tools.analyze.corpus import analyze_texts
+from spacy_padellm.tools.explain.explanation import explain
 
 TEXT = "Ada Lovelace met Charles Babbage in London."
 SCRIPT = {
@@ -148,3 +156,70 @@ def test_alignment_mode(scripted, mode, expected, caplog):
     with caplog.at_level("WARNING"):
         assert [ent.text for ent in nlp(text).ents] == expected
     assert ("alignment_mode" in caplog.text) == (not expected)
+
+
+RULES = {
+    "flat": {},
+    "none": {"annotate": "spans", "resolution": "none"},
+    "nested": {"annotate": "spans"},
+    "over present ones": {"overwrite_ents": True, "alignment_mode": "expand"},
+    "likely": {"threshold": 0.75, "alignment_mode": "contract"},
+}
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("scored", [True, False])
+def test_what_is_placed_is_written_and_nothing_is_lost(rules, scored, trained):
+    settings = Settings(**rules)
+    told = [(0, 12, 0.9), (4, 12, 0.8), (17, 25, 0.7), (18, 24, 0.7), (36, 42, 0.6), (None,) * 3]
+    mentions = [
+        Mention("PER", i, "" if start is None else TEXT[start:end], start, end, p or 0.95)
+        for i, (start, end, p) in enumerate(told, 1)
+    ]
+    doc = trained.make_doc(TEXT)
+    doc.set_ents([Span(doc, 7, 8, label="DOT")], blocked=[doc[6:7]])
+    before = doc.to_bytes()
+    annotator = Annotator(settings, "ner", scored)
+    placed = annotator.place(doc, DocPrediction(Prediction([], mentions), [], []))
+    assert doc.to_bytes() == before
+    somewhere = [*placed.mentions, *placed.below, *placed.unaligned, *placed.yielding]
+    somewhere += [drop.mention for drop in placed.dropped]
+    assert sorted(m.index for m in somewhere) == [m.index for m in mentions]
+    assert bool(placed.below) == (scored and settings.threshold > 0)
+    annotator.write(doc, placed)
+    in_spans = settings.annotate == "spans"
+    new = list(doc.spans["sc"]) if in_spans else [e for e in doc.ents if e.label_ == "PER"]
+    assert new == placed.spans and new
+    assert (len(doc.ents) - (0 if in_spans else len(new))) == 1  # the full stop stays
+    if in_spans:
+        assert ("scores" in doc.spans["sc"].attrs) == scored
+    else:
+        scores = [m.probability if scored else None for m in placed.mentions]
+        assert [ent._.padellm_score for ent in new] == scores
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_every_door_places_alike(scripted, rules):
+    """The component, the analysis and the explanation."""
+    nlp, _ = scripted(SCRIPT, **rules)
+    pipe = nlp.get_pipe("padellm_ner")
+    nlp.add_pipe("entity_ruler", first=True).add_patterns([{"label": "X", "pattern": "London"}])
+    doc = nlp(TEXT)
+    spans = doc.spans["sc"] if pipe.settings.annotate == "spans" else doc.ents
+    found = {(s.label_, s.start_char, s.end_char) for s in spans if s.label_ != "X"}
+    kept = explain(nlp, pipe, TEXT).kept
+    assert {(m.label, m.start, m.end) for m in kept} == found
+    gold = nlp.make_doc(TEXT)
+    gold.ents, gold.spans["sc"] = [], []
+    (text,) = analyze_texts(nlp, pipe, [Example(nlp.make_doc(TEXT), gold)])
+    assert set(text.placed(pipe.settings.threshold)) == found
+
+
+def test_an_answer_without_probabilities_leaves_those_of_others(scripted):
+    """Of an entity that is there and that the answer names again."""
+    nlp, _ = scripted(SCRIPT)
+    doc = nlp(TEXT)
+    pipe = nlp.get_pipe("padellm_ner")
+    annotator = Annotator(replace(pipe.settings, threshold=0.5), scored=False)
+    annotator.write(doc, annotator.place(doc, pipe.predict([doc])[0]))
+    assert [score for _, score in entity_scores(doc)] == [0.9, 0.8, 0.7]

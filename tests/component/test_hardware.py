@@ -25,9 +25,11 @@ def entities(nlp, texts=TEXTS * 4, **settings):
 def test_replicas_share_the_texts_and_keep_their_order(random_nlp, batch_size):
     nlp = random_nlp(model={"devices": ["cpu", "cpu", "cpu"]}, token_budget=64)
     assert entities(nlp, batch_size=batch_size) == entities(random_nlp())
-    lms = nlp.get_pipe("padellm_ner").shim.language_models
-    assert len({id(lm.model) for lm in lms}) == 3
-    assert all(decoder.work.texts for decoder in nlp.get_pipe("padellm_ner")._shared[1].decoders)
+    decoder = nlp.get_pipe("padellm_ner").doc_decoder
+    decoders = decoder.share(decoder.decoder).decoders
+    assert len({id(one.lm.model) for one in decoders}) == 3
+    assert all(one.work.texts for one in decoders)
+    assert decoder.work.texts == sum(one.work.texts for one in decoders)
 
 
 def test_replicas_have_the_weights_that_training_left():

@@ -26,7 +26,7 @@ def test_descriptions_are_asked(random_nlp):
     nlp = random_nlp(labels={"LOC": "a place", "PER": ""})
     pipe = nlp.get_pipe("padellm_ner")
     assert pipe.label_data == {"LOC": "a place", "PER": ""}
-    assert pipe._doc_decoder().decoder.encoder.descriptions["LOC"] == "a place"
+    assert pipe.doc_decoder.encoder.descriptions["LOC"] == "a place"
     assert nlp("Ada is in Rome.").has_annotation("ENT_IOB")
 
 
@@ -45,7 +45,7 @@ def test_counts_beyond_the_models_are_refused_or_taken(random_nlp, plain_lm_fold
     nlp = spacy.blank("en")
     config = {"model": {"name": str(plain_lm_folder)}, "labels": ["PER"], "max_count": 200}
     pipe = nlp.add_pipe("padellm_ner", config=config)
-    assert pipe._doc_decoder().decoder.encoder.max_count == 200
+    assert pipe.doc_decoder.encoder.max_count == 200
 
 
 def test_labels_of_the_examples():

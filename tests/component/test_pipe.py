@@ -129,9 +129,9 @@ def test_windows_are_as_long_as_the_model_s_own(lm_folder, tmp_path):
         config = {"model": {"name": str(model)}, "window": window}
         pipe = nlp.add_pipe("padellm_ner", config=config)
         nlp(text)
-        n_tokens = pipe.text_size(text)
-        assert pipe.work.texts >= n_tokens / expected
-        assert pipe.work.texts <= 2 * n_tokens / expected
+        n_tokens = pipe.doc_decoder.decoder.text_size(text)
+        assert pipe.doc_decoder.work.texts >= n_tokens / expected
+        assert pipe.doc_decoder.work.texts <= 2 * n_tokens / expected
         nlp.to_disk(tmp_path / f"saved {window}")
         saved = tmp_path / f"saved {window}" / "padellm_ner" / "model" / "padellm.json"
         assert json.loads(saved.read_text())["window"] == 40

@@ -74,6 +74,20 @@ def test_white_space_reads_as_blanks(words, spaces, before, compact_tokenizer):
     assert encoder.encode_text(plain) == bare.encode_text(plain)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    text=st.lists(
+        st.sampled_from([*MARKERS, "Ada", " ", "\n", "  ", "北", "😀", "\ud83d"]), max_size=10
+    ).map("".join)
+)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_text_may_be_encoded_before_its_prompts(preset, text, compact_tokenizer, byte_tokenizer):
+    tokenizer = compact_tokenizer if preset == "compact" else byte_tokenizer
+    encoder = PromptEncoder(tokenizer, get_template(preset))
+    labels = ["PER", "a b"]
+    assert encoder.prompt(encoder.encode_text(text), labels) == encoder.prompt(text, labels)
+
+
 def test_joint_templates_read_texts_as_they_are():
     with pytest.raises(ValueError, match="joint reads"):
         get_template("paper_english", blanks=True)

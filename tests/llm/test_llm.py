@@ -92,7 +92,7 @@ def test_a_batch_of_the_pipe_is_two_steps(model_folder):
     list(nlp.pipe(TEXTS * 10, batch_size=32))
     (pipe,) = nlp.get_pipe("llm")._model._pipes.values()
     docs = len(TEXTS) * 10
-    assert pipe.work.batches == -(-docs // 32)
+    assert pipe.doc_decoder.work.batches == -(-docs // 32)
 
 
 def test_earlier_annotations_stay(model_folder):

@@ -1,14 +1,14 @@
 """What a pipeline finds in an annotated corpus, beside what is there."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ...formats.gold import GoldText
-from ...pipeline.annotation import give_way, place_mentions
+from ...pipeline.annotation import Annotator
 from ...pipeline.component import PaDeLLMNER
 from ...pipeline.doc_decoder import DocPrediction
 from ...pipeline.gold import report_unknown
@@ -75,11 +75,7 @@ def _placer(
     settings = pipe.settings
 
     def placed(threshold: float) -> dict[Item, float]:
-        found = place_mentions(
-            doc, predicted, settings.alignment_mode, settings.resolution_rule, threshold
-        )
-        if settings.annotate == "ents":
-            found, _ = give_way(doc, found, settings.overwrite_ents)
+        found = Annotator(replace(settings, threshold=threshold)).place(doc, predicted)
         return {
             (m.label, span.start_char, span.end_char): m.probability
             for m, span in zip(found.mentions, found.spans, strict=True)

@@ -7,9 +7,8 @@ from typing import Any
 
 from spacy.language import Language
 
-from ...pipeline.annotation import Placed, give_way, place_mentions
+from ...pipeline.annotation import Annotator, Placed
 from ...pipeline.component import PaDeLLMNER
-from ...pipeline.doc_decoder import DocPrediction
 from ...spans.prediction import Mention
 from ...spans.resolution import Dropped
 from ..pipelines import run_before
@@ -83,23 +82,18 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     Raises ValueError for a text that is longer than `nlp.max_length`.
     """
     doc = run_before(nlp, pipe, nlp.make_doc(text))
-    before = pipe.work
+    decoder = pipe.doc_decoder
+    before = decoder.work
     began = time.perf_counter()
     predicted = pipe.predict([doc])[0]
     seconds = time.perf_counter() - began
-    after, settings = pipe.work, pipe.settings
-    placed = place_mentions(
-        doc, predicted, settings.alignment_mode, settings.resolution_rule, settings.threshold
-    )
-    gone: list[Mention] = []
-    if settings.annotate == "ents":
-        placed, gone = give_way(doc, placed, settings.overwrite_ents)
+    after, settings = decoder.work, pipe.settings
     return Explanation(
         text=doc.text,
-        labels=_labels(pipe, predicted, placed, gone),
+        labels=_labels(pipe, Annotator(settings).place(doc, predicted)),
         passes=after.passes - before.passes,
         tokens=after.tokens - before.tokens,
-        text_tokens=pipe.text_size(text),
+        text_tokens=decoder.decoder.text_size(text),
         windows=after.texts - before.texts,
         seconds=seconds,
         model=pipe.shim.loaded.lm.name,
@@ -108,14 +102,11 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     )
 
 
-def _labels(
-    pipe: PaDeLLMNER, predicted: DocPrediction, placed: Placed, gone: list[Mention]
-) -> list[ExplainedLabel]:
-    there = "an entity is there already (overwrite_ents is false)"
-    mentions = _mentions(placed, pipe.settings.threshold) + _explained(gone, "dropped", there)
+def _labels(pipe: PaDeLLMNER, placed: Placed) -> list[ExplainedLabel]:
+    mentions = _mentions(placed, pipe.settings.threshold)
     data = pipe.label_data
     descriptions = data if isinstance(data, dict) else {}
-    counts = {count.label: count for count in predicted.prediction.counts}
+    counts = {count.label: count for count in placed.found.prediction.counts}
     found = []
     for label in pipe.labels:
         count = counts.get(label)
@@ -135,11 +126,13 @@ def _labels(
 def _mentions(placed: Placed, threshold: float) -> list[ExplainedMention]:
     below = f"its probability is below the threshold, {threshold:g}"
     astray = "it is not in the text, or not on the tokens of the Doc"
+    there = "an entity is there already (overwrite_ents is false)"
     return [
         *_explained(placed.mentions, "kept"),
         *(_dropped(drop) for drop in placed.dropped),
         *_explained(placed.below, "below threshold", below),
         *_explained(placed.unaligned, "not aligned", astray),
+        *_explained(placed.yielding, "dropped", there),
     ]
 
 
