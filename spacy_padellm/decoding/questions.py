@@ -23,7 +23,7 @@ class Questions:
         self._ends = encoder.mention_end_ids
         limited = slices is not None and encoder.template.copies
         digits = np.array(sorted(encoder.digit_ids), dtype=np.int64)
-        numbers = np.concatenate([digits, np.array(encoder.count_end_ids, dtype=np.int64)])
+        numbers = np.array(encoder.number_ids, dtype=np.int64)
         self.first_of_count = Question(digits, numbers if limited else None)
         self.next_of_count = Question(numbers, numbers if limited else None)
         self._among = None

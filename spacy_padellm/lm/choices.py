@@ -21,7 +21,7 @@ class Choices:
     @classmethod
     def of(cls, encoder: PromptEncoder, prompts: Sequence[TextPrompt]) -> "Choices":
         """Counts, ends, and the tokens of these texts."""
-        fixed = [*encoder.digit_ids, *encoder.count_end_ids, *encoder.mention_end_ids]
+        fixed = [*encoder.number_ids, *encoder.mention_end_ids]
         texts = [prompt.encoded.ids for prompt in prompts]
         return cls(np.unique(np.concatenate([fixed, *texts]).astype(np.int64)))
 
