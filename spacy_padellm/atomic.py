@@ -29,11 +29,15 @@ class BusyError(ValueError):
 @contextlib.contextmanager
 def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
     """A new name beside `path` to write to; the file takes its place where the block ends well.
+    What is no file, as /dev/stdout, is written to as it is.
 
     previous: the name that the old file gets, if it is to stay.
 
     Raises OSError where it cannot be written; `path` is then as it was before.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     path = Path(os.path.realpath(path))  # of a link, the file that it names
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _beside(path)

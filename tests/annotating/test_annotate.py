@@ -156,8 +156,8 @@ STUB = textwrap.dedent("""
     import spacy
     from spacy.language import Language
     from spacy.tokens import Span
-    from spacy_padellm.annotating.plan import Job
-    from spacy_padellm.annotating.running import run_job
+    from spacy_padellm.tools.annotate.plan import Job
+    from spacy_padellm.tools.annotate.running import run_job
 
     @Language.component("stub")
     def stub(doc):

@@ -134,3 +134,12 @@ def test_a_link_stays_a_link_and_long_names_do(tmp_path):
     with whole_file(tmp_path / name, previous=tmp_path / "before") as fresh:
         fresh.write_text("y")
     assert (tmp_path / "before").read_text() == "x"
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = script("print(Path(sys.argv[1]).read_text())", pipe)
+    write_whole(pipe, "through")
+    assert reader.communicate(timeout=60)[0] == "through\n"
+    assert pipe.is_fifo() and [p.name for p in tmp_path.iterdir()] == ["pipe"]
