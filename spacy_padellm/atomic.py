@@ -58,6 +58,25 @@ def write_whole(path: Path, content: str | bytes) -> None:
         fresh.write_bytes(content.encode("utf8") if isinstance(content, str) else content)
 
 
+def append_whole(path: Path, data: bytes) -> None:
+    """Lines at the end of a file, all or none; where its last line was cut, behind that.
+
+    Raises OSError where they cannot be written; the file is then as it was before.
+    """
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        try:
+            while data:
+                data = data[file.write(data) or 0 :]
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(path, size)
+            raise
+
+
 @contextlib.contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A new, empty folder to write into, which takes the place of `folder` where the block ends
