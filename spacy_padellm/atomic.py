@@ -29,11 +29,15 @@ class BusyError(ValueError):
 @contextlib.contextmanager
 def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
     """A new name beside `path` to write to; the file takes its place where the block ends well.
+    What is no file, as /dev/stdout, is written to as it is.
 
     previous: the name that the old file gets, if it is to stay.
 
     Raises OSError where it cannot be written; `path` is then as it was before.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     path = Path(os.path.realpath(path))  # of a link, the file that it names
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _beside(path)
@@ -52,6 +56,25 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """Text (UTF-8, line ends as they are) or bytes, as `whole_file`."""
     with whole_file(path) as fresh:
         fresh.write_bytes(content.encode("utf8") if isinstance(content, str) else content)
+
+
+def append_whole(path: Path, data: bytes) -> None:
+    """Lines at the end of a file, all or none; where its last line was cut, behind that.
+
+    Raises OSError where they cannot be written; the file is then as it was before.
+    """
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        try:
+            while data:
+                data = data[file.write(data) or 0 :]
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(path, size)
+            raise
 
 
 @contextlib.contextmanager

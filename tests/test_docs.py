@@ -1,5 +1,6 @@
 """Every code block of the docs runs: Python, configs and commands, page by page."""
 
+import ast
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ import pytest
 from spacy.util import load_config_from_str, load_model_from_config
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "spacy_padellm"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 # What asks for a network, devices, or a model of the reader's own: only that it is a command.
 ELSEWHERE = (
@@ -84,6 +86,86 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def names_of(path):
+    """What a module, or a package with its modules, has names for."""
+    defined = set()
+    for node in ast.parse(path.read_text(encoding="utf8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            defined |= {target.id for target in targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.ImportFrom):
+            defined |= {name.asname or name.name for name in node.names}
+    rooms = {p.stem for p in path.parent.iterdir()} if path.name == "__init__.py" else set()
+    return defined | rooms
+
+
+def modules():
+    """Name of a module, without its package → the names in all modules of that name."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        stem = path.parent.name if path.name == "__init__.py" else path.stem
+        found.setdefault(stem, set()).update(names_of(path))
+    return found
+
+
+def is_there(dotted):
+    """Whether `spacy_padellm.x.y` names a package, a module, or something in one."""
+    place, (name, *rest) = PACKAGE, dotted.split(".")[1:]
+    while (place / name).is_dir() and rest:
+        place, (name, *rest) = place / name, rest
+    if (place / f"{name}.py").exists():
+        return not rest or rest[0] in names_of(place / f"{name}.py")
+    return (place / name).is_dir() or name in names_of(place / "__init__.py")
+
+
+# Texts that name modules, and what looks like one of ours in them and is none.
+TEXTS = [
+    *(*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "pyproject.toml"),
+    *(p for p in ROOT.glob("scripts/**/*") if p.suffix in (".py", ".sh")),
+    *(p for p in ROOT.glob("benchmarks/**/*") if p.suffix in (".py", ".sh", ".md")),
+    *(p for p in ROOT.glob("tests/**/*.py") if p.name != "test_docs.py"),
+    *PACKAGE.rglob("*.py"),
+]
+OTHERS = ("doc", "spacy", "torch", "__init__", "convert_hf_to_gguf")
+
+
+def missing_names(text, ours):
+    """Of paths in the package, dotted names, and in backticks `module.name` and `module.py`."""
+    for path in re.findall(r"spacy_padellm/[\w./-]*\w", text):
+        if not (ROOT / path).exists():
+            yield path
+    for dotted in re.findall(r"\bspacy_padellm\.[a-z_]\w*(?:\.\w+)*", text):
+        if not re.search(r"\.v\d$", dotted) and not is_there(dotted):  # .v1: a registered name
+            yield dotted
+    everything = set().union(*ours.values()) - ours.keys()
+    for before, stem, name in re.findall(r"`((?:\w+\.)*)([a-z_]+)\.([A-Za-z_]+)`", text):
+        if name == "py":
+            known = stem in ours or (ROOT / "scripts" / f"{stem}.py").exists()
+        else:
+            known = name not in everything or name in ours.get(stem, ())
+        if not known and f"{before}{stem}".split(".")[0] not in OTHERS:
+            yield f"{stem}.{name}"
+
+
+def test_what_is_named_is_there():
+    ours = modules()
+    missing = {
+        str(page.relative_to(ROOT)): found
+        for page in TEXTS
+        if (found := [*missing_names(page.read_text(encoding="utf8"), ours)])
+    }
+    assert not missing
+
+
+def test_the_map_of_the_house_is_its_listing():
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    for page in (ROOT / "README.md", ROOT / "docs" / "how-it-works.md"):
+        table = [row for row in page.read_text(encoding="utf8").splitlines() if row.startswith("|")]
+        assert rooms <= set(re.findall(r"`(\w+)/`", "\n".join(table))), page.name
 
 
 def test_the_site_is_built(tmp_path):

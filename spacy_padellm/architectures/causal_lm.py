@@ -111,7 +111,7 @@ def make_template(
 ) -> PromptTemplate:
     """A preset prompt template, with some of its fields changed.
 
-    preset: "plain", "compact", or another by its name. The fields: see `prompts.PromptTemplate`;
+    preset: "plain", "compact", or another by its name. The fields: see `template.PromptTemplate`;
     null leaves one as the preset has it. changes: fields once more, as a mapping, for configs of
     earlier releases.
 

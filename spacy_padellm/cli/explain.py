@@ -7,6 +7,7 @@ import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
+from ..atomic import write_whole
 from ..formats.files import STDIN, read_lines
 from ..formats.json_text import is_unicode
 from ..tools.pipelines import check_name, open_pipeline
@@ -36,8 +37,7 @@ def explain_cli(
         from ..tools.explain.page import render_explanation
 
         explanation = explain(nlp, pipe, text)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(render_explanation(explanation), encoding="utf8")
+        write_whole(output, render_explanation(explanation))
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     for mention in explanation.kept:

@@ -12,7 +12,6 @@ import atexit
 import hashlib
 import json
 import logging
-import os
 import threading
 import weakref
 from collections.abc import Iterable
@@ -25,12 +24,12 @@ from spacy_llm.cache import BatchCache
 from spacy_llm.ty import PromptTemplateProvider
 
 from ..architectures.config_values import keeps_settings
-from ..atomic import alone_in, whole_file
+from ..atomic import alone_in, append_whole, whole_file
 from ..logs import first_line
 
 logger = logging.getLogger(__name__)
 _KEY = "padellm_cache_key"  # in the user data of a Doc on disk
-_WAIT = 10.0  # seconds, for another pipeline that writes to the same folder
+WAIT = 10.0  # seconds, for another pipeline that writes to the same folder
 
 
 class TextCache(BatchCache):
@@ -166,10 +165,10 @@ class TextCache(BatchCache):
             lines = "".join(json.dumps({str(key): str(batch)}) + "\n" for key in keys)
             try:
                 data = DocBin(docs=docs, store_user_data=True).to_bytes()
-                with alone_in(self._path, wait=_WAIT, tidy=not self._stats["persisted"]):
+                with alone_in(self._path, wait=WAIT, tidy=not self._stats["persisted"]):
                     with whole_file(self._batch_path(batch)) as fresh:
                         fresh.write_bytes(data)
-                    _append(self._index_path, lines.encode("utf8"))
+                    append_whole(self._index_path, lines.encode("utf8"))
             except Exception as error:  # of user data of all kinds, too
                 self._tell_unwritable(error)
                 return
@@ -205,21 +204,6 @@ class TextCache(BatchCache):
         if message not in self._told:
             self._told.add(message)
             logger.warning(message, self._path, what)
-
-
-def _append(path: Path, data: bytes) -> None:
-    """All of it or nothing; where the last line of a file was cut, behind it."""
-    with path.open("ab+", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(size - 1)
-            data = data if file.read(1) == b"\n" else b"\n" + data
-        try:
-            while data:
-                data = data[file.write(data) or 0 :]
-        except OSError:
-            os.truncate(path, size)
-            raise
 
 
 def _persist(cache: "weakref.ref[TextCache]") -> None:

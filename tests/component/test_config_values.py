@@ -91,7 +91,7 @@ def state(nlp):
     """What the component was made with."""
     pipe = nlp.get_pipe("ner")
     if hasattr(pipe, "_task"):
-        return pipe._task.prompt_template
+        return pipe._task.prompt_template  # spacy-llm hands its task out by no public door
     shim = pipe.shim
     made = shim.origin if hasattr(shim, "origin") else (shim.server, shim.tokenizer)
     return pipe.label_set.configured, pipe.settings, made

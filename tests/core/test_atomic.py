@@ -1,6 +1,7 @@
 """Files and folders written whole, by real processes that are killed or out of disk; locks."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from spacy_padellm.atomic import (
     BusyError,
     alone_in,
+    append_whole,
     holds_anything,
     whole_file,
     whole_folder,
@@ -134,3 +136,28 @@ def test_a_link_stays_a_link_and_long_names_do(tmp_path):
     with whole_file(tmp_path / name, previous=tmp_path / "before") as fresh:
         fresh.write_text("y")
     assert (tmp_path / "before").read_text() == "x"
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = script("print(Path(sys.argv[1]).read_text())", pipe)
+    write_whole(pipe, "through")
+    assert reader.communicate(timeout=60)[0] == "through\n"
+    assert pipe.is_fifo() and [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_lines_are_appended_all_or_none(tmp_path):
+    path = tmp_path / "lines"
+    append_whole(path, b"a\n")
+    path.write_bytes(b"x" * 500)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            append_whole(path, b"y" * 400)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == b"x" * 500
+    append_whole(path, b"y\n")
+    assert path.read_bytes() == b"x" * 500 + b"\ny\n"

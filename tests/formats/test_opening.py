@@ -71,6 +71,7 @@ def explain(path):
 
 
 def finetune(path):
+    """As fine-tuning reads its files, without the training behind it, which is no matter here."""
     if not path.read_bytes().strip(b" \t\r\n"):
         with pytest.raises(ValueError, match="holds no text"):
             read_finetune(path, ["LOC"])

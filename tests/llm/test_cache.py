@@ -17,6 +17,7 @@ from spacy_llm.cache import BatchCache
 from spacy_padellm.atomic import alone_in
 from spacy_padellm.spacy_llm import cache as cache_module
 
+from .inside import cache_of, hits
 from .test_llm import TWO_STEPS, make
 
 TEXTS = [f"Ada Lovelace came on day {i}." for i in range(6)]
@@ -30,10 +31,6 @@ def pipeline(path, **settings):
 
 def entities(nlp):
     return [[(e.text, e.label_) for e in doc.ents] for doc in nlp.pipe(TEXTS)]
-
-
-def hits(nlp):
-    return nlp.get_pipe("llm")._cache._stats["hit"]
 
 
 @pytest.fixture
@@ -104,7 +101,7 @@ def test_a_folder_that_goes_while_it_is_used(folder):
 
 def test_a_file_that_goes_between_two_looks_at_it(folder):
     """Docs that were said to be there are given."""
-    cache = pipeline(folder).get_pipe("llm")._cache
+    cache = cache_of(pipeline(folder))
     docs = [spacy.blank("en").make_doc(text) for text in TEXTS]
     assert all(doc in cache for doc in docs)
     for path in folder.glob("*.spacy"):
@@ -129,21 +126,6 @@ def test_a_full_disk_is_said_once_and_stops_nothing(tmp_path, limit, caplog):
     entities(pipeline(tmp_path / "cache"))
     last = pipeline(tmp_path / "cache")
     assert entities(last) and hits(last) == 6
-
-
-def test_lines_of_the_index_are_written_all_or_none(tmp_path):
-    path = tmp_path / "index.jsonl"
-    path.write_bytes(b"x" * 500)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            cache_module._append(path, b"y" * 400)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert path.read_bytes() == b"x" * 500
-    cache_module._append(path, b"y\n")
-    assert path.read_bytes() == b"x" * 500 + b"\ny\n"
 
 
 def test_what_cannot_be_kept_is_not(tmp_path, caplog):
@@ -172,7 +154,7 @@ def test_writers_wait_for_each_other_and_not_for_ever(tmp_path, monkeypatch, cap
     assert all(json.loads(line) for line in (folder / "index.jsonl").open())
     last = pipeline(folder)
     assert entities(last) and hits(last) == 6 and not caplog.records
-    monkeypatch.setattr(cache_module, "_WAIT", 0.1)
+    monkeypatch.setattr(cache_module, "WAIT", 0.1)  # no setting: nobody else is in a hurry
     shutil.rmtree(folder)
     with alone_in(folder):
         assert entities(pipeline(folder)) == [[("Ada Lovelace", "PER")]] * 6
@@ -201,7 +183,7 @@ def test_an_answer_is_kept_for_what_was_asked_then(tmp_path):
     found = again(TEXTS[0])
     assert hits(again) == 1 and [e.text for e in found.ents] == ["Ada Lovelace"]
     assert not any("padellm" in str(key) and "key" in str(key) for key in found.user_data)
-    assert again.make_doc(TEXTS[1]) not in again.get_pipe("llm")._cache
+    assert again.make_doc(TEXTS[1]) not in cache_of(again)
 
 
 @pytest.mark.parametrize("name", ["batch_size", "max_batches_in_mem"])

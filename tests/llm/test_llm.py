@@ -17,6 +17,8 @@ from spacy.training import Example
 pytest.importorskip("spacy_llm")
 from spacy_llm.registry import registry
 
+from .inside import cache_of, hits, pipe_of
+
 TASK = {"@llm_tasks": "spacy_padellm.NER.v1", "labels": ["PER", "LOC"]}
 
 
@@ -90,9 +92,8 @@ def test_a_batch_of_the_pipe_is_two_steps(model_folder):
         "@llm_models": "spacy_padellm.CausalLM.v1", "name": str(model_folder), "run_ahead": False
     })  # fmt: skip
     list(nlp.pipe(TEXTS * 10, batch_size=32))
-    (pipe,) = nlp.get_pipe("llm")._model._pipes.values()
     docs = len(TEXTS) * 10
-    assert pipe.doc_decoder.work.batches == -(-docs // 32)
+    assert pipe_of(nlp).doc_decoder.work.batches == -(-docs // 32)
 
 
 def test_earlier_annotations_stay(model_folder):
@@ -124,7 +125,7 @@ def test_the_cache_tells_texts_with_the_same_words_apart(model_folder, tmp_path)
     nlp = first
     again = make(model_folder, cache=cache)
     assert found(again.pipe(texts[::-1])) == expected[::-1]
-    assert again.get_pipe("llm")._cache._stats["hit"] == 2
+    assert hits(again) == 2
     assert [doc.text for doc in again.pipe(texts)] == texts
     tuples = [(texts[0], 1), (texts[0], 2)]
     assert [n for _, n in again.pipe(tuples, as_tuples=True)] == [1, 2]
@@ -132,10 +133,10 @@ def test_the_cache_tells_texts_with_the_same_words_apart(model_folder, tmp_path)
         make(model_folder, cache={**cache, "model": "another"}),
         make(model_folder, cache=cache, task={"threshold": 1.0}),
     ):
-        assert not any(doc in other.get_pipe("llm")._cache for doc in map(nlp.make_doc, texts))
+        assert not any(doc in cache_of(other) for doc in map(nlp.make_doc, texts))
     nlp = make(model_folder, cache=cache)
     nlp.get_pipe("llm").add_label("CITY")
-    assert nlp.make_doc(texts[0]) not in nlp.get_pipe("llm")._cache
+    assert nlp.make_doc(texts[0]) not in cache_of(nlp)
 
 
 def test_the_last_answers_are_kept_when_the_process_ends(model_folder, tmp_path):
@@ -148,12 +149,12 @@ def test_the_last_answers_are_kept_when_the_process_ends(model_folder, tmp_path)
             "cache": {"@llm_misc": "spacy_padellm.BatchCache.v1", "path": sys.argv[2]},
         })
         nlp("Ada Lovelace lives in Paris.")
-        print(nlp.get_pipe("llm")._cache._stats["hit"])
+        print(nlp.get_pipe("llm")._cache._stats["hit"])  # as `inside.hits`, in a process of its own
     """)
     command = [sys.executable, "-c", code, str(model_folder), str(tmp_path / "c")]
-    for hits in ("0", "1"):
+    for expected in ("0", "1"):
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.stdout.strip() == hits, done.stderr
+        assert done.stdout.strip() == expected, done.stderr
 
 
 def test_scores_and_spans(model_folder):
@@ -195,8 +196,7 @@ def test_examples_stand_before_the_text_where_the_template_has_room(plain_lm_fol
     shown = [{"text": "Bo met Al.", "entities": {"PER": ["Bo", "Al"]}}]
     nlp = make(plain_lm_folder, task={"examples": shown})
     nlp("Ada Lovelace lives in Paris.")
-    (pipe,) = nlp.get_pipe("llm")._model._pipes.values()
-    before = pipe.shim.loaded.template.before_text
+    before = pipe_of(nlp).shim.loaded.template.before_text
     assert before.startswith("Text:\nBo met Al.\nEntity type: PER\nNumber of mentions: 2")
     assert "\nMention 2: Al\nEntity type: LOC\nNumber of mentions: 0\n\nText:\n" in before
 

@@ -8,12 +8,11 @@ import itertools
 import json
 import logging
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...atomic import write_whole
+from ...atomic import append_whole, write_whole
 from .sinks import part_path
 from .sources import STDIN, UnreadableError, count_records
 
@@ -92,10 +91,7 @@ class Ledger:
             mark = _mark(file)  # before it is read: whoever changes it later is noticed
             records = None if file == STDIN else count_records(file)
             entry = Entry(file, mark, self._end(), records)
-            with self.path.open("a", encoding="utf8") as ledger:
-                ledger.write(entry.to_line())
-                ledger.flush()
-                os.fsync(ledger.fileno())
+            append_whole(self.path, entry.to_line().encode("utf8"))
             self.entries[file] = entry
             if records == 0:
                 logger.warning("%s holds no texts", file)

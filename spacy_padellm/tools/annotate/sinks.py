@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 
 from ...atomic import whole_file
 from ...formats.docbin import META
+from ...formats.json_records import write_records
 from ...formats.json_text import packable, unicode_text, write_json
 from ...pipeline.annotation import score_of
 from .records import Annotated, Entity, to_record
@@ -34,9 +35,7 @@ def write_part(
 
 def _write_jsonl(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> int:
     del docs
-    with path.open("w", encoding="utf8", newline="\n") as file:
-        for one in annotated:
-            file.write(write_json(to_record(one)) + "\n")
+    write_records(path, map(to_record, annotated))
     return _count_errors(annotated)
 
 
