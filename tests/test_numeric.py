@@ -16,6 +16,7 @@ from spacy_padellm.models.place import find_place
 from spacy_padellm.pipeline.annotation import SCORE, entity_scores
 from spacy_padellm.pipeline.corpora import make_mixture
 from spacy_padellm.pipeline.settings import Settings
+from spacy_padellm.remote.settings import ServerSettings
 from spacy_padellm.spans.calibration import Calibration
 from spacy_padellm.spans.numeric import check_number, probability_of, read_log_probability
 from spacy_padellm.spans.prediction import Count, Mention
@@ -77,6 +78,22 @@ def test_other_settings(value):
     for kind in (Count("A", 1, 1.0), Mention("A", 1, "x", None, None, 1.0)):
         with pytest.raises(ValueError, match="probability"):
             replace(kind, probability=value)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("copy_constraint", "false"), ("overwrite_ents", "no"), ("keep_raw", 1), ("run_ahead", None),
+    ("spans_key", 5), ("threshold", "0.5"), ("token_budget", 10**18), ("window", 10**18),
+    ("max_mention_tokens", 10**18), ("max_labels", 10**18),
+])  # fmt: skip
+def test_settings_of_another_type_or_beyond_reason(name, value):
+    with pytest.raises(ValueError, match=name):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["concurrency", "tries"])
+def test_more_requests_than_there_can_be(name):
+    with pytest.raises(ValueError, match=name):
+        ServerSettings("http://localhost:1/v1", "m", **{name: 10**9})
 
 
 def test_settings_of_the_llm_component():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ..lm.session import Method, SessionModel
-from ..spans.numeric import check_number
+from ..spans.numeric import MOST_TOKENS, check_number
 
 METHODS = ("auto", "tree", "rows", "paper")
 
@@ -35,8 +35,9 @@ class DecodingSettings:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"decoder is {self.method!r}: choose one of {', '.join(METHODS)}")
-        check_number("token_budget", self.token_budget, least=1, whole=True)
-        check_number("max_mention_tokens", self.max_mention_tokens, least=1, whole=True)
+        check_number("token_budget", self.token_budget, least=1, most=MOST_TOKENS, whole=True)
+        tokens = self.max_mention_tokens
+        check_number("max_mention_tokens", tokens, least=1, most=MOST_TOKENS, whole=True)
         if self.draft_tokens is not None:
             check_number("draft_tokens", self.draft_tokens, least=0, whole=True)
 

@@ -7,7 +7,7 @@ from ..decoding import DecodingSettings
 from ..learning.label_noise import LabelNoise
 from ..models.save import SAVE_MODES
 from ..prompts.template import MOST_COUNT
-from ..spans.numeric import check_number
+from ..spans.numeric import MOST_TOKENS, check_number, check_types
 from ..spans.resolution import FLAT_RESOLUTIONS, RESOLUTIONS
 
 _CHOICES = {
@@ -69,6 +69,7 @@ class Settings:
     label_noise: dict[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(
@@ -78,7 +79,7 @@ class Settings:
         for name in ("max_count", "window", "max_labels"):
             value = getattr(self, name)
             if value is not None:
-                most = MOST_COUNT if name == "max_count" else None
+                most = MOST_COUNT if name == "max_count" else MOST_TOKENS
                 check_number(name, value, least=1, most=most, whole=True)
         if self.overlap is not None:
             check_number("overlap", self.overlap, whole=True)

@@ -22,6 +22,7 @@ from .completion import Completion
 from .errors import ServerError
 
 logger = logging.getLogger(__name__)
+LONGEST_TOKEN = 64  # characters
 _TOKEN_ID = re.compile(r"token_id:(\d+)")
 _LONGEST_NUMBER = 64  # characters of a count, blanks before it included
 
@@ -210,7 +211,10 @@ class ServerDecoder:
             )
         probabilities = tuple(probability_of(p) for p in log_probs)
         probability = probability_of(sum(log_probs))
-        return Mention(label, index, text.strip(), None, None, probability, probabilities)
+        text, most = text.strip(), LONGEST_TOKEN * self.settings.max_mention_tokens
+        if len(text) > most:  # more than was asked for: in no text is such a mention looked for
+            text = f"{text[:most]}…"
+        return Mention(label, index, text, None, None, probability, probabilities)
 
     def _check_ids(self, answer: Completion) -> None:
         """Raises ServerError where a template with special tokens needs ids and gets none."""

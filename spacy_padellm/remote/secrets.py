@@ -15,10 +15,11 @@ from urllib.parse import quote
 
 MASK = "***"
 SHORTEST = 4  # characters; to mask every "a" would hide the message and tell the key
+SHORTEST_OTHER = 8  # of what other variables hold, which may be "true" or the name of a model
 _SCHEME = re.compile(r"(?i:basic|bearer|token|digest|apikey) ")
 _USERINFO = re.compile(r"(?<=://)[^/?#\s\"'<>]*@")
 _SECRET_FIELD = re.compile(r"(?i)key|token|secret|passw|auth|credential")
-_SECRET_VARIABLE = re.compile(r"(?i)(api_?key|_token|_secret|password)$")
+_SECRET_VARIABLE = re.compile(r"(?i)(_key|apikey|_token|_secret|password)$")
 _NO_SECRET = re.compile(r"(?i)tokens|token_id|_ids?$")  # max_tokens, stop_token_ids
 
 
@@ -41,7 +42,11 @@ class Secrets:
         self.header = ""
         if value:
             self.header = value if _SCHEME.match(value) else f"Bearer {value}"
-        others = (v for name, v in os.environ.items() if _SECRET_VARIABLE.search(name))
+        others = (
+            v
+            for name, v in os.environ.items()
+            if _SECRET_VARIABLE.search(name) and len(v) >= SHORTEST_OTHER
+        )
         known = {value, *others, *_SCHEME.sub("", value, count=1).split(), *_secret_values(extra)}
         known |= {part for one in known for part in _decoded(one)}
         shown = {spelling for one in known for spelling in _spellings(one)}

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
-from ..spans.numeric import check_number
+from ..spans.numeric import check_number, check_types
 from .secrets import MASK
+
+MOST_AT_ONCE, MOST_TRIES = 4096, 1000
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ class ServerSettings:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_types(self)
         self._check_url()
-        for name in ("concurrency", "tries"):
-            check_number(f"the model setting `{name}`", getattr(self, name), least=1, whole=True)
+        for name, most in (("concurrency", MOST_AT_ONCE), ("tries", MOST_TRIES)):
+            value, name = getattr(self, name), f"the model setting `{name}`"
+            check_number(name, value, least=1, most=most, whole=True)
         for name in ("timeout", "first_wait", "longest_wait"):
             check_number(f"the model setting `{name}`", getattr(self, name), above=0)
         try:

@@ -10,7 +10,7 @@ import srsly
 
 from ..architectures.protocol import DecodingShim
 from ..decoding import DecodingSettings
-from ..models.files.json_file import read_checked
+from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.pretrained import read_tokenizer
 from ..models.files.schemas import SavedLabels
 from ..models.hub_access import hub_or_downloads
@@ -137,5 +137,6 @@ class ServerShim(DecodingShim):
         return bytes(srsly.msgpack_dumps(self.known_labels()))
 
     def from_bytes(self, data: bytes) -> "ServerShim":
-        self._labels = dict(srsly.msgpack_loads(data))
+        packed = srsly.json_dumps(srsly.msgpack_loads(data))
+        self._labels = dict(parse_checked(packed, SavedLabels, "the bytes of the component").root)
         return self

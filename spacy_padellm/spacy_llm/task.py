@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Iterable  # noqa: UP035
 
 import srsly
+from pydantic import ValidationError
 from spacy import util
 from spacy.errors import Errors
 from spacy.language import Language
@@ -14,6 +15,8 @@ from spacy_llm.ty import ExamplesConfigType, Scorer
 
 from ..architectures.config_values import keeps_settings
 from ..formats.gold_source import GoldSource
+from ..models.files.json_file import parse_checked, read_checked
+from ..models.files.schemas import SavedExample, SavedTask
 from ..pipeline.annotation import Annotator
 from ..pipeline.labels import Given, read_labels
 from ..pipeline.scorer import score_ner
@@ -154,19 +157,19 @@ class NERTask:
     def _to_dict(self) -> dict[str, Any]:
         return {**self._state(), "configured": self._configured}
 
-    def _from_dict(self, saved: dict[str, Any]) -> None:
+    def _read(self, saved: SavedTask) -> None:
         """Labels or definitions that the config was given since saving win over the saved."""
-        before = saved.get("configured", self._configured)
+        before = self._configured if saved.configured is None else saved.configured
         given = {label: text or before.get(label) for label, text in self._configured.items()}
         if list(given.items()) == list(before.items()):
-            self._labels = dict(saved["labels"])
-        self._examples = [Demonstration(**example) for example in saved["examples"]]
+            self._labels = dict(saved.labels)
+        self._examples = [Demonstration(e.text, e.entities) for e in saved.examples]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         return util.to_bytes({"cfg": lambda: srsly.json_dumps(self._to_dict())}, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "NERTask":
-        read = {"cfg": lambda data: self._from_dict(srsly.json_loads(data))}
+        read = {"cfg": lambda data: self._read(parse_checked(data, SavedTask, "the task's bytes"))}
         util.from_bytes(bytes_data, read, exclude)
         return self
 
@@ -175,7 +178,7 @@ class NERTask:
         util.to_disk(path, write, exclude)
 
     def from_disk(self, path: Path, *, exclude: Iterable[str] = ()) -> "NERTask":
-        read = {"cfg": lambda place: self._from_dict(srsly.read_json(place))}
+        read = {"cfg": lambda place: self._read(read_checked(place, SavedTask))}
         util.from_disk(path, read, exclude)
         return self
 
@@ -230,10 +233,10 @@ def _read_labels(given: Given, definitions: Given) -> dict[str, str]:
 
 def _read_example(record: Mapping[str, Any]) -> Demonstration:
     try:
-        entities = {label: list(strings) for label, strings in record["entities"].items()}
-        return Demonstration(record["text"], entities)
-    except (KeyError, TypeError, AttributeError):
+        read = SavedExample.model_validate(record, strict=True)
+    except ValidationError:
         raise ValueError(
             f'an example of spacy_padellm.NER.v1 is {{"text": ..., "entities": {{LABEL: [string, '
             f"...]}}}}, not {record!r}"
         ) from None
+    return Demonstration(read.text, read.entities)

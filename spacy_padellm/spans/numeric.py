@@ -4,10 +4,12 @@ NaN passes every comparison that is written the other way round, and JSON has no
 """
 
 import math
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
 LARGEST = 2**63  # of whole numbers: what arrays and files can hold
+MOST_TOKENS = 2**24  # in a batch, a window, a mention: more than any model reads at once
 ROUNDING = 1e-3  # how far above 0 a log-probability may come out of half precision
 
 
@@ -37,6 +39,17 @@ def check_number(
     )
     if not fits:
         raise ValueError(f"{name} is {_shown(value)}: it must be {wanted}")
+
+
+def check_types(settings: Any) -> None:
+    """settings: a dataclass. Raises ValueError, naming the field, where a truth value or a string
+    is something else: "no" would be taken for true."""
+    for field in fields(settings):
+        value, kind = getattr(settings, field.name), str(field.type).removeprefix("builtins.")
+        wanted = {"bool": bool, "str": str, "<class 'bool'>": bool, "<class 'str'>": str}.get(kind)
+        if wanted is not None and not isinstance(value, wanted):
+            what = "true or false" if wanted is bool else "a string"
+            raise ValueError(f"{field.name} is {_shown(value)}: it must be {what}")
 
 
 def read_log_probability(value: Any) -> float:

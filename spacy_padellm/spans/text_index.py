@@ -70,15 +70,23 @@ class _Tier:
             self.ends[position] = end
         self.string = "".join(parts)
 
-    def find(self, mention: str) -> Iterator[Place]:
-        """Original places equal to the mention under this folding, overlapping ones too."""
+    def find(self, mention: str, accepts: Callable[[Place], bool]) -> Iterator[Place]:
+        """Original places equal to the mention under this folding, one behind the other.
+
+        accepts: asked of a place before the strings are compared, since that is what costs where
+        both are long.
+        """
         needle = "".join(folded for folded, _, _ in _fold(mention, self.fold))
-        at = self.string.find(needle) if needle else -1
-        while at >= 0:
-            start, end = self.starts.get(at), self.ends.get(at + len(needle))
-            if start is not None and end is not None:
+        if not needle or needle not in self.string:
+            return
+        reached = 0
+        for at, start in self.starts.items():
+            end = self.ends.get(at + len(needle))
+            if at < reached or end is None or not accepts((start, end)):
+                continue
+            if self.string.startswith(needle, at):
                 yield start, end
-            at = self.string.find(needle, at + 1)
+                reached = at + len(needle)
 
 
 class TextIndex:
@@ -106,13 +114,11 @@ class TextIndex:
             found: list[Place] = []
             for number in range(tiers if mention else 0):
                 taken = sorted(found)
-                last = 0
-                for start, end in self._tier(number).find(mention):
-                    if start < last or _overlaps(taken, start, end):
-                        continue
-                    if self.is_whole((start, end)):
-                        found.append((start, end))
-                        last = end
+
+                def is_free(place: Place, taken: list[Place] = taken) -> bool:
+                    return not _overlaps(taken, *place) and self.is_whole(place)
+
+                found += self._tier(number).find(mention, is_free)
             self._found[key] = found
         return self._found[key]
 

@@ -9,7 +9,7 @@ from spacy_padellm.decoding import Decoder
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 
-MOST_SECONDS = 8.0
+MOST_SECONDS = 30.0
 
 
 def decode(loaded: LoadedModel) -> None:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.tools.explain.explanation import explain
 from spacy_padellm.tools.explain.page import render_explanation
+from spacy_padellm.tools.explain.server import Explainer
 from spacy_padellm.tools.explain.shading import Shade, shade
 from spacy_padellm.tools.pages.colors import color_of
 
@@ -54,10 +55,9 @@ def test_work_is_that_of_the_text(trained):
     found = explain(trained, trained.get_pipe("padellm_ner"), "Ada Lovelace lives in Paris.")
     assert found.passes >= 1 and found.tokens >= found.text_tokens > 0 and found.windows == 1
     again = explain(trained, trained.get_pipe("padellm_ner"), "Ada Lovelace lives in Paris.")
-    assert again.passes <= found.passes and [m.text for m in again.kept] == [
-        "Ada Lovelace",
-        "Paris",
-    ]
+    # How far it runs ahead goes by the clock; work that were counted up would be twice as much.
+    assert again.passes <= found.passes + 1
+    assert [m.text for m in again.kept] == ["Ada Lovelace", "Paris"]
 
 
 def test_a_text_is_shown_and_never_markup(scripted):
@@ -151,6 +151,15 @@ def test_the_server_shows_what_was_found(address):
         ask(address, json.dumps({"text": "Bo is in Paris."}).encode(), path="/api/explain")[1]
     )
     assert "Paris" in [m["text"] for label in answer["labels"] for m in label["mentions"]]
+
+
+def test_words_of_requests_are_forgotten(trained):
+    """A server that reads texts for months keeps none of their words."""
+    explainer = Explainer(trained, trained.get_pipe("padellm_ner"), 10_000)
+    before = len(trained.vocab.strings)
+    for number in range(60):
+        explainer.explain(f"word{number} other{number} Ada Lovelace", [])
+    assert len(trained.vocab.strings) < before + 60
 
 
 def test_a_script_in_a_text_stays_text(address):

@@ -40,7 +40,7 @@ def test_an_answer_that_drips_has_an_end(beginning):
         began = time.monotonic()
         with pytest.raises(ServerError, match=r"did not answer within 0.3 s|cannot be reached"):
             ask(url, timeout=0.3)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("parts", [
@@ -185,7 +185,7 @@ def test_counts_of_any_length(plain_lm_folder, count):
         began = time.monotonic()
         doc = remote(url, plain_lm_folder, labels=["A"], max_count=3,
                      model_block={"prompts": "text"})("Ada Ada Ada Ada")  # fmt: skip
-        assert len(doc.ents) <= 3 and time.monotonic() - began < 5
+        assert len(doc.ents) <= 3 and time.monotonic() - began < 20
 
 
 def test_a_mention_of_a_megabyte_is_left_out_at_once(plain_lm_folder):
@@ -198,7 +198,7 @@ def test_a_mention_of_a_megabyte_is_left_out_at_once(plain_lm_folder):
         nlp("warm")
         began = time.monotonic()
         assert not nlp("Ada met Bo in Rome.").ents
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15
 
 
 # --- settings

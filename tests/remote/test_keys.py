@@ -96,10 +96,19 @@ def test_a_key_that_no_header_takes_is_not_shown(monkeypatch):
 
 
 def test_keys_of_the_environment(monkeypatch):
-    monkeypatch.setenv("SOME_API_KEY", "s3cret")
-    monkeypatch.setenv("HF_TOKEN", "hf_s3cret")
+    monkeypatch.setenv("SOME_API_KEY", "s3cret-key")
+    monkeypatch.setenv("HF_TOKEN", "hf_s3cret-key")
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
-    assert Secrets().mask("false s3cret hf_s3cret") == "false *** ***"
+    assert Secrets().mask("false s3cret-key hf_s3cret-key") == "false *** ***"
+
+
+def test_short_values_and_other_names(monkeypatch):
+    """A flag or a name under *_TOKEN is no key; keys have many names."""
+    monkeypatch.setenv("MY_TOKEN", "true")
+    monkeypatch.setenv("GITHUB_TOKEN", "model")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG")
+    said = "the model setting `url` is true, wJalrXUtnFEMI/K7MDENG"
+    assert Secrets().mask(said) == "the model setting `url` is true, ***"
 
 
 def test_keys_among_the_fields_of_requests():

@@ -131,6 +131,21 @@ class SavedLabels(RootModel[dict[Label, Text]]):
     """`labels.json` of a component whose model is behind a server: label → description."""
 
 
+class SavedExample(Open):
+    """A demonstration of the spacy-llm task: its text, and the mentions of each label."""
+
+    text: str
+    entities: dict[str, list[str]]
+
+
+class SavedTask(Open):
+    """`cfg` of the spacy-llm task."""
+
+    labels: dict[Label, Text]
+    examples: list[SavedExample]
+    configured: dict[Label, Text] | None = None
+
+
 class SavedComponent(Open):
     """`cfg` beside the folder `model`."""
 

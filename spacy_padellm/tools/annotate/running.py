@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy.util import raise_error
 
 from ...atomic import alone_in
+from ...remote.secrets import Secrets
 from .ledger import Part
 from .plan import Job, PartReader
 from .records import Annotated, Record
@@ -147,10 +148,11 @@ def annotate_records(
         if len(record.text) > nlp.max_length:
             errors[i] = f"longer than nlp.max_length ({nlp.max_length} characters)"
     found: dict[int, Doc] = {}
+    secrets = Secrets()  # a text model's own errors may quote what it sent
 
     def note(_name: str, _pipe: Any, docs: list[Doc], error: Exception) -> None:
         for doc in docs:
-            errors[doc._context] = f"{type(error).__name__}: {error}"
+            errors[doc._context] = secrets.mask(f"{type(error).__name__}: {error}")
         failures.note(error, len(docs))
 
     readable = [i for i in range(len(records)) if i not in errors]

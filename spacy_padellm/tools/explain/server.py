@@ -11,8 +11,8 @@ import os
 import socket
 import sys
 import threading
-from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import uvicorn
 from anyio import to_thread
@@ -57,15 +57,24 @@ class Explainer:
         self.labels = list(pipe.labels)
         self.busy = False
         self._turn = threading.Lock()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Stop, asyncio.Lock]]
+        self._loops = WeakKeyDictionary()
 
-    @cached_property
+    @property
     def stop(self) -> Stop:
-        """Of the event loop that the server runs in."""
-        return Stop()
+        """Of the event loop that runs now: an app may be asked in several, one after the other."""
+        return self._of_loop[0]
 
-    @cached_property
+    @property
     def _queue(self) -> asyncio.Lock:
-        return asyncio.Lock()
+        return self._of_loop[1]
+
+    @property
+    def _of_loop(self) -> tuple[Stop, asyncio.Lock]:
+        loop = asyncio.get_running_loop()
+        if loop not in self._loops:
+            self._loops[loop] = (Stop(), asyncio.Lock())
+        return self._loops[loop]
 
     def explain(self, text: str, labels: list[str]) -> Explanation:
         """Raises RefusedError for an empty or long text, labels that are not asked for, and what
@@ -85,7 +94,8 @@ class Explainer:
         with self._turn:
             self.busy = True
             try:
-                found = explain(self.nlp, self.pipe, text)
+                with self.nlp.memory_zone():  # or every new word would stay in memory for ever
+                    found = explain(self.nlp, self.pipe, text)
             except (ValueError, OSError) as error:  # such as a model server that is down
                 logger.warning("a text was not answered: %s", error)
                 status = 502 if isinstance(error, OSError) else 500
@@ -98,12 +108,13 @@ class Explainer:
 
     async def _explain(self, text: str, labels: list[str]) -> Explanation:
         """In a thread. Texts that wait for their turn when the server stops are refused."""
-        await self.stop.unless(self._queue.acquire())
+        queue = self._queue
+        await self.stop.unless(queue.acquire())
         try:
             work = to_thread.run_sync(self.explain, text, labels, abandon_on_cancel=True)
             return await self.stop.unless(work, grace=STOP_SECONDS)
         finally:
-            self._queue.release()
+            queue.release()
 
     async def form(self, request: Request) -> Response:
         """GET shows the empty form, POST the answer."""
