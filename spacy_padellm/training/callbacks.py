@@ -1,6 +1,8 @@
 """When a run evaluates, saves and stops, and its progress bar."""
 
+import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import torch
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from .trainer_checkpoints import write_checksums
+from .checkpoints import write_checksums
 
 ENDLESS = 10**9  # steps of a run that patience or the data will end
 
@@ -16,17 +18,28 @@ ENDLESS = 10**9  # steps of a run that patience or the data will end
 class RunCallback(TrainerCallback):
     """evaluate_every, save_every, log_every: in steps; a run that ends does all three.
 
-    patience: steps without a better score after which it ends, 0 for never.
+    patience: steps without a better score after which it ends, 0 for never. mend: what to do where
+    weights are no numbers any more.
     """
 
     def __init__(
-        self, evaluate_every: int, save_every: int, patience: int = 0, log_every: int = 10
+        self,
+        evaluate_every: int,
+        save_every: int,
+        patience: int = 0,
+        log_every: int = 10,
+        mend: str = "lower the learning rate, or set grad_clip in [training.optimizer]",
     ) -> None:
         self.evaluate_every = evaluate_every
         self.save_every = save_every
         self.patience = patience
         self.log_every = log_every
+        self.mend = mend
         self._begun_at = self._evaluated_at = 0
+
+    def due(self, step: int) -> tuple[bool, bool]:
+        """Whether to evaluate after a step that is not the last, and to save."""
+        return step % self.evaluate_every == 0, step % self.save_every == 0
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -43,12 +56,12 @@ class RunCallback(TrainerCallback):
         """Raises ValueError before weights that are no numbers would be kept."""
         step = state.global_step
         ends = control.should_training_stop or step >= state.max_steps
-        control.should_evaluate = ends or step % self.evaluate_every == 0
-        control.should_save = ends or step % self.save_every == 0
+        evaluate, save = self.due(step)
+        control.should_evaluate, control.should_save = ends or evaluate, ends or save
         wanted = control.should_evaluate or control.should_save
         control.should_log = wanted or step % self.log_every == 0
         if wanted:
-            check_weights(kwargs["model"], step)
+            check_weights(kwargs["model"], step, self.mend)
 
     def on_evaluate(
         self,
@@ -91,12 +104,21 @@ class RunCallback(TrainerCallback):
 class ProgressBar(TrainerCallback):
     """Steps with loss, tokens a second and the time left, on stderr.
 
-    counts: has the tokens seen so far under "tokens".
+    counts: has the tokens seen so far under "tokens". part: what part of a run (0 to 1) is done
+    after a step; the bar then shows percent, not steps.
     """
 
-    def __init__(self, counts: dict[str, Any], show: bool = True) -> None:
+    def __init__(
+        self,
+        counts: dict[str, Any],
+        show: bool = True,
+        label: str = "train",
+        part: Callable[[int], float] | None = None,
+    ) -> None:
         self.counts = counts
         self.show = show
+        self.label = label
+        self.part = part
         self.bar: tqdm | None = None
         self._before = (0.0, 0)
 
@@ -105,7 +127,11 @@ class ProgressBar(TrainerCallback):
     ) -> None:
         total = None if state.max_steps >= ENDLESS else state.max_steps
         self.bar = tqdm(
-            total=total, initial=state.global_step, unit="step", desc="train", disable=not self.show
+            total=100 if self.part else total,
+            initial=self._place(state),
+            unit="%" if self.part else "step",
+            desc=self.label,
+            disable=not self.show,
         )
         self._before = (time.monotonic(), self.counts["tokens"])
 
@@ -113,7 +139,11 @@ class ProgressBar(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         assert self.bar is not None
-        self.bar.update(1)
+        self.bar.update(self._place(state) - self.bar.n)
+
+    def _place(self, state: TrainerState) -> float:
+        step = state.global_step
+        return step if self.part is None else min(100, round(100 * self.part(step), 1))
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -138,14 +168,18 @@ class ProgressBar(TrainerCallback):
             self.bar.close()
 
 
-def check_weights(model: torch.nn.Module, step: int) -> None:
-    """Raises ValueError where a trained weight is no number."""
+def check_loss(loss: float, step: int, mend: str) -> float:
+    """The loss. Raises ValueError, with the mend, where it is no number."""
+    if not math.isfinite(loss):
+        raise ValueError(f"the loss is {loss} at step {step}: {mend}")
+    return loss
+
+
+def check_weights(model: torch.nn.Module, step: int, mend: str) -> None:
+    """Raises ValueError, with the mend, where a trained weight is no number."""
     for name, weight in model.named_parameters():
         if weight.requires_grad and not torch.isfinite(weight.detach()).all():
-            raise ValueError(
-                f"the weights are no numbers any more at step {step} ({name}): lower the learning "
-                f"rate, or set grad_clip in [training.optimizer]"
-            )
+            raise ValueError(f"the weights are no numbers any more at step {step} ({name}): {mend}")
 
 
 def is_over(state: TrainerState, max_steps: int, patience: int) -> bool:

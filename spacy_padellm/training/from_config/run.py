@@ -35,11 +35,12 @@ from ..callbacks import (
     is_over,
 )
 from ..report import write_report
-from ..trainer import StepStream, TreeTrainer
+from ..trainer import StepStream
 from .arguments import RunOptions, training_arguments
 from .folder import RunFolder, is_disk_full, tokenizer_digest
 from .scores import ConfigScores
 from .steps import ConfigSteps
+from .trainer import ConfigTrainer
 
 
 def train_config(config: Config, options: RunOptions) -> Path:
@@ -107,7 +108,7 @@ class ConfigRun:
 
     # --- what it is made of
 
-    def _make_trainer(self) -> TreeTrainer:
+    def _make_trainer(self) -> ConfigTrainer:
         settings, pipe, args = self.settings, self.pipe, self.args
         loaded = pipe.own_shim.loaded
         if args.world_size > 1 and pipe.own_shim.origin.hardware.devices:
@@ -146,7 +147,7 @@ class ConfigRun:
         self.schedule = RunCallback(
             every, self.options.save_every or every, settings["patience"], min(10, every)
         )
-        trainer = TreeTrainer(
+        trainer = ConfigTrainer(
             loaded.lm,
             loaded.template,
             StepStream(steps),
