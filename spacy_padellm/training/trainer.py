@@ -1,19 +1,33 @@
 """transformers' Trainer over steps that are made as they are wanted: the only training loop.
 
-Optimiser steps, gradient clipping, checkpoints and resuming are the Trainer's; here is what
-differs: steps are a stream, learning rates absolute, and scores come from decoding.
+Data parallel, FSDP, DeepSpeed, mixed precision, optimiser steps and checkpoints are the Trainer's
+and accelerate's; here is what differs: steps are a stream, each a list of passes, its loss is
+divided by the targets of all passes of all processes, and scores come from decoding.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from ..learning.examples import TrainingText
+
+# Of `TrainingArguments`, whatever is trained.
+ARGUMENTS = {
+    "per_device_train_batch_size": 1,
+    "eval_strategy": "no",  # callbacks say when
+    "save_strategy": "no",
+    "ignore_data_skip": True,  # a stream begins where it is to go on
+    "logging_nan_inf_filter": False,
+    "use_cache": True,
+    "disable_tqdm": True,
+    "log_level": "error",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,7 @@ class Step:
     number: int
     epoch: float
     words: int
-    texts: Sequence[TrainingText]
+    texts: Sequence[TrainingText] = ()
 
 
 class StepStream(IterableDataset):
@@ -37,38 +51,60 @@ class StepStream(IterableDataset):
         return iter(self.steps)
 
 
+class Task(Protocol):
+    """What is learned from a step. A pass has a `weight`, which its summed loss is divided by, and
+    `n_tokens`, padding included."""
+
+    def passes(self, step: Step) -> list[Any]:
+        """The forward passes of this process."""
+        ...
+
+    def idle(self) -> Any:
+        """A pass that has no part in the loss, for processes that have fewer."""
+        ...
+
+    def losses(self, one: Any, wrapped: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Of a pass: the sum over its targets (nats), and the mean of what is trained along.
+        wrapped: the model as it runs in several processes; None in one."""
+        ...
+
+
 class StepTrainer(Trainer):
-    """Trains what takes steps; how a step becomes a loss is for those that derive from it.
+    """Trains for a task.
 
-    optimizer: made of the trained weights, with a learning rate of 1. rate: the learning rate of
-    each step, from 0. evaluate_with: scores the model where all processes call it; a score (higher
-    is better) under "score" and whatever else.
-
-    mend: what to do where the loss is no number.
+    optimizer: made of what is trained, with a learning rate of 1. rate: the learning rate of each
+    step, from 0. evaluate_with: scores the model where all processes call it; a score (higher is
+    better) under "score" and whatever else. mend: what to do where the loss is no number.
     """
-
-    mend = "lower the learning rate"
 
     def __init__(
         self,
         trained: torch.nn.Module,
-        steps: StepStream,
+        task: Task,
+        steps: Iterable[Step],
         args: TrainingArguments,
         *,
         optimizer: Callable[[torch.nn.Module], torch.optim.Optimizer],
         rate: Callable[[int], float],
         evaluate_with: Callable[[], dict[str, Any]],
-        **options: Any,
+        mend: str,
     ) -> None:
-        super().__init__(model=trained, args=args, train_dataset=steps, **options)
+        super().__init__(model=trained, args=args, train_dataset=StepStream(steps))
+        self.remove_callback(PrinterCallback)
         self.trained = trained
+        self.task = task
         self.make_optimizer = optimizer
         self.rate = rate
         self.evaluate_with = evaluate_with
+        self.mend = mend
         # `compute_loss` divides by the targets of the whole step itself.
         self.loss_is_scaled_for_ga = True
         self.current: Step | None = None
         self.seen: dict[str, Any] = {"tokens": 0, "words": 0}
+        self._losses = 0.0  # summed over steps
+        self._logged_at = 0
+
+    # --- what the Trainer is made of
 
     def get_train_dataloader(self) -> DataLoader:
         """Steps are shared out among processes already."""
@@ -76,16 +112,6 @@ class StepTrainer(Trainer):
         # With a generator of its own: a draw from the global one would shift dropout on resuming.
         draws = torch.Generator().manual_seed(self.args.seed)
         return DataLoader(stream, batch_size=None, collate_fn=lambda step: step, generator=draws)
-
-    def take_step(self, steps: Iterator[Step]) -> Step | None:
-        """The next of the stream; None, and the run stops, where it has ended."""
-        step = next(steps, None)
-        if step is None:
-            self.control.should_training_stop = True
-            return None
-        self.current = step
-        self.seen["words"] += step.words
-        return step
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
@@ -105,14 +131,100 @@ class StepTrainer(Trainer):
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
+    # --- a step
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator, num_batches: int, device: torch.device
+    ) -> tuple[list, torch.Tensor | int | None]:
+        """The passes of the next step, and the targets in it over all processes."""
+        step = next(epoch_iterator, None)
+        if step is None:
+            self.control.should_training_stop = True
+            return [], None
+        if self.current is None:
+            self._logged_at = self.state.global_step
+        self.current = step
+        passes = self.task.passes(step)
+        own = sum(one.weight for one in passes)
+        tokens = sum(one.n_tokens for one in passes)
+        mine = torch.tensor([own, len(passes), tokens], device=device)
+        everyone = self.accelerator.gather(mine).view(-1, 3)
+        idle = max(int(everyone[:, 1].max().item()) - len(passes), 0 if passes else 1)
+        inputs = [{"pass": one, "part": 1.0 / len(passes)} for one in passes]
+        # They keep processes in step that have fewer texts.
+        inputs += [{"pass": self.task.idle(), "part": 0.0} for _ in range(idle)]
+        self.seen["tokens"] += int(everyone[:, 2].sum().item())
+        self.seen["words"] += step.words
+        return [{"passes": inputs}], everyone[:, 0].sum().clamp(min=1.0)
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: Any,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """All passes of a step; gradients of processes are exchanged after the last."""
+        total = torch.zeros((), device=self.args.device)
+        *before, last = inputs["passes"]
+        for one in before:
+            self.accelerator.gradient_state._set_sync_gradients(False)
+            with self.accelerator.no_sync(model):
+                total += super().training_step(model, one, num_items_in_batch)
+        self.accelerator.gradient_state._set_sync_gradients(True)
+        return total + super().training_step(model, last, num_items_in_batch)
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Of a pass: its cross-entropies over the targets of the whole step."""
+        part = inputs["part"]
+        own, along = self.task.losses(inputs["pass"], None if model is self.trained else model)
+        self.note(own.detach(), inputs["pass"])
+        # Processes average their gradients; their losses are parts of one sum.
+        loss = own * bool(part) * self.accelerator.num_processes / num_items_in_batch
+        loss = loss if along is None else loss + along * part
+        return (loss, {}) if return_outputs else loss
+
+    def note(self, loss: torch.Tensor, one: Any) -> None:
+        """Of each pass: its summed loss."""
+
+    # --- around the steps
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Raises ValueError where the loss is no number any more."""
         loss = logs.get("loss", 0.0)
         if not all(math.isfinite(float(logs.get(name, 0.0))) for name in ("loss", "grad_norm")):
             raise ValueError(f"the loss is {loss} at step {self.state.global_step}: {self.mend}")
+        if "loss" in logs:
+            self._losses += logs["loss"] * (self.state.global_step - self._logged_at)
+            self._logged_at = self.state.global_step
         if self.current is not None:  # the Trainer's own count begins anew on resuming
             self.state.epoch = self.current.epoch
         super().log(logs, start_time)
+
+    @contextlib.contextmanager
+    def as_loaded(self) -> Iterator[None]:
+        """The model in its own precision, as it will decode; accelerate's autocast is off."""
+        model: Any = self.model
+        patched = vars(model).get("forward")
+        own = getattr(model, "_original_forward", None)
+        if patched is None or own is None:
+            yield
+            return
+        model.forward = own
+        try:
+            yield
+        finally:
+            model.forward = patched
+
+    def take_losses(self) -> float:
+        """The sum of the losses (nats a target) of all steps since it was last asked for."""
+        total, self._losses = self._losses, 0.0
+        return total
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """The score, under "eval_score", with what else was measured."""

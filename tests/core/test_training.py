@@ -194,7 +194,7 @@ def test_tagging_heads_learn_along_and_leave_the_model_as_it_was(compact_tokeniz
 
     def tag_loss():
         batch_loss(lm, batch)
-        return heads.loss(texts, batch).item()
+        return heads.loss(batch).item()
 
     heads = TaggingHeads(lm, LABELS)
     before = tag_loss()
@@ -227,7 +227,7 @@ def test_tagging_heads_say_what_they_need(compact_tokenizer, sentencepiece_token
     heads = TaggingHeads(lm, LABELS)
     batch_loss(lm, batch)
     with pytest.raises(ValueError, match="packed rows"):
-        heads.loss(texts, batch)
+        heads.loss(batch)
 
 
 def test_sizes_are_checked(compact_tokenizer):

@@ -5,32 +5,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerControl as Control
+from transformers import TrainerState as State
 from transformers.trainer_callback import ExportableState
 
 from ..budget import Budget
 from ..callbacks import RunCallback, best_evaluation
 from ..report import write_log
 
-MEND = "lower the learning rate; the same command goes on from the last checkpoint"
-
 
 class Clock(RunCallback, ExportableState):
-    """counts: has the tokens seen so far under "tokens". evaluate_seconds: None for never.
+    """evaluate_seconds: None for never.
 
-    spent: seconds of steps, over all resumed runs; scores and checkpoints do not count.
+    spent: seconds of steps, over all resumed runs; scores and checkpoints do not count. counts: has
+    the tokens seen so far under "tokens".
     """
+
+    counts: Mapping[str, Any]
 
     def __init__(
         self,
         budget: Budget,
-        counts: Mapping[str, Any],
         evaluate_seconds: float | None,
         checkpoint_seconds: float,
+        mend: str,
     ) -> None:
-        super().__init__(0, 0, log_every=50, mend=MEND)
+        super().__init__(0, 0, log_every=50, mend=mend)
         self.budget = budget
-        self.counts = counts
         self.evaluate_seconds = evaluate_seconds
         self.checkpoint_seconds = checkpoint_seconds
         self.spent = 0.0
@@ -51,35 +52,27 @@ class Clock(RunCallback, ExportableState):
         scores = self.evaluate_seconds is not None and now - self._scored > self.evaluate_seconds
         return scores, now - self._saved > self.checkpoint_seconds
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: State, control: Control, **given: Any) -> None:
         self.spent = spent_before(state)
         self._since = self._scored = self._saved = time.monotonic()
         self._logged = self.spent, self.counts["tokens"]
         self._keep_best(args, state)
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: State, control: Control, **given: Any) -> None:
         self._add()
         if self.budget.part(self.spent, state.global_step) >= 1:
             control.should_training_stop = True
-        super().on_step_end(args, state, control, **kwargs)
+        super().on_step_end(args, state, control, **given)
         control.should_evaluate &= self.evaluate_seconds is not None
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_log(self, args: Any, state: State, control: Control, **given: Any) -> None:
         if "loss" not in state.log_history[-1]:
             return
         seconds, tokens = self.spent - self._logged[0], self.counts["tokens"] - self._logged[1]
         self._logged = self.spent, self.counts["tokens"]
         state.log_history[-1]["tokens_a_second"] = tokens / max(seconds, 1e-9)
 
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_evaluate(self, args: Any, state: State, control: Control, **given: Any) -> None:
         """The best weights are saved at once, and stay."""
         best = best_evaluation(state)
         if best and best[1] == state.global_step:
@@ -87,11 +80,9 @@ class Clock(RunCallback, ExportableState):
             control.should_save = True
         self._scored = self._since = time.monotonic()
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        super().on_save(args, state, control, **kwargs)
-        write_log(Path(str(args.output_dir)), state.log_history)
+    def on_save(self, args: Any, state: State, control: Control, **given: Any) -> None:
+        super().on_save(args, state, control, **given)
+        write_log(Path(args.output_dir), state.log_history)
         self._saved = self._since = time.monotonic()
 
     def on_epoch_end(self, *args: Any, **kwargs: Any) -> None:
@@ -102,13 +93,13 @@ class Clock(RunCallback, ExportableState):
         self.spent += now - (self._since or now)
         self._since = now
 
-    def _keep_best(self, args: TrainingArguments, state: TrainerState) -> None:
+    def _keep_best(self, args: Any, state: State) -> None:
         """So that the Trainer does not remove that checkpoint."""
         if best := best_evaluation(state):
-            state.best_model_checkpoint = str(Path(str(args.output_dir)) / f"checkpoint-{best[1]}")
+            state.best_model_checkpoint = str(Path(args.output_dir) / f"checkpoint-{best[1]}")
 
 
-def spent_before(state: TrainerState) -> float:
+def spent_before(state: State) -> float:
     """Seconds that a run had spent at its checkpoint."""
     callbacks: Any = state.stateful_callbacks or {}
     return float(callbacks.get(Clock.__name__, {}).get("attributes", {}).get("spent", 0.0))

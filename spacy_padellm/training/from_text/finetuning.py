@@ -7,27 +7,25 @@ made from scratch.
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from ...decoding import Decoder
 from ...formats.gold import GoldText
-from ...learning.batch import TrainingBatch, batch_loss, make_batch_for
 from ...learning.mixture import Epochs
 from ...learning.muon import make_muon
 from ...learning.optimizer import make_adamw
 from ...lm.language_model import LanguageModel
 from ...prompts.encoding import PromptEncoder
-from ...prompts.template import PromptTemplate
 from ...spans.scoring import span_scores
 from ..budget import Budget
 from ..trainer import Step
+from ..tree_task import TreeTask
 from .tagging import TaggingHeads
-from .trainer import TextRun
+from .trainer import train
 
 
 def finetune(
@@ -60,40 +58,26 @@ def finetune(
     Returns the log: step, epoch, loss (nats a target), tokens a second (of the steps alone,
     padding counted), score. Raises ValueError for a loss that is no number.
     """
-    run = TextRun(
+    trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
+    along = heads.loss if heads else None
+    log = train(
+        trained,
+        TreeTask(lm, encoder.template, row_width=row_width, along=along),
+        functools.partial(mixture_steps, mixture),
         output,
         budget,
-        _choose_optimizer(optimizer_name, lm, weight_decay),
-        learn_rate,
-        clip,
-        evaluate,
-        evaluate_seconds,
-        checkpoint_seconds,
-        {**(identity or {}), "optimizer": optimizer_name},
-        "NER",
+        lm.device,
+        optimizer=_choose_optimizer(optimizer_name, lm, weight_decay),
+        learn_rate=learn_rate,
+        clip=clip,
+        checkpoint_seconds=checkpoint_seconds,
+        label="NER",
+        score=evaluate,
+        evaluate_seconds=evaluate_seconds,
+        request={**(identity or {}), "optimizer": optimizer_name},
     )
-    trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
-    task = TreeTask(lm, encoder.template, row_width, heads)
-    log = run.train(trained, task, functools.partial(mixture_steps, mixture), lm.device)
     lm.model.eval()
     return log
-
-
-@dataclass(frozen=True)
-class TreeTask:
-    """Counts and mentions of a step's texts, in one packed pass, and the tags of their tokens."""
-
-    lm: LanguageModel
-    template: PromptTemplate
-    row_width: int
-    heads: TaggingHeads | None = None
-
-    def batch(self, step: Step) -> TrainingBatch:
-        return make_batch_for(self.lm, self.template, step.texts, self.row_width)
-
-    def losses(self, step: Step, batch: TrainingBatch) -> tuple[torch.Tensor, torch.Tensor | None]:
-        loss = batch_loss(self.lm, batch)
-        return loss, self.heads.loss(step.texts, batch) if self.heads else None
 
 
 def mixture_steps(mixture: Epochs, first: int = 0) -> Iterator[Step]:
@@ -111,7 +95,7 @@ def mixture_steps(mixture: Epochs, first: int = 0) -> Iterator[Step]:
 
 def _choose_optimizer(
     name: str, lm: LanguageModel, weight_decay: float
-) -> Callable[[nn.Module], torch.optim.Optimizer]:
+) -> Callable[[nn.Module], Optimizer]:
     """Raises ValueError for another name, and a model that Muon does not suit."""
     if name == "adamw":
         return lambda trained: make_adamw(trained, 1.0, weight_decay)

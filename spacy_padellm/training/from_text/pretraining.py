@@ -22,7 +22,7 @@ from ...formats import files
 from ...learning.optimizer import make_adamw
 from ..budget import Budget
 from ..trainer import Step
-from .trainer import TextRun
+from .trainer import train
 
 logger = logging.getLogger(__name__)
 
@@ -98,24 +98,26 @@ def pretrain(
     """
     if len(ids) <= row_length + 1:
         raise ValueError(f"the corpus has {len(ids)} tokens, fewer than a row of {row_length}")
-    run = TextRun(
+
+    def steps(first: int) -> Iterator[Step]:
+        for number in itertools.count(first):  # an epoch: as many tokens as there are
+            tokens = rows * row_length
+            yield Step(number, (number + 1) * tokens / len(ids), tokens)
+
+    return train(
+        model,
+        RowTask(model, ids, rows, row_length, seed),
+        steps,
         output,
         budget,
-        lambda trained: make_adamw(trained, 1.0, weight_decay),
-        learn_rate,
-        clip,
+        next(model.parameters()).device,
+        optimizer=lambda trained: make_adamw(trained, 1.0, weight_decay),
+        learn_rate=learn_rate,
+        clip=clip,
         checkpoint_seconds=checkpoint_seconds,
         label="LM",
         show=progress,
     )
-    task = RowTask(model, ids, rows, row_length, seed)
-    device = next(model.parameters()).device
-
-    def steps(first: int) -> Iterator[Step]:
-        for number in itertools.count(first):  # an epoch: as many tokens as there are
-            yield Step(number, (number + 1) * rows * row_length / len(ids), rows * row_length, ())
-
-    return run.train(model, task, steps, device)
 
 
 @dataclass(frozen=True)
@@ -143,19 +145,21 @@ class RowTask:
     row_length: int
     seed: int = 0
 
-    def batch(self, step: Step) -> RowBatch:
+    def passes(self, step: Step) -> list[RowBatch]:
         rng = np.random.default_rng((self.seed, step.number))
         batch, prefix = _sample(self.ids, self.rows, self.row_length, rng)
         device = self.model.device
         inputs, targets = batch[:, :-1].to(device), batch[:, 1:].clone().to(device)
         mask, targets = _prefix_mask(prefix.to(device), targets)
-        return RowBatch(inputs, targets, mask)
+        return [RowBatch(inputs, targets, mask)]
 
-    def losses(self, step: Step, batch: RowBatch) -> tuple[torch.Tensor, None]:
-        logits = self.model(
-            input_ids=batch.inputs, attention_mask=batch.mask, use_cache=False
-        ).logits
-        return F.cross_entropy(logits.flatten(0, 1).float(), batch.targets.flatten()), None
+    def idle(self) -> RowBatch:
+        raise NotImplementedError("rows are sampled in one process")
+
+    def losses(self, one: RowBatch, wrapped: Any) -> tuple[torch.Tensor, None]:
+        inputs = {"input_ids": one.inputs, "attention_mask": one.mask}
+        logits = self.model(**inputs, use_cache=False).logits
+        return F.cross_entropy(logits.flatten(0, 1).float(), one.targets.flatten()), None
 
 
 def _sample(
