@@ -21,6 +21,24 @@ class AdamSettings:
     weight_decay: float = 0.05
     decoupled: bool = True
 
+    def apply(self, optimizer: torch.optim.Optimizer, learn_rate: float) -> None:
+        """An optimizer that was made with others has these from now on, but for `decoupled`."""
+        for group in optimizer.param_groups:
+            decays = group["params"][0].ndim > 1
+            group.update(lr=learn_rate, betas=self.betas, eps=self.eps)
+            group["weight_decay"] = self.weight_decay if decays else 0.0
+
+
+def make_adam(
+    model: nn.Module, settings: AdamSettings | None = None, learn_rate: float = 1.0
+) -> torch.optim.Optimizer:
+    """AdamW, or Adam, over all trainable weights; one-dimensional ones (norms, biases) do not
+    decay. learn_rate: 1 for a schedule of absolute rates to multiply."""
+    settings = settings or AdamSettings()
+    kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
+    groups = weight_groups(model.parameters(), settings.weight_decay)
+    return kind(groups, lr=learn_rate, betas=settings.betas, eps=settings.eps, fused=True)
+
 
 def make_adamw(
     model: nn.Module, learn_rate: float = 1e-3, weight_decay: float = 0.05
@@ -30,11 +48,26 @@ def make_adamw(
     return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), fused=True)
 
 
-def make_adam(model: nn.Module, settings: AdamSettings) -> torch.optim.Optimizer:
-    """As `make_adamw`, with a learning rate of 1, which a schedule multiplies."""
-    kind = torch.optim.AdamW if settings.decoupled else torch.optim.Adam
-    groups = weight_groups(model.parameters(), settings.weight_decay)
-    return kind(groups, lr=1.0, betas=settings.betas, eps=settings.eps)
+def check_loss(loss: float, step: int | None, mend: str) -> float:
+    """The loss. Raises ValueError, with the mend, where it is no number."""
+    if not math.isfinite(loss):
+        at = "" if step is None else f" at step {step}"
+        raise ValueError(f"the loss is {loss}{at}: {mend}")
+    return loss
+
+
+def check_gradient(norm: float, mend: str) -> float:
+    """The norm of all gradients. Raises ValueError, with the mend, where it is no number."""
+    if not math.isfinite(norm):
+        raise ValueError(f"the gradient is no number: {mend}")
+    return norm
+
+
+def check_weights(model: nn.Module, step: int, mend: str) -> None:
+    """Raises ValueError, with the mend, where a trained weight is no number."""
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and not torch.isfinite(weight.detach()).all():
+            raise ValueError(f"the weights are no numbers any more at step {step} ({name}): {mend}")
 
 
 def weight_groups(weights: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

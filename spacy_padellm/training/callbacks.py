@@ -1,17 +1,16 @@
 """When a run evaluates, saves and stops, and its progress bar."""
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 from transformers import TrainerCallback
 from transformers import TrainerControl as Control
 from transformers import TrainerState as State
 
+from ..learning.optimizer import check_weights
 from .checkpoints import write_checksums
 
 ENDLESS = 10**9  # steps of a run that patience or the data will end
@@ -132,20 +131,6 @@ class ProgressBar(TrainerCallback):
     def on_train_end(self, args: Any, state: State, control: Control, **given: Any) -> None:
         if self.bar is not None:
             self.bar.close()
-
-
-def check_loss(loss: float, step: int, mend: str) -> float:
-    """The loss. Raises ValueError, with the mend, where it is no number."""
-    if not math.isfinite(loss):
-        raise ValueError(f"the loss is {loss} at step {step}: {mend}")
-    return loss
-
-
-def check_weights(model: torch.nn.Module, step: int, mend: str) -> None:
-    """Raises ValueError, with the mend, where a trained weight is no number."""
-    for name, weight in model.named_parameters():
-        if weight.requires_grad and not torch.isfinite(weight.detach()).all():
-            raise ValueError(f"the weights are no numbers any more at step {step} ({name}): {mend}")
 
 
 def is_over(state: State, max_steps: int, patience: int) -> bool:

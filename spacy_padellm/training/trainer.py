@@ -6,16 +6,15 @@ divided by the targets of all passes of all processes, and scores come from deco
 """
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from ..learning.examples import TrainingText
+from ..learning.optimizer import check_gradient, check_loss
 
 # Of `TrainingArguments`, whatever is trained.
 ARGUMENTS = {
@@ -39,16 +38,6 @@ class Step:
     epoch: float
     words: int
     texts: Sequence[TrainingText] = ()
-
-
-class StepStream(IterableDataset):
-    """Steps as an endless or finite stream."""
-
-    def __init__(self, steps: Iterable[Step]) -> None:
-        self.steps = steps
-
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self.steps)
 
 
 class Task(Protocol):
@@ -89,8 +78,9 @@ class StepTrainer(Trainer):
         evaluate_with: Callable[[], dict[str, Any]],
         mend: str,
     ) -> None:
-        super().__init__(model=trained, args=args, train_dataset=StepStream(steps))
+        super().__init__(model=trained, args=args)
         self.remove_callback(PrinterCallback)
+        self.steps = steps
         self.trained = trained
         self.task = task
         self.make_optimizer = optimizer
@@ -106,12 +96,10 @@ class StepTrainer(Trainer):
 
     # --- what the Trainer is made of
 
-    def get_train_dataloader(self) -> DataLoader:
-        """Steps are shared out among processes already."""
-        stream: Any = self.train_dataset
-        # With a generator of its own: a draw from the global one would shift dropout on resuming.
-        draws = torch.Generator().manual_seed(self.args.seed)
-        return DataLoader(stream, batch_size=None, collate_fn=lambda step: step, generator=draws)
+    def get_train_dataloader(self) -> Any:
+        """Steps are shared out among processes already. A DataLoader would draw from the global
+        generator, and shift dropout on resuming."""
+        return self.steps
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
@@ -196,10 +184,9 @@ class StepTrainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Raises ValueError where the loss is no number any more."""
-        loss = logs.get("loss", 0.0)
-        if not all(math.isfinite(float(logs.get(name, 0.0))) for name in ("loss", "grad_norm")):
-            raise ValueError(f"the loss is {loss} at step {self.state.global_step}: {self.mend}")
         if "loss" in logs:
+            check_loss(logs["loss"], self.state.global_step, self.mend)
+            check_gradient(float(logs.get("grad_norm", 0.0)), self.mend)
             self._losses += logs["loss"] * (self.state.global_step - self._logged_at)
             self._logged_at = self.state.global_step
         if self.current is not None:  # the Trainer's own count begins anew on resuming

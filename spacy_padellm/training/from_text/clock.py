@@ -59,7 +59,9 @@ class Clock(RunCallback, ExportableState):
         self._keep_best(args, state)
 
     def on_step_end(self, args: Any, state: State, control: Control, **given: Any) -> None:
-        self._add()
+        now = time.monotonic()
+        self.spent += now - (self._since or now)
+        self._since = now
         if self.budget.part(self.spent, state.global_step) >= 1:
             control.should_training_stop = True
         super().on_step_end(args, state, control, **given)
@@ -87,11 +89,6 @@ class Clock(RunCallback, ExportableState):
 
     def on_epoch_end(self, *args: Any, **kwargs: Any) -> None:
         """Epochs of the Trainer are none of ours."""
-
-    def _add(self) -> None:
-        now = time.monotonic()
-        self.spent += now - (self._since or now)
-        self._since = now
 
     def _keep_best(self, args: Any, state: State) -> None:
         """So that the Trainer does not remove that checkpoint."""

@@ -17,7 +17,7 @@ from ...decoding import Decoder
 from ...formats.gold import GoldText
 from ...learning.mixture import Epochs
 from ...learning.muon import make_muon
-from ...learning.optimizer import make_adamw
+from ...learning.optimizer import AdamSettings, make_adam
 from ...lm.language_model import LanguageModel
 from ...prompts.encoding import PromptEncoder
 from ...spans.scoring import span_scores
@@ -98,7 +98,7 @@ def _choose_optimizer(
 ) -> Callable[[nn.Module], Optimizer]:
     """Raises ValueError for another name, and a model that Muon does not suit."""
     if name == "adamw":
-        return lambda trained: make_adamw(trained, 1.0, weight_decay)
+        return lambda trained: make_adam(trained, AdamSettings(weight_decay=weight_decay))
     if name != "muon":
         raise ValueError(f"optimizer_name is {name!r}: choose 'adamw' or 'muon'")
     layers = getattr(lm.model.base_model, "layers", None)

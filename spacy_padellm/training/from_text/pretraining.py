@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ...atomic import whole_file
 from ...formats import files
-from ...learning.optimizer import make_adamw
+from ...learning.optimizer import AdamSettings, make_adam
 from ..budget import Budget
 from ..trainer import Step
 from .trainer import train
@@ -111,7 +111,7 @@ def pretrain(
         output,
         budget,
         next(model.parameters()).device,
-        optimizer=lambda trained: make_adamw(trained, 1.0, weight_decay),
+        optimizer=lambda trained: make_adam(trained, AdamSettings(weight_decay=weight_decay)),
         learn_rate=learn_rate,
         clip=clip,
         checkpoint_seconds=checkpoint_seconds,

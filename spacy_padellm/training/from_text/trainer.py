@@ -16,9 +16,9 @@ from torch.nn.utils import parametrize
 from transformers import TrainerState, TrainingArguments
 
 from ...atomic import alone_in
-from ...learning.optimizer import warmup_cosine
+from ...learning.optimizer import check_loss, warmup_cosine
 from ..budget import Budget
-from ..callbacks import ENDLESS, ProgressBar, best_evaluation, check_loss
+from ..callbacks import ENDLESS, ProgressBar, best_evaluation
 from ..checkpoints import STATE, Checkpoint, check, last_whole
 from ..report import read_log, write_log
 from ..request import keep_request
@@ -68,7 +68,7 @@ def train(
             trained,
             task,
             steps(found.step if found else 0),
-            _arguments(output, budget, clip, device),
+            _arguments(output, budget.steps or ENDLESS, clip, device),
             optimizer=optimizer,
             rate=lambda step: learn_rate * schedule(clock.part(step)),
             evaluate_with=lambda: {"score": score()} if score else {},
@@ -96,13 +96,11 @@ class _Arguments(TrainingArguments):
         return self.on or first
 
 
-def _arguments(
-    output: Path, budget: Budget, clip: float, device: torch.device
-) -> TrainingArguments:
+def _arguments(output: Path, max_steps: int, clip: float, device: torch.device) -> _Arguments:
     chosen: dict[str, Any] = {
         **ARGUMENTS,
         "output_dir": str(output),
-        "max_steps": budget.steps or ENDLESS,
+        "max_steps": max_steps,
         "max_grad_norm": clip,
         "seed": 0,
         "use_cpu": device.type == "cpu",
