@@ -28,6 +28,7 @@ from spacy_padellm.tools.benchmark.autoregressive import (
     make_answer_text,
 )
 from spacy_padellm.tools.benchmark.autoregressive.prompt import AnswerEncoder
+from spacy_padellm.training.budget import Budget
 from spacy_padellm.training.from_text.finetuning import evaluate_spans, finetune
 
 
@@ -70,7 +71,7 @@ def main() -> None:
         encoder,
         Mixture(sets, shares, batch_tokens=2048),
         output / "finetune",
-        seconds=60 * arguments.minutes,
+        Budget(60 * arguments.minutes),
         learn_rate=1e-3,
         evaluate=lambda: evaluate_spans(decoder, dev, LABELS)["f"],
         evaluate_seconds=600,

@@ -43,6 +43,7 @@ from spacy_padellm.spans.calibration import Calibration
 from spacy_padellm.tools.analyze.calibrating import calibrate
 from spacy_padellm.tools.analyze.corpus import read_examples
 from spacy_padellm.tools.pipelines import open_pipeline
+from spacy_padellm.training.budget import Budget
 from spacy_padellm.training.from_text.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.from_text.pretraining import encode_files, pretrain, read_lines
 from spacy_padellm.training.from_text.stages import DEFAULT_SIZES
@@ -87,8 +88,7 @@ def pretrain_stage(data: Path, output: Path, seconds: float) -> None:
     tokenizer = _tokenizer(output)
     ids = encode_files(tokenizer, [data / "text" / "wiki_en.txt.xz"], output / "text.ids")
     model = _new_model(output)
-    log = pretrain(model, ids, output / "pretrain", seconds=seconds, rows=16, learn_rate=4e-3)
-    (output / "pretrain" / "log.json").write_text(json.dumps(log))
+    pretrain(model, ids, output / "pretrain", Budget(seconds), rows=16, learn_rate=4e-3)
     model.save_pretrained(output / "pretrained")
 
 
@@ -123,7 +123,7 @@ def train_stage(data: Path, output: Path, seconds: float) -> None:
             encoder,
             curriculum,
             output / "train",
-            seconds=seconds,
+            Budget(seconds),
             learn_rate=LEARN_RATE,
             optimizer_name="muon",
             heads=heads,

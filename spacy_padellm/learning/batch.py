@@ -26,7 +26,7 @@ class TrainingBatch:
     where there is no such row; the only ids whose logits are computed.
     text_rows, text_columns: [m], where the texts' own tokens are, text by text; empty where
     every path has a row of its own.
-    weights: [n], of each target in the loss; None where all weigh 1.
+    weights: [n], of each target in the loss; None where all weigh 1. texts: what it was made of.
     """
 
     taken: TreePass
@@ -39,6 +39,7 @@ class TrainingBatch:
     candidates: Ints | None = None
     weights: np.ndarray | None = None
     choices: Ints | None = None
+    texts: Sequence[TrainingText] = ()
 
     @property
     def weight(self) -> float:
@@ -136,6 +137,7 @@ def make_batch(
         candidates,
         weights,
         every,
+        texts,
     )
 
 

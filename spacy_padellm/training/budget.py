@@ -1,4 +1,4 @@
-"""What a training loop may take, and when it must stop before that."""
+"""What a training run may take."""
 
 import math
 from dataclasses import dataclass
@@ -6,29 +6,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """seconds or steps, over all runs that are resumed. Raises ValueError as `check_budget`."""
+    """seconds or steps, over all runs that are resumed.
+
+    Raises ValueError unless one of them is given, and above 0.
+    """
 
     seconds: float | None = None
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        check_budget(self.seconds, self.steps)
+        if (self.seconds is None) == (self.steps is None):
+            raise ValueError("give either `seconds` or `steps`")
+        for name, value in (("seconds", self.seconds), ("steps", self.steps)):
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value}: it must be above 0")
 
-
-def check_budget(seconds: float | None, steps: int | None) -> None:
-    """Raises ValueError unless one of them is given, and above 0."""
-    if (seconds is None) == (steps is None):
-        raise ValueError("give either `seconds` or `steps`")
-    for name, value in (("seconds", seconds), ("steps", steps)):
-        if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"{name} is {value}: it must be above 0")
-
-
-def check_loss(loss: float, step: int) -> float:
-    """The loss. Raises ValueError where it is no number, before such weights are saved."""
-    if not math.isfinite(loss):
-        raise ValueError(
-            f"the loss is {loss} at step {step}: lower the learning rate; the same command goes on "
-            f"from the last checkpoint"
-        )
-    return loss
+    def part(self, seconds: float, steps: int) -> float:
+        """The part of it that is spent after so many seconds and steps; from 1 there is none
+        left."""
+        return seconds / self.seconds if self.seconds else steps / (self.steps or 1)

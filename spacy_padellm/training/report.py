@@ -1,4 +1,5 @@
-"""What a training run was like: `report.json`, and `report.png` where matplotlib is installed."""
+"""What a training run was like: `report.json`, and `report.png` where matplotlib is installed; or
+`log.json`, the figures alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,19 @@ def write_report(folder: Path, history: Sequence[dict[str, Any]], about: dict[st
     write_whole(folder / "report.json", text + "\n")
     if losses and scores:
         _draw(folder / "report.png", losses, scores)
+
+
+def read_log(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The Trainer's log as entries of losses and of scores."""
+    names = {"step": "step", "epoch": "epoch", "loss": "loss", "eval_score": "score"}
+    names["tokens_a_second"] = "tokens_a_second"
+    wanted = [entry for entry in history if "loss" in entry or "eval_score" in entry]
+    return [{name: e[key] for key, name in names.items() if key in e} for e in wanted]
+
+
+def write_log(folder: Path, history: Sequence[dict[str, Any]]) -> None:
+    """The entries of `read_log`, as `log.json`."""
+    write_whole(folder / "log.json", write_json(read_log(history), indent=1) + "\n")
 
 
 def _draw(path: Path, losses: list[dict[str, Any]], scores: list[dict[str, Any]]) -> None:

@@ -1,29 +1,32 @@
-"""transformers' Trainer over packed prompt trees: any number of processes, checkpoints, resume.
+"""transformers' Trainer over steps that are made as they are wanted: the only training loop.
 
-Data parallel, FSDP, DeepSpeed, mixed precision and checkpoints are the Trainer's and
-accelerate's; here is what differs: a step is a list of packed passes, its loss is divided by the
-targets of all passes of all processes, and scores come from decoding.
+Data parallel, FSDP, DeepSpeed, mixed precision, optimiser steps and checkpoints are the Trainer's
+and accelerate's; here is what differs: steps are a stream, each a list of passes, its loss is
+divided by the targets of all passes of all processes, and scores come from decoding.
 """
 
 import contextlib
-import logging
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from ..learning.batch import TrainingBatch, batch_loss, batch_size, make_batch_for
 from ..learning.examples import TrainingText
-from ..learning.optimizer import AdamSettings, make_adam
-from ..lm.batching import plan_batches
-from ..lm.language_model import LanguageModel
-from ..prompts.template import PromptTemplate
+from ..learning.optimizer import check_gradient, check_loss
 
-logger = logging.getLogger(__name__)
+# Of `TrainingArguments`, whatever is trained.
+ARGUMENTS = {
+    "per_device_train_batch_size": 1,
+    "eval_strategy": "no",  # callbacks say when
+    "save_strategy": "no",
+    "ignore_data_skip": True,  # a stream begins where it is to go on
+    "logging_nan_inf_filter": False,
+    "use_cache": True,
+    "disable_tqdm": True,
+    "log_level": "error",
+}
 
 
 @dataclass(frozen=True)
@@ -34,61 +37,56 @@ class Step:
     number: int
     epoch: float
     words: int
-    texts: Sequence[TrainingText]
+    texts: Sequence[TrainingText] = ()
 
 
-@dataclass(frozen=True)
-class PackedPasses:
-    """The forward passes of a step; the last `idle` of them have no part in the loss, they keep
-    processes in step that have fewer texts."""
+class Task(Protocol):
+    """What is learned from a step. A pass has a `weight`, which its summed loss is divided by, and
+    `n_tokens`, padding included."""
 
-    passes: Sequence[TrainingBatch]
-    idle: int = 0
+    def passes(self, step: Step) -> list[Any]:
+        """The forward passes of this process."""
+        ...
+
+    def idle(self) -> Any:
+        """A pass that has no part in the loss, for processes that have fewer."""
+        ...
+
+    def losses(self, one: Any, wrapped: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Of a pass: the sum over its targets (nats), and the mean of what is trained along.
+        wrapped: the model as it runs in several processes; None in one."""
+        ...
 
 
-class StepStream(IterableDataset):
-    """Steps as an endless or finite stream."""
+class StepTrainer(Trainer):
+    """Trains for a task.
 
-    def __init__(self, steps: Iterable[Step]) -> None:
-        self.steps = steps
-
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self.steps)
-
-
-class TreeTrainer(Trainer):
-    """Trains a language model on packed trees.
-
-    filler: a text for processes that have none in a step. token_budget: tokens of a forward
-    pass. text_loss: see `batch.make_batch`. rate: the learning rate of each step, from 0.
-    evaluate_with: scores the model where all processes call it; a score (higher is better)
-    under "score" and whatever else.
+    optimizer: made of what is trained, with a learning rate of 1. rate: the learning rate of each
+    step, from 0. evaluate_with: scores the model where all processes call it; a score (higher is
+    better) under "score" and whatever else. mend: what to do where the loss is no number.
     """
 
     def __init__(
         self,
-        lm: LanguageModel,
-        template: PromptTemplate,
-        steps: StepStream,
+        trained: torch.nn.Module,
+        task: Task,
+        steps: Iterable[Step],
         args: TrainingArguments,
         *,
-        filler: TrainingText,
-        optimizer: AdamSettings,
+        optimizer: Callable[[torch.nn.Module], torch.optim.Optimizer],
         rate: Callable[[int], float],
         evaluate_with: Callable[[], dict[str, Any]],
-        token_budget: int = 4096,
-        text_loss: float = 0.0,
-        **options: Any,
+        mend: str,
     ) -> None:
-        super().__init__(model=lm.model, args=args, train_dataset=steps, **options)
-        self.lm = lm
-        self.template = template
-        self.filler = filler
-        self.adam = optimizer
+        super().__init__(model=trained, args=args)
+        self.remove_callback(PrinterCallback)
+        self.steps = steps
+        self.trained = trained
+        self.task = task
+        self.make_optimizer = optimizer
         self.rate = rate
         self.evaluate_with = evaluate_with
-        self.token_budget = token_budget
-        self.text_loss = text_loss
+        self.mend = mend
         # `compute_loss` divides by the targets of the whole step itself.
         self.loss_is_scaled_for_ga = True
         self.current: Step | None = None
@@ -98,17 +96,14 @@ class TreeTrainer(Trainer):
 
     # --- what the Trainer is made of
 
-    def get_train_dataloader(self) -> DataLoader:
-        """Steps are shared out among processes already."""
-        stream: Any = self.train_dataset
-        # With a generator of its own: a draw from the global one would shift dropout on resuming.
-        draws = torch.Generator().manual_seed(self.args.seed)
-        return DataLoader(stream, batch_size=None, collate_fn=lambda step: step, generator=draws)
+    def get_train_dataloader(self) -> Any:
+        """Steps are shared out among processes already. A DataLoader would draw from the global
+        generator, and shift dropout on resuming."""
+        return self.steps
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            trained: Any = model or self.model
-            self.optimizer = make_adam(trained, self.adam)
+            self.optimizer = self.make_optimizer(model or self.trained)
         return self.optimizer
 
     def create_scheduler(
@@ -137,28 +132,18 @@ class TreeTrainer(Trainer):
         if self.current is None:
             self._logged_at = self.state.global_step
         self.current = step
-        packed = self._pack(step.texts)
-        own = sum(batch.weight for batch in packed.passes)
-        tokens = sum(batch.n_tokens for batch in packed.passes)
-        mine = torch.tensor([own, len(packed.passes), tokens], device=device)
+        passes = self.task.passes(step)
+        own = sum(one.weight for one in passes)
+        tokens = sum(one.n_tokens for one in passes)
+        mine = torch.tensor([own, len(passes), tokens], device=device)
         everyone = self.accelerator.gather(mine).view(-1, 3)
-        idle = int(everyone[:, 1].max().item()) - len(packed.passes)
-        packed = self._fill(packed, max(idle, 0 if packed.passes else 1))
+        idle = max(int(everyone[:, 1].max().item()) - len(passes), 0 if passes else 1)
+        inputs = [{"pass": one, "part": 1.0 / len(passes)} for one in passes]
+        # They keep processes in step that have fewer texts.
+        inputs += [{"pass": self.task.idle(), "part": 0.0} for _ in range(idle)]
         self.seen["tokens"] += int(everyone[:, 2].sum().item())
         self.seen["words"] += step.words
-        return [{"step": packed}], everyone[:, 0].sum().clamp(min=1.0)
-
-    def _pack(self, texts: Sequence[TrainingText]) -> PackedPasses:
-        plans = plan_batches([batch_size(self.lm, text) for text in texts], self.token_budget)
-        return PackedPasses([self._batch([texts[i] for i in plan]) for plan in plans])
-
-    def _fill(self, packed: PackedPasses, idle: int) -> PackedPasses:
-        if not idle:
-            return packed
-        return PackedPasses([*packed.passes, *[self._batch([self.filler])] * idle], idle)
-
-    def _batch(self, texts: Sequence[TrainingText]) -> TrainingBatch:
-        return make_batch_for(self.lm, self.template, texts, text_loss=self.text_loss)
+        return [{"passes": inputs}], everyone[:, 0].sum().clamp(min=1.0)
 
     def training_step(
         self,
@@ -167,18 +152,14 @@ class TreeTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """All passes of a step; gradients of processes are exchanged after the last."""
-        packed: PackedPasses = inputs["step"]
         total = torch.zeros((), device=self.args.device)
-        last = len(packed.passes) - 1
-        for number, batch in enumerate(packed.passes):
-            counts = number <= last - packed.idle
-            together = number == last
-            self.accelerator.gradient_state._set_sync_gradients(together)
-            context = contextlib.nullcontext() if together else self.accelerator.no_sync(model)
-            with context:
-                one = {"batch": batch, "counts": counts}
+        *before, last = inputs["passes"]
+        for one in before:
+            self.accelerator.gradient_state._set_sync_gradients(False)
+            with self.accelerator.no_sync(model):
                 total += super().training_step(model, one, num_items_in_batch)
-        return total
+        self.accelerator.gradient_state._set_sync_gradients(True)
+        return total + super().training_step(model, last, num_items_in_batch)
 
     def compute_loss(
         self,
@@ -188,23 +169,24 @@ class TreeTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Of a pass: its cross-entropies over the targets of the whole step."""
-        lm = self.lm if model is self.lm.model else replace(self.lm, wrapped=model)
-        loss = batch_loss(lm, inputs["batch"]) * float(inputs["counts"])
+        part = inputs["part"]
+        own, along = self.task.losses(inputs["pass"], None if model is self.trained else model)
+        self.note(own.detach(), inputs["pass"])
         # Processes average their gradients; their losses are parts of one sum.
-        loss = loss * self.accelerator.num_processes / num_items_in_batch
+        loss = own * bool(part) * self.accelerator.num_processes / num_items_in_batch
+        loss = loss if along is None else loss + along * part
         return (loss, {}) if return_outputs else loss
+
+    def note(self, loss: torch.Tensor, one: Any) -> None:
+        """Of each pass: its summed loss."""
 
     # --- around the steps
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Raises ValueError where the loss is no number any more."""
-        loss = logs.get("loss", 0.0)
-        if not all(math.isfinite(float(logs.get(name, 0.0))) for name in ("loss", "grad_norm")):
-            raise ValueError(
-                f"the loss is {loss} at step {self.state.global_step}: lower the learning rate, "
-                f"set grad_clip in [training.optimizer], or set mixed_precision to false"
-            )
         if "loss" in logs:
+            check_loss(logs["loss"], self.state.global_step, self.mend)
+            check_gradient(float(logs.get("grad_norm", 0.0)), self.mend)
             self._losses += logs["loss"] * (self.state.global_step - self._logged_at)
             self._logged_at = self.state.global_step
         if self.current is not None:  # the Trainer's own count begins anew on resuming

@@ -13,6 +13,7 @@ from spacy_padellm.tools.benchmark.autoregressive import (
 )
 from spacy_padellm.tools.benchmark.autoregressive.answers import Mark
 from spacy_padellm.tools.benchmark.autoregressive.prompt import AnswerEncoder
+from spacy_padellm.training.budget import Budget
 from spacy_padellm.training.from_text.finetuning import finetune
 
 from .test_training import LABELS, new_lm
@@ -86,7 +87,7 @@ def test_a_trained_model_answers(name, compact_tokenizer, tmp_path):
     golds = [GOLD, GoldText("No one in London.", ((10, 16, "LOC"),)), GoldText("Never.", ())]
     texts = [make_answer_text(AnswerEncoder(encoder), answer, gold, LABELS) for gold in golds]
     mixture = Mixture({"a": texts}, batch_tokens=512)
-    finetune(lm, encoder, mixture, tmp_path, steps=120, learn_rate=1e-2)
+    finetune(lm, encoder, mixture, tmp_path, Budget(steps=120), learn_rate=1e-2)
     lm.model.eval()
     decoder = AutoregressiveDecoder(lm, encoder, answer)
     found = decoder.predict([gold.text for gold in golds], LABELS)

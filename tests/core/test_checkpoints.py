@@ -7,13 +7,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from spacy_padellm.training.checkpoint import keep_request, load_checkpoint, save_checkpoint
-from spacy_padellm.training.trainer_checkpoints import (
+from spacy_padellm.training.checkpoints import (
     CHECKSUMS,
     check,
+    last_whole,
     list_checkpoints,
     write_checksums,
 )
+from spacy_padellm.training.request import keep_request
 
 DAMAGE = {
     "cut": lambda data: data[: len(data) // 2],
@@ -23,54 +24,6 @@ DAMAGE = {
     "zeros": lambda data: data[:2500] + bytes(500) + data[3000:],
     "bits": lambda data: data[:2500] + bytes(b ^ 255 for b in data[2500:2600]) + data[2600:],
 }
-
-
-def state(step):
-    return {"model": {"w": torch.full((1000,), float(step))}, "step": step}
-
-
-def of_another_kind(path):
-    torch.save([1, 2], path)
-
-
-@pytest.mark.parametrize("damage", [*DAMAGE, "another's", "missing keys", "gone"])
-def test_the_checkpoint_before_takes_over(tmp_path, damage, caplog):
-    path = tmp_path / "checkpoint.pt"
-    assert load_checkpoint(path) is None
-    for step in (1, 2):
-        save_checkpoint(path, state(step))
-    if damage in DAMAGE:
-        path.write_bytes(DAMAGE[damage](path.read_bytes()))
-    elif damage == "gone":  # killed between two renames
-        path.unlink()
-    else:
-        torch.save([1, 2] if damage == "another's" else {"model": {}}, path)
-    found = load_checkpoint(path, ("model", "step"))
-    assert found["step"] == 1 and torch.equal(found["model"]["w"], torch.ones(1000))
-    assert ("is damaged" in caplog.text) == (damage != "gone")
-    caplog.clear()
-    assert load_checkpoint(path, ("model", "step"))["step"] == 1 and not caplog.text
-    save_checkpoint(path, state(3))  # what is damaged is never what a new one leaves behind
-    path.write_bytes(b"")
-    assert load_checkpoint(path, ("model", "step"))["step"] == 1
-
-
-def test_two_damaged_ones_are_named(tmp_path):
-    path = tmp_path / "checkpoint.pt"
-    for step in (1, 2):
-        save_checkpoint(path, state(step))
-    for file in tmp_path.iterdir():
-        file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"checkpoint\.pt .*previous\.pt .*Remove it"):
-        load_checkpoint(path)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "7"])
-def test_a_damaged_request_is_named(tmp_path, text):
-    keep_request(tmp_path / "request.json", {"rows": 1})
-    (tmp_path / "request.json").write_text(text)
-    with pytest.raises(ValueError, match=r"request\.json is damaged"):
-        keep_request(tmp_path / "request.json", {"rows": 1})
 
 
 @pytest.fixture
@@ -86,6 +39,36 @@ def trained(tmp_path):
         (path / "trainer_state.json").write_text(json.dumps({"global_step": step}))
         write_checksums(path)
     return tmp_path
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, "no state", "gone"])
+def test_the_checkpoint_before_takes_over(trained, damage, caplog):
+    folder = trained / "checkpoint-6"
+    if damage in DAMAGE:
+        file = folder / "optimizer.pt"
+        file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    else:
+        (folder / ("trainer_state.json" if damage == "no state" else "optimizer.pt")).unlink()
+    assert last_whole(trained).step == 3
+    assert "checkpoint-6 is not whole" in caplog.text and "going on from step 3" in caplog.text
+    caplog.clear()
+    assert last_whole(trained).step == 3 and not caplog.text
+    assert (trained / "damaged-checkpoint-6").exists() == (damage != "no state")
+
+
+def test_two_damaged_ones_are_named(trained):
+    for file in trained.glob("*/optimizer.pt"):
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"checkpoint-6: opt.*checkpoint-3: opt.*remove them"):
+        last_whole(trained)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7"])
+def test_a_damaged_request_is_named(tmp_path, text):
+    keep_request(tmp_path / "request.json", {"rows": 1})
+    (tmp_path / "request.json").write_text(text)
+    with pytest.raises(ValueError, match=r"request\.json is damaged"):
+        keep_request(tmp_path / "request.json", {"rows": 1})
 
 
 def test_whole_checkpoints_are_whole_with_and_without_checksums(trained):

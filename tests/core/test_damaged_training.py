@@ -5,6 +5,7 @@ from safetensors.torch import load_file
 
 from spacy_padellm.atomic import alone_in
 from spacy_padellm.training.__main__ import main
+from spacy_padellm.training.checkpoints import list_checkpoints
 
 from .test_workflow import files, pretrain  # noqa: F401
 
@@ -28,11 +29,9 @@ def test_training_without_spacy_goes_back_too(files, caplog):  # noqa: F811
     steps = ("--steps", "30", "--checkpoint-seconds", "0")
     for output in outputs:
         assert main(pretrain(files, output, *steps)) == 0
-    checkpoint = outputs[1] / "pretrain" / "checkpoint.pt"
-    assert checkpoint.with_name("checkpoint.previous.pt").exists()
-    damage(checkpoint)
+    damage(outputs[1] / "pretrain" / "checkpoint-30" / "weights.pt")
     assert main(pretrain(files, outputs[1], *steps)) == 0
-    assert "is damaged" in caplog.text and "going on from the one before" in caplog.text
+    assert "is not whole" in caplog.text and "going on from step 29" in caplog.text
     ours, theirs = (load_file(output / "model" / "model.safetensors") for output in outputs)
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     damage(outputs[1] / "tokenizer" / "tokenizer.json")
@@ -41,9 +40,10 @@ def test_training_without_spacy_goes_back_too(files, caplog):  # noqa: F811
     tune = ["finetune", str(outputs[0] / "model"), str(gold), "--dev", str(gold), "-o",
             str(files / "tuned"), *steps, "--evaluate-seconds", "0.2"]  # fmt: skip
     assert main(tune) == 0
-    damage(files / "tuned" / "finetune" / "checkpoint.pt")
+    tuned = files / "tuned" / "finetune"
+    damage(tuned / "checkpoint-30" / "optimizer.pt")
     caplog.clear()
-    assert main(tune) == 0 and "going on from the one before" in caplog.text
-    for best in (files / "tuned" / "finetune").glob("best*.pt"):
-        damage(best)
+    assert main(tune) == 0 and "going on from step" in caplog.text
+    (best,) = (c.path for c in list_checkpoints(tuned) if c.step not in (29, 30))
+    damage(best / "weights.pt")
     assert main(tune) == 0 and "the last weights are taken" in caplog.text

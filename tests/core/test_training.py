@@ -11,6 +11,8 @@ from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.make import create_model, train_tokenizer
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import PRESETS, get_template
+from spacy_padellm.training.budget import Budget
+from spacy_padellm.training.checkpoints import list_checkpoints
 from spacy_padellm.training.from_text.finetuning import evaluate_spans, finetune
 from spacy_padellm.training.from_text.pretraining import encode_lines, pretrain
 from spacy_padellm.training.from_text.tagging import TaggingHeads
@@ -126,10 +128,12 @@ def test_finetuning_learns_and_resumes(compact_tokenizer, tmp_path):
         return evaluate_spans(decoder, GOLD, LABELS)["f"]
 
     mixture = Mixture({"a": texts}, batch_tokens=512)
-    finetune(lm, encoder, mixture, tmp_path, steps=40, learn_rate=1e-2, evaluate=score)
+    finetune(lm, encoder, mixture, tmp_path, Budget(steps=40), learn_rate=1e-2, evaluate=score)
     again = new_lm(compact_tokenizer)
     decoder.lm = again
-    log = finetune(again, encoder, mixture, tmp_path, steps=80, learn_rate=1e-2, evaluate=score)
+    log = finetune(
+        again, encoder, mixture, tmp_path, Budget(steps=80), learn_rate=1e-2, evaluate=score
+    )
     assert [entry["step"] for entry in log if "score" in entry] == [40, 80]
     assert score() == 1.0
 
@@ -137,30 +141,38 @@ def test_finetuning_learns_and_resumes(compact_tokenizer, tmp_path):
 def test_a_best_score_outlives_a_kill(compact_tokenizer, tmp_path):
     encoder = PromptEncoder(compact_tokenizer, get_template("compact", bidirectional=True))
     mixture = Mixture({"a": [make_training_text(encoder, gold, LABELS) for gold in GOLD]})
+    scored = []
 
     def run(scores, steps):
         asked = iter(scores)
         times = {"evaluate_seconds": 0, "checkpoint_seconds": 1000}
         lm = new_lm(compact_tokenizer)
-        finetune(lm, encoder, mixture, tmp_path, steps=steps, evaluate=lambda: next(asked), **times)
+
+        def score():
+            scored.append({name: value.clone() for name, value in lm.model.state_dict().items()})
+            return next(asked)
+
+        log = finetune(lm, encoder, mixture, tmp_path, Budget(steps=steps), evaluate=score, **times)
+        return lm.model.state_dict(), log
 
     with pytest.raises(StopIteration):  # the end of scores stands for a kill
         run([0.2, 0.9], steps=50)
-    best = torch.load(tmp_path / "best.pt", weights_only=True)["model"]
-    run([0.3] * 10, steps=5)
-    kept = torch.load(tmp_path / "best.pt", weights_only=True)["model"]
-    assert all(torch.equal(value, kept[name]) for name, value in best.items())
+    for _ in range(2):  # the second finds that there is nothing left to do
+        found, log = run([0.3] * 10, steps=8)
+        assert all(torch.equal(value, scored[1][name]) for name, value in found.items())
+        assert [entry["score"] for entry in log if "score" in entry] == [0.2, 0.9, *[0.3] * 6]
+    assert len(list_checkpoints(tmp_path)) <= 3  # the best, and the last two
 
 
 def test_weights_that_are_no_numbers_are_not_saved(compact_tokenizer, tmp_path):
     lm = new_lm(compact_tokenizer)
     encoder = PromptEncoder(compact_tokenizer, get_template("compact", bidirectional=True))
     mixture = Mixture({"a": [make_training_text(encoder, gold, LABELS) for gold in GOLD]})
-    finetune(lm, encoder, mixture, tmp_path, steps=3)
-    before = (tmp_path / "checkpoint.pt").read_bytes()
-    with pytest.raises(ValueError, match=r"no number: lower the learning rate|loss is"):
-        finetune(lm, encoder, mixture, tmp_path, steps=60, learn_rate=1e30, checkpoint_seconds=1000)
-    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    finetune(lm, encoder, mixture, tmp_path, Budget(steps=3))
+    options = {"learn_rate": 1e30, "checkpoint_seconds": 1000}
+    with pytest.raises(ValueError, match=r"the loss is .*: lower the learning rate; the same comm"):
+        finetune(lm, encoder, mixture, tmp_path, Budget(steps=60), **options)
+    assert [checkpoint.step for checkpoint in list_checkpoints(tmp_path)] == [3]
 
 
 def test_a_checkpoint_of_another_model_is_refused(compact_tokenizer, tmp_path):
@@ -169,9 +181,9 @@ def test_a_checkpoint_of_another_model_is_refused(compact_tokenizer, tmp_path):
     larger = LanguageModel(
         create_model(compact_tokenizer, **{**SMALL, "num_hidden_layers": 3}), compact_tokenizer
     )
-    finetune(larger, encoder, mixture, tmp_path, steps=1)
+    finetune(larger, encoder, mixture, tmp_path, Budget(steps=1))
     with pytest.raises(ValueError, match="checkpoint of another model"):
-        finetune(new_lm(compact_tokenizer), encoder, mixture, tmp_path, steps=2)
+        finetune(new_lm(compact_tokenizer), encoder, mixture, tmp_path, Budget(steps=2))
 
 
 def test_tagging_heads_learn_along_and_leave_the_model_as_it_was(compact_tokenizer, tmp_path):
@@ -182,19 +194,19 @@ def test_tagging_heads_learn_along_and_leave_the_model_as_it_was(compact_tokeniz
 
     def tag_loss():
         batch_loss(lm, batch)
-        return heads.loss(texts, batch).item()
+        return heads.loss(batch).item()
 
     heads = TaggingHeads(lm, LABELS)
     before = tag_loss()
     mixture = Mixture({"a": texts}, batch_tokens=512)
-    finetune(lm, encoder, mixture, tmp_path, steps=60, learn_rate=1e-2, heads=heads)
+    finetune(lm, encoder, mixture, tmp_path, Budget(steps=60), learn_rate=1e-2, heads=heads)
     assert tag_loss() < before / 4
     decoded = lm.tree_pass(batch.taken, None, batch.rows, batch.columns)
     heads.close()
     assert torch.equal(lm.tree_pass(batch.taken, None, batch.rows, batch.columns), decoded)
     assert not any("tag" in name for name in lm.model.state_dict())
     again = new_lm(compact_tokenizer)
-    finetune(again, encoder, mixture, tmp_path, steps=60, heads=TaggingHeads(again, LABELS))
+    finetune(again, encoder, mixture, tmp_path, Budget(steps=60), heads=TaggingHeads(again, LABELS))
     for name, weight in lm.model.state_dict().items():
         assert torch.equal(weight, again.model.state_dict()[name]), name
 
@@ -215,7 +227,7 @@ def test_tagging_heads_say_what_they_need(compact_tokenizer, sentencepiece_token
     heads = TaggingHeads(lm, LABELS)
     batch_loss(lm, batch)
     with pytest.raises(ValueError, match="packed rows"):
-        heads.loss(texts, batch)
+        heads.loss(batch)
 
 
 def test_sizes_are_checked(compact_tokenizer):
@@ -243,13 +255,13 @@ def test_pretraining_lowers_the_loss_and_resumes(compact_tokenizer, tmp_path):
     assert ids.dtype == np.uint16
     lm = new_lm(compact_tokenizer)
     settings = {"rows": 4, "row_length": 32, "learn_rate": 1e-2, "progress": False}
-    pretrain(lm.model, ids, tmp_path, steps=50, **settings)
+    pretrain(lm.model, ids, tmp_path, Budget(steps=50), **settings)
     again = new_lm(compact_tokenizer)
-    log = pretrain(again.model, ids, tmp_path, steps=100, **settings)
+    log = pretrain(again.model, ids, tmp_path, Budget(steps=100), **settings)
     assert [entry["step"] for entry in log] == [50, 100]
     assert log[1]["loss"] < 0.7 * log[0]["loss"]
     with pytest.raises(ValueError, match="fewer"):
-        pretrain(again.model, ids[:10], tmp_path, steps=1)
+        pretrain(again.model, ids[:10], tmp_path, Budget(steps=1))
 
 
 def test_a_vocabulary_too_small_says_how_many_are_needed():

@@ -93,7 +93,7 @@ def test_killed_pretraining_goes_on_to_the_same_weights(files):
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 100
-    while not (files / "cut" / "pretrain" / "checkpoint.pt").exists():
+    while not list((files / "cut" / "pretrain").glob("checkpoint-*/trainer_state.json")):
         assert running.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
@@ -111,7 +111,8 @@ def test_an_adapter_is_all_that_is_kept(files):
     tuned += ["-o", str(files / "ner"), "--steps", "3", "--peft", '{"rank": 2}']
     assert main(tuned) == 0
     whole = (files / "base" / "model" / "model.safetensors").stat().st_size
-    for name in ("model/adapter_model.safetensors", "finetune/checkpoint.pt"):
+    saved = [f"finetune/checkpoint-3/{name}.pt" for name in ("weights", "optimizer")]
+    for name in ("model/adapter_model.safetensors", *saved):
         assert (files / "ner" / name).stat().st_size < whole / 3
     assert load_model(ModelSource(str(files / "ner" / "model"))).has_adapter
 
@@ -172,7 +173,8 @@ def test_all_weights_are_trained_in_float32(files):
     loaded.lm.model.half().save_pretrained(files / "base" / "model")
     tuned = ["finetune", str(files / "base" / "model"), str(files / "gold.jsonl"), "--steps", "3"]
     assert main([*tuned, "-o", str(files / "ner")]) == 0
-    trained = torch.load(files / "ner" / "finetune" / "checkpoint.pt", weights_only=True)["model"]
+    saved = files / "ner" / "finetune" / "checkpoint-3" / "weights.pt"
+    trained = torch.load(saved, weights_only=True)
     assert {value.dtype for value in trained.values()} == {torch.float32}
 
 

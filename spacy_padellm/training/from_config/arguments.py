@@ -10,6 +10,7 @@ from spacy.util import registry
 from transformers import TrainingArguments
 
 from ..callbacks import ENDLESS
+from ..trainer import ARGUMENTS
 
 # Fields of `TrainingArguments` that a run decides itself.
 OWNED = frozenset(
@@ -63,24 +64,17 @@ def training_arguments(
     on_cpu = "cpu" in devices
     use_cpu = on_cpu or not (torch.cuda.is_available() or torch.backends.mps.is_available())
     arguments: dict[str, Any] = {
+        **ARGUMENTS,
         "output_dir": str(checkpoints),
         "max_steps": settings["max_steps"] or ENDLESS,
-        "per_device_train_batch_size": 1,
         "max_grad_norm": float(registry.resolve(settings)["optimizer"].grad_clip or 0.0),
         "seed": settings["seed"] or 0,
         "bf16": any(model.get("mixed_precision") for model in causal),
         "use_cpu": use_cpu,
         "ddp_timeout": 24 * 3600,  # while one process writes, or scores, the others wait
         "save_total_limit": options.keep,
-        "eval_strategy": "no",
-        "save_strategy": "no",
         "report_to": list(options.report_to),
-        "ignore_data_skip": True,
-        "logging_nan_inf_filter": False,
-        "use_cache": True,
         "ddp_find_unused_parameters": False,
-        "disable_tqdm": True,
-        "log_level": "error",
         **options.arguments,
     }
     if use_cpu and int(os.environ.get("WORLD_SIZE", 1)) > 1:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from spacy.language import Language
 
 from ...atomic import alone_in, restore_folder, whole_folder, write_whole
 from ...pipeline.component import PaDeLLMNER
-from ..trainer_checkpoints import STATE, Checkpoint, check, list_checkpoints
+from ..checkpoints import check, last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
 # What may change between a run and its continuation without changing what is learned.
@@ -50,49 +49,23 @@ class RunFolder:
             yield
 
     def where_to_begin(self, resume: bool) -> tuple[Path | None, int]:
-        """The last whole checkpoint to go on from with its step, or None and 0. Those behind it
-        that are damaged get another name.
+        """The last whole checkpoint to go on from with its step, or None and 0.
 
         Raises ValueError where the folder has checkpoints and is not to be resumed, and where all
         are damaged.
         """
-        found = list_checkpoints(self.checkpoints)
-        finished = [checkpoint for checkpoint in found if not checkpoint.is_cut]
-        if finished and not resume:
-            raise ValueError(
-                f"{self.path} has checkpoints of an earlier run (the last at step "
-                f"{finished[0].step}): go on with --resume, or give another --output"
-            )
-        damaged: list[Checkpoint] = []
-        for checkpoint in found if resume else []:
-            checkpoint = check(checkpoint)
-            if not checkpoint.wrong:
-                self._put_aside(damaged, f"going on from step {checkpoint.step}")
-                return checkpoint.path, checkpoint.step
-            damaged.append(checkpoint)
-        if finished and resume:
-            what = "; ".join(f"{one.path.name}: {one.wrong}" for one in damaged)
-            raise ValueError(
-                f"no checkpoint in {self.checkpoints} is whole ({what}): begin anew with another "
-                f"--output, or remove them"
-            )
         if resume:
-            self._put_aside(damaged, "starting anew")
+            if found := last_whole(self.checkpoints):
+                return found.path, found.step
             logger.info("%s has no checkpoint to go on from: starting anew", self.path)
+            return None, 0
+        for checkpoint in list_checkpoints(self.checkpoints):
+            if not checkpoint.is_cut:
+                raise ValueError(
+                    f"{self.path} has checkpoints of an earlier run (the last at step "
+                    f"{checkpoint.step}): go on with --resume, or give another --output"
+                )
         return None, 0
-
-    def _put_aside(self, damaged: Sequence[Checkpoint], what_now: str) -> None:
-        """Of several processes, the first does, and tells."""
-        if os.environ.get("RANK", "0") != "0":
-            return
-        for one in damaged:
-            aside = one.path.with_name(f"damaged-{one.path.name}")
-            shutil.rmtree(aside, ignore_errors=True)
-            if not (one.path / STATE).exists():  # it never was one
-                shutil.rmtree(one.path, ignore_errors=True)
-            else:
-                one.path.replace(aside)
-            logger.warning("%s is not whole (%s): %s", one.path, one.wrong, what_now)
 
     def note_config(
         self, config: dict[str, Any], labels: Sequence[str], tokenizer: str, resumed: bool

@@ -20,11 +20,12 @@ from spacy.training.loop import create_before_to_disk_callback, update_meta
 from spacy.util import load_model_from_config, registry, resolve_dot_names
 from thinc.api import Config
 from tqdm import tqdm
-from transformers import PrinterCallback, TrainerState
+from transformers import TrainerState
 
 from ...architectures.optimizer import Rates, adam_settings
 from ...formats.gold import GoldText
 from ...learning.examples import make_training_text
+from ...learning.optimizer import make_adam
 from ...models.load import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ..callbacks import (
@@ -35,7 +36,8 @@ from ..callbacks import (
     is_over,
 )
 from ..report import write_report
-from ..trainer import StepStream, TreeTrainer
+from ..trainer import StepTrainer
+from ..tree_task import TreeTask
 from .arguments import RunOptions, training_arguments
 from .folder import RunFolder, is_disk_full, tokenizer_digest
 from .scores import ConfigScores
@@ -107,7 +109,7 @@ class ConfigRun:
 
     # --- what it is made of
 
-    def _make_trainer(self) -> TreeTrainer:
+    def _make_trainer(self) -> StepTrainer:
         settings, pipe, args = self.settings, self.pipe, self.args
         loaded = pipe.own_shim.loaded
         if args.world_size > 1 and pipe.own_shim.origin.hardware.devices:
@@ -146,20 +148,26 @@ class ConfigRun:
         self.schedule = RunCallback(
             every, self.options.save_every or every, settings["patience"], min(10, every)
         )
-        trainer = TreeTrainer(
+        task = TreeTask(
             loaded.lm,
             loaded.template,
-            StepStream(steps),
-            args,
+            pipe.settings.token_budget,
             filler=make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels),
-            optimizer=adam_settings(settings["optimizer"]),
+            text_loss=pipe.settings.text_loss,
+        )
+        adam = adam_settings(settings["optimizer"])
+        trainer = StepTrainer(
+            loaded.lm.model,
+            task,
+            steps,
+            args,
+            optimizer=lambda trained: make_adam(trained, adam),
             rate=Rates(settings["optimizer"]),
             evaluate_with=self._evaluate,
-            token_budget=pipe.settings.token_budget,
-            text_loss=pipe.settings.text_loss,
-            callbacks=[self.schedule],
+            mend="lower the learning rate, set grad_clip in [training.optimizer], or set "
+            "mixed_precision to false",
         )
-        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(self.schedule)
         trainer.add_callback(ProgressBar(trainer.seen, self.is_main))
         return trainer
 

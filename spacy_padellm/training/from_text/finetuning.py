@@ -1,33 +1,31 @@
 """Fine-tuning on packed trees without spaCy: resumable, the best weights by dev F1 kept.
 
-`spacy train` trains the component itself; this loop is for machines without spaCy and for
-models made from scratch.
+`padellm train` trains the component itself; this is for machines without spaCy and for models
+made from scratch.
 """
 
-import logging
-import time
-from collections.abc import Callable, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
-from torch.nn.utils import parametrize
-from tqdm import tqdm
+from torch.optim import Optimizer
 
 from ...decoding import Decoder
 from ...formats.gold import GoldText
-from ...learning.batch import batch_loss, make_batch_for
 from ...learning.mixture import Epochs
-from ...learning.optimizer import AdamSettings, MuonWithAdamW, make_adam, take_step, warmup_cosine
+from ...learning.muon import make_muon
+from ...learning.optimizer import AdamSettings, make_adam
 from ...lm.language_model import LanguageModel
 from ...prompts.encoding import PromptEncoder
 from ...spans.scoring import span_scores
-from ..budget import check_budget, check_loss
-from ..checkpoint import load_checkpoint, save_checkpoint, write_log
+from ..budget import Budget
+from ..trainer import Step
+from ..tree_task import TreeTask
 from .tagging import TaggingHeads
-
-logger = logging.getLogger(__name__)
+from .trainer import train
 
 
 def finetune(
@@ -35,9 +33,8 @@ def finetune(
     encoder: PromptEncoder,
     mixture: Epochs,
     output: Path,
+    budget: Budget,
     *,
-    seconds: float | None = None,
-    steps: int | None = None,
     learn_rate: float = 1e-3,
     weight_decay: float = 0.05,
     clip: float = 1.0,
@@ -49,156 +46,66 @@ def finetune(
     checkpoint_seconds: float = 120,
     identity: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Trains in place for a time or a number of steps, resuming from `output`/checkpoint.pt.
+    """Trains in place for a time or a number of steps, resuming from checkpoints in `output`.
 
     heads: deep supervision, trained along (see `tagging`); texts that are there for it alone
     (`examples.for_tagging`) have no other loss.
-    optimizer_name: "muon" is for models made from scratch (`optimizer.MuonWithAdamW`).
-    evaluate: gives a score, higher is better; the best weights are saved in `output`/best.pt
-    and loaded at the end. seconds count over all resumed runs. identity: what the run is of, in
-    plain values; a checkpoint of another one is refused with a ValueError.
+    optimizer_name: "muon" is for models made from scratch (`muon.Muon`).
+    evaluate: gives a score, higher is better; the best weights are kept, and loaded at the end.
+    identity: what the run is of, in plain values; a folder of another one is refused with a
+    ValueError.
 
     Returns the log: step, epoch, loss (nats a target), tokens a second (of the steps alone,
-    padding counted), score. Raises ValueError for no budget, and for a loss that is no number.
+    padding counted), score. Raises ValueError for a loss that is no number.
     """
-    check_budget(seconds, steps)
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
-    optimizer = _make_optimizer(optimizer_name, lm, trained, learn_rate, weight_decay)
-    if optimizer_name != "adamw":  # whose checkpoints are read as they always were
-        identity = {**(identity or {}), "optimizer": optimizer_name}
-    schedule = warmup_cosine()
-    progress: dict[str, Any] = {"step": 0, "epoch": 0, "batch": 0, "spent": 0.0, "best": -1.0}
-    log: list[dict[str, Any]] = []
-    needs = ("model", "optimizer", "progress", "log")
-    state = load_checkpoint(output / "checkpoint.pt", needs)
-    if state and state.get("identity") != identity:
-        raise ValueError(
-            f"{output} has the checkpoint of another run ({state.get('identity')}): give another "
-            f"output"
-        )
-    if state:
-        torch.set_rng_state(state.get("rng", torch.get_rng_state()))
-        if unexpected := trained.load_state_dict(state["model"], strict=False).unexpected_keys:
-            raise ValueError(
-                f"{output} has the checkpoint of another model, with {unexpected[0]}: give "
-                f"another output"
-            )
-        optimizer.load_state_dict(state["optimizer"])
-        progress, log = state["progress"], state["log"]
-        logger.info("resuming fine-tuning at step %d", progress["step"])
-
-    def save() -> None:
-        weights, optimizer_state = learned_state(trained), optimizer.state_dict()
-        save_checkpoint(
-            output / "checkpoint.pt",
-            {
-                **{"model": weights, "optimizer": optimizer_state, "progress": progress},
-                **{"log": log, "identity": identity, "rng": torch.get_rng_state()},
-            },
-        )
-        write_log(output, log)
-
-    def done() -> float:
-        return progress["spent"] / seconds if seconds else progress["step"] / (steps or 1)
-
-    def score() -> None:
-        if evaluate is None:
-            return
-        lm.model.eval()
-        value = evaluate()
-        lm.model.train()
-        logger.info("step %d: score %.4f", progress["step"], value)
-        log.append({"step": progress["step"], "epoch": progress["epoch"], "score": value})
-        if value > progress["best"]:
-            progress["best"] = value
-            save_checkpoint(output / "best.pt", {"model": learned_state(lm.model)})
-            save()  # whoever resumes knows of it
-
-    lm.model.train()
-    bar = tqdm(total=100, unit="%", desc="NER")
-    last_save = last_score = time.monotonic()
-    losses, targets, tokens, taken = 0.0, 0.0, 0, 0.0
-    while done() < 1:
-        batches = mixture.epoch(progress["epoch"])
-        while progress["batch"] < len(batches) and done() < 1:
-            began = time.monotonic()
-            texts = batches[progress["batch"]]
-            batch = make_batch_for(lm, encoder.template, texts, row_width)
-            with parametrize.cached():  # embeddings with `surface` features: once, not twice
-                with torch.autocast(
-                    lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda"
-                ):
-                    loss = batch_loss(lm, batch)
-                    mean = loss / max(batch.weight, 1.0)
-                    if heads:
-                        mean = mean + heads.loss(texts, batch)
-                mean.backward()
-            losses += check_loss(loss.item(), progress["step"] + 1)
-            take_step(optimizer, learn_rate * schedule(done()), clip)
-            targets += batch.weight
-            tokens += batch.n_tokens
-            progress["step"] += 1
-            progress["batch"] += 1
-            now = time.monotonic()
-            progress["spent"] += now - began
-            taken += now - began
-            bar.n = min(100, round(100 * done(), 1))
-            if progress["step"] % 50 == 0:
-                entry = {
-                    "step": progress["step"],
-                    "epoch": progress["epoch"] + progress["batch"] / len(batches),
-                    "loss": losses / max(targets, 1.0),
-                    "tokens_a_second": tokens / taken,
-                }
-                log.append(entry)
-                bar.set_postfix(loss=f"{entry['loss']:.3f}", epoch=f"{entry['epoch']:.2f}")
-                losses, targets, tokens, taken = 0.0, 0.0, 0, 0.0
-            if now - last_score > evaluate_seconds:
-                score()
-                last_score = time.monotonic()
-            if now - last_save > checkpoint_seconds:
-                save()
-                last_save = time.monotonic()
-        if progress["batch"] >= len(batches):
-            progress["epoch"] += 1
-            progress["batch"] = 0
-    bar.close()
-    score()
-    save()
-    best = _load_best(output / "best.pt") if evaluate else None
-    if best:
-        lm.model.load_state_dict(best["model"], strict=False)
+    along = heads.loss if heads else None
+    log = train(
+        trained,
+        TreeTask(lm, encoder.template, row_width=row_width, along=along),
+        functools.partial(mixture_steps, mixture),
+        output,
+        budget,
+        lm.device,
+        optimizer=_choose_optimizer(optimizer_name, lm, weight_decay),
+        learn_rate=learn_rate,
+        clip=clip,
+        checkpoint_seconds=checkpoint_seconds,
+        label="NER",
+        score=evaluate,
+        evaluate_seconds=evaluate_seconds,
+        request={**(identity or {}), "optimizer": optimizer_name},
+    )
     lm.model.eval()
     return log
 
 
-def _load_best(path: Path) -> dict[str, Any] | None:
-    try:
-        return load_checkpoint(path, ("model",))
-    except ValueError as error:
-        logger.warning("%s; the last weights are taken instead of the best", error)
-        return None
+def mixture_steps(mixture: Epochs, first: int = 0) -> Iterator[Step]:
+    """A batch of the mixture a step, without end. Raises ValueError for an epoch without texts."""
+    number = 0
+    for epoch in itertools.count():
+        batches = mixture.epoch(epoch)
+        if not batches:
+            raise ValueError("an epoch holds no text: give the sets greater shares")
+        for place, texts in enumerate(batches, 1):
+            if number >= first:
+                yield Step(number, epoch + place / len(batches), len(texts), texts)
+            number += 1
 
 
-def _make_optimizer(
-    name: str, lm: LanguageModel, trained: nn.Module, learn_rate: float, weight_decay: float
-) -> torch.optim.Optimizer | MuonWithAdamW:
+def _choose_optimizer(
+    name: str, lm: LanguageModel, weight_decay: float
+) -> Callable[[nn.Module], Optimizer]:
     """Raises ValueError for another name, and a model that Muon does not suit."""
     if name == "adamw":
-        return make_adam(trained, AdamSettings(weight_decay=weight_decay))
+        return lambda trained: make_adam(trained, AdamSettings(weight_decay=weight_decay))
     if name != "muon":
         raise ValueError(f"optimizer_name is {name!r}: choose 'adamw' or 'muon'")
     layers = getattr(lm.model.base_model, "layers", None)
     if layers is None:
         kind = type(lm.model).__name__
         raise ValueError(f"Muon is for the matrices of a model's `layers`; {kind} has none")
-    return MuonWithAdamW(trained, layers, learn_rate, weight_decay)
-
-
-def learned_state(module: nn.Module) -> dict[str, torch.Tensor]:
-    """The weights that are trained; all where all are."""
-    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
-    return {name: value for name, value in module.state_dict().items() if name not in frozen}
+    return lambda trained: make_muon(trained, layers, 1.0, weight_decay)
 
 
 def evaluate_spans(

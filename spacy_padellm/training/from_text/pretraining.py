@@ -7,8 +7,8 @@ template with `bidirectional` starts from weights that know both.
 
 import itertools
 import logging
-import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from tqdm import tqdm
 
 from ...atomic import whole_file
 from ...formats import files
-from ...learning.optimizer import AdamSettings, make_adam, take_step, warmup_cosine
-from ..budget import check_budget, check_loss
-from ..checkpoint import load_checkpoint, save_checkpoint
+from ...learning.optimizer import AdamSettings, make_adam
+from ..budget import Budget
+from ..trainer import Step
+from .trainer import train
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +78,8 @@ def pretrain(
     model: Any,
     ids: np.ndarray,
     output: Path,
+    budget: Budget,
     *,
-    seconds: float | None = None,
-    steps: int | None = None,
     rows: int = 16,
     row_length: int = 256,
     learn_rate: float = 3e-3,
@@ -88,79 +88,78 @@ def pretrain(
     checkpoint_seconds: float = 120,
     seed: int = 0,
     progress: bool = True,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Trains `model` in place for a time or a number of steps; resumes from `output`.
 
-    ids: the corpus as one array. output: folder for checkpoint.pt. seconds: wall-clock budget
-    over all resumed runs, with the learning rate following the time; or steps.
+    ids: the corpus as one array. output: folder for checkpoints and log.json.
 
-    Returns the log: step, loss (nats a token), tokens a second. Raises ValueError for no budget,
-    too few ids, and a loss that is no number.
+    Returns the log: step, loss (nats a token), tokens a second. Raises ValueError for too few ids,
+    and a loss that is no number.
     """
-    check_budget(seconds, steps)
     if len(ids) <= row_length + 1:
         raise ValueError(f"the corpus has {len(ids)} tokens, fewer than a row of {row_length}")
-    device = next(model.parameters()).device
-    optimizer = make_adam(model, AdamSettings(weight_decay=weight_decay))
-    schedule = warmup_cosine()
-    step, spent, log = 0, 0.0, []
-    needs = ("model", "optimizer", "step", "spent", "log")
-    state = load_checkpoint(output / "checkpoint.pt", needs)
-    if state:
-        torch.set_rng_state(state.get("rng", torch.get_rng_state()))
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent, log = state["step"], state["spent"], state["log"]
-        logger.info("resuming pretraining at step %d", step)
 
-    def save() -> None:
-        save_checkpoint(
-            output / "checkpoint.pt",
-            {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-                "spent": spent,
-                "log": log,
-                "rng": torch.get_rng_state(),
-            },
-        )
+    def steps(first: int) -> Iterator[Step]:
+        for number in itertools.count(first):  # an epoch: as many tokens as there are
+            tokens = rows * row_length
+            yield Step(number, (number + 1) * tokens / len(ids), tokens)
 
-    def done() -> float:
-        return spent / seconds if seconds else step / steps  # type: ignore[operator]
+    return train(
+        model,
+        RowTask(model, ids, rows, row_length, seed),
+        steps,
+        output,
+        budget,
+        next(model.parameters()).device,
+        optimizer=lambda trained: make_adam(trained, AdamSettings(weight_decay=weight_decay)),
+        learn_rate=learn_rate,
+        clip=clip,
+        checkpoint_seconds=checkpoint_seconds,
+        label="LM",
+        show=progress,
+    )
 
-    model.train()
-    bar = tqdm(total=100, initial=int(100 * done()), unit="%", disable=not progress, desc="LM")
-    last_save = last_log = time.monotonic()
-    losses: list[float] = []
-    while done() < 1:
-        began = time.monotonic()
-        batch, prefix = _sample(ids, rows, row_length, np.random.default_rng((seed, step)))
+
+@dataclass(frozen=True)
+class RowBatch:
+    """inputs, targets: [rows, length], -100 where a target is ignored. mask: [rows, 1, length,
+    length]. weight: the loss is a mean already."""
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    mask: torch.Tensor
+    weight: float = 1.0
+
+    @property
+    def n_tokens(self) -> int:
+        return self.inputs.numel()
+
+
+@dataclass(frozen=True)
+class RowTask:
+    """The next token of rows that are sampled anew for each step."""
+
+    model: Any
+    ids: np.ndarray
+    rows: int
+    row_length: int
+    seed: int = 0
+
+    def passes(self, step: Step) -> list[RowBatch]:
+        rng = np.random.default_rng((self.seed, step.number))
+        batch, prefix = _sample(self.ids, self.rows, self.row_length, rng)
+        device = self.model.device
         inputs, targets = batch[:, :-1].to(device), batch[:, 1:].clone().to(device)
         mask, targets = _prefix_mask(prefix.to(device), targets)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
-            loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
-        loss.backward()
-        losses.append(check_loss(loss.item(), step + 1))
-        take_step(optimizer, learn_rate * schedule(done()), clip)
-        step += 1
-        spent += time.monotonic() - began
-        if step % 50 == 0:
-            now = time.monotonic()
-            rate = len(losses) * rows * row_length / (now - last_log)
-            entry = {"step": step, "loss": float(np.mean(losses)), "tokens_a_second": rate}
-            log.append(entry)
-            losses, last_log = [], now
-            bar.set_postfix(loss=f"{entry['loss']:.3f}", tokens_s=f"{rate:.0f}")
-        bar.n = min(100, round(100 * done(), 1))
-        bar.refresh()
-        if time.monotonic() - last_save > checkpoint_seconds:
-            save()
-            last_save = time.monotonic()
-    bar.close()
-    save()
-    return log
+        return [RowBatch(inputs, targets, mask)]
+
+    def idle(self) -> RowBatch:
+        raise NotImplementedError("rows are sampled in one process")
+
+    def losses(self, one: RowBatch, wrapped: Any) -> tuple[torch.Tensor, None]:
+        inputs = {"input_ids": one.inputs, "attention_mask": one.mask}
+        logits = self.model(**inputs, use_cache=False).logits
+        return F.cross_entropy(logits.flatten(0, 1).float(), one.targets.flatten()), None
 
 
 def _sample(

@@ -37,7 +37,7 @@ from ...models.save import save_model
 from ...models.special_tokens import add_special_tokens
 from ...prompts.template import get_template
 from ..budget import Budget
-from ..checkpoint import keep_request, write_log
+from ..request import keep_request
 from .finetuning import evaluate_spans, finetune
 from .pretraining import encode_files, pretrain, read_lines
 from .tagging import TaggingHeads
@@ -141,10 +141,7 @@ def pretrain_on_files(
     torch.manual_seed(0)
     model = create_model(tokenizer, new.architecture, **new.sizes)
     model.to(Hardware(device).find_first())
-    log = pretrain(
-        model, ids, output / "pretrain", seconds=budget.seconds, steps=budget.steps, **options
-    )
-    write_log(output / "pretrain", log)
+    pretrain(model, ids, output / "pretrain", budget, **options)
     lm = LanguageModel(model.eval(), tokenizer, str(output))
     loaded = LoadedModel(lm, ModelSettings(template, new.labels, max_count=new.max_count))
     with whole_folder(output / "model") as fresh:
@@ -224,19 +221,17 @@ def finetune_on_files(
         heads = None
         if tagging:
             heads = stack.enter_context(TaggingHeads(loaded.lm, labels, weight=tagging))
-        log = finetune(
+        finetune(
             loaded.lm,
             encoder,
             Mixture(sets, batch_tokens=batch_tokens),
             output / "finetune",
-            seconds=budget.seconds,
-            steps=budget.steps,
+            budget,
             heads=heads,
             evaluate=score if held_out else None,
             identity={"model": model, "peft": repr(peft), "labels": list(labels)},
             **options,
         )
-    write_log(output / "finetune", log)
     with whole_folder(output / "model") as fresh:
         save_model(loaded, fresh, "reference" if peft else "full")
     return output / "model"

@@ -83,9 +83,9 @@ class TaggingHeads(nn.Module):
             hook.remove()
         self._hidden.clear()
 
-    def loss(self, texts: Sequence[TrainingText], batch: TrainingBatch) -> torch.Tensor:
+    def loss(self, batch: TrainingBatch) -> torch.Tensor:
         """Weighted loss (mean nats a token) for the pass that the model has just run."""
-        tags, indices = self._targets(texts)
+        tags, indices = self._targets(batch.texts)
         if len(tags) != len(batch.text_rows):
             raise ValueError(
                 "tagging heads need texts that stand whole before the label, in packed rows: "

@@ -1,7 +1,12 @@
 """The checkpoints of transformers' Trainer in a folder: which are whole, and what is wrong."""
 
 import json
+import logging
+import os
+import shutil
+import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 
 from ..atomic import write_whole
 from ..logs import first_line
-from .checkpoint import check_archive
 
+logger = logging.getLogger(__name__)
 STATE = "trainer_state.json"  # which the Trainer writes last
 CHECKSUMS = "checksums.json"
 _ARCHIVES = (".pt", ".pth", ".bin")
@@ -44,6 +49,42 @@ def list_checkpoints(folder: Path) -> list[Checkpoint]:
     return sorted(found, key=lambda checkpoint: checkpoint.step, reverse=True)
 
 
+def last_whole(folder: Path) -> Checkpoint | None:
+    """The one to go on from. Those behind it that are damaged get another name, with a warning.
+
+    Raises ValueError where all are damaged.
+    """
+    found = list_checkpoints(folder)
+    damaged: list[Checkpoint] = []
+    for checkpoint in map(check, found):
+        if not checkpoint.wrong:
+            _put_aside(damaged, f"going on from step {checkpoint.step}")
+            return checkpoint
+        damaged.append(checkpoint)
+    if not all(checkpoint.is_cut for checkpoint in found):
+        what = "; ".join(f"{one.path.name}: {one.wrong}" for one in damaged)
+        raise ValueError(
+            f"no checkpoint in {folder} is whole ({what}): begin anew with another --output, or "
+            f"remove them"
+        )
+    _put_aside(damaged, "starting anew")
+    return None
+
+
+def _put_aside(damaged: Sequence[Checkpoint], what_now: str) -> None:
+    """Of several processes, the first does, and tells."""
+    if os.environ.get("RANK", "0") != "0":
+        return
+    for one in damaged:
+        aside = one.path.with_name(f"damaged-{one.path.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        if not (one.path / STATE).exists():  # it never was one
+            shutil.rmtree(one.path, ignore_errors=True)
+        else:
+            one.path.replace(aside)
+        logger.warning("%s is not whole (%s): %s", one.path, one.wrong, what_now)
+
+
 def check(checkpoint: Checkpoint) -> Checkpoint:
     """With what is wrong with its files, which are read."""
     if checkpoint.wrong:
@@ -61,6 +102,20 @@ def check(checkpoint: Checkpoint) -> Checkpoint:
         if wrong := _what_is_wrong(there.get(name), *expected.get(name, (None, None))):
             return Checkpoint(path, checkpoint.step, f"{name} {wrong}")
     return checkpoint
+
+
+def check_archive(path: Path) -> None:
+    """Of what `torch.save` writes, whose checksums torch itself does not look at.
+
+    Raises ValueError where it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        raise ValueError(f"it is cut off, or none at all: {error}") from error
+    if bad is not None:
+        raise ValueError("its bytes are not those that were written")
 
 
 def write_checksums(checkpoint: Path) -> None:
