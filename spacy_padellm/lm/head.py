@@ -87,7 +87,7 @@ def is_plain(head: nn.Module | None) -> bool:
 
 
 def _rows(head: nn.Linear, ids: torch.Tensor) -> torch.Tensor:
-    """Rows of the weights; a head whose weights are made of others (`from_text.surface`) has
+    """Rows of the weights; a head whose weights are made of others (surface features) has
     `rows_of`, which makes no more than are wanted."""
     read: Any = getattr(head, "rows_of", None)
     return head.weight[ids] if read is None else read(ids)

@@ -68,7 +68,7 @@ def train(
             trained,
             task,
             steps(found.step if found else 0),
-            _arguments(output, budget.steps or ENDLESS, clip, device),
+            _arguments(output, budget.steps or ENDLESS, clip, score is not None, device),
             optimizer=optimizer,
             rate=lambda step: learn_rate * schedule(clock.part(step)),
             evaluate_with=lambda: {"score": score()} if score else {},
@@ -96,7 +96,9 @@ class _Arguments(TrainingArguments):
         return self.on or first
 
 
-def _arguments(output: Path, max_steps: int, clip: float, device: torch.device) -> _Arguments:
+def _arguments(
+    output: Path, max_steps: int, clip: float, scored: bool, device: torch.device
+) -> _Arguments:
     chosen: dict[str, Any] = {
         **ARGUMENTS,
         "output_dir": str(output),
@@ -104,7 +106,7 @@ def _arguments(output: Path, max_steps: int, clip: float, device: torch.device) 
         "max_grad_norm": clip,
         "seed": 0,
         "use_cpu": device.type == "cpu",
-        "save_total_limit": 2,
+        "save_total_limit": 2 + scored,  # the last, the one before, the best
         "report_to": [],
     }
     args = _Arguments(**chosen)
