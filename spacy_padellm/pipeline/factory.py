@@ -63,7 +63,7 @@ def make_padellm_ner(
     labels: names, a mapping name → description, or pairs [name, description]; None takes those
     of the model, or of the examples in training. In `spacy.load(config=...)` descriptions go in
     pairs: spaCy takes a mapping there for settings of its own. The other settings are described
-    in `component_settings.Settings`. A `$` in any setting is written `\\u0024`.
+    in `pipeline.settings.Settings`. A `$` in any setting is written `\\u0024`.
     """
     settings = Settings(
         annotate=annotate,

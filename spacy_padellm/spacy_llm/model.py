@@ -20,7 +20,7 @@ class CausalLM:
     """A fine-tuned causal LM, decoded in parallel: the counts of all labels of all Docs of a call,
     then all their mentions. Long Docs are read in windows.
 
-    model: fields of `thinc_model.build_causal_lm`. settings: how it decodes.
+    model: arguments of `build_causal_lm`. settings: how it decodes.
     """
 
     def __init__(self, model: dict[str, Any], settings: Settings) -> None:
@@ -90,8 +90,8 @@ def make_causal_lm(
 ) -> CausalLM:
     """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.
 
-    name to compile: as in `thinc_model.build_causal_lm`. The others: as in the component
-    (`component_settings.Settings`); token_budget None decodes all Docs of a call together.
+    name to compile: as in the component's model, "spacy_padellm.CausalLM.v1". The others: as in the
+    component (`pipeline.settings.Settings`); token_budget None decodes all Docs of a call together.
 
     Raises ValueError for a setting out of its range.
     """

@@ -105,7 +105,7 @@ class NERTask:
         return str(srsly.json_dumps(asked, sort_keys=True))
 
     def scorer(self, examples: Iterable[Example]) -> dict[str, Any]:
-        """`ents_p/r/f` or `spans_KEY_p/r/f`, and `strings_f` (`component_scorer.score_ner`)."""
+        """`ents_p/r/f` or `spans_KEY_p/r/f`, and `strings_f` (`pipeline.scorer.score_ner`)."""
         if self._scorer is not None:
             return self._scorer(examples)
         where = {"annotate": self._settings.annotate, "spans_key": self._settings.spans_key}
@@ -217,7 +217,7 @@ def make_ner_task(
     labels: names in a list or with commas between, a mapping name → definition, or pairs [name,
     definition]; empty asks for those of the model. label_definitions: definitions apart, as a
     mapping or pairs. examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3". The
-    others: as in the component `padellm_ner` (`component_settings.Settings`).
+    others: as in the component `padellm_ner` (`pipeline.settings.Settings`).
 
     Raises ValueError for a setting out of its range, a label that is there twice, a definition of
     a label that is not asked for, and examples that are no {"text", "entities"}.
