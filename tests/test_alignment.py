@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_padellm.spans.alignment import align_mentions, find_occurrences, spread_repeats
+from spacy_padellm.spans.alignment import align_mentions, spread_repeats
 from spacy_padellm.spans.prediction import Mention
+from spacy_padellm.spans.text_index import TextIndex
 
 
 def lost(text, label="PER", index=1):
@@ -19,7 +20,7 @@ def copied(text, start, label="PER", index=1):
 
 
 def slices(text, mention):
-    return [text[start:end] for start, end in find_occurrences(text, mention)]
+    return [text[start:end] for start, end in TextIndex(text).occurrences(mention)]
 
 
 def places(mentions):
@@ -91,8 +92,8 @@ def test_occurrences(text, mention, expected):
 
 
 def test_occurrences_do_not_overlap():
-    assert find_occurrences("ha ha ha ha ha", "ha ha") == [(0, 5), (6, 11)]
-    assert find_occurrences("哈哈哈哈哈", "哈哈") == [(0, 2), (2, 4)]
+    assert TextIndex("ha ha ha ha ha").occurrences("ha ha") == [(0, 5), (6, 11)]
+    assert TextIndex("哈哈哈哈哈").occurrences("哈哈") == [(0, 2), (2, 4)]
 
 
 def test_equal_mentions_take_successive_occurrences():
@@ -203,7 +204,7 @@ BLANKS = st.sampled_from([" ", "  ", "\n", "\u00a0"])
 @given(TEXT, st.text(CHARACTERS, max_size=4))
 @example("\u0345a", "\u0345")
 def test_found_places_lie_in_the_text_and_equal_the_mention(text, mention):
-    found = find_occurrences(text, mention)
+    found = TextIndex(text).occurrences(mention)
     for start, end in found:
         assert 0 <= start < end <= len(text)
         assert normal(text[start:end]) == normal(mention)
@@ -220,7 +221,7 @@ def test_a_slice_of_whole_words_is_found_at_its_own_place(data, words):
     first = data.draw(st.integers(0, len(words) - 1))
     last = data.draw(st.integers(first, len(words) - 1))
     own = (bounds[first][0], bounds[last][1])
-    found = find_occurrences(text, text[slice(*own)])
+    found = TextIndex(text).occurrences(text[slice(*own)])
     # "a b a" in "a b a b a": the occurrence on the left was there first.
     assert own in found or any(start < own[0] < end for start, end in found)
 
@@ -230,7 +231,7 @@ def test_anything_between_blanks_is_found_at_its_own_place(before, inner, after)
     mention = f"a{inner}b"
     text = f"{before} {mention} {after}"
     own = len(before) + 1
-    found = find_occurrences(text, mention)
+    found = TextIndex(text).occurrences(mention)
     assert (own, own + len(mention)) in found or any(start < own < end for start, end in found)
 
 
@@ -307,6 +308,6 @@ def test_a_long_mention_in_a_long_text_is_found_or_not_at_once(mention, text):
 def test_white_space_in_a_mention_may_be_of_any_length(words, blanks):
     text, run = " ".join(words), "".join(blanks)
     spread = run + run.join(words) + run
-    assert find_occurrences(text, spread) == find_occurrences(text, text)
+    assert TextIndex(text).occurrences(spread) == TextIndex(text).occurrences(text)
     decomposed = unicodedata.normalize("NFD", spread.casefold())
-    assert find_occurrences(text, decomposed)[:1] == [(0, len(text))][: bool(text)]
+    assert TextIndex(text).occurrences(decomposed)[:1] == [(0, len(text))][: bool(text)]

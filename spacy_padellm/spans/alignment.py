@@ -12,26 +12,12 @@ from .prediction import Mention
 from .text_index import Place, TextIndex
 
 
-def find_occurrences(text: str, mention: str) -> list[Place]:
-    """All places of a mention in a text, in characters of the original text, none overlapping.
-
-    Exact matches come first; then those equal up to white space and canonical equivalence (NFC,
-    NFD); then those equal up to case as well. Within a tier the order is left to right. A run of
-    white space equals one blank, and white space around the mention is ignored.
-
-    A match begins and ends between words, unless the mention's own edge is not a word character
-    ("C++" is found in "C++20") or the script sets no spaces there (Chinese, Japanese, Thai, ...;
-    Korean, which adds particles to names, counts as such).
-    """
-    return list(TextIndex(text).occurrences(mention))
-
-
 def align_mentions(
     text: str, mentions: Sequence[Mention], flat: bool = False
 ) -> tuple[list[Mention], list[Mention]]:
     """Find the places of generated strings: (aligned, unaligned), each in the order given.
 
-    The i-th equal mention of a label takes the i-th of its occurrences (`find_occurrences`).
+    The i-th equal mention of a label takes the i-th of its occurrences (`TextIndex.occurrences`).
     Aligned mentions carry start, end and the text's own characters. Unaligned ones are returned
     as they came: the string is not in the text, or every occurrence is taken by a mention of the
     same label. A mention that has a place already keeps it, if no earlier one of its label has it.

@@ -107,7 +107,18 @@ class TextIndex:
         self._found: dict[tuple[str, int], list[Place]] = {}
 
     def occurrences(self, mention: str, tiers: int = len(FOLDS)) -> list[Place]:
-        """See `alignment.find_occurrences`; `tiers` = 1 keeps to exact matches."""
+        """All places of a mention in the text, none overlapping.
+
+        Exact matches come first; then those equal up to white space and canonical equivalence
+        (NFC, NFD); then those equal up to case as well. Within a tier the order is left to right.
+        A run of white space equals one blank, and white space around the mention is ignored.
+
+        A match begins and ends between words, unless the mention's own edge is not a word character
+        ("C++" is found in "C++20") or the script sets no spaces there (Chinese, Japanese, Thai,
+        ...; Korean, which adds particles to names, counts as such).
+
+        tiers: 1 keeps to exact matches.
+        """
         mention = _strip(_shorten(mention, len(self.text)))
         key = (mention, tiers)
         if key not in self._found:
