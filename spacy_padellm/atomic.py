@@ -11,14 +11,16 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 logger = logging.getLogger(__name__)
 LOCK = ".lock"
 _HALF = re.compile(r"\..*\.\d+-[0-9a-f]{8}\.half")
+_MOST_TRIES = 1.0  # seconds for a folder that others take away
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
@@ -119,33 +121,46 @@ def alone_in(folder: Path, wait: float = 0, tidy: bool = True) -> Iterator[None]
     nothing can be written there.
     """
     is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, thread_local=False)
+    lock = _take_lock(folder, wait)
     try:
-        lock.acquire(timeout=wait)
-    except Timeout:
-        raise BusyError(
-            f"another run is writing to {folder}: wait until it ends, or name another folder"
-        ) from None
-    except (NotImplementedError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
-            raise
-        logger.warning("%s: this file system has no locks; see that one run at a time is in it",
-                       folder)  # fmt: skip
-        yield
-        return
-    try:
-        for place in (folder, *filter(Path.is_dir, folder.iterdir())) if tidy else ():
+        for place in (folder, *filter(Path.is_dir, folder.iterdir())) if tidy and lock else ():
             for path in place.glob(".*.half"):
                 if _HALF.fullmatch(path.name):
                     _remove(path)
         yield
     finally:
-        if is_new and not holds_anything(folder):  # a run that could not begin leaves nothing
-            with contextlib.suppress(OSError):
-                (folder / LOCK).unlink()
-                folder.rmdir()
-        lock.release()
+        if lock is not None:
+            if is_new and not holds_anything(folder):  # a run that could not begin leaves nothing
+                # Before the lock is released: whoever gets the lock of a file that is gone, begins
+                # anew (filelock).
+                with contextlib.suppress(OSError):
+                    (folder / LOCK).unlink()
+                    folder.rmdir()
+            lock.release()
+
+
+def _take_lock(folder: Path, wait: float) -> BaseFileLock | None:
+    """None where the file system has no locks."""
+    until = time.monotonic() + wait
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, thread_local=False)
+        try:
+            lock.acquire(timeout=max(until - time.monotonic(), 0))
+            return lock
+        except Timeout:
+            raise BusyError(
+                f"another run is writing to {folder}: wait until it ends, or name another folder"
+            ) from None
+        except FileNotFoundError:  # another run has just left, and taken the folder away
+            if time.monotonic() > until + _MOST_TRIES:
+                raise
+        except (NotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+                raise
+            logger.warning("%s: this file system has no locks; see that one run at a time is in it",
+                           folder)  # fmt: skip
+            return None
 
 
 def holds_anything(folder: Path) -> bool:

@@ -4,6 +4,7 @@ By hooks, inside the model's own forward, so that scaling and soft-caps behind t
 happen, whatever the architecture.
 """
 
+import os
 import threading
 from types import TracebackType
 from typing import Any
@@ -31,7 +32,7 @@ class HeadReads:
         self.choices = None if choices is None else torch.from_numpy(choices)
         self._chooses = choices is not None and is_plain(head)
         self._states: torch.Tensor | None = None
-        self._own_thread = threading.get_ident()
+        self._own_thread = _this_thread()
         self._hooks: list[Any] = []
 
     def __enter__(self) -> "HeadReads":
@@ -59,7 +60,7 @@ class HeadReads:
 
     def _gather(self, _head: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         # Other threads may be running the same model with places of their own.
-        if threading.get_ident() != self._own_thread:
+        if _this_thread() != self._own_thread:
             return None
         device = args[0].device
         states = args[0][self.rows.to(device), self.columns.to(device)][None]
@@ -71,12 +72,17 @@ class HeadReads:
     def _choose(
         self, head: nn.Linear, _args: tuple[Any, ...], _output: torch.Tensor
     ) -> torch.Tensor | None:
-        if threading.get_ident() != self._own_thread or self._states is None:
+        if _this_thread() != self._own_thread or self._states is None:
             return None
         assert self.choices is not None
         choices = self.choices.to(self._states.device)
         bias = None if head.bias is None else head.bias[choices]
         return F.linear(self._states, _rows(head, choices), bias)
+
+
+def _this_thread() -> tuple[int, int]:
+    """Of all processes: a fork has hooks of threads of its parent, and gives their numbers anew."""
+    return os.getpid(), threading.get_ident()
 
 
 def is_plain(head: nn.Module | None) -> bool:

@@ -187,8 +187,9 @@ class ModelPasses:
                 if len(self.model.peft_config) > 1 and name in self.model.peft_config:
                     self.model.set_adapter(self.adapter)  # peft warns where the active one goes
                     self.model.delete_adapter(name)
-            if self.model.active_adapter != self.adapter:
+            if self.turn.unsure or self.model.active_adapter != self.adapter:
                 self.model.set_adapter(self.adapter, inference_mode=True)
+                self.turn.unsure = False
             yield
 
     def mask_tensor(self, mask: np.ndarray) -> torch.Tensor:

@@ -7,7 +7,6 @@ of fixed size that are used again. What cannot be compiled runs in the same shap
 
 import copy
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers.cache_utils import Cache, StaticLayer
 
+from ..locks import ForkLock
 from ..logs import first_line
 from ..prompts.tree import Bools, Ints, TreePass
 from .head import is_plain
@@ -63,7 +63,7 @@ class StaticPasses:
         self._model = _twin(model, self._reads)
         self._n_layers = model.config.get_text_config().num_hidden_layers
         self._free: list[StaticSlot] = []
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         mode = "reduce-overhead" if device.type == "cuda" else None
         self._forward_compiled = torch.compile(self._forward, dynamic=False, mode=mode)
 

@@ -71,27 +71,26 @@ def _load_parts(
         key = None
     else:
         key = _shared.key(place, hardware, device, dtype, n_tokens)
-    with _shared.lock if key else contextlib.nullcontext():
-        base = _shared.find(key)
-        turn = base.turn if base else Turn()
-        model = base.model if base else _load_base(place, hardware, dtype, n_tokens)
-        with turn:  # another thread may be running the base
-            name = None
-            if adapter is not None:
-                model, name = load_adapter(model, adapter, source.name)
-            if hardware.quantize == "int8":  # before it moves: the whole may not fit there
-                quantize_weights(model)
-            if hardware.device_map is None and hardware.bits is None:
-                model.to(device)
-            model.eval()
-            quantized = hardware.quantize is not None
-            lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
-            if key is not None:
-                lm.turn = turn
-                _shared.add(key, model, turn)
-                release_with(lm)
-            with lm.own_turn():
-                return ready(lm, hardware)
+    base = _shared.find(key)
+    turn = base.turn if base else Turn()
+    model = base.model if base else _load_base(place, hardware, dtype, n_tokens)
+    with turn:  # another thread may be running the base
+        name = None
+        if adapter is not None:
+            model, name = load_adapter(model, adapter, source.name)
+        if hardware.quantize == "int8":  # before it moves: the whole may not fit there
+            quantize_weights(model)
+        if hardware.device_map is None and hardware.bits is None:
+            model.to(device)
+        model.eval()
+        quantized = hardware.quantize is not None
+        lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
+        if key is not None:
+            lm.turn = turn
+            _shared.add(key, model, turn)
+            release_with(lm)
+        with lm.own_turn():
+            return ready(lm, hardware)
 
 
 @load_turn()

@@ -11,7 +11,10 @@ import threading
 from collections.abc import Collection, Iterator
 from typing import Any
 
-_turn = threading.RLock()
+from ..locks import ForkLock
+
+_turn = ForkLock()
+_forks = threading.local()  # waited: whether this thread has the turn for its fork
 
 
 @contextlib.contextmanager
@@ -37,18 +40,16 @@ def check_undisturbed(model: Any, missing: Collection[str]) -> None:
 
 
 def _wait_for_loads() -> None:
-    """A process that was forked in the middle of a load would keep that state, and the lock."""
-    _turn.acquire()
+    """A process that was forked in the middle of a load would keep that state."""
+    _turn.__enter__()
+    _forks.waited = True
 
 
 def _go_on() -> None:
-    _turn.release()
-
-
-def _begin_anew() -> None:
-    global _turn
-    _turn = threading.RLock()
+    if getattr(_forks, "waited", False):  # not where an interrupt has cut the wait short
+        _forks.waited = False
+        _turn.__exit__()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait_for_loads, after_in_parent=_go_on, after_in_child=_begin_anew)
+    os.register_at_fork(before=_wait_for_loads, after_in_parent=_go_on, after_in_child=_go_on)

@@ -1,6 +1,5 @@
 """Bases that are in memory already, so that components with adapters of their own share one."""
 
-import threading
 import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..locks import ForkLock
 from .hardware import Hardware
 from .place import ModelPlace
 
@@ -16,24 +16,19 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
 
-class Turn:
-    """A lock for a thread at a time, which a copy of the model has anew.
-
-    gone: names of adapters that nobody needs any more, to be taken off at the next turn.
+class Turn(ForkLock):
+    """gone: names of adapters that nobody needs any more, to be taken off at the next turn.
+    unsure: whether a fork came between, so that some layers may have another adapter than others.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        super().__init__()
         self.gone: list[str] = []
+        self.unsure = False
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Turn, ()
+    def after_fork(self) -> None:
+        super().after_fork()
+        self.unsure = True
 
 
 @dataclass(frozen=True)
@@ -45,10 +40,9 @@ class SharedBase:
 
 
 class SharedBases:
-    """Remembers bases as long as somebody has them. lock: held from `find` to `add`."""
+    """Remembers bases as long as somebody has them. Asked in a `load_turn` only."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
         self._models: weakref.WeakValueDictionary[Hashable, PeftModel] = (
             weakref.WeakValueDictionary()
         )

@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_exponential, wait_random
 
 from ..formats.json_text import read_json
+from ..locks import ForkLock
 from .completion import Completion, read_completion, reason_of
 from .errors import PassingError, ServerError
 from .secrets import Secrets
@@ -35,7 +36,7 @@ class CompletionsClient:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self._made: _Connections | None = None
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CompletionsClient, (self.settings,)

@@ -12,7 +12,6 @@ import atexit
 import hashlib
 import json
 import logging
-import threading
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +24,7 @@ from spacy_llm.ty import PromptTemplateProvider
 
 from ..architectures.config_values import keeps_settings
 from ..atomic import alone_in, append_whole, whole_file
+from ..locks import ForkLock
 from ..logs import first_line
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class TextCache(BatchCache):
             if value < 1:
                 raise ValueError(f"{name} of the cache is {value}: it must be at least 1")
         self._told: set[str] = set()
-        self._lock = threading.RLock()
+        self._lock = ForkLock()
         # Docs that were found to be there, until they are asked for: their file may go meanwhile.
         self._ready: dict[int, Doc] = {}
         self._was_asked = False

@@ -2,20 +2,18 @@
 
 import copy
 import json
-import multiprocessing
-import os
 import pickle
 import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import spacy
 import transformers
-from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
+from sample_pipelines import add_scratch_pipe, make_examples, spans_of
 
 from spacy_padellm.models.shared_result import SharedResult
 
@@ -36,26 +34,6 @@ def test_every_door_in_a_new_process(trained_folder):
     for door, answers in found.items():
         assert answers == [[["Ada Lovelace", "PER"], ["Paris", "LOC"]]] * len(answers), door
     assert sorted(map(len, found.values())) == [1, 3, 4, 5, 6, 8, 8]
-
-
-@pytest.fixture
-def loads(monkeypatch):
-    """Watches what transformers loads: how many models so far, and how many most at a time."""
-    real = transformers.AutoModelForCausalLM.from_pretrained
-    seen = {"loads": 0, "now": 0, "most": 0}
-
-    def slow(*args, **kwargs):
-        seen["loads"] += 1
-        seen["now"] += 1
-        seen["most"] = max(seen["most"], seen["now"])
-        try:
-            time.sleep(0.05)
-            return real(*args, **kwargs)
-        finally:
-            seen["now"] -= 1
-
-    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", slow)
-    return seen
 
 
 @pytest.mark.parametrize("n", range(2, 9))
@@ -138,29 +116,6 @@ def test_what_others_load_is_not_the_fault_of_the_folder(random_nlp, monkeypatch
     assert spans_of(nlp(TEXT)) == spans_of(random_nlp()(TEXT))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_waits_for_a_load_and_then_loads_itself(random_nlp, loads):
-    other, nlp = random_nlp(), random_nlp()
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(other, TEXT)
-        while not loads["now"]:
-            time.sleep(0.001)
-        process = multiprocessing.get_context("fork").Process(target=nlp, args=(TEXT,))
-        process.start()
-        process.join(60)
-        assert process.exitcode == 0
-        assert spans_of(loading.result()) == spans_of(nlp(TEXT))
-
-
-def test_forked_workers_while_another_pipeline_loads(random_nlp, loads):
-    nlp, other = random_nlp(), random_nlp()
-    expected = [spans_of(doc) for doc in nlp.pipe(TEXTS)]
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(other, TEXT)
-        found = [spans_of(doc) for doc in nlp.pipe(TEXTS, n_process=2, batch_size=2)]
-        assert found == expected and loading.result()
-
-
 # --- the result that threads share
 
 
@@ -190,3 +145,55 @@ def test_a_copy_of_what_is_being_made_begins_anew():
             assert make(shared).get(lambda: "new") == "new"
         go.set()
         assert running.result() == "old" and shared.get(lambda: "later") == "later"
+
+
+def test_who_asks_after_a_failure_never_gets_it(monkeypatch):
+    """Also at the moment at which those are told who have waited."""
+    shared, came = SharedResult(), []
+    told = Future.set_exception
+
+    def tell(future, error):
+        came.append(shared.get(lambda: "new"))
+        told(future, error)
+
+    monkeypatch.setattr(Future, "set_exception", tell)
+    with pytest.raises(ZeroDivisionError):
+        shared.get(lambda: 1 / 0)
+    assert came == ["new"]
+
+
+class OddError(Exception):
+    """Takes more than it keeps: it cannot be copied."""
+
+    def __init__(self, a, b):
+        super().__init__(a + b)
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), OSError(5, "x"), OddError("x", "y")])
+def test_each_thread_has_an_error_of_its_own(error):
+    shared, go = SharedResult(), threading.Event()
+
+    def fail():
+        go.wait()
+        raise error
+
+    def ask(_):
+        try:
+            shared.get(fail)
+        except Exception as own:
+            return own
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, i) for i in range(4)]
+        time.sleep(0.1)
+        go.set()
+        found = [one.result() for one in asked]
+    assert {(type(one), str(one)) for one in found} == {(type(error), str(error))}
+    assert len({id(one) for one in found}) == (1 if isinstance(error, OddError) else 4)
+
+
+def test_what_asks_for_itself_is_told_so():
+    shared = SharedResult()
+    with pytest.raises(RuntimeError, match="by what is loading it"):
+        shared.get(lambda: shared.get(lambda: 5))
+    assert shared.get(lambda: 5) == 5

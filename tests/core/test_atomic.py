@@ -1,15 +1,19 @@
 """Files and folders written whole, by real processes that are killed or out of disk; locks."""
 
+import errno
 import os
 import resource
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import spacy_padellm.atomic
 from spacy_padellm.atomic import (
     BusyError,
     alone_in,
@@ -73,6 +77,39 @@ def test_one_waits_for_another(tmp_path):
     with alone_in(tmp_path, wait=20):
         assert time.monotonic() - began > 0.05
     assert holder.wait() == 0
+
+
+def test_no_two_are_in_a_folder_that_comes_and_goes(tmp_path):
+    """Runs that write nothing take their folder, and the lock in it, away while others wait."""
+    inside, most, together = [], [], threading.Barrier(4)
+
+    def run(_):
+        for i in range(12):
+            together.wait(30)
+            with alone_in(tmp_path / str(i), wait=30):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    assert most == [1] * 48
+    assert not [path for path in tmp_path.glob("*/*") if path.name != ".lock"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_without_locks_a_run_goes_on_and_its_errors_are_its_own(
+    tmp_path, monkeypatch, caplog, number
+):
+    def refuse(*_args, **_kwargs):
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr(spacy_padellm.atomic.FileLock, "acquire", refuse)
+    with pytest.raises(KeyError) as error, alone_in(tmp_path / "a"):
+        assert "no locks" in caplog.text
+        raise KeyError("x")
+    assert error.value.__context__ is None
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path):
