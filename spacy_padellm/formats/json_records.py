@@ -36,8 +36,18 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def write_records(path: Path, records: Iterable[Any]) -> None:
-    """JSON lines, characters as they are (`write_json`)."""
-    write_lines(path, map(write_json, records))
+    """JSON lines, characters as they are (`write_json`). Raises FormatError for a record that is
+    nested deeper than any reader takes."""
+    write_lines(path, (_line(path, number, record) for number, record in enumerate(records, 1)))
+
+
+def _line(path: Path, number: int, record: Any) -> str:
+    try:
+        return write_json(record)
+    except ValueError as error:
+        raise FormatError(
+            path, number, str(error), "Flatten what it has besides its text"
+        ) from None
 
 
 def _read_array(path: Path, number: int, lines: list[str]) -> list[Any]:
@@ -46,9 +56,8 @@ def _read_array(path: Path, number: int, lines: list[str]) -> list[Any]:
         found: list[Any] = read_json("\n".join(lines))
         return found
     except JSONError as error:
-        where = number + max(error.line - 1, 0)
-        mend = _mend(lines[error.line - 1]) if 0 < error.line <= len(lines) else "Mend or remove it"
-        raise FormatError(path, where, str(error), mend) from error
+        mend = _mend(lines[error.line - 1])
+        raise FormatError(path, number + error.line - 1, str(error), mend) from error
 
 
 def _mend(line: str) -> str:

@@ -3,15 +3,21 @@
 import json
 import math
 import numbers
+import re
+import sys
 from typing import Any
 
 DEPTH = 200  # lists and objects in one another; msgpack, in .spacy files, ends at about 500
+_TOO_DEEP = f"lists and objects are nested more than {DEPTH} deep"
+_TOKENS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 
 
 class JSONError(ValueError):
-    """What cannot be read as JSON. line: of the text where it goes wrong, from 1; else 0."""
+    """What cannot be read as JSON. line: of the text where it goes wrong, from 1."""
 
-    line = 0
+    def __init__(self, what: str, line: int = 1) -> None:
+        super().__init__(what)
+        self.line = line
 
 
 def read_json(text: str | bytes) -> Any:
@@ -19,21 +25,23 @@ def read_json(text: str | bytes) -> Any:
 
     Raises JSONError, whatever is wrong with it: no JSON, too deep, a number of too many digits.
     """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig", "surrogatepass")
+        except UnicodeDecodeError:
+            raise JSONError("not UTF-8") from None
     try:
-        text = text if isinstance(text, str) else text.decode("utf-8-sig", "surrogatepass")
         value = json.loads(text)
     except RecursionError:
-        raise JSONError(too_deep()) from None
+        raise JSONError(_TOO_DEEP, _line_too_far(text) or 1) from None
     except json.JSONDecodeError as error:
-        told = JSONError(f"not JSON at column {error.colno} ({error.msg})")
-        told.line = error.lineno
-        raise told from error
-    except UnicodeDecodeError:
-        raise JSONError("not UTF-8") from None
+        what = f"not JSON at column {error.colno} ({error.msg})"
+        raise JSONError(what, error.lineno) from error
     except ValueError:  # Python's limit on the digits of an integer
-        raise JSONError("not readable: it has a number of too many digits") from None
-    if text.count("[") + text.count("{") > DEPTH:
-        _check_depth(value)
+        what = "not readable: it has a number of too many digits"
+        raise JSONError(what, _line_too_far(text) or 1) from None
+    if _may_be_deep(text) and (line := _line_too_far(text)):
+        raise JSONError(_TOO_DEEP, line)
     return value
 
 
@@ -47,6 +55,8 @@ def write_json(value: Any, indent: int | None = None) -> str:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     except (ValueError, TypeError, RecursionError, OverflowError):
         text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    if _may_be_deep(text) and _line_too_far(text):
+        raise ValueError(_TOO_DEEP)  # `read_json` would refuse it
     return unicode_text(text)
 
 
@@ -67,7 +77,7 @@ def plain(value: Any, depth: int = DEPTH) -> Any:
     if not isinstance(value, dict | list | tuple | set | frozenset):
         return str(value)
     if not depth:
-        raise ValueError(too_deep())
+        raise ValueError(_TOO_DEEP)
     if isinstance(value, dict):
         return {
             key if isinstance(key, str) else str(key): plain(item, depth - 1)
@@ -103,16 +113,18 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def too_deep() -> str:
-    """What is said of it."""
-    return f"lists and objects are nested more than {DEPTH} deep"
+def _may_be_deep(text: str) -> bool:
+    return text.count("[") + text.count("{") > DEPTH
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(DEPTH):
-        inner = [item.values() if isinstance(item, dict) else item for item in level]
-        level = [item for items in inner for item in items if isinstance(item, dict | list)]
-        if not level:
-            return
-    raise JSONError(too_deep())
+def _line_too_far(text: str) -> int:
+    """The first line, from 1, that is nested too deep or has an integer of too many digits; 0 where
+    there is none."""
+    depth = 0
+    for found in _TOKENS.finditer(text):
+        token = found[0]
+        depth += (token in "[{") - (token in "]}")
+        too_long = token.isdigit() and len(token) > sys.get_int_max_str_digits() > 0
+        if depth > DEPTH or too_long:
+            return text.count("\n", 0, found.start()) + 1
+    return 0

@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import nn
 from transformers.cache_utils import Cache, StaticLayer
 
-from ..locks import ForkLock
 from ..logs import first_line
 from ..prompts.tree import Bools, Ints, TreePass
 from .head import is_plain
+from .locks import ForkLock
 
 logger = logging.getLogger(__name__)
 MOST_SHAPES = 128  # graphs a model may have

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ..locks import ForkLock
+from ..lm.locks import ForkLock
 
 _turn = ForkLock()
 _forks = threading.local()  # waited: whether this thread has the turn for its fork

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..locks import ForkLock
+from ..lm.locks import ForkLock
 from .hardware import Hardware
 from .place import ModelPlace
 

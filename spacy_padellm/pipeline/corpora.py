@@ -17,8 +17,10 @@ from ..formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to
 from ..formats.gold_source import LABELS, GoldSource
 from ..formats.guess import Format, guess_input
 from ..spans.numeric import check_number
+from .labels import read_labels
 
 logger = logging.getLogger(__name__)
+MOST_WEIGHT = 1_000  # an epoch holds its texts in memory that many times
 Reader = Callable[[Language], Iterable[Example]]
 
 
@@ -39,9 +41,11 @@ def make_corpus(
     limit: texts to read, 0 for all. annotate, spans_key, alignment_mode: as `padellm convert`
     has them.
 
-    Raises FormatError, naming file and line, for what cannot be read, and for a file without texts.
+    Raises ValueError for labels and limits that are none; FormatError, naming file and line, for
+    what cannot be read, and for a file without texts.
     """
-
+    check_number("`limit` of the corpus", limit, least=0, whole=True)
+    asked = _looked_for(labels, "`labels` of the corpus")
     told = False
 
     def read(nlp: Language) -> Iterator[Example]:
@@ -65,8 +69,8 @@ def make_corpus(
             if len(doc.text) > nlp.max_length:
                 what = f"text {number} has more than nlp.max_length ({nlp.max_length:,}) characters"
                 raise FormatError(place, 0, what, "Cut it into shorter ones or raise that")
-            if labels is not None:
-                doc._.set(LABELS, labels)
+            if asked is not None:
+                doc._.set(LABELS, asked)
             yield Example(nlp.make_doc(doc.text), doc)
         if not number:
             mend = "Check path and format (the columns, or what was accepted) in [corpora]"
@@ -74,6 +78,14 @@ def make_corpus(
         told = _tell(problems, told)
 
     return read
+
+
+def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
+    """Raises ValueError, naming the setting, for what are no labels, or none at all."""
+    if labels is not None and not labels:
+        raise ValueError(f"{setting}: the list is empty; name some, or leave it out")
+    found = read_labels(labels, setting)
+    return None if found is None else list(found)
 
 
 def _tell(problems: list[Problem], told: bool) -> bool:
@@ -109,7 +121,8 @@ def make_mixture(
 
     spans_key: of spans that count as annotation besides `doc.ents`.
 
-    Raises ValueError for weights or labels of corpora that do not exist.
+    Raises ValueError for weights or labels of corpora that do not exist, and for those that are
+    none.
     """
     for name, given in (("weights", weights), ("labels", labels)):
         if unknown := set(given or {}) - set(corpora):
@@ -118,8 +131,14 @@ def make_mixture(
                 f"{', '.join(corpora)}"
             )
     for name, weight in (weights or {}).items():
-        check_number(f"the weight of {name} in the mixture", weight, least=0)
-    return _Mixture(corpora, weights or {}, labels or {}, spans_key, seed)
+        check_number(f"the weight of {name} in the mixture", weight, least=0, most=MOST_WEIGHT)
+    asked = {
+        name: _looked_for(given, f"`labels` of {name} in the mixture")
+        for name, given in (labels or {}).items()
+    }
+    if not any((weights or {}).get(name, 1) for name in corpora):
+        raise ValueError("the mixture reads nothing: name corpora, with a weight above 0")
+    return _Mixture(corpora, weights or {}, asked, spans_key, seed)
 
 
 class _Mixture:

@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_exponential, wait_random
 
 from ..formats.json_text import read_json
-from ..locks import ForkLock
+from ..lm.locks import ForkLock
 from .completion import Completion, read_completion, reason_of
 from .errors import PassingError, ServerError
 from .secrets import Secrets

@@ -23,37 +23,46 @@ from spacy_llm.cache import BatchCache
 from spacy_llm.ty import PromptTemplateProvider
 
 from ..architectures.config_values import keeps_settings
-from ..atomic import alone_in, append_whole, whole_file
-from ..locks import ForkLock
+from ..atomic import BusyError, alone_in, append_whole, whole_file
+from ..formats.json_text import read_json
+from ..lm.locks import ForkLock
 from ..logs import first_line
+from ..spans.numeric import check_number
 
 logger = logging.getLogger(__name__)
 _KEY = "padellm_cache_key"  # in the user data of a Doc on disk
-WAIT = 10.0  # seconds, for another pipeline that writes to the same folder
+WAIT = 10.0  # seconds, for another pipeline that writes to the same folder; once a process
+MOST_WAITING = 10_000  # Docs in memory, where that folder stays busy
+
+
+class _Looks(threading.local):
+    """Of one thread: Docs that were found to be there, until they are asked for (their file may go
+    meanwhile), and whether some of them were."""
+
+    def __init__(self) -> None:
+        self.ready: dict[int, Doc] = {}
+        self.was_asked = False
 
 
 class TextCache(BatchCache):
     """Docs that were answered, on disk; nothing where `path` is None.
 
     model: what gave the answers, in any words. Docs wait until there are `batch_size` of them, or
-    until the process ends.
+    until the process ends, and are found meanwhile, too.
 
-    Raises ValueError for a path that is a file, and for sizes below 1.
+    Raises ValueError for a path that is a file, and for sizes that are no whole numbers from 1.
     """
-
-    _cache_queue: list[Doc]
 
     def __init__(
         self, path: str | Path | None, batch_size: int, max_batches_in_mem: int, model: str = ""
     ) -> None:
         for name, value in (("batch_size", batch_size), ("max_batches_in_mem", max_batches_in_mem)):
-            if value < 1:
-                raise ValueError(f"{name} of the cache is {value}: it must be at least 1")
+            check_number(f"{name} of the cache", value, least=1, whole=True)
         self._told: set[str] = set()
         self._lock = ForkLock()
-        # Docs that were found to be there, until they are asked for: their file may go meanwhile.
-        self._ready: dict[int, Doc] = {}
-        self._was_asked = False
+        self._looks = _Looks()
+        self._waiting: dict[int, Doc] = {}
+        self._wait = WAIT
         super().__init__(path, batch_size, max_batches_in_mem)
         self._model = model
         self._task: Any = None
@@ -76,35 +85,38 @@ class TextCache(BatchCache):
             except Exception as error:  # of user data that cannot be copied
                 self._tell_unwritable(error)
                 return
-            kept.user_data = {**kept.user_data, _KEY: str(self._doc_id(doc))}
-            self._cache_queue.append(kept)
+            self._waiting[self._doc_id(doc)] = kept
             self._stats["added"] += 1
-            if len(self._cache_queue) >= self._batch_size:
+            if len(self._waiting) >= self._batch_size:
                 self._persist()
 
     def __contains__(self, doc: Doc) -> bool:
         """Whether it is there and can be read."""
         with self._lock:
-            if self._was_asked:
-                self._ready, self._was_asked = {}, False
+            looks = self._looks
+            if looks.was_asked:
+                looks.ready, looks.was_asked = {}, False
             key = self._doc_id(doc)
             found = self._find(key)
             self._stats["missed_contains" if found is None else "hit_contains"] += 1
             if found is None:
                 return False
-            self._ready[key] = found
+            looks.ready[key] = found
             return True
 
     def __getitem__(self, doc: Doc) -> Doc | None:
         """A Doc of its own each time: two equal texts are two Docs. None where there is none."""
         with self._lock:
-            self._was_asked = True
+            looks = self._looks
+            looks.was_asked = True
             key = self._doc_id(doc)
-            found = self._ready[key] if key in self._ready else self._find(key)
+            found = looks.ready[key] if key in looks.ready else self._find(key)
             self._stats["missed" if found is None else "hit"] += 1
             return None if found is None else found.copy()
 
     def _find(self, key: int) -> Doc | None:
+        if key in self._waiting:
+            return self._waiting[key]
         batch = self._doc2batch.get(key)
         if batch is None:
             return None
@@ -149,32 +161,43 @@ class TextCache(BatchCache):
             return
         for number, line in enumerate(data.split(b"\n"), 1):
             try:
-                entries = json.loads(line) if line.strip() else {}
+                entries = read_json(line) if line.strip() else {}
                 self._doc2batch.update({int(key): int(batch) for key, batch in entries.items()})
-            except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+            except (ValueError, TypeError, AttributeError, OverflowError):
                 self._tell_unreadable(f"line {number} of {self._index_path.name}")
 
     def _persist(self) -> None:
         """Writes the Docs that wait, as a file that is whole, then their lines of the index."""
         assert self._path is not None
         with self._lock:
-            docs = self._cache_queue
-            self._cache_queue = []
-            keys = [int(doc.user_data[_KEY]) for doc in docs]
-            batch = self._batch_id(keys)
-            lines = "".join(json.dumps({str(key): str(batch)}) + "\n" for key in keys)
+            batch = self._batch_id(self._waiting)
             try:
-                data = DocBin(docs=docs, store_user_data=True).to_bytes()
-                with alone_in(self._path, wait=WAIT, tidy=not self._stats["persisted"]):
-                    with whole_file(self._batch_path(batch)) as fresh:
-                        fresh.write_bytes(data)
-                    append_whole(self._index_path, lines.encode("utf8"))
+                with alone_in(self._path, self._wait, tidy=not self._stats["persisted"]):
+                    self._write(batch)
+            except BusyError as error:
+                self._wait = 0.0  # the next batches try, and wait no more
+                self._tell("the cache in %s is busy (%s): answers are kept in memory", str(error))
+                for key in list(self._waiting)[:-MOST_WAITING]:
+                    del self._waiting[key]
+                return
             except Exception as error:  # of user data of all kinds, too
                 self._tell_unwritable(error)
-                return
-            self._loaded_docs.pop(batch, None)
-            self._doc2batch.update(dict.fromkeys(keys, batch))
-            self._stats["persisted"] += len(docs)
+            else:
+                self._loaded_docs.pop(batch, None)
+                self._doc2batch.update(dict.fromkeys(self._waiting, batch))
+                self._stats["persisted"] += len(self._waiting)
+            self._waiting = {}
+
+    def _write(self, batch: int) -> None:
+        box = DocBin(store_user_data=True)
+        for key, doc in self._waiting.items():
+            kept = doc.copy()
+            kept.user_data = {**doc.user_data, _KEY: str(key)}
+            box.add(kept)
+        lines = "".join(json.dumps({str(key): str(batch)}) + "\n" for key in self._waiting)
+        with whole_file(self._batch_path(batch)) as fresh:
+            fresh.write_bytes(box.to_bytes())
+        append_whole(self._index_path, lines.encode("utf8"))
 
     def _doc_id(self, doc: Doc) -> int:
         asked = "" if self._task is None else self._task.prompt_template
@@ -208,7 +231,7 @@ class TextCache(BatchCache):
 
 def _persist(cache: "weakref.ref[TextCache]") -> None:
     found = cache()
-    if found is not None and found._cache_queue:
+    if found is not None and found._waiting:
         found._persist()
 
 

@@ -14,7 +14,8 @@ import spacy
 from spacy.tokens import DocBin
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.tools.annotate.plan import Job, PartReader
+from spacy_padellm.tools.annotate.parts import PartReader
+from spacy_padellm.tools.annotate.plan import Job
 from spacy_padellm.tools.annotate.running import run_job
 from spacy_padellm.tools.annotate.sources import count_records, find_files, read_records
 

@@ -12,6 +12,7 @@ from spacy.tokens import DocBin
 from spacy_padellm.atomic import BusyError, alone_in
 from spacy_padellm.tools.annotate.plan import Job
 from spacy_padellm.tools.annotate.running import Done, Unread, run_job
+from spacy_padellm.tools.annotate.sources import read_records
 
 from .corpus import records, run, write_input
 
@@ -67,12 +68,6 @@ def test_a_damaged_file_costs_itself_alone_until_it_is_mended(tmp_path, name, da
     assert name in told.error and parts[:2] == [0, 1]
     assert set(texts(out)) >= {f"Text {i} of {other}." for i in range(3) for other in "ac"}
     source.write_bytes(good)
-    if any("of b" in text for text in texts(out)):  # some of it could be read before
-        with pytest.raises(ValueError, match=r"\(input\).*Remove those parts"):
-            annotate(tmp_path, files, out)
-        for part in out.glob("part-*"):
-            if " of b" in part.read_text():
-                part.unlink()
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
     assert annotate(tmp_path, files, out)[1] == []
     assert texts(out) == sorted(
@@ -81,6 +76,67 @@ def test_a_damaged_file_costs_itself_alone_until_it_is_mended(tmp_path, name, da
     )
     assert all((out / name).stat().st_mtime_ns == time for name, time in before.items())
     assert annotate(tmp_path, files, out) == ([], [])
+
+
+def damaged_parquet(path, made, groups=200):
+    """Rows in groups, the second of which is damaged; returns what it was."""
+    arrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(arrow.table({"text": made}), path, row_group_size=groups)
+    good = path.read_bytes()
+    column = parquet.ParquetFile(path).metadata.row_group(1).column(0)
+    start = column.dictionary_page_offset or column.data_page_offset
+    end = start + column.total_compressed_size
+    path.write_bytes(good[:start] + b"\xff" * (end - start) + good[end:])
+    return good
+
+
+def test_all_before_the_damage_is_read_and_stays(tmp_path, caplog):
+    """Of a file whose damage shows behind its first parts; mended, removed, and another."""
+    source, out = tmp_path / "b.parquet", tmp_path / "out"
+    made = [f"Text {i} of b." for i in range(600)]
+    good = damaged_parquet(source, made)
+    write_input(tmp_path / "a.txt", ["Text of a."])
+    files = ["b.parquet", "a.txt"]
+    parts, (told,) = annotate(tmp_path, files, out, 50)
+    assert parts == [0, 1, 2, 3, 12] and "b.parquet" in told.error
+    before = {path.name: path.stat().st_mtime_ns for path in out.glob("part-*")}
+    assert annotate(tmp_path, files, out, 50)[0] == []  # not mended yet
+    assert annotate(tmp_path, files[1:], out, 50) == ([], [])  # removed: what could be read stays
+    source.write_bytes(good)
+    assert annotate(tmp_path, files, out, 50) == ([*range(4, 12)], [])
+    assert texts(out) == sorted([*made, "Text of a."]) and not caplog.records
+    assert all((out / name).stat().st_mtime_ns == time for name, time in before.items())
+    source.write_bytes(good[:-1])
+    with pytest.raises(ValueError, match=r"b\.parquet has changed"):  # was read to its end
+        annotate(tmp_path, files, out, 50)
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "spacy", "parquet"])
+@pytest.mark.parametrize("n", [25, 60, 90])
+def test_a_mended_file_with_other_texts_is_annotated_anew(tmp_path, n, file_format, caplog):
+    """Parts that are not made of it do not stay among the others, whatever their format."""
+    source, out = tmp_path / "b.parquet", tmp_path / "out"
+    damaged_parquet(source, [f"Text {i} of b." for i in range(60)], groups=20)
+    job = Job.of([str(source)], "p", "", file_format, 10)
+    list(run_job(job, out, NLP, 16))
+    assert len(list(out.glob("part-*"))) == 2
+    new = [f"Text {i} of b{'!' * (i == 12)}." for i in range(n)]
+    write_input(source, new)
+    told = list(run_job(job, out, NLP, 16))
+    assert all(isinstance(one, Done) for one in told)
+    found = [
+        record.text
+        for path in sorted(out.glob("part-*"))
+        for record in read_records(str(path))
+    ]  # fmt: skip
+    assert found == new
+    fits = n < 90
+    aside = sorted(path.name for path in out.glob("damaged-*"))
+    assert aside == [f"damaged-part-00000{i}.{file_format}.old" for i in ([1] if fits else [0, 1])]
+    assert len(caplog.records) == len(aside)
+    assert all(one.skipped for one in run_job(job, out, NLP, 16))
 
 
 def test_the_command_names_it_and_goes_on(trained_folder, tmp_path):
@@ -119,7 +175,17 @@ def test_what_parts_were_made_of_stays_as_it_was(tmp_path):
     assert texts(out) == ["changed", "one", "three", "two"]
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", "null"])
+DEEP = "[" * 100_000 + "]" * 100_000
+WRONG = {"file": 5, "mark": "5", "first": "0", "records": "4"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", "{", "[]", "{}", "null", DEEP, '{"file": "a", "n": ' + "9" * 5000 + "}", "\udcff"]
+    + [json.dumps({"file": "a", "mark": [1, 1], "first": 0, "records": 4} | {k: v})
+       for name, value in WRONG.items() for k, v in ((name, value), (name, [None]))]
+    + [json.dumps({"file": "a", "mark": None, "first": -1, "records": None})],
+)  # fmt: skip
 def test_a_damaged_plan_is_named(tmp_path, damage):
     write_input(tmp_path / "a.txt", ["one", "two", "three"])
     out = tmp_path / "out"
@@ -127,7 +193,7 @@ def test_a_damaged_plan_is_named(tmp_path, damage):
     for name in ("annotate.json", "annotate.files"):
         path = out / name
         good = path.read_text()
-        path.write_text(damage + "\n")
+        path.write_bytes((damage + "\n").encode("utf8", "surrogateescape"))
         with pytest.raises(ValueError, match="out"):
             annotate(tmp_path, ["a.txt"], out)
         path.write_text(good + '{"file": "cut' * (name == "annotate.files"))

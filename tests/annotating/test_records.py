@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
+from spacy_padellm.tools.annotate import sources
 from spacy_padellm.tools.annotate.plan import Job
 from spacy_padellm.tools.annotate.records import Annotated, Record, of_fields, of_line, to_record
 from spacy_padellm.tools.annotate.running import run_job
@@ -34,6 +35,45 @@ BROKEN = [
     '{"text": "\\ud800"}',
     '{"text": "Ada.", ',
 ]
+
+
+@pytest.mark.parametrize("key", ["text", "x", "id", "meta"])
+def test_a_doc_whose_user_data_no_json_holds_is_a_record_with_an_error(tmp_path, key):
+    deep: object = "a"
+    for _ in range(300):
+        deep = [deep]
+    docs = [NLP.make_doc(f"Text {i}.") for i in range(3)]
+    docs[1].user_data[key] = {"y": deep} if key == "meta" else deep
+    docs[2].user_data["text"] = "of before"
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "in.spacy")
+    (done,) = annotate(tmp_path / "in.spacy", tmp_path / "out")
+    assert (done.records, done.failed) == (3, 1)
+    rows = [strict(x) for x in (tmp_path / "out/part-000000.jsonl").read_text("utf8").splitlines()]
+    assert [row["text"] for row in rows] == ["Text 0.", "Text 1.", "Text 2."]
+    assert "deep" in rows[1]["error"] and rows[2]["input_text"] == "of before"
+
+
+def test_a_fault_of_our_own_is_no_damaged_file(tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text("one\n")
+    monkeypatch.setattr(sources, "of_text", lambda place, text: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        annotate(tmp_path / "in.txt", tmp_path / "out")
+
+
+def test_rows_from_any_place_are_those_of_the_file(tmp_path, monkeypatch):
+    """Whatever the groups of a Parquet file and the rows read at a time."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(sources, "_ROWS", 3)
+    path = tmp_path / "in.parquet"
+    made = [str(i) for i in range(20)]
+    for size in (1, 4, 7, 20):
+        parquet.write_table(arrow.table({"text": made}), path, row_group_size=size)
+        for skip in range(22):
+            found = list(read_records(str(path), skip))
+            assert [record.text for record in found] == made[skip:]
+            assert [record.id.split(":")[-1] for record in found] == [
+                str(i + 1) for i in range(skip, 20)
+            ]
 
 
 def strict(line):

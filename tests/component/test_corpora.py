@@ -1,6 +1,7 @@
 """Readers of configs: files of any format, mixtures with labels of their own."""
 
 import json
+import math
 from collections import Counter
 
 import pytest
@@ -105,6 +106,28 @@ def test_a_mixture_of_what_is_not_there(changes, files):
         make_mixture({"people": make_corpus(files["people"])}, **changes)
     with pytest.raises(ValueError, match="at least 0"):
         make_mixture({"people": make_corpus(files["people"])}, {"people": -1.0})
+
+
+@pytest.mark.parametrize(
+    "labels", [[], [""], ["A", "A"], [" "], ["\ud800"], [["A", 1]], ["x" * 2000]]
+)
+def test_labels_of_corpora_are_checked_as_others(labels, files):
+    with pytest.raises(ValueError, match=r"`?labels`? of the corpus|labels\.?\d*: "):
+        make_corpus(files["people"], labels=labels)
+    with pytest.raises(ValueError, match=r"`labels` of people in the mixture|labels\.people: "):
+        make_mixture({"people": make_corpus(files["people"])}, labels={"people": labels})
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, math.nan, math.inf, 2**70])
+def test_numbers_of_corpora_are_checked(value, files):
+    with pytest.raises(ValueError, match=r"`limit` of the corpus is .*at least 0"):
+        make_corpus(files["people"], limit=value)
+    if value != 1.5:
+        with pytest.raises(ValueError, match=r"the weight of a in the mixture is .*at most 1000"):
+            make_mixture({"a": make_corpus(files["people"])}, {"a": value})
+    for corpora, weights in (({}, {}), ({"a": make_corpus(files["people"])}, {"a": 0})):
+        with pytest.raises(ValueError, match="reads nothing"):
+            make_mixture(corpora, weights)
 
 
 def test_a_corpus_without_entities_needs_its_labels(files, nlp, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import spacy
 from sample_pipelines import TEXTS, make_examples, spans_of
 
-from spacy_padellm.locks import ForkLock
+from spacy_padellm.lm.locks import ForkLock
 from spacy_padellm.models.load_turn import load_turn
 from spacy_padellm.models.shared_bases import Turn
 from spacy_padellm.remote.client import CompletionsClient

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from spacy_padellm.formats import annotations, jsonl, paper
+from spacy_padellm.formats import annotations, docbin, jsonl, paper
 from spacy_padellm.formats.annotated import AnnotatedText, FormatError
+from spacy_padellm.formats.conversion import Conversion
 from spacy_padellm.formats.docbin import read_docs, to_doc
+from spacy_padellm.formats.guess import EXTENSIONS
 from spacy_padellm.formats.json_records import read_records, write_records
 from spacy_padellm.formats.json_text import DEPTH, plain, read_json, write_json
 
@@ -50,6 +52,56 @@ def test_readers_name_file_and_line(tmp_path, reader, kind):
     path.write_text('[\n{"text": "a", "ents": [], "x": ' + HOSTILE[kind] + "}\n]\n")
     with pytest.raises(FormatError, match=r"in\.jsonl:[123]: .*(deep|digits|JSON)"):
         list(reader(path))
+
+
+LINES = [
+    "[",
+    '{"text": "a", "ents": [], "x": "[[[ \\" 9"},',
+    "",
+    '{"text": "b", "ents": [], "x": %s}',
+    "]",
+]
+LATE = {
+    "digits": "9" * 5000,
+    "negative": "-" + "9" * 5000,
+    "deeper than Python": "[" * 600 + "]" * 600,
+    "deeper than msgpack": '{"a":' * 400 + "{}" + "}" * 400,
+    "cut": '"',
+}
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_the_line_is_that_of_the_fault(tmp_path, kind):
+    """In an array over several lines, and in JSON lines."""
+    path = tmp_path / "in.json"
+    path.write_text("\n".join(LINES) % LATE[kind])
+    with pytest.raises(FormatError, match=r"in\.json:4: "):
+        list(read_records(path))
+    path.write_text("\n".join(line.rstrip(",") for line in LINES[1:4]) % LATE[kind])
+    with pytest.raises(FormatError, match=r"in\.json:3: "):
+        list(read_records(path))
+
+
+@pytest.mark.parametrize("depth", [DEPTH - 2, DEPTH - 1, DEPTH, 300, 400])
+@pytest.mark.parametrize("target", ["jsonl", "prodigy", "doccano", "table", "columns", "spacy"])
+def test_what_a_conversion_writes_can_be_read(tmp_path, target, depth):
+    """A .spacy file may hold what is deeper than JSON of any reader."""
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    nlp = spacy.blank("en")
+    doc = to_doc(AnnotatedText("Ada.", ((0, 3, "PER"),)), nlp)
+    doc.user_data["meta"] = {"x": value}
+    docbin.write(tmp_path / "in.spacy", [doc])
+    conversion = Conversion()
+    out = tmp_path / f"out{EXTENSIONS[target]}"
+    try:
+        conversion.write(out, target, conversion.read(tmp_path / "in.spacy", "spacy"))
+    except FormatError as error:
+        assert "deep" in str(error) and depth >= DEPTH - 1
+    else:
+        assert len(list(conversion.read(out, target))) == 1
+        assert target in ("table", "columns", "spacy") or depth < DEPTH
 
 
 values = st.recursive(

@@ -1,10 +1,12 @@
 """A cache folder that is damaged, full, shared or of another version costs work alone."""
 
 import json
+import math
 import os
 import resource
 import shutil
 import threading
+import time
 import warnings
 
 import pytest
@@ -16,6 +18,7 @@ from spacy_llm.cache import BatchCache
 
 from spacy_padellm.atomic import alone_in
 from spacy_padellm.spacy_llm import cache as cache_module
+from spacy_padellm.spacy_llm.cache import TextCache
 
 from .inside import cache_of, hits
 from .test_llm import TWO_STEPS, make
@@ -87,6 +90,7 @@ def test_what_cannot_be_read_is_asked_anew_and_said_once(folder, damage, caplog)
     assert len(caplog.records) == len(said)
     quiet = damage in ("not damaged", "index gone")
     assert len(said) == (0 if quiet else 1), said
+    nlp("Ada Lovelace came again.")  # fills the batch that waits, if there is one
     healed = pipeline(folder)
     assert entities(healed) == expected and hits(healed) == 6
 
@@ -154,11 +158,48 @@ def test_writers_wait_for_each_other_and_not_for_ever(tmp_path, monkeypatch, cap
     assert all(json.loads(line) for line in (folder / "index.jsonl").open())
     last = pipeline(folder)
     assert entities(last) and hits(last) == 6 and not caplog.records
-    monkeypatch.setattr(cache_module, "WAIT", 0.1)  # no setting: nobody else is in a hurry
+    monkeypatch.setattr(cache_module, "WAIT", 2.0)  # no setting: nobody else is in a hurry
     shutil.rmtree(folder)
     with alone_in(folder):
-        assert entities(pipeline(folder)) == [[("Ada Lovelace", "PER")]] * 6
-    assert "another run" in caplog.text
+        nlp = pipeline(folder)
+        began = time.monotonic()
+        assert entities(nlp) == [[("Ada Lovelace", "PER")]] * 6
+        assert entities(nlp) == [[("Ada Lovelace", "PER")]] * 6 and hits(nlp) == 6  # in memory
+        assert time.monotonic() - began < 5  # waited for once
+    (said,) = caplog.records
+    assert "another run" in said.message and not list(folder.glob("*.spacy"))
+    for i in range(2):
+        nlp(f"Ada Lovelace came again {i}.")
+    last = pipeline(folder)
+    assert entities(last) and hits(last) == 6  # written when it could be
+
+
+def test_a_busy_folder_fills_no_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_module, "WAIT", 0.0)
+    monkeypatch.setattr(cache_module, "MOST_WAITING", 3)
+    with alone_in(tmp_path / "cache"):
+        nlp = pipeline(tmp_path / "cache")
+        assert entities(nlp) == [[("Ada Lovelace", "PER")]] * 6
+        cache = nlp.get_pipe("llm")._cache
+        assert sum(nlp.make_doc(text) in cache for text in TEXTS) == 3
+
+
+def test_what_a_thread_was_promised_is_not_taken_by_another(folder):
+    cache = pipeline(folder).get_pipe("llm")._cache
+    docs = [spacy.blank("en").make_doc(text) for text in TEXTS]
+    assert all(doc in cache for doc in docs)
+    for path in folder.glob("*.spacy"):
+        path.unlink()
+
+    def look():
+        found.extend([cache[docs[0]], docs[1] in cache])
+
+    found = []
+    other = threading.Thread(target=look)
+    other.start()
+    other.join()
+    assert len(found) == 2  # whether or not it had them in memory
+    assert [cache[doc].text for doc in docs] == TEXTS
 
 
 def test_a_folder_of_spacy_llm_is_of_no_use_and_no_harm(tmp_path):
@@ -188,6 +229,9 @@ def test_an_answer_is_kept_for_what_was_asked_then(tmp_path):
 
 @pytest.mark.parametrize("name", ["batch_size", "max_batches_in_mem"])
 def test_settings_are_checked(tmp_path, name):
+    for value in (0, -1, True, 1.5, math.nan, 2**70):
+        with pytest.raises(ValueError, match=f"{name} of the cache is .*a whole number"):
+            TextCache(tmp_path, **{"batch_size": 2, "max_batches_in_mem": 2, name: value})
     with pytest.raises(ValueError, match=f"{name} of the cache is 0"):
         pipeline(tmp_path, **{name: 0})
     (tmp_path / "file").touch()

@@ -2,43 +2,53 @@
 
 A file is entered when it is reached, with its size and time, so that one that was damaged then,
 and is mended now, has no part in what is there. The numbers of its parts stay as they were given.
+One whose damage shows later has parts: those that hold what the mended file has stay.
 """
 
+import contextlib
 import itertools
 import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ...atomic import append_whole, write_whole
+from ...formats.json_text import read_json
+from .parts import Part, PartReader
 from .sinks import part_path
-from .sources import STDIN, UnreadableError, count_records
+from .sources import STDIN, UnreadableError, count_records, read_records
 
 logger = logging.getLogger(__name__)
 LEDGER = "annotate.files"
 
 
 @dataclass(frozen=True)
-class Part:
-    """Records `first` to `first + size` of a file. number: of the part, from 0, over all files."""
-
-    number: int
-    file: str
-    first: int
-    size: int
-
-
-@dataclass(frozen=True)
 class Entry:
     """A file whose records were counted. mark: what changes when it is written anew. first: the
-    number of its first part. records: None of standard input, whose end is not known."""
+    number of its first part. records: None of standard input, whose end is not known. unread: it
+    could not be read to its end, and may be mended."""
 
     file: str
     mark: list[int] | None
     first: int
     records: int | None
+    unread: bool = False
+
+    @classmethod
+    def of_line(cls, line: str) -> "Entry":
+        """Raises ValueError for a line that is none."""
+        match read_json(line):
+            case {
+                "file": str(file),
+                "mark": None | [int(), int()] as mark,
+                "first": int(first),
+                "records": None | int() as records,
+                **others,
+            } if first >= 0 and (records or 0) >= 0:
+                return cls(file, mark, first, records, others.get("unread") is True)
+        raise ValueError(f"no file and its records: {line.strip()[:60]!r}")
 
     def to_line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -48,17 +58,26 @@ class Ledger:
     """The input of a folder's parts, a line a file in its file `annotate.files`."""
 
     def __init__(
-        self, folder: Path, files: Sequence[str], file_format: str, part_size: int
+        self,
+        folder: Path,
+        files: Sequence[str],
+        file_format: str,
+        part_size: int,
+        text_field: str,
     ) -> None:
         self.folder = folder
         self.path = folder / LEDGER
         self.files = files
         self.file_format = file_format
         self.part_size = part_size
+        self.text_field = text_field
         self.entries: dict[str, Entry] = {}
 
     def open(self) -> None:
         """Takes over what was entered before, but for files that have no part in the folder.
+
+        Of a file that could not be read to its end, and was mended since, those parts stay that
+        hold what it has now; the others are put aside. Where it was removed, all stay.
 
         Raises ValueError for a file that has parts, and is not what it was, or not asked for, and
         where what was entered cannot be read.
@@ -68,8 +87,12 @@ class Ledger:
             if not there:
                 continue
             asked = entry.file in self.files
-            if asked and entry.mark == _mark(entry.file):
+            if (entry.unread and not asked) or (asked and entry.mark == _mark(entry.file)):
                 self.entries[entry.file] = entry
+                continue
+            if entry.unread:
+                if mended := self._mended(entry, there):
+                    self.entries[entry.file] = mended
                 continue
             names = [self.path_of(part).name for part in there]
             which = f"{names[0]} to {names[-1]}" if len(names) > 1 else names[0]
@@ -91,11 +114,16 @@ class Ledger:
             mark = _mark(file)  # before it is read: whoever changes it later is noticed
             records = None if file == STDIN else count_records(file)
             entry = Entry(file, mark, self._end(), records)
-            append_whole(self.path, entry.to_line().encode("utf8"))
-            self.entries[file] = entry
+            self._enter(entry)
             if records == 0:
                 logger.warning("%s holds no texts", file)
         return self._parts(entry)
+
+    def note(self, file: str, unread: bool) -> None:
+        """Whether a file could not be read to its end. Raises OSError where it cannot be noted."""
+        entry = self.entries.get(file)
+        if entry is not None and entry.unread != unread:
+            self._enter(replace(entry, unread=unread))
 
     def path_of(self, part: Part) -> Path:
         """Where a part is written."""
@@ -113,11 +141,11 @@ class Ledger:
         if lines and not lines[-1].endswith("\n"):  # a run was killed as it entered a file
             del lines[-1]
         try:
-            entries = [Entry(**json.loads(line)) for line in lines]
-        except (ValueError, TypeError) as error:
+            entries = {entry.file: entry for entry in map(Entry.of_line, lines)}  # the last holds
+        except ValueError as error:
             raise ValueError(f"{self.path} is damaged ({error}): name another folder") from None
         if any(self.folder.glob("part-*")):
-            if any(entry.file == STDIN for entry in entries):
+            if STDIN in entries:
                 raise ValueError(
                     f"{self.folder} was begun from standard input, which cannot be read again: "
                     f"name another folder, or save the input as a file"
@@ -127,7 +155,45 @@ class Ledger:
                     f"{self.path} is missing, which says of what input the parts are: name "
                     f"another folder"
                 )
-        return [entry for entry in entries if entry.file != STDIN]
+        return [entry for entry in entries.values() if entry.file != STDIN]
+
+    def _enter(self, entry: Entry) -> None:
+        append_whole(self.path, entry.to_line().encode("utf8"))
+        self.entries[entry.file] = entry
+
+    def _mended(self, entry: Entry, there: Sequence[Part]) -> Entry | None:
+        """The entry of a file as it is now, which keeps its numbers; None where there is nothing
+        to keep. Parts that do not hold what the file has in their place now are put aside."""
+        found, wanted = None, {}
+        with contextlib.suppress(UnreadableError):
+            records = count_records(entry.file)
+            found = replace(entry, mark=_mark(entry.file), records=records, unread=False)
+            wanted = {part.number: part for part in self._parts(found)}
+        fits = len(wanted) <= sum(1 for _ in self._parts(entry))
+        reader = PartReader(self.text_field)
+        others = [
+            part for part in there
+            if not (fits and part.number in wanted and self._holds(wanted[part.number], reader))
+        ]  # fmt: skip
+        for part in others:
+            path = self.path_of(part)
+            aside = path.with_name(f"damaged-{path.name}.old")
+            path.replace(aside)
+            logger.warning("%s was made of %s as it was before: it is put aside as %s",
+                           path.name, entry.file, aside)  # fmt: skip
+        return found if len(others) < len(there) else None
+
+    def _holds(self, part: Part, reader: PartReader) -> bool:
+        """Whether a part that is there has the ids and texts of the file."""
+        try:
+            now = reader.read(part)
+            held = list(read_records(str(self.path_of(part))))
+        except UnreadableError:
+            return False
+        # A .spacy file has a blank for a text that is empty.
+        return [(one.id, one.text or " ") for one in now] == [
+            (one.id, one.text or " ") for one in held
+        ]
 
     def _parts(self, entry: Entry) -> Iterator[Part]:
         for number in itertools.count():

@@ -1,8 +1,7 @@
-"""What a run is of, and its parts in turn; the same for the same input."""
+"""What a run is of: its settings, its model and its input, kept beside its parts."""
 
-import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 from spacy import util
 
 from ...atomic import holds_anything, write_whole
+from ...formats.json_text import read_json
 from ...models.place import IN_THE_BOX
-from .ledger import Ledger, Part, mark
-from .records import Record
-from .sources import STDIN, UnreadableError, read_records
+from .ledger import Ledger, mark
+from .sources import STDIN
 
 PLAN = "annotate.json"
 
@@ -67,7 +66,7 @@ class Job:
                 )
         else:
             write_whole(path, json.dumps(self._to_dict(), indent=1) + "\n")
-        ledger = Ledger(folder, self.files, self.file_format, self.part_size)
+        ledger = Ledger(folder, self.files, self.file_format, self.part_size, self.text_field)
         ledger.open()
         return ledger
 
@@ -78,7 +77,7 @@ class Job:
 
 def _read_plan(path: Path) -> dict[str, Any]:
     try:
-        known = json.loads(path.read_text(encoding="utf8"))
+        known = read_json(path.read_bytes())
         if not isinstance(known, dict):
             raise ValueError("no object")
     except ValueError as error:
@@ -106,30 +105,3 @@ def _mark_model(pipeline: str) -> list[Any] | str | None:
     except HFValidationError:
         return None
     return Path(cached).parent.name if isinstance(cached, str) else None
-
-
-class PartReader:
-    """Reads parts one after the other, each file once from its beginning to its end."""
-
-    def __init__(self, text_field: str = "text") -> None:
-        self._text_field = text_field
-        self._file: str | None = None
-        self._next = 0
-        self._records: Iterator[Record] = iter(())
-
-    def read(self, part: Part) -> Sequence[Record]:
-        """The records of a part; fewer where standard input has ended.
-
-        Raises UnreadableError for a file that is damaged, or has less than when it was counted.
-        """
-        if part.file != self._file or part.first < self._next:
-            self._records = read_records(part.file, part.first, self._text_field)
-        else:
-            skipped = part.first - self._next
-            next(itertools.islice(self._records, skipped, skipped), None)
-        self._file = None  # until it has gone well
-        records = list(itertools.islice(self._records, part.size))
-        if len(records) < part.size and part.file != STDIN:
-            raise UnreadableError(f"{part.file} has become shorter since its records were counted")
-        self._file, self._next = part.file, part.first + part.size
-        return records

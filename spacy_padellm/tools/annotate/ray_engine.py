@@ -15,8 +15,9 @@ import ray
 
 from ...atomic import alone_in
 from ..pipelines import open_pipeline
-from .ledger import Ledger, Part
-from .plan import Job, PartReader
+from .ledger import Ledger
+from .parts import Part, PartReader
+from .plan import Job
 from .running import Done, Failures, Unread, annotate_part
 from .sinks import part_path
 from .sources import STDIN, UnreadableError
@@ -122,7 +123,10 @@ def _run(
                 yield Done(part, part.size, row["failed"])
             elif part.file not in unread:  # said once, not for each of its parts
                 unread.add(part.file)
+                ledger.note(part.file, unread=True)
                 yield Unread(part.file, row["error"])
+        for file in {part.file for part in parts.values()} - unread:
+            ledger.note(file, unread=False)
     except ray.exceptions.RayError as error:
         last = [line for line in str(error).splitlines() if line.strip()][-1:]
         raise ValueError(f"Ray stopped: {' '.join(last)[:500]}") from error

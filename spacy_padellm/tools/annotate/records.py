@@ -10,7 +10,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ...formats.docbin import META
-from ...formats.json_text import plain, read_json, unicode_text, write_json
+from ...formats.json_text import is_unicode, plain, read_json, unicode_text, write_json
 
 Entity = tuple[int, int, str, float | None]
 TAKEN = frozenset({"id", "text", "ents", "error"})
@@ -60,20 +60,14 @@ def of_fields(place: str, fields: Mapping[str, Any], text_field: str = "text") -
         text = text.decode("utf8", "surrogateescape")
     if text_field in fields and not isinstance(text, str):
         others[text_field] = text
-    name = others.pop("id", None)
-    try:
-        meta = plain(others)
-        if name is not None:
-            place = name if isinstance(name, str) else write_json(name)
-    except ValueError as error:
-        return Record(place, text if isinstance(text, str) else "", {}, str(error))
-    if not isinstance(text, str):
-        if text is not None:
-            why = f": it is of type {type(text).__name__}"
-        else:
-            why = f": the record has {', '.join(map(repr, meta))}" if meta else ""
-        return Record(unicode_text(place), "", meta, f"no text in the field {text_field!r}{why}")
-    return _make(place, text, meta)
+    if isinstance(text, str):
+        return _make(place, text, others)
+    if text is not None:
+        why = f": it is of type {type(text).__name__}"
+    else:
+        rest = [name for name in others if name != "id"]
+        why = f": the record has {', '.join(map(repr, rest))}" if rest else ""
+    return _make(place, "", others, f"no text in the field {text_field!r}{why}")
 
 
 def of_doc(place: str, doc: Doc) -> Record:
@@ -82,11 +76,7 @@ def of_doc(place: str, doc: Doc) -> Record:
     if isinstance(meta := fields.get(META), Mapping):
         del fields[META]
         fields |= {str(key): value for key, value in meta.items()}
-    text = fields.pop("text", None)
-    record = of_fields(place, {**fields, "text": doc.text})
-    if text is not None:
-        record.meta["text"] = plain(text)
-    return record
+    return _make(place, doc.text, fields)
 
 
 def to_record(annotated: Annotated) -> dict[str, Any]:
@@ -105,9 +95,16 @@ def to_record(annotated: Annotated) -> dict[str, Any]:
     return made
 
 
-def _make(name: str, text: str, meta: dict[str, Any]) -> Record:
+def _make(place: str, text: str, others: dict[str, Any], error: str = "") -> Record:
+    """others: the other fields, the id among them."""
+    meta: dict[str, Any] = {}
     try:
-        text.encode("utf8")
-    except UnicodeEncodeError as error:
-        return Record(unicode_text(name), unicode_text(text), meta, f"no Unicode text: {error}")
-    return Record(unicode_text(name), text, meta)
+        name = others.pop("id", None)
+        meta = plain(others)
+        if name is not None:
+            place = name if isinstance(name, str) else write_json(name)
+    except ValueError as broken:
+        meta, error = {}, str(broken)
+    if not error and not is_unicode(text):
+        error = "no Unicode text: it has half of a character"
+    return Record(unicode_text(place), unicode_text(text), meta, error)

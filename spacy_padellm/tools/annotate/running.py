@@ -11,8 +11,8 @@ from spacy.util import raise_error
 
 from ...atomic import alone_in
 from ...remote.secrets import Secrets
-from .ledger import Part
-from .plan import Job, PartReader
+from .parts import Part, PartReader
+from .plan import Job
 from .records import Annotated, Record
 from .sinks import entities, write_part
 from .sources import STDIN, UnreadableError
@@ -110,7 +110,9 @@ def run_job(
                         yield Done(part, len(records), failed)
                     if file == STDIN and len(records) < part.size:
                         return
+                ledger.note(file, unread=False)
             except UnreadableError as error:
+                ledger.note(file, unread=True)
                 yield Unread(file, str(error))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ...formats.docbin import read_docs
@@ -91,22 +91,32 @@ def read_records(file: str, skip: int = 0, text_field: str = "text") -> Iterator
     """
     path = Path(file)
     kind = _kind(path) if file != STDIN else STDIN
-    with _named(file):
+    found: Iterator[Any]
+    if kind == ".parquet":
+        found = _parquet_rows(path, skip)
+    elif kind == ".spacy":
+        found = itertools.islice(_docs(path), skip, None)
+    else:
+        lines = (line for _, line in read_lines(file, keep_broken=True) if line.strip())
+        found = itertools.islice(lines, skip, None)
+    for number in itertools.count(skip):
+        with _named(file):  # what our own code raises is no damage of the file
+            one = next(found, None)
+        if one is None:
+            return
+        place = _name(file, number)
         if kind == ".parquet":
-            for number, row in _parquet_rows(path, skip):
-                yield _of_row(_name(file, number), row, text_field)
+            yield _of_row(place, one, text_field)
         elif kind == ".spacy":
-            docs = enumerate(read_docs(path, Vocab()))
-            for number, doc in itertools.islice(docs, skip, None):
-                yield of_doc(_name(file, number), doc)
+            yield of_doc(place, one)
+        elif kind == ".txt" or (kind == STDIN and not one.lstrip().startswith("{")):
+            yield of_text(place, one)
         else:
-            every = (line for _, line in read_lines(file, keep_broken=True))
-            lines = enumerate(line for line in every if line.strip())
-            for number, line in itertools.islice(lines, skip, None):
-                if kind == ".txt" or (kind == STDIN and not line.lstrip().startswith("{")):
-                    yield of_text(_name(file, number), line)
-                else:
-                    yield of_line(_name(file, number), line, text_field)
+            yield of_line(place, one, text_field)
+
+
+def _docs(path: Path) -> Iterator[Doc]:
+    yield from read_docs(path, Vocab())  # opened when the first is asked for
 
 
 @contextlib.contextmanager
@@ -137,28 +147,23 @@ def _parquet(path: Path) -> Any:
     return parquet.ParquetFile(path)
 
 
-def _parquet_rows(path: Path, skip: int) -> Iterator[tuple[int, Any]]:
-    """Rows as batches of one."""
+def _parquet_rows(path: Path, skip: int) -> Iterator[Any]:
+    """From row `skip` on, as dicts, or as batches of one."""
     file = _parquet(path)
-    groups: list[int] = []
-    number = 0
-    for group in range(file.num_row_groups):  # whole groups are skipped unread
+    for group in range(file.num_row_groups):  # each alone: what is damaged costs no other
         rows = file.metadata.row_group(group).num_rows
-        if number + rows <= skip and not groups:
-            number += rows
-        else:
-            groups.append(group)
-    if not groups:
-        return
-    for batch in file.iter_batches(_ROWS, row_groups=groups):
-        try:
-            rows = batch.to_pylist()
-        except Exception:  # some value has no counterpart in Python: row by row
-            rows = [batch.slice(i, 1) for i in range(batch.num_rows)]
-        for row in rows:
-            if number >= skip:
-                yield number, row
-            number += 1
+        if rows <= skip:  # unread
+            skip -= rows
+            continue
+        for batch in file.iter_batches(_ROWS, row_groups=[group]):
+            passed = min(skip, batch.num_rows)
+            skip -= passed
+            batch = batch.slice(passed)
+            try:
+                found = batch.to_pylist()
+            except Exception:  # some value has no counterpart in Python: row by row
+                found = [batch.slice(i, 1) for i in range(batch.num_rows)]
+            yield from found
 
 
 def _of_row(place: str, row: Any, text_field: str) -> Record:
