@@ -122,9 +122,8 @@ def test_the_cache_tells_texts_with_the_same_words_apart(model_folder, tmp_path)
     first = make(model_folder, cache=cache)
     expected = found(first.pipe(texts))
     nlp = first
-    again = make(model_folder, cache=cache)
+    again = make(tmp_path / "no model", cache=cache)  # which is not asked
     assert found(again.pipe(texts[::-1])) == expected[::-1]
-    assert again.get_pipe("llm")._cache._stats["hit"] == 2
     assert [doc.text for doc in again.pipe(texts)] == texts
     tuples = [(texts[0], 1), (texts[0], 2)]
     assert [n for _, n in again.pipe(tuples, as_tuples=True)] == [1, 2]
@@ -147,13 +146,12 @@ def test_the_last_answers_are_kept_when_the_process_ends(model_folder, tmp_path)
             "model": {"@llm_models": "spacy_padellm.CausalLM.v1", "name": sys.argv[1]},
             "cache": {"@llm_misc": "spacy_padellm.BatchCache.v1", "path": sys.argv[2]},
         })
-        nlp("Ada Lovelace lives in Paris.")
-        print(nlp.get_pipe("llm")._cache._stats["hit"])
+        print(nlp("Ada Lovelace lives in Paris.").ents)
     """)
-    command = [sys.executable, "-c", code, str(model_folder), str(tmp_path / "c")]
-    for hits in ("0", "1"):
+    for model in (model_folder, tmp_path / "no model"):  # the second is not asked
+        command = [sys.executable, "-c", code, str(model), str(tmp_path / "c")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.stdout.strip() == hits, done.stderr
+        assert "Ada Lovelace" in done.stdout, done.stderr
 
 
 def test_scores_and_spans(model_folder):
