@@ -30,20 +30,23 @@ GROUPS = {
 }
 HEAD = """# Configuration
 
-Every setting, written by `python scripts/configuration.py` from the code. A default of `…` means
-that the setting must be given.
+Every setting of every part. A default of `…` means that you must give the setting.
+(`python scripts/configuration.py` writes this page from the code.)
 
-spaCy doubles a `$` of a config each time it is saved and loaded, takes `${x}` for a variable, and
-reads a mapping as a section, whose names cannot have `:` or `=` or begin with `@`. Strings that
-would change are refused where they are set. Write `\\u0024` for `$` (`"at most \\\\u00245"`, in
-Python as in a file), and labels with descriptions as pairs, `[["a:b", "what it is"]]`. Labels that
-`add_label` adds may hold anything.
+Two things to know about strings in a config:
+
+- Write `\\u0024` for `$`, in Python as in a file: `"at most \\\\u00245"`. spaCy takes `${x}` for a
+  variable and doubles other `$` each time it saves and loads a config, so such strings are refused.
+- Give labels with descriptions as pairs, `[["a:b", "what it is"]]`, where a name has `:` or `=` or
+  begins with `@`. spaCy reads a mapping as a section, whose names cannot.
+
+Labels that you add with `add_label` may hold anything.
 """
 
 
 def make_page() -> str:
     parts = [HEAD, "## The component `padellm_ner`\n", _table(make_padellm_ner, ("nlp", "name"))]
-    parts += [_prose(Settings)]
+    parts += [_prose(make_padellm_ner), _prose(Settings)]
     for group, title in GROUPS.items():
         parts.append(f"## {title}\n")
         for point in sorted(entry_points(group=group), key=lambda point: point.name):
@@ -81,11 +84,12 @@ def _short(value: Any) -> str:
 
 
 def _prose(made: Callable[..., Any]) -> str:
-    """The docstring, "name: what it is" as items of a list."""
+    """The docstring, "setting: what it is" as items of a list, each on a line of its own."""
+    settings = inspect.signature(made).parameters
     lines: list[str] = []
     for line in inspect.cleandoc(made.__doc__ or "").splitlines():
-        item = re.match(r"([a-z_]\w*(?:(?:, | to )[a-z_]\w*)*): ", line)
-        if item:
+        item = re.match(r"(\w+(?:(?:, | to )\w+)*): ", line)
+        if item and all(name in settings for name in re.split(", | to ", item[1])):
             names = re.sub(r"\w+", lambda m: m[0] if m[0] == "to" else f"`{m[0]}`", item[1])
             lines.append(f"- {names}: {line[item.end() :]}")
         elif line and lines and lines[-1].startswith(("- ", "  ")):

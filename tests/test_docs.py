@@ -81,6 +81,18 @@ def test_the_configuration_page_is_up_to_date():
     assert done.returncode == 0, done.stderr
 
 
+def test_each_setting_of_the_configuration_page_has_a_line_of_its_own():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf8")
+    for section in re.split(r"^##+ ", page, flags=re.M)[1:]:
+        settings = re.findall(r"^\| `(\w+)` \|", section, re.M)
+        items = re.findall(r"^- ((?:`\w+`(?:, | to )?)+): (.*(?:\n  .*)*)", section, re.M)
+        named = [name for names, _ in items for name in re.findall(r"`(\w+)`", names)]
+        assert len(items) == len(re.findall("^- ", section, re.M)), section
+        assert set(named) <= set(settings) and len(set(named)) == len(named), section
+        for _, text in items:
+            assert not set(re.findall(r"(\w+): ", text)) & set(settings), text
+
+
 def test_links_lead_somewhere():
     for page in [*PAGES, ROOT / "README.md"]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf8")):

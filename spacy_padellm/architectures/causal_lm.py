@@ -50,11 +50,19 @@ def build_causal_lm(
 
     name: a folder, a Hub id or a model in the box; null is refused when the model is used.
     adapter: folder or Hub id of a peft adapter.
-    device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto", "float32", "bfloat16",
-    "float16". template: instead of the one saved with the model ("plain" where none is).
-    peft: the adapter to train (`AdapterSettings`); None trains all weights.
-    mixed_precision: bfloat16 autocast in training. revision: of a Hub id. devices, device_map,
-    quantize, compile: see `hardware.Hardware`.
+    device: "auto", "cpu", "cuda", "cuda:1", "mps".
+    dtype: "auto" (the checkpoint's, float32 on a CPU), "float32", "bfloat16", "float16".
+    template: instead of the one saved with the model ("plain" where none is).
+    peft: the adapter to train, as the block `model.peft` below; None trains all weights.
+    mixed_precision: bfloat16 autocast in training.
+    revision: of a Hub id.
+    devices: a copy of the model on each, which share the texts; instead of `device`.
+    device_map: one model spread over devices by accelerate ("auto", "balanced", ...); instead of
+    `device`.
+    quantize: "int8" (torchao, for decoding only), or "8bit" or "4bit" (bitsandbytes, on a CUDA
+    device), on which an adapter can be trained.
+    compile: passes of fixed shapes, compiled at first use; for servers, since each shape takes
+    some seconds.
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
@@ -78,10 +86,14 @@ def build_causal_lm_from_scratch(
 ) -> Model[Any, Any]:
     """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
 
-    architecture: of transformers ("llama", "qwen3", "gpt2", ...). sizes: fields of its config.
-    template: one with special tokens; "compact" if None. max_count: tokens for counts up to it.
-    devices, device_map, quantize, compile: see `hardware.Hardware`; device_map and quantize are of
-    effect when the trained model is loaded.
+    architecture: of transformers ("llama", "qwen3", "gpt2", ...).
+    sizes: fields of the architecture's config.
+    vocab_size: of the tokenizer.
+    template: one with special tokens; "compact" if None.
+    max_count: the tokenizer gets a token for each count up to it.
+    mixed_precision: bfloat16 autocast in training.
+    device, dtype, devices, compile: as in "spacy_padellm.CausalLM.v1".
+    device_map, quantize: the same; they take effect when the trained model is loaded.
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = FromScratch(
@@ -111,9 +123,10 @@ def make_template(
 ) -> PromptTemplate:
     """A preset prompt template, with some of its fields changed.
 
-    preset: "plain", "compact", or another by its name. The fields: see `template.PromptTemplate`;
-    null leaves one as the preset has it. changes: fields once more, as a mapping, for configs of
-    earlier releases.
+    preset: "plain", "compact", or another by its name.
+    bidirectional to end_of_mention: fields of a template, described below; null leaves a field as
+    the preset has it.
+    changes: fields once more, as a mapping, for configs of earlier releases.
 
     Raises ValueError for a preset or a field that is unknown, and for a value out of its range.
     """

@@ -17,9 +17,11 @@ from ..spans.numeric import check_number
 class LabelNoise:
     """How labels are named while training; drawn anew for each batch.
 
-    names: label → other names for it. rename: how often (0 to 1) a label takes one of them.
-    placeholder: how often a label that has a description is called "label 17" or the like, and
-    is told by its description alone. describe: how often a description is shown.
+    names: label → other names for it.
+    rename: how often (0 to 1) a label takes one of them.
+    placeholder: how often a label that has a description is called "label 17" or the like, so that
+    only the description says what it is.
+    describe: how often a description is shown.
 
     Raises ValueError for a rate outside 0 to 1.
     """

@@ -24,9 +24,11 @@ class AdapterSettings:
     """An adapter to train.
 
     method: "lora", "rslora", "dora", or another method of peft by its name ("loha", "lokr",
-    "ia3", "vera", "oft", ...). rank, alpha, dropout: for methods that have them. targets: module
-    names; None takes peft's own choice for the architecture, or all linear layers where it has
-    none. options: further fields of the method's config in peft.
+    "ia3", "vera", "oft", ...).
+    rank, alpha, dropout: for methods that have them.
+    targets: module names; None takes peft's own choice for the architecture, or all linear layers
+    where it has none.
+    options: further fields of the method's config in peft.
 
     Raises ValueError for a method that does not exist, or that a prompt tree does not suit, and
     for options that the method does not have.

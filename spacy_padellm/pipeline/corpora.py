@@ -36,10 +36,12 @@ def make_corpus(
 ) -> Reader:
     """The reader "spacy_padellm.Corpus.v1": a `.spacy` file, or one that `padellm convert` reads.
 
-    format: None tells it from name and content. labels: those that were looked for in these
-    texts, the only ones that a model is asked for when it learns from them; None for all.
-    limit: texts to read, 0 for all. annotate, spans_key, alignment_mode: as `padellm convert`
-    has them.
+    path: the file.
+    format: as `padellm convert --from` names it; None tells it from name and content.
+    labels: those that were looked for in these texts, the only ones that a model is asked for when
+    it learns from them; None for all.
+    limit: texts to read, 0 for all.
+    annotate, spans_key, alignment_mode: as `padellm convert` has them.
 
     Raises ValueError for labels and limits that are none; FormatError, naming file and line, for
     what cannot be read, and for a file without texts.
@@ -113,13 +115,14 @@ def make_mixture(
 ) -> Reader:
     """The reader "spacy_padellm.Mixture.v1": several corpora, each with labels of its own.
 
-    corpora: readers by name. weights: how often an epoch reads each; 1 once, 0.5 a random half
-    (another one each epoch), 3 three times; 1 where none is given. labels: those that were
-    annotated in each; for a corpus that is not named, or null, those that its annotations have.
-    A text is asked for these alone: that a corpus of diseases marks no persons does not teach
-    that there are none.
-
+    corpora: readers by name.
+    weights: how often an epoch reads each; 1 once, 0.5 a random half (another one each epoch), 3
+    three times; 1 where none is given.
+    labels: those that were annotated in each; for a corpus that is not named, or null, those that
+    its annotations have. A text is asked for these alone: that a corpus of diseases marks no
+    persons does not teach that there are none.
     spans_key: of spans that count as annotation besides `doc.ents`.
+    seed: of what is drawn and shuffled.
 
     Raises ValueError for weights or labels of corpora that do not exist, and for those that are
     none.

@@ -61,10 +61,10 @@ def make_padellm_ner(
 ) -> PaDeLLMNER:
     """Parallel-decoding named entity recognition with a causal language model.
 
+    model: one of the models below.
     labels: names, a mapping name → description, or pairs [name, description]; None takes those
-    of the model, or of the examples in training. In `spacy.load(config=...)` descriptions go in
-    pairs: spaCy takes a mapping there for settings of its own. The other settings are described
-    in `pipeline.settings.Settings`. A `$` in any setting is written `\\u0024`.
+    of the model, or of the examples in training. `spacy.load(config=...)` takes only pairs.
+    scorer: the one below, or another of spaCy's.
     """
     settings = Settings(
         annotate=annotate,

@@ -25,8 +25,8 @@ class Settings:
 
     annotate: "ents" (`doc.ents`) or "spans" (`doc.spans[spans_key]`).
     alignment_mode: as `Doc.char_span`; with "strict", copied mentions are held to Doc tokens.
-    resolution: which of competing mentions stay (`resolution.resolve`); "auto" is "flat" for
-    ents and "nested" for spans.
+    resolution: which of competing mentions stay: "flat" (no overlaps), "nested", "paper" (one label
+    a string), "paper_flat", "none" (all); "auto" is "flat" for ents and "nested" for spans.
     threshold: the least probability of a mention, 0 to 1.
     copy_constraint: a mention is a slice of its text; without it any string, found by search.
     decoder: "tree" (fast), "rows" (any architecture), "auto" by what the model can do.
@@ -43,7 +43,7 @@ class Settings:
     save_mode: "full" copy, "reference" to the base (with the adapter), or "auto".
     max_labels: in training, labels asked of a text: those present first; None asks all.
     text_loss: in training, the weight of the text's own tokens as targets of language modelling.
-    label_noise: in training, other names for labels (`training.label_noise.LabelNoise`).
+    label_noise: in training, other names for labels, as the block `label_noise` below.
 
     Raises ValueError naming a setting that is out of its range.
     """

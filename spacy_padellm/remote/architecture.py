@@ -26,11 +26,19 @@ def build_server(
 ) -> Model[Any, Any]:
     """A fine-tuned causal LM behind an OpenAI-compatible completions endpoint.
 
-    url: up to and with /v1. model: its name there. tokenizer: folder or Hub id of the same model's.
-    template: as the model was trained; beside the tokenizer where it was saved by this package,
-    else "plain". prompts: "ids" (vLLM, SGLang, llama.cpp) or "text" (llama-cpp-python, TGI).
-    max_positions: tokens that it takes. extra: further fields of each request. The others:
-    `client.ServerSettings`.
+    url: up to and with /v1.
+    model: its name there.
+    tokenizer: folder or Hub id of the same model's tokenizer.
+    template: as the model was trained; None takes the one beside the tokenizer, which this package
+    saves there, or "plain".
+    prompts: "ids" (vLLM, SGLang, llama.cpp) or "text" (llama-cpp-python, TGI).
+    concurrency: requests under way at once.
+    tries: of a request that fails in passing (refused, cut, slow, 429, 5xx).
+    timeout: seconds that an answer may take, from the request to its last byte.
+    max_positions: tokens that the model takes.
+    api_key_env: the environment variable with the key; a value that begins with a scheme
+    ("Basic ...") is sent as it is.
+    extra: further fields of each request.
 
     Raises ValueError for a value out of its range.
     """

@@ -12,6 +12,7 @@ import atexit
 import hashlib
 import json
 import logging
+import threading
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -242,9 +243,10 @@ def make_cache(
     max_batches_in_mem: int = 4,
     model: str = "",
 ) -> TextCache:
-    """The cache "spacy_padellm.BatchCache.v1"; fields as in "spacy.BatchCache.v1".
+    """The cache "spacy_padellm.BatchCache.v1".
 
-    model: what gives the answers, such as ${components.llm.model.name}; to be changed with any
-    setting of the model that changes them.
+    path, batch_size, max_batches_in_mem: as in spacy-llm's "spacy.BatchCache.v1".
+    model: what gives the answers, such as ${components.llm.model.name}; change it with any setting
+    of the model that changes them.
     """
     return TextCache(path, batch_size, max_batches_in_mem, model)

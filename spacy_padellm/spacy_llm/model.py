@@ -91,8 +91,9 @@ def make_causal_lm(
 ) -> CausalLM:
     """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.
 
-    name to compile: as in the component's model, "spacy_padellm.CausalLM.v1". The others: as in the
-    component (`pipeline.settings.Settings`); token_budget None decodes all Docs of a call together.
+    name to compile: as in the component's model, "spacy_padellm.CausalLM.v1".
+    copy_constraint to overlap: as in the component `padellm_ner`, but that token_budget None
+    decodes all Docs of a call together.
 
     Raises ValueError for a setting out of its range.
     """

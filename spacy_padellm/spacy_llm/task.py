@@ -199,12 +199,13 @@ def make_ner_task(
     """The task "spacy_padellm.NER.v1".
 
     labels: names in a list or with commas between, a mapping name → definition, or pairs [name,
-    definition]; empty asks for those of the model. label_definitions: definitions apart, as a
-    mapping or pairs. examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3". The
-    others: as in the component `padellm_ner` (`pipeline.settings.Settings`).
+    definition]; empty asks for those of the model.
+    label_definitions: definitions apart from the names, as a mapping or pairs.
+    examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3".
+    annotate, spans_key, resolution, threshold, overwrite_ents: as in the component `padellm_ner`.
 
     Raises ValueError for a setting out of its range, a label that is there twice, a definition of
-    a label that is not asked for, and examples that are no {"text", "entities"}.
+    a label that is not asked for, and an example that is not {"text": ..., "entities": ...}.
     """
     asked = _read_labels(labels, label_definitions)
     settings = Settings(

@@ -189,7 +189,10 @@ def make_two_steps(
 ) -> TwoSteps:
     """The model "spacy_padellm.TwoSteps.v1".
 
-    model: any text model of spacy-llm, as a block of its own. Raises ValueError for one of ours.
+    model: any text model of spacy-llm, as a block of its own.
+    max_count: most mentions of a label that are asked for.
+
+    Raises ValueError for a model of this package.
     """
     if isinstance(model, CausalLM | TwoSteps):
         raise ValueError(

@@ -30,13 +30,13 @@ def test_every_door_in_a_new_process(trained_folder):
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
     box = found.pop("box")
-    assert box == [box[0]] * 2 and ["Paris", "LOC"] in box[0]
+    assert box == [box[0]] * len(box) and ["Paris", "LOC"] in box[0]
     for door, answers in found.items():
+        assert answers, door
         assert answers == [[["Ada Lovelace", "PER"], ["Paris", "LOC"]]] * len(answers), door
-    assert sorted(map(len, found.values())) == [1, 3, 4, 5, 6, 8, 8]
 
 
-@pytest.mark.parametrize("n", range(2, 9))
+@pytest.mark.parametrize("n", [2, 8])
 def test_threads_of_one_pipeline_share_a_load(random_nlp, loads, n):
     nlp = random_nlp()
     expected = spans_of(random_nlp()(TEXT))

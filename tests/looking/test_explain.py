@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from spacy.cli._util import app
@@ -141,6 +142,17 @@ def ask(address, data=None, headers=None, path="/"):
 
 def form(**fields):
     return urllib.parse.urlencode(fields, doseq=True).encode()
+
+
+def test_first_texts_from_several_threads(address):
+    """First in this file to send a text: nothing of the model was used before."""
+    body = json.dumps({"text": "Ada Lovelace lives in Paris."}).encode()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: ask(address, body, path="/api/explain"), range(4)))
+    for status, answer, _ in found:
+        assert status == 200, answer
+        texts = [m["text"] for label in json.loads(answer)["labels"] for m in label["mentions"]]
+        assert sorted(texts) == ["Ada Lovelace", "Paris"]
 
 
 def test_the_server_shows_what_was_found(address):
