@@ -1,6 +1,8 @@
 """Every code block of the docs runs: Python, configs and commands, page by page."""
 
 import ast
+import gzip
+import json
 import os
 import re
 import shlex
@@ -24,7 +26,6 @@ ELSEWHERE = (
     "serve",
     "push",
     "Qwen",
-    "wiki/",
 )
 
 
@@ -51,6 +52,10 @@ def test_python_and_config_blocks(page, tmp_path, monkeypatch, request):
 def test_commands(page, tmp_path):
     for folder in ("assets", "configs", "examples", "scripts", "benchmarks"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "wiki").mkdir()  # texts of the reader's own
+    sample = (tmp_path / "assets" / "sample_train.jsonl").read_text(encoding="utf8").splitlines()
+    with gzip.open(tmp_path / "wiki" / "a.txt.gz", "wt", encoding="utf8") as file:
+        file.writelines(json.loads(line)["text"] + "\n" for line in sample)
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     for code in blocks(page, "bash"):
         for line in code.replace("\\\n", " ").splitlines():
@@ -65,6 +70,7 @@ def test_commands(page, tmp_path):
             command = command.replace("python ", f"{sys.executable} ")
             if "padellm train" in command and "--help" not in command:
                 command += " --training.max_steps 2 --training.eval_frequency 2"
+            command = re.sub(r"--seconds \d+", "--seconds 2", command)
             done = subprocess.run(
                 command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
             )
