@@ -37,12 +37,10 @@ def load_adapter(model: Any, place: ModelPlace, base: str) -> "tuple[PeftModel, 
     try:
         if there:
             model.add_adapter(name, config)
-            model.load_adapter(place.source, name, revision=place.revision, is_trainable=False)
+            model.load_adapter(place.source, name, is_trainable=False)
             loaded = model
         else:
-            loaded = PeftModel.from_pretrained(
-                model, place.source, name, config=config, revision=place.revision
-            )
+            loaded = PeftModel.from_pretrained(model, place.source, name, config=config)
         problem = _difference(loaded, place, name)
     except Exception as error:  # a config that is none may fail anywhere in peft
         problem = reason(error)
@@ -84,7 +82,7 @@ def read_adapter_config(place: ModelPlace, modules: list[str]) -> "PeftConfig":
         )
     with foreign(lambda why: broken(path, why)):
         _check_types(kinds[kind.lower()], said.model_dump())
-        config = kinds[kind.lower()].from_pretrained(place.source, revision=place.revision)
+        config = kinds[kind.lower()].from_pretrained(place.source)
         config.auto_mapping = None  # a class to import, of which peft has no need here
         config.inference_mode = True
         resolve_patterns(config, modules)
@@ -115,7 +113,7 @@ def _difference(model: "PeftModel", place: ModelPlace, name: str) -> str:
     without a word."""
     from peft.utils import get_peft_model_state_dict, load_peft_weights
 
-    saved = set(load_peft_weights(place.source, device="cpu", revision=place.revision))
+    saved = set(load_peft_weights(place.source, device="cpu"))
     wanted = set(get_peft_model_state_dict(model, None, name, save_embedding_layers=False))
     differ = sorted(wanted - saved) or sorted(
         key for key in saved - wanted if "embed" not in key and "lm_head" not in key

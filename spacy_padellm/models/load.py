@@ -19,6 +19,7 @@ from .adapters import own_copy, release_with
 from .files.causal import cannot_load, read_causal_config
 from .files.pretrained import check_model, count_ids, read_causal_lm, read_tokenizer
 from .files.trouble import foreign, reason
+from .files.weights import ADAPTER, find_weights
 from .hardware import Hardware, find_dtype
 from .hub_access import hub_or_downloads
 from .load_turn import check_undisturbed, load_turn
@@ -48,7 +49,9 @@ def load_model(
     for one that is broken.
     """
     with foreign(lambda why: _odd(source, why), own=(ValueError,)):
+        source.hardware.find_first()  # before anything is downloaded
         place, adapter, settings = _find_parts(source)
+        _fetch(place, adapter)
         lm = _load_parts(source, place, adapter, alone)
     return LoadedModel(
         lm,
@@ -57,6 +60,19 @@ def load_model(
     )
 
 
+def _fetch(place: ModelPlace, adapter: ModelPlace | None) -> None:
+    """Downloads all that a load reads of Hub models, while others may load or fork."""
+    for part in (place, adapter) if adapter else (place,):
+        part.fetch()
+    if adapter is not None:
+        adapter.file(ADAPTER)
+    if place.folder is None:
+        with load_turn():
+            config = read_causal_config(place)  # of a model that is none, no weights are fetched
+        find_weights(place, config.get_text_config())
+
+
+@load_turn()
 def _load_parts(
     source: ModelSource, place: ModelPlace, adapter: ModelPlace | None, alone: bool
 ) -> LanguageModel:

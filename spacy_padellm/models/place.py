@@ -7,6 +7,16 @@ from pathlib import Path
 
 from .hub_access import NotOnHubError, hub_file
 
+# What a model may have beside its weights.
+FILES = (
+    "config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+    "generation_config.json",
+)  # fmt: skip
+_OLD_TOKENIZERS = (
+    "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
+    "sentencepiece.bpe.model", "tekken.json",
+)  # fmt: skip
 IN_THE_BOX = {"english": Path(__file__).parent / "english"}
 
 
@@ -23,8 +33,16 @@ class ModelPlace:
 
     @property
     def source(self) -> str:
-        """What `from_pretrained` takes."""
-        return self.name if self.folder is None else str(self.folder)
+        """The folder that `from_pretrained` takes; of a Hub model, that of its downloads.
+
+        Raises ValueError as `file`, and where nothing was downloaded.
+        """
+        if self.folder is not None:
+            return str(self.folder)
+        for name in FILES:
+            if path := self.file(name):
+                return str(path.parent)
+        raise ValueError(f"{self.described} has no file that a model has, such as {FILES[0]}")
 
     @property
     def described(self) -> str:
@@ -42,6 +60,14 @@ class ModelPlace:
             return hub_file(self.name, name, self.revision)
         except NotOnHubError as error:
             raise ValueError(self._not_there(error)) from error
+
+    def fetch(self) -> None:
+        """Downloads what a Hub model has beside its weights. Raises ValueError as `file`."""
+        if self.folder is None:
+            found = {name: self.file(name) for name in FILES}
+            if not found["tokenizer.json"]:
+                for name in _OLD_TOKENIZERS:
+                    self.file(name)
 
     def _not_there(self, error: NotOnHubError) -> str:
         boxed = list(IN_THE_BOX) if self.setting in ("name", "base") else []

@@ -60,7 +60,7 @@ class SharedBases:
         files = sorted(Path(place.folder).glob("*.safetensors")) if place.folder else []
         written = tuple(path.stat().st_mtime_ns for path in files)
         where = hardware.device_map or str(device)
-        return (place.source, place.revision, written, where, str(dtype), n_tokens)
+        return (place.source, written, where, str(dtype), n_tokens)
 
     def find(self, key: Hashable | None) -> SharedBase | None:
         model = None if key is None else self._models.get(key)

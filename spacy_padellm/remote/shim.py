@@ -14,6 +14,7 @@ from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.pretrained import read_tokenizer
 from ..models.files.schemas import SavedLabels
 from ..models.hub_access import hub_or_downloads
+from ..models.load_turn import load_turn
 from ..models.loaded_model import LoadedModel
 from ..models.model_settings import ModelSettings, read_settings
 from ..models.place import ModelPlace, find_place
@@ -80,7 +81,9 @@ class ServerShim(DecodingShim):
     def _read(self) -> LoadedModel[ServedModel]:
         settings = self._settings.asking(self.template, self.server.model)
         try:
-            tokenizer = read_tokenizer(self._place)
+            self._place.fetch()
+            with load_turn():
+                tokenizer = read_tokenizer(self._place)
         except ValueError as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from spacy_padellm.decoding import Decoder
@@ -163,9 +164,9 @@ def test_a_reference_to_a_relative_path_holds_anywhere(loaded, tmp_path, monkeyp
 def test_a_revision_is_asked_for_everywhere(monkeypatch):
     asked = []
 
-    def download(repo, name, revision=None):
+    def download(repo, name, revision=None, local_files_only=False):
         asked.append((repo, name, revision))
-        raise OSError("offline")
+        raise LocalEntryNotFoundError("offline")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from ..place import IN_THE_BOX, ModelPlace
+from ..place import ModelPlace
 from .pretrained import read_config
 from .trouble import reason
 
@@ -42,23 +42,16 @@ def read_causal_config(place: ModelPlace) -> Any:
 
 def cannot_load(place: ModelPlace, error: Exception) -> str:
     """What to say where transformers cannot load a model."""
-    if place.folder is None:
-        return (
-            f"the model setting `name` is {place.name!r}: there is no such folder, and it could "
-            f"not be fetched from the Hub ({reason(error)}). Offline, give the path of a "
-            f"downloaded folder, or a model in the box ({', '.join(map(repr, IN_THE_BOX))})"
-        )
-    if place.file("adapter_config.json") and not place.file("config.json"):
-        return (
-            f"the folder {place.name!r} (setting `name`) holds an adapter only: set `adapter` to "
-            f"it, and `name` to its base"
-        )
+    model = f"the {'folder' if place.folder else 'Hub model'} {place.name!r} (setting `name`)"
     if not place.file("config.json"):
-        return f"the folder {place.name!r} (setting `name`) holds no model: it has no config.json"
+        if place.file("adapter_config.json"):
+            return f"{model} holds an adapter only: set `adapter` to it, and `name` to its base"
+        hub = "" if place.folder else ", or none that was downloaded"
+        return f"{model} holds no model: it has no config.json{hub}"
     if isinstance(error, ImportError):
-        return f"the folder {place.name!r} (setting `name`) needs a package: {reason(error)}"
+        return f"{model} needs a package: {reason(error)}"
+    again = "copy the folder" if place.folder else "download it"
     return (
-        f"the folder {place.name!r} (setting `name`) holds no model that can be loaded "
-        f"({reason(error)}): its config.json and its weights do not go together, or one of them "
-        f"is broken; copy the folder again"
+        f"{model} holds no model that can be loaded ({reason(error)}): its config.json and its "
+        f"weights do not go together, or one of them is broken; {again} again"
     )

@@ -32,7 +32,7 @@ def read_config(place: ModelPlace) -> Any:
                 )
     own = (OSError,) if path else (OSError, ValueError)
     with foreign(lambda why: _broken_config(place, checked, why), own=own):
-        config = AutoConfig.from_pretrained(place.source, revision=place.revision, **NO_CODE)
+        config = AutoConfig.from_pretrained(place.source, **NO_CODE)
         if not isinstance(config.get_text_config(), PreTrainedConfig):
             raise TypeError("its text_config is none")
         return config
@@ -42,9 +42,6 @@ def read_tokenizer(place: ModelPlace) -> Any:
     """Raises ValueError for a tokenizer that is missing, broken, or code of the folder."""
     needs_code = False
     for name in ("tokenizer.json", "tokenizer_config.json", *_TOKENIZER_OBJECTS):
-        # What a Hub model has of the others is read by transformers.
-        if name in _TOKENIZER_OBJECTS and place.folder is None:
-            continue
         if path := place.file(name):
             checked = read_checked(path, _TOKENIZER_SCHEMAS.get(name, ObjectFile))
             needs_code |= bool(getattr(checked, "auto_map", None))
@@ -62,7 +59,7 @@ def read_tokenizer(place: ModelPlace) -> Any:
         )
 
     with foreign(describe):
-        tokenizer = AutoTokenizer.from_pretrained(place.source, revision=place.revision, **NO_CODE)
+        tokenizer = AutoTokenizer.from_pretrained(place.source, **NO_CODE)
         ids, tokens = count_ids(tokenizer), len(tokenizer)
     if ids > 2 * tokens + 1_000:  # some ids may be left out
         raise ValueError(
@@ -88,7 +85,7 @@ def check_model(place: ModelPlace, config: Any) -> None:
             f"{place.described} holds a whole model and an adapter: put adapter_config.json and "
             f"adapter_model.safetensors into a folder of their own, and set `adapter` to it"
         )
-    if path := place.folder and place.file("generation_config.json"):
+    if path := place.file("generation_config.json"):
         read_checked(path, GenerationFile)
     check_weights(place, config.get_text_config())
 
@@ -97,7 +94,6 @@ def read_causal_lm(place: ModelPlace, dtype: Any, **options: Any) -> Any:
     """The model, and what transformers says of loading it. Raises as transformers does."""
     return AutoModelForCausalLM.from_pretrained(
         place.source,
-        revision=place.revision,
         dtype=dtype,
         output_loading_info=True,
         **SAFE,

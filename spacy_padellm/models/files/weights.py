@@ -48,15 +48,31 @@ def check_weights(place: ModelPlace, config: Any) -> None:
             f"{place.described} has {parts[0].name}, a part of a distributed checkpoint: save the "
             f"model whole, as {WEIGHTS}"
         )
+    files = find_weights(place, config)
+    if not files:
+        raise ValueError(_no_weights(place, "model"))
+    _check_sizes(place, config, _read_headers(files))
+
+
+def find_weights(place: ModelPlace, config: Any) -> list[Path]:
+    """The files of a model's weights, of a Hub model downloaded; none where there are none.
+
+    Raises ValueError for an index that is broken, or names a file that is not there.
+    """
     explicit = getattr(config, "transformers_weights", None)
     single = place.file(explicit or WEIGHTS)
     index = single if explicit and explicit.endswith(".json") else None
     index = index or (None if single else place.file(INDEX))
-    if single is None and index is None:
-        raise ValueError(_no_weights(place, "model"))
-    files = [single] if index is None else _shards(place, index)
-    if header := _read_headers([path for path in files if path is not None]):
-        _check_sizes(place, config, header)
+    if index is None:
+        return [] if single is None else [single]
+    names = sorted(set(read_checked(index, IndexFile).weight_map.values()))
+    files = {name: place.file(name) for name in names}
+    for name, path in files.items():
+        if path is None:
+            raise ValueError(
+                f"{place.described} lacks {name}, which {index.name} names: copy it there"
+            )
+    return [path for path in files.values() if path is not None]
 
 
 def check_adapter_weights(place: ModelPlace, config: Any) -> None:
@@ -68,33 +84,20 @@ def check_adapter_weights(place: ModelPlace, config: Any) -> None:
     header = _read_headers([path])
     ranks = [getattr(config, "r", None), *(getattr(config, "rank_pattern", None) or {}).values()]
     for rank in ranks:
-        if isinstance(rank, int) and rank > _FREE_RANK and header and rank not in header.sides:
+        if isinstance(rank, int) and rank > _FREE_RANK and rank not in header.sides:
             raise ValueError(
                 f"{place.described}: adapter_config.json has the rank {rank}, and {ADAPTER} holds "
                 f"no weights of it: they do not belong together"
             )
 
 
-def _shards(place: ModelPlace, index: Path) -> list[Path]:
-    """The files that an index names, of a folder; those of the Hub are not fetched yet."""
-    names = sorted(set(read_checked(index, IndexFile).weight_map.values()))
-    if place.folder is None:
-        return []
-    for name in names:
-        if not (place.folder / name).is_file():
-            raise ValueError(
-                f"{place.described} lacks {name}, which {index.name} names: copy it there"
-            )
-    return [place.folder / name for name in names]
-
-
-def _read_headers(paths: list[Path]) -> Header | None:
+def _read_headers(paths: list[Path]) -> Header:
     sides: set[int] = set()
     count = 0
     for shape in (shape for path in paths for shape in _shapes(path)):
         sides.update(shape)
         count += 1
-    return Header(count, frozenset(sides)) if paths else None
+    return Header(count, frozenset(sides))
 
 
 def _shapes(path: Path) -> Iterator[tuple[int, ...]]:
