@@ -30,10 +30,14 @@ class BusyError(ValueError):
 def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
     """A new name beside `path` to write to; the file takes its place where the block ends well.
 
-    previous: the name that the old file gets, if it is to stay.
+    previous: the name that the old file gets, if it is to stay. What is there and no file, such as
+    /dev/stdout, is written to as it stands.
 
     Raises OSError where it cannot be written; `path` is then as it was before.
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     path = Path(os.path.realpath(path))  # of a link, the file that it names
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _beside(path)

@@ -8,6 +8,7 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
+from ..atomic import write_whole
 from ..formats.docbin import read_docs
 from ..formats.json_text import write_json
 from ..tools.pipelines import open_pipeline
@@ -45,9 +46,8 @@ def analyze_cli(
             texts = analyze_texts(nlp, pipe, read, batch_size, bar.update)
         found = analyze(texts, pipe.settings.threshold, examples)
         page = render_analysis(found, Path(pipeline).name, corpus.stem)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(page, encoding="utf8")
-        figures.write_text(write_json(found.to_dict(), indent=1) + "\n", encoding="utf8")
+        write_whole(output, page)
+        write_whole(figures, write_json(found.to_dict(), indent=1) + "\n")
     except ImportError as error:
         msg.fail(f"{error}: pip install matplotlib", exits=1)
     except (ValueError, OSError) as error:

@@ -134,3 +134,14 @@ def test_a_link_stays_a_link_and_long_names_do(tmp_path):
     with whole_file(tmp_path / name, previous=tmp_path / "before") as fresh:
         fresh.write_text("y")
     assert (tmp_path / "before").read_text() == "x"
+
+
+def test_what_is_no_file_is_written_to_as_it_stands(tmp_path):
+    """As /dev/stdout and /dev/null are."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+    write_whole(pipe, "all of it")
+    assert reader.communicate(timeout=20)[0] == "all of it" and pipe.is_fifo()
+    with pytest.raises(OSError, match="directory"):
+        write_whole(tmp_path, "x")

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ...atomic import whole_file, write_whole
 from ...formats.json_text import write_json
 from .measuring import Measurement
 
@@ -42,14 +43,13 @@ def write_report(
         "machine": platform.machine(),
     }
     report = {"title": title, "command": command, "about": about}
-    output.parent.mkdir(parents=True, exist_ok=True)
     rows = [measurement.to_dict() for measurement in found]
     text = write_json({**report, "rows": rows}, indent=1)
     files = [output.with_name(output.name + suffix) for suffix in (".json", ".md", ".png")]
-    files[0].write_text(text + "\n", encoding="utf8")
+    write_whole(files[0], text + "\n")
     lines = [f"# {title}", "", f"`{command}`", ""]
     lines += [", ".join(f"{key} {value}" for key, value in about.items()), "", make_table(found)]
-    files[1].write_text("\n".join(lines) + "\n", encoding="utf8")
+    write_whole(files[1], "\n".join(lines) + "\n")
     if not importlib.util.find_spec("matplotlib"):
         return files[:2]
     _plot(files[2], title, found)
@@ -83,4 +83,5 @@ def _plot(path: Path, title: str, found: Sequence[Measurement]) -> None:
         axes.set_title(f"batch {size}")
         axes.set_xlabel("texts a second")
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    with whole_file(path) as fresh:
+        figure.savefig(fresh, dpi=120, format="png")
