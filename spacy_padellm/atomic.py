@@ -33,7 +33,8 @@ def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
     """A new name beside `path` to write to; the file takes its place where the block ends well.
     What is no file, as /dev/stdout, is written to as it is.
 
-    previous: the name that the old file gets, if it is to stay.
+    previous: the name that the old file gets, if it is to stay. What is there and no file, such as
+    /dev/stdout, is written to as it stands.
 
     Raises OSError where it cannot be written; `path` is then as it was before.
     """

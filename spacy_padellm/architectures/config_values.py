@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from ..formats.json_text import is_unicode
+
 Arguments = ParamSpec("Arguments")
 Made = TypeVar("Made")
 
@@ -95,10 +97,8 @@ def how_to_set(component: str, setting: str, value: Any) -> str:
 
 def check_characters(string: str, setting: str) -> None:
     """Raises ValueError for a string that no file in UTF-8 can hold."""
-    try:
-        string.encode("utf8")
-    except UnicodeEncodeError:
-        raise ValueError(f"{setting}: {string!r} has half a character (a surrogate)") from None
+    if not is_unicode(string):
+        raise ValueError(f"{setting}: {string!r} has half a character (a surrogate)")
 
 
 def _check_string(string: str, setting: str) -> None:

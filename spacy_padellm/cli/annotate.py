@@ -13,7 +13,7 @@ from ..tools.annotate.sinks import check_format
 from ..tools.annotate.sources import STDIN, find_files
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import check_numbers
+from .options import check_numbers, read_text
 
 if TYPE_CHECKING:
     from ..tools.annotate.plan import Job
@@ -50,6 +50,8 @@ def annotate_cli(
         if engine not in ("local", "ray"):
             raise ValueError(f"--engine is {engine!r}: choose local or ray")
         check_numbers(batch_size=batch_size)
+        labels = read_text(labels, "--labels")
+        text_field = read_text(text_field, "--text-field")
         files = find_files(inputs, output)
         from ..tools.annotate.plan import Job
         from ..tools.annotate.running import run_job

@@ -16,6 +16,7 @@ from ..formats.paper import Indices
 from ..tools.convert.files import convert
 from ..tools.convert.report import show_problems
 from .app import padellm_app
+from .options import read_text
 
 
 class FormatName(str, Enum):
@@ -165,8 +166,9 @@ def convert_cli(
     msg = Printer()
     auto = paper_indices is IndicesName.auto
     try:
+        spans_key = read_text(spans_key, "--spans-key")
         conversion = Conversion(
-            labels_map=_parse_map(labels_map),
+            labels_map=_parse_map(read_text(labels_map, "--labels-map")),
             detokenize=detokenize,
             join_sigils=join_sigils,
             columns=Columns(column_token, _parse_columns(column_tag), _unescape(separator)),
@@ -205,4 +207,4 @@ def _parse_columns(string: str) -> tuple[int, ...]:
 def _unescape(separator: str | None) -> str | None:
     if separator == "":
         raise ValueError("--separator is empty. Give the characters between columns, as '\\t'")
-    return separator.replace("\\t", "\t") if separator else None
+    return read_text(separator, "--separator").replace("\\t", "\t") if separator else None

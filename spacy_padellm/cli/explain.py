@@ -9,9 +9,9 @@ from wasabi import Printer
 
 from ..atomic import write_whole
 from ..formats.files import STDIN, read_lines
-from ..formats.json_text import is_unicode
 from ..tools.pipelines import check_name, open_pipeline
 from .app import padellm_app
+from .options import read_text
 
 _PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
 Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
@@ -29,7 +29,7 @@ def explain_cli(
     mention with its probability, what was dropped and why, and what it took."""
     msg = Printer()
     try:
-        text = read_argument(text)
+        text, labels = read_argument(text), read_text(labels, "--labels")
         if not text.strip():
             raise ValueError("the text is empty")
         nlp, pipe = open_pipeline(pipeline, labels)
@@ -52,9 +52,7 @@ def read_argument(text: str) -> str:
     """
     if text == STDIN:
         return "\n".join(line for _, line in read_lines(STDIN))
-    if not is_unicode(text):
-        raise ValueError("the text is not UTF-8: give it in that, or in a file by way of -")
-    return text
+    return read_text(text, "the text")
 
 
 @padellm_app.command("serve")
@@ -75,6 +73,7 @@ def serve_cli(
     if limit < 1:
         msg.fail(f"--limit is {limit}: it must be at least 1", exits=1)
     try:
+        labels = read_text(labels, "--labels")
         check_name(pipeline)
         from ..tools.explain.server import run_server
     except ImportError as error:

@@ -1,4 +1,6 @@
-"""Numbers that a command was given."""
+"""Numbers and texts that a command was given."""
+
+from ..formats.json_text import is_unicode
 
 _LEAST = {"batch_size": 1, "rounds": 1, "limit": 0, "examples": 0}
 
@@ -9,3 +11,17 @@ def check_numbers(**options: int) -> None:
         if value < _LEAST[name]:
             option = "--" + name.replace("_", "-")
             raise ValueError(f"{option} is {value}: it must be at least {_LEAST[name]}")
+
+
+def read_text(text: str, option: str) -> str:
+    """What was typed, in a terminal of any locale.
+
+    Where that is ASCII, Python gives each byte of UTF-8 as half a character. Raises ValueError,
+    naming the option, for what is not UTF-8.
+    """
+    if is_unicode(text):
+        return text
+    try:
+        return text.encode("utf8", "surrogateescape").decode("utf8")
+    except UnicodeError:
+        raise ValueError(f"{option} is not UTF-8: give it in that") from None

@@ -10,6 +10,7 @@ from wasabi import Printer
 
 from ..formats.json_text import read_json
 from .app import padellm_app
+from .options import read_text
 
 
 @padellm_app.command(
@@ -78,7 +79,7 @@ def _positive(option: str, value: int | None) -> int | None:
 
 def _read_arguments(text: str) -> dict[str, Any]:
     try:
-        found = read_json(text or "{}")
+        found = read_json(read_text(text, "--arguments") or "{}")
     except ValueError as error:
         raise ValueError(f"--arguments is no JSON ({error}): give an object") from None
     if not isinstance(found, dict):

@@ -10,6 +10,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
+from ..atomic import write_whole
 from .annotated import AnnotatedText, FormatError, Problem, in_order
 from .doc_making import identifiers, is_own, make_doc
 from .gold import touches
@@ -162,8 +163,7 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
 
 def write(path: Path, docs: Iterable[Doc]) -> None:
     """A `.spacy` file for `spacy train`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    write_whole(path, DocBin(docs=docs, store_user_data=True).to_bytes())
 
 
 def _lists(value: Any) -> Any:

@@ -12,8 +12,9 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TextIO, cast
+from typing import Any, BinaryIO, Literal, TextIO, cast
 
+from ..atomic import whole_file
 from .annotated import FormatError
 from .json_text import is_unicode
 
@@ -61,10 +62,9 @@ def is_blank(source: Path | str) -> bool:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """One line each, ended by "\\n"; compressed if the name ends in .gz or .xz."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    opener = _OPENERS.get(path.suffix.lower(), open)
-    with cast(TextIO, opener(path, "wt", encoding="utf-8", newline="\n")) as file:
+    """One line each, ended by "\\n"; compressed if the name ends in .gz or .xz. The file is
+    whole, or as it was before."""
+    with whole_file(path) as fresh, fresh.open("wb") as raw, _pack(raw, path) as file:
         file.writelines(line + "\n" for line in lines)
 
 
@@ -76,6 +76,16 @@ def plain_name(path: Path) -> str:
 def bare_suffix(path: Path) -> str:
     """The suffix without .gz or .xz, in lower case."""
     return Path(plain_name(path)).suffix.lower()
+
+
+def _pack(raw: BinaryIO, path: Path) -> TextIO:
+    packed: Any = raw
+    match path.suffix.lower():
+        case ".gz":
+            packed = gzip.GzipFile(path.name, "wb", fileobj=raw)  # the name is in its head
+        case ".xz":
+            packed = lzma.LZMAFile(raw, "wb")  # noqa: SIM115 - closed with what is given
+    return io.TextIOWrapper(packed, "utf-8", newline="\n")
 
 
 @contextlib.contextmanager

@@ -204,3 +204,23 @@ def test_wrong_paths(tmp_path):
     assert code == 1 and "in this folder" in output
     code, output = run(source, tmp_path / "a.spacy", "--lang", "qqq")
     assert code == 1 and "qqq" in output
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.jsonl.xz"])
+def test_a_conversion_that_ends_in_an_error_leaves_what_was_there(tmp_path, name):
+    deep = 1
+    for _ in range(300):
+        deep = [deep]
+    nlp = spacy.blank("en")
+    made = [nlp("Ada came."), nlp("Bo came.")]
+    made[0].ents = made[1].ents = []
+    made[1].user_data["meta"] = {"x": deep}
+    DocBin(docs=made, store_user_data=True).to_disk(tmp_path / "in.spacy")
+    (tmp_path / name).write_bytes(b"old")
+    code, output = run(tmp_path / "in.spacy", tmp_path / name)
+    assert code == 1 and ":2: lists and objects are nested" in output
+    assert (tmp_path / name).read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 2
+    write(tmp_path / "in.jsonl", RECORDS)
+    assert run(tmp_path / "in.jsonl", tmp_path / name)[0] == 0
+    assert run(tmp_path / name, tmp_path / "again.jsonl")[0] == 0
+    assert read(tmp_path / "again.jsonl") == RECORDS

@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_padellm.cli.options import read_text
 
 COMMANDS = "analyze annotate benchmark calibrate convert explain merge push serve train".split()
 WRONG = [
@@ -38,6 +42,16 @@ WRONG = [
     ["train", "no-config.cfg", "-o", "out"],
     ["train", "TEXTS", "-o", "out", "--keep", "0"],
     ["train", "TEXTS", "-o", "out", "--arguments", "{"],
+    # What is typed in a terminal may be no characters at all.
+    ["annotate", "english", "TEXTS", "-o", "out", "-l", "PER,\ud800"],
+    ["annotate", "english", "TEXTS", "-o", "out", "--text-field", "\udcff"],
+    ["convert", "TEXTS", "out.spacy", "--labels-map", "\udcff=a"],
+    ["convert", "TEXTS", "out.spacy", "--spans-key", "\udcc3"],
+    ["convert", "TEXTS", "out.spacy", "--separator", "\udcff"],
+    ["explain", "\udcffA text."],
+    ["explain", "A text.", "-l", "\ud800"],
+    ["serve", "-l", "PER,\udcff"],
+    ["train", "TEXTS", "-o", "out", "--arguments", '{"x": "\udcff"}'],
 ]
 # Through spaCy's own door, one after the other in a process: whatever one of them has imported is
 # told of it.
@@ -90,6 +104,13 @@ def test_help_is_given_and_errors_are_said(answered):
     for arguments, code, told, _ in answered:
         assert code in ([0] if "--help" in arguments else [1, 2]), (arguments, code, told)
         assert "Traceback" not in told and told.strip(), (arguments, told)
+        assert "".join(arguments).isascii() or "is not UTF-8" in told, (arguments, told)
+
+
+@given(text=st.text())
+def test_what_is_typed_is_read_in_a_terminal_of_any_locale(text):
+    typed = text.encode("utf8").decode("ascii", "surrogateescape")
+    assert read_text(typed, "--labels") == read_text(text, "--labels") == text
 
 
 def test_the_command_without_spacy_imports_nothing_heavy_for_a_usage_error(tmp_path):

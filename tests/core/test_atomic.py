@@ -198,3 +198,14 @@ def test_lines_are_appended_all_or_none(tmp_path):
     assert path.read_bytes() == b"x" * 500
     append_whole(path, b"y\n")
     assert path.read_bytes() == b"x" * 500 + b"\ny\n"
+
+
+def test_what_is_no_file_is_written_to_as_it_stands(tmp_path):
+    """As /dev/stdout and /dev/null are."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+    write_whole(pipe, "all of it")
+    assert reader.communicate(timeout=20)[0] == "all of it" and pipe.is_fifo()
+    with pytest.raises(OSError, match="directory"):
+        write_whole(tmp_path, "x")

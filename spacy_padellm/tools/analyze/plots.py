@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from ...atomic import whole_file
 from .analysis import Analysis
 
 
@@ -63,8 +64,8 @@ def plot_counts(analysis: Analysis) -> Any:
 
 
 def to_png(figure: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, format="png")
+    with whole_file(path) as fresh:
+        figure.savefig(fresh, dpi=110, format="png")
 
 
 def to_data_uri(figure: Any) -> str:

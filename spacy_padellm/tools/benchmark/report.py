@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ...atomic import write_whole
+from ...atomic import whole_file, write_whole
 from ...formats.json_text import write_json
 from .measuring import Measurement
 
@@ -83,4 +83,5 @@ def _plot(path: Path, title: str, found: Sequence[Measurement]) -> None:
         axes.set_title(f"batch {size}")
         axes.set_xlabel("texts a second")
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    with whole_file(path) as fresh:
+        figure.savefig(fresh, dpi=120, format="png")

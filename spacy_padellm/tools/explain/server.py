@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ...formats.json_text import write_json
+from ...formats.json_text import is_unicode, write_json
 from ...pipeline.component import PaDeLLMNER
 from ...spans.numeric import check_number
 from .explanation import Explanation, explain
@@ -87,10 +87,8 @@ class Explainer:
             )
         if unknown := [label for label in labels if label not in self.labels]:
             raise RefusedError(f"The model is not asked for {', '.join(unknown)[:200]}.")
-        try:
-            text.encode("utf8")
-        except UnicodeEncodeError:
-            raise RefusedError("The text is no Unicode: it has half of a character.") from None
+        if not is_unicode(text):
+            raise RefusedError("The text is no Unicode: it has half of a character.")
         with self._turn:
             self.busy = True
             try:
