@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 LARGEST = 2**63  # of whole numbers: what arrays and files can hold
-MOST_TOKENS = 2**24  # in a batch, a window, a mention: more than any model reads at once
+MOST_TOKENS = 2**31  # in a batch, a window, a mention: more than any model reads at once
 ROUNDING = 1e-3  # how far above 0 a log-probability may come out of half precision
 
 
