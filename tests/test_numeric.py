@@ -96,6 +96,12 @@ def test_more_requests_than_there_can_be(name):
         ServerSettings("http://localhost:1/v1", "m", **{name: 10**9})
 
 
+@pytest.mark.parametrize("name", ["prompt", "model", "stream", "n"])
+def test_fields_that_each_request_sets_itself(name):
+    with pytest.raises(ValueError, match=name):
+        ServerSettings("http://localhost:1/v1", "m", extra={name: 1})
+
+
 def test_settings_of_the_llm_component():
     pytest.importorskip("spacy_llm")
     from spacy_padellm.spacy_llm.task import make_ner_task

@@ -65,6 +65,7 @@ def build_causal_lm(
     some seconds.
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
+    template = _check_template(template)
     origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
     return _wrap(CausalLMShim(origin, read_peft(peft), mixed_precision))
 
@@ -97,7 +98,12 @@ def build_causal_lm_from_scratch(
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = FromScratch(
-        architecture, dict(sizes or {}), vocab_size, template or COMPACT, max_count, hardware
+        architecture,
+        dict(sizes or {}),
+        vocab_size,
+        _check_template(template) or COMPACT,
+        max_count,
+        hardware,
     )
     return _wrap(CausalLMShim(origin, None, mixed_precision))
 
@@ -148,6 +154,17 @@ def make_template(
     }
     fields = {field: value for field, value in given.items() if value is not None}
     return get_template(preset, **{**(changes or {}), **fields})
+
+
+def _check_template(template: Any) -> PromptTemplate | None:
+    if template is None or isinstance(template, PromptTemplate):
+        return template
+    fields = {"preset": "compact", **(template if isinstance(template, dict) else {})}
+    block = {"@misc": "spacy_padellm.PromptTemplate.v1", **fields}
+    raise ValueError(
+        f"the model setting `template` is {template!r}: name the function that makes it, such as "
+        f"{block!r}"
+    )
 
 
 def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:

@@ -52,10 +52,12 @@ class Updates:
         total, n_targets = 0.0, 0.0
         for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
             batch = make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)
-            with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
-                loss = batch_loss(lm, batch)
-            total += check_loss(loss.item(), None, MEND)
-            loss.backward()
+            # Whatever mode the caller is in, as inside torch.no_grad().
+            with torch.inference_mode(False), torch.enable_grad():
+                with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
+                    loss = batch_loss(lm, batch)
+                total += check_loss(loss.item(), None, MEND)
+                loss.backward()
             n_targets += batch.weight
             self._n_targets += batch.weight
         return total / max(n_targets, 1.0)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 DOCUMENT = "-DOCSTART-"
 _COMMENT = re.compile(r"# +(?:[\w.:-]+ *=|newdoc\b|newpar\b)")
@@ -68,10 +69,13 @@ def _is_conllu(lines: Sequence[str]) -> bool:
 
 
 def numbers_words(tokens: Sequence[str]) -> bool:
-    """Whether these are ids of words: 1, 2, 3, or 4-1, 4-2, 4-3; from 0 or 1."""
+    """Whether these are ids of words: 1, 2, 3, or 4-1, 4-2, 5-1; from 0 or 1 in each sentence."""
     ids = [_ID.fullmatch(token) for token in tokens]
     found = [(match[1], int(match[2])) for match in ids if match]
     if len(found) < len(tokens) or found[0][1] > 1:
         return False
-    sentence, first = found[0]
-    return found == [(sentence, first + i) for i in range(len(tokens))]
+    first = found[0][1]
+    return all(
+        after == (before[0], before[1] + 1) or (after[0] != before[0] and after[1] == first)
+        for before, after in pairwise(found)
+    )

@@ -37,13 +37,16 @@ def check_language_model(lm: LanguageModel) -> LanguageModel:
 
     Raises ValueError for a model whose logits are no numbers.
     """
-    lm.tree, reason = _try_tree(lm)
-    if not lm.tree:
-        _check_finite(lm)
+    # Whoever asks first may do so under autocast, which is no fault of the model.
+    with torch.autocast(lm.device.type, enabled=False):
+        lm.tree, reason = _try_tree(lm)
+        if not lm.tree:
+            _check_finite(lm)
     if lm.tree:
         logger.info("%s: tree decoding is exact (%s)", lm.name, reason)
         return lm
-    lm.rows_cached = _rows_agree(lm)
+    with torch.autocast(lm.device.type, enabled=False):
+        lm.rows_cached = _rows_agree(lm)
     how = "with a repeated cache" if lm.rows_cached else "without a cache"
     logger.warning("%s: no tree decoding (%s); decoding by rows %s", lm.name, reason, how)
     return lm
@@ -56,7 +59,8 @@ def check_fixed_shapes(lm: LanguageModel) -> bool:
         return False
     try:
         lm.compile(compiled=False)
-        difference = tree_difference(lm)
+        with torch.autocast(lm.device.type, enabled=False):
+            difference = tree_difference(lm)
     except Exception as error:  # any failure inside a model means: not this way
         reason = f"{type(error).__name__}: {str(error)[:100]}"
     else:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import torch
 from transformers.utils import logging as transformers_logging
 
 from ..lm.language_model import LanguageModel
@@ -52,7 +53,8 @@ def load_model(
         source.hardware.find_first()  # before anything is downloaded
         place, adapter, settings = _find_parts(source)
         _fetch(place, adapter)
-        lm = _load_parts(source, place, adapter, alone)
+        with torch.inference_mode(False):  # or the weights could never be trained
+            lm = _load_parts(source, place, adapter, alone)
     return LoadedModel(
         lm,
         settings.asking(template, source.name),

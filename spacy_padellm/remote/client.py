@@ -25,7 +25,7 @@ from .transport import MOST_BYTES, Answer, TooLargeError, TooSlowError, Unreadab
 
 Prompt = str | Sequence[int]
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
-LONGEST_ASKED = 600.0  # seconds that a server may ask to wait
+LONGEST_ASKED = 60.0  # seconds that a server may ask to wait; longer, and it counts as failed
 _inherited: list["_Connections"] = []  # of a parent process: closing them here would hurt it
 
 

@@ -11,6 +11,7 @@ from ..spans.numeric import check_number, check_types
 from .secrets import MASK
 
 MOST_AT_ONCE, MOST_TRIES = 4096, 1000
+_OWN_FIELDS = {"model", "prompt", "n", "stream", "echo", "best_of"}
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class ServerSettings:
 
     tries: of a request that fails in passing (refused, cut, slow, 429, 5xx), with waits that
     double from `first_wait` seconds up to `longest_wait`, or are as long as the server asks, up to
-    ten minutes.
+    a minute.
     timeout: seconds that an answer may take, from the request to its last byte. api_key_env: the
     environment variable with the key; one that begins with a scheme ("Basic ...") is sent as it
     is. extra: further fields of each request.
@@ -46,6 +47,11 @@ class ServerSettings:
             check_number(name, value, least=1, most=most, whole=True)
         for name in ("timeout", "first_wait", "longest_wait"):
             check_number(f"the model setting `{name}`", getattr(self, name), above=0)
+        if own := sorted(_OWN_FIELDS & set(self.extra)):
+            raise ValueError(
+                f"the model setting `extra` has {', '.join(own)}, which each request sets itself: "
+                f"leave it out"
+            )
         try:
             json.dumps(self.extra, allow_nan=False)
         except (ValueError, TypeError, RecursionError) as error:

@@ -62,7 +62,7 @@ class TextCache(BatchCache):
         self._told: set[str] = set()
         self._lock = ForkLock()
         self._looks = _Looks()
-        self._waiting: dict[int, Doc] = {}
+        self._waiting: dict[int, bytes] = {}
         self._wait = WAIT
         super().__init__(path, batch_size, max_batches_in_mem)
         self._model = model
@@ -81,12 +81,12 @@ class TextCache(BatchCache):
         if self._path is None:
             return
         with self._lock:
+            key = self._doc_id(doc)
             try:
-                kept = doc.copy()
-            except Exception as error:  # of user data that cannot be copied
+                self._waiting[key] = _pack(doc, key)
+            except Exception as error:  # of user data of all kinds
                 self._tell_unwritable(error)
                 return
-            self._waiting[self._doc_id(doc)] = kept
             self._stats["added"] += 1
             if len(self._waiting) >= self._batch_size:
                 self._persist()
@@ -116,8 +116,9 @@ class TextCache(BatchCache):
             return None if found is None else found.copy()
 
     def _find(self, key: int) -> Doc | None:
+        assert self._vocab is not None
         if key in self._waiting:
-            return self._waiting[key]
+            return _unpack(self._waiting[key], self._vocab)
         batch = self._doc2batch.get(key)
         if batch is None:
             return None
@@ -130,20 +131,21 @@ class TextCache(BatchCache):
             while len(self._loaded_docs) >= self.max_batches_in_mem:
                 del self._loaded_docs[next(iter(self._loaded_docs))]
             self._loaded_docs[batch] = docs
-        found = self._loaded_docs[batch].get(key)
+        packed = self._loaded_docs[batch].get(key)
+        found = None if packed is None else _unpack(packed, self._vocab)
         if found is None:  # the index says otherwise
             self._tell_unreadable(f"{self._batch_path(batch).name} lacks a text of the index")
             del self._doc2batch[key]
         return found
 
-    def _read_batch(self, batch: int) -> dict[int, Doc] | None:
+    def _read_batch(self, batch: int) -> dict[int, bytes] | None:
         path = self._batch_path(batch)
         assert self._vocab is not None
         found = {}
         try:
             for doc in DocBin(store_user_data=True).from_disk(path).get_docs(self._vocab):
-                key = doc.user_data.pop(_KEY, None)
-                found[self._doc_id(doc) if key is None else int(key)] = doc
+                key = int(doc.user_data.get(_KEY) or self._doc_id(doc))
+                found[key] = _pack(doc, key)
         except Exception as error:  # whatever the bytes lead to
             self._tell_unreadable(f"{path.name}: {first_line(error)}")
             return None
@@ -191,10 +193,8 @@ class TextCache(BatchCache):
 
     def _write(self, batch: int) -> None:
         box = DocBin(store_user_data=True)
-        for key, doc in self._waiting.items():
-            kept = doc.copy()
-            kept.user_data = {**doc.user_data, _KEY: str(key)}
-            box.add(kept)
+        for packed in self._waiting.values():
+            box.merge(DocBin(store_user_data=True).from_bytes(packed))
         lines = "".join(json.dumps({str(key): str(batch)}) + "\n" for key in self._waiting)
         with whole_file(self._batch_path(batch)) as fresh:
             fresh.write_bytes(box.to_bytes())
@@ -228,6 +228,19 @@ class TextCache(BatchCache):
         if message not in self._told:
             self._told.add(message)
             logger.warning(message, self._path, what)
+
+
+def _pack(doc: Doc, key: int) -> bytes:
+    """A Doc as it is now, with its strings: those of a memory zone are gone behind it."""
+    kept = doc.copy()
+    kept.user_data = {**doc.user_data, _KEY: str(key)}
+    return DocBin(docs=[kept], store_user_data=True).to_bytes()
+
+
+def _unpack(packed: bytes, vocab: Vocab) -> Doc:
+    (doc,) = DocBin(store_user_data=True).from_bytes(packed).get_docs(vocab)
+    doc.user_data.pop(_KEY, None)
+    return doc
 
 
 def _persist(cache: "weakref.ref[TextCache]") -> None:

@@ -1,5 +1,8 @@
 import gzip
 import json
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -224,3 +227,12 @@ def test_a_conversion_that_ends_in_an_error_leaves_what_was_there(tmp_path, name
     assert run(tmp_path / "in.jsonl", tmp_path / name)[0] == 0
     assert run(tmp_path / name, tmp_path / "again.jsonl")[0] == 0
     assert read(tmp_path / "again.jsonl") == RECORDS
+
+
+def test_a_terminal_that_knows_few_characters_is_no_failure(tmp_path):
+    (tmp_path / "in.csv").write_text("text,start,end,label\n\U0001f600 Zo\xeb,0,99,PER\n", "utf8")
+    command = [sys.executable, "-m", "spacy", "padellm", "convert", "in.csv", "out.jsonl"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "\\xeb" in done.stdout and (tmp_path / "out.jsonl").exists()

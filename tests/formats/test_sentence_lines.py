@@ -62,3 +62,15 @@ def test_a_line_of_other_columns_needs_a_look(tmp_path):
     (text,), problems = read(tmp_path / "a.conll", "Ada O\nin New B-LOC\nYork I-LOC\n")
     assert text.text == "Ada in York"
     assert [(p.line, p.lost) for p in problems] == [(2, False), (3, False)]
+
+
+@pytest.mark.parametrize("lines", [
+    "1-1\tAda\tB-PER\n1-2\tmet\tO\n2-1\tBob\tB-PER\n",
+    "1-1 Ada B-PER\n2-1 Bob B-PER\n",
+    "1.1 Ada B-PER\n1.2 met O\n2.1 Bob B-PER\n",
+    "0-0 Ada B-PER\n0-1 met O\n1-0 Bob B-PER\n",
+])  # fmt: skip
+def test_ids_are_no_words_though_no_line_parts_the_sentences(lines, tmp_path):
+    (tmp_path / "a.conll").write_text(lines)
+    with pytest.raises(FormatError, match="numbers the words"):
+        list(columns.read(tmp_path / "a.conll", Columns()))

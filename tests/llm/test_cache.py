@@ -238,3 +238,16 @@ def test_settings_are_checked(tmp_path, name):
     with pytest.raises(ValueError, match="is a file"):
         pipeline(tmp_path / "file")
     assert isinstance(pipeline(tmp_path / "new")(TEXTS[0]), Doc)
+
+
+def test_answers_outlive_the_memory_zone_that_they_were_given_in(tmp_path, caplog):
+    nlp = pipeline(tmp_path / "cache", batch_size=2)
+    for _ in range(3):
+        with nlp.memory_zone():
+            for doc in nlp.pipe([*TEXTS[:3], "Zoltan met Ada Lovelace."]):
+                assert [e.text for e in doc.ents]
+    assert not caplog.records
+    last = pipeline(tmp_path / "cache")
+    with last.memory_zone():
+        assert entities(last)
+        assert hits(last) >= 2
