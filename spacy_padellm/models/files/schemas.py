@@ -234,6 +234,7 @@ class LoftQPart(Open):
 Names = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=100_000)]
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 Pattern = Annotated[str, Field(max_length=20_000)]
+Ranks = Annotated[dict[Pattern, Any], Field(max_length=10_000)]
 # Of other numbers: seeds, steps and scales may be as large as one likes.
 _REFUSED = {
     "megatron_config": "for which peft imports the module that megatron_core names",
@@ -251,8 +252,8 @@ class AdapterFile(Open):
     target_modules: Pattern | Names | None = None
     exclude_modules: Pattern | Names | None = None
     modules_to_save: Names | None = None
-    rank_pattern: dict[Pattern, Any] | None = None
-    alpha_pattern: dict[Pattern, Any] | None = None
+    rank_pattern: Ranks | None = None
+    alpha_pattern: Ranks | None = None
     layers_to_transform: list[int] | int | None = None
     layers_pattern: list[str] | str | None = None
     layer_replication: Annotated[list[Pair], Field(max_length=MOST_LAYERS)] | None = None
