@@ -123,7 +123,8 @@ MODULES = [f"model.layers.{i}.self_attn.{n}_proj" for i in range(3) for n in "qk
     [
         "(a+)+b", "(.*a)*(.*a)*b", "((a|aa)+)+b", "(((a{99}){99}){99}){99}", "((", "a*" * 200,
         "".join(f"(|{c}|{c})" for c in "model.layers.0.self_attn") + "X",
-        "".join(f"(?:{c}|{c}|)" for c in "a" * 60) + "[^a]", "|".join("a" * 9_000), "(?=a|)" * 3_000,
+        "".join(f"(?:{c}|{c}|)" for c in "a" * 60) + "[^a]", "|".join("a" * 9_000),
+        "(?=a|)" * 3_000,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
