@@ -50,8 +50,6 @@ def reason(error: BaseException) -> str:
         return f"there is not enough memory for it: {line}"
     if type(error).__module__ != "builtins":  # a library's own kinds, which say it in their words
         line = _KINDS.sub("", line)
-    elif (
-        type(error) is not Exception and not isinstance(error, _PLAIN) and not line.startswith(kind)
-    ):
+    elif not (isinstance(error, _PLAIN) or type(error) is Exception or line.startswith(kind)):
         line = f"{kind}: {line}"
     return line if len(line) <= 300 else line[:300] + "…"
