@@ -15,6 +15,7 @@ from ..models.make import create_model, train_tokenizer
 from ..models.model_settings import ModelSettings, read_settings
 from ..models.place import IN_THE_BOX, find_place
 from ..prompts.template import COMPACT, PromptTemplate
+from ..spans.numeric import check_number, check_types
 
 Texts = Callable[[], Iterable[str]]
 
@@ -60,6 +61,8 @@ class FromScratch:
 
     vocab_size: tokens of the tokenizer, those of the template included.
     max_count: the highest count that the template has a token for.
+
+    Raises ValueError for a setting of another type.
     """
 
     architecture: str = "llama"
@@ -70,6 +73,11 @@ class FromScratch:
     hardware: Hardware = field(default_factory=Hardware)
 
     in_the_box = False
+
+    def __post_init__(self) -> None:
+        check_types(self, "the model setting `{}`")
+        check_number("the model setting `vocab_size`", self.vocab_size, least=1, whole=True)
+        check_number("the model setting `max_count`", self.max_count, least=1, whole=True)
 
     def load(self) -> LoadedModel[LanguageModel]:
         raise ValueError(

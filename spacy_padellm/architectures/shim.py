@@ -40,6 +40,11 @@ class CausalLMShim(DecodingShim):
         self, origin: Origin, peft: AdapterSettings | None = None, mixed_precision: bool = False
     ) -> None:
         super().__init__(model=None)
+        if not isinstance(mixed_precision, bool):
+            raise ValueError(
+                f"the model setting `mixed_precision` is {mixed_precision!r}: it must be true or "
+                f"false"
+            )
         self.origin = origin
         self.peft = peft
         self.mixed_precision = mixed_precision

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from ..spans.numeric import check_number
+from ..spans.numeric import check_number, check_types
 from .load_turn import load_turn
 
 if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
@@ -36,12 +36,13 @@ class AdapterSettings:
 
     method: str = "lora"
     rank: int = 8
-    alpha: int = 16
+    alpha: float = 16
     dropout: float = 0.0
     targets: list[str] | str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_types(self, "peft.{}")
         check_number("peft.rank", self.rank, least=1, whole=True)
         check_number("peft.alpha", self.alpha, above=0)
         check_number("peft.dropout", self.dropout, least=0, most=1)

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from ..logs import first_line
+from ..spans.numeric import check_types
 
 logger = logging.getLogger(__name__)
 QUANTIZATIONS = (None, "int8", "8bit", "4bit")
@@ -26,7 +27,7 @@ class Hardware:
     trained on them. compile: passes of fixed shapes, compiled at first use; for servers, since
     each shape takes some seconds.
 
-    Raises ValueError for settings that exclude each other.
+    Raises ValueError for a setting of another type, and for settings that exclude each other.
     """
 
     device: str = "auto"
@@ -39,7 +40,9 @@ class Hardware:
     def __post_init__(self) -> None:
         if isinstance(self.devices, str):
             raise ValueError(f"the model setting `devices` is a list: use [{self.devices!r}]")
-        object.__setattr__(self, "devices", tuple(self.devices or ()))
+        object.__setattr__(self, "devices", () if self.devices is None else self.devices)
+        check_types(self, "the model setting `{}`")
+        object.__setattr__(self, "devices", tuple(self.devices))
         where = {
             "device": self.device != "auto",
             "devices": bool(self.devices),

@@ -6,6 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PLAIN, PromptTemplate
+from ..spans.numeric import check_types
 from .adapters import has_adapters
 from .files.schemas import check_labels
 from .hardware import Hardware
@@ -30,12 +31,17 @@ class ModelSource:
 
     name: a folder, a Hub id, or a model in the box. adapter: folder or Hub id of a peft
     adapter. revision: of a Hub id; an adapter's is written behind its id, "id@revision".
+
+    Raises ValueError for a setting of another type.
     """
 
     name: str
     adapter: str | None = None
     revision: str | None = None
     hardware: Hardware = field(default_factory=Hardware)
+
+    def __post_init__(self) -> None:
+        check_types(self, "the model setting `{}`")
 
 
 @dataclass(frozen=True)

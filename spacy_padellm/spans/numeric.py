@@ -1,12 +1,19 @@
-"""Numbers from outside: settings, what files and servers say. None is believed unchecked.
+"""Numbers, and types, from outside: settings, what files and servers say. None is believed
+unchecked.
 
 NaN passes every comparison that is written the other way round, and JSON has no word for it.
 """
 
+import dataclasses
+import functools
 import math
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 LARGEST = 2**63  # of whole numbers: what arrays and files can hold
 MOST_TOKENS = 2**31  # in a batch, a window, a mention: more than any model reads at once
@@ -41,15 +48,47 @@ def check_number(
         raise ValueError(f"{name} is {_shown(value)}: it must be {wanted}")
 
 
-def check_types(settings: Any) -> None:
-    """settings: a dataclass. Raises ValueError, naming the field, where a truth value or a string
-    is something else: "no" would be taken for true."""
-    for field in fields(settings):
-        value, kind = getattr(settings, field.name), str(field.type).removeprefix("builtins.")
-        wanted = {"bool": bool, "str": str, "<class 'bool'>": bool, "<class 'str'>": str}.get(kind)
-        if wanted is not None and not isinstance(value, wanted):
-            what = "true or false" if wanted is bool else "a string"
-            raise ValueError(f"{field.name} is {_shown(value)}: it must be {what}")
+def check_types(instance: Any, called: str = "{}") -> None:
+    """Raises ValueError for a field of a dataclass whose value is not of the type that it declares.
+
+    Nothing is converted: "no" is no truth value, and True no number; numpy's numbers are numbers.
+    called: how a message names a field, for example "the model setting `{}`".
+    """
+    made_of: Any = type(instance)
+    for name, (kind, wanted) in _declared(made_of).items():
+        value = getattr(instance, name)
+        try:
+            plain = value.item() if isinstance(value, np.generic) else value
+            kind.validate_python(plain, strict=True)
+        except ValidationError:
+            raise ValueError(
+                f"{called.format(name)} is {_shown(value)}: it must be {wanted}"
+            ) from None
+
+
+@functools.cache
+def _declared(kind: type) -> dict[str, tuple[TypeAdapter[Any], str]]:
+    """Of each field of a dataclass, its type and what a message calls that."""
+    hints = get_type_hints(kind)
+    return {
+        field.name: (TypeAdapter(hints[field.name]), _in_words(hints[field.name]))
+        for field in dataclasses.fields(kind)
+    }
+
+
+_WORDS = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a string",
+    type(None): "null", list: "a list", tuple: "a list", Sequence: "a list", dict: "a mapping",
+    Mapping: "a mapping",
+}  # fmt: skip
+
+
+def _in_words(hint: Any) -> str:
+    origin = get_origin(hint) or hint
+    if origin in (Union, UnionType):
+        return " or ".join(map(_in_words, get_args(hint)))
+    words = _WORDS.get(origin, f"a {getattr(origin, '__name__', origin)}")
+    return f"{words} of strings" if words == "a list" and str in get_args(hint) else words
 
 
 def read_log_probability(value: Any) -> float:

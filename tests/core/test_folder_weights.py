@@ -1,12 +1,16 @@
 """Weights and adapters in a model's folder that are missing, unsafe, or would not end."""
 
+import contextlib
 import json
+import re
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from spacy_padellm.models.files.patterns import resolve_patterns
@@ -116,17 +120,46 @@ MODULES = [f"model.layers.{i}.self_attn.{n}_proj" for i in range(3) for n in "qk
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(a+)+b", "(.*a)*(.*a)*b", "((a|aa)+)+b", "(((a{99}){99}){99}){99}", "((", "a*" * 200],
-)
-@pytest.mark.parametrize("field", ["target_modules", "exclude_modules", "rank_pattern"])
+    [
+        "(a+)+b", "(.*a)*(.*a)*b", "((a|aa)+)+b", "(((a{99}){99}){99}){99}", "((", "a*" * 200,
+        "".join(f"(|{c}|{c})" for c in "model.layers.0.self_attn") + "X",
+        "".join(f"(?:{c}|{c}|)" for c in "a" * 60) + "[^a]", "|".join("a" * 9_000),
+        "(?=a|)" * 3_000,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "field",
+    [
+        "target_modules", "exclude_modules", "feedforward_modules", "rank_pattern",
+        "alpha_pattern", "modules_to_save", "layers_pattern", "target_parameters",
+    ],
+)  # fmt: skip
 def test_patterns_end(field, pattern):
-    config = Config(**{field: {pattern: 4} if field == "rank_pattern" else pattern})
+    """Here, and in peft, which matches what is left of them with `re`."""
+    fields = {"rank_pattern": {pattern: 4}, "alpha_pattern": {pattern: 4}}
+    config = Config(**{field: fields.get(field, pattern)})
     begun = time.monotonic()
     try:
         resolve_patterns(config, MODULES)
     except ValueError as error:
         assert field in str(error)
+    left = getattr(config, field)
+    for one in [left] if isinstance(left, str) else left or ():
+        for name in MODULES if left != fields.get(field, pattern) else ():
+            re.match(rf"(.*\.)?({one})$", name)
     assert time.monotonic() - begun < MOST_SECONDS
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="aq.*+?|()[]{}^$\\,1_-", max_size=25))
+def test_what_is_left_for_peft_repeats_nothing_and_has_no_choices(pattern):
+    config = Config(target_modules=pattern, rank_pattern={pattern: 4}, layers_pattern=[pattern])
+    with contextlib.suppress(ValueError):
+        resolve_patterns(config, MODULES)
+        assert re.fullmatch(r"[\w.]+", config.layers_pattern[0])
+        assert not isinstance(config.target_modules, str) or re.fullmatch(r"[\w.]+", pattern)
+        for key in config.rank_pattern:
+            assert key == pattern or re.sub(r"\\(.)", r"\1", key) in MODULES
 
 
 def test_patterns_become_the_names_that_peft_would_find(folders, place):

@@ -1,12 +1,10 @@
 """What the files of a model's folder may say: types and bounds.
 
-Bounds are far above what any model in use has; they keep a file from asking for so much that
-reading it would not end.
+Those of numbers in files of Hugging Face are in `bounds`.
 """
 
 import dataclasses
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import (
@@ -20,23 +18,10 @@ from pydantic import (
 )
 
 from ...prompts.template import MOST_COUNT, PromptTemplate
+from .bounds import MOST_LAYERS, MOST_POSITIONS, MOST_SIZE, check_adapter, check_config
 
 MOST_LABELS = 20_000
 MOST_LABEL = 1_000  # characters
-MOST_LAYERS = 1_000
-MOST_SIZE = 10_000_000  # of a vocabulary, a layer's width, a rank
-MOST_POSITIONS = 1_000_000_000
-_BIGGEST = 2**63
-LAYERS = frozenset({"num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers"})
-SIZES = frozenset(
-    "hidden_size n_embd d_model embed_dim intermediate_size n_inner ffn_dim d_ff vocab_size "
-    "num_attention_heads n_head num_heads num_key_value_heads head_dim kv_channels "
-    "num_local_experts num_experts n_routed_experts moe_intermediate_size".split()
-)
-POSITIONS = frozenset(
-    {"max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "sliding_window"}
-)
-_POSITIVE = LAYERS | {"hidden_size", "n_embd", "d_model", "vocab_size", "max_position_embeddings"}
 
 Label = Annotated[str, Field(min_length=1, max_length=MOST_LABEL)]
 Text = Annotated[str, Field(max_length=100_000)]
@@ -157,34 +142,6 @@ class SavedComponent(Open):
 # --- files of Hugging Face
 
 
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, int | float]]:
-    """All numbers in a file, with the name of the field that they are in."""
-    left = [(name, value)]
-    while left:  # no recursion: the file decides how deep it is
-        name, value = left.pop()
-        if isinstance(value, dict):
-            left += [(str(key), item) for key, item in value.items()]
-        elif isinstance(value, list):
-            left += [(name, item) for item in value]
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield name, value
-
-
-def _check_numbers(data: Any) -> Any:
-    for name, value in _numbers(data):
-        if value != value:
-            raise ValueError(f"{name} is not a number")
-        if not isinstance(value, int):
-            continue
-        most = MOST_LAYERS if name in LAYERS else MOST_SIZE if name in SIZES else _BIGGEST
-        if name in POSITIONS:
-            most = MOST_POSITIONS
-        least = 1 if name in _POSITIVE else 0 if name in SIZES else -most
-        if not least <= value <= most:
-            raise ValueError(f"{name} is {str(value)[:30]}: it must be {least} to {most}")
-    return data
-
-
 class ConfigFile(Open):
     """config.json; transformers checks the types of the fields of each architecture."""
 
@@ -199,7 +156,8 @@ class ConfigFile(Open):
     @model_validator(mode="before")
     @classmethod
     def _bounds(cls, data: Any) -> Any:
-        return _check_numbers(data)
+        check_config(data)
+        return data
 
 
 class IndexFile(Open):
@@ -249,12 +207,11 @@ class LoftQPart(Open):
 Names = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=100_000)]
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 Pattern = Annotated[str, Field(max_length=20_000)]
-# Of other numbers: seeds, steps and scales may be as large as one likes.
+Ranks = Annotated[dict[Pattern, Any], Field(max_length=10_000)]
 _REFUSED = {
     "megatron_config": "for which peft imports the module that megatron_core names",
     "alora_invocation_tokens": "after which alone it is on, and a prompt tree has no such place",
 }
-_FREE = re.compile("seed|key|step|token|alpha")
 
 
 class AdapterFile(Open):
@@ -266,8 +223,8 @@ class AdapterFile(Open):
     target_modules: Pattern | Names | None = None
     exclude_modules: Pattern | Names | None = None
     modules_to_save: Names | None = None
-    rank_pattern: dict[Pattern, Any] | None = None
-    alpha_pattern: dict[Pattern, Any] | None = None
+    rank_pattern: Ranks | None = None
+    alpha_pattern: Ranks | None = None
     layers_to_transform: list[int] | int | None = None
     layers_pattern: list[str] | str | None = None
     layer_replication: Annotated[list[Pair], Field(max_length=MOST_LAYERS)] | None = None
@@ -282,14 +239,7 @@ class AdapterFile(Open):
         for name, why in _REFUSED.items():
             if isinstance(data, dict) and data.get(name):
                 raise ValueError(f"it has {name}, {why}")
-        for name, value in _numbers(data):
-            if value != value or (
-                isinstance(value, float) and value in (float("inf"), -float("inf"))
-            ):
-                raise ValueError(f"{name} is not a finite number")
-            most = 2**40 if _FREE.search(name) else 1_000_000
-            if isinstance(value, int) and not -most <= value <= most:
-                raise ValueError(f"{name} is {str(value)[:30]}, and {most} is the most")
+        check_adapter(data)
         return data
 
     @field_validator("layer_replication")

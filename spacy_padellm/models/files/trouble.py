@@ -1,11 +1,14 @@
 """Errors of other libraries over a model's files, in words of ours."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 
 COPY_AGAIN = "copy the model's folder again, or save it anew"
 # Kinds whose message says by itself what is wrong.
 _PLAIN = (OSError, ValueError, RuntimeError, ImportError)
+# What they put before it.
+_KINDS = re.compile(r"^(\w*Error: |(Class v|V)alidation error for (field|validator) '\w+': )+")
 # What others advise about a folder that is not trusted, and nobody should follow here.
 _BAD_ADVICE = ("trust_remote_code", "weights_only")
 
@@ -45,6 +48,8 @@ def reason(error: BaseException) -> str:
         return "it is nested too deep"
     if isinstance(error, MemoryError) or "out of memory" in line.lower():
         return f"there is not enough memory for it: {line}"
-    if not isinstance(error, _PLAIN) and not line.startswith(kind):
+    if type(error).__module__ != "builtins":  # a library's own kinds, which say it in their words
+        line = _KINDS.sub("", line)
+    elif not (isinstance(error, _PLAIN) or type(error) is Exception or line.startswith(kind)):
         line = f"{kind}: {line}"
     return line if len(line) <= 300 else line[:300] + "…"
