@@ -40,7 +40,7 @@ class ServerSettings:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_types(self, "the model setting `{}`")
         self._check_url()
         for name, most in (("concurrency", MOST_AT_ONCE), ("tries", MOST_TRIES)):
             value, name = getattr(self, name), f"the model setting `{name}`"

@@ -70,13 +70,16 @@ def test_training_goes_on_from_a_saved_adapter(tuned):
     assert entities(bystander) == before != entities(nlp)
 
 
+COMMIT = "abc" * 13 + "d"  # as the Hub has them: 40 hexadecimal digits
+
+
 def as_downloaded(folder, repo, cache, monkeypatch):
     """A folder as the Hub's cache has it, with no network, as revisions main and v1."""
-    snapshot = cache / f"models--{repo.replace('/', '--')}" / "snapshots" / "abc"
+    snapshot = cache / f"models--{repo.replace('/', '--')}" / "snapshots" / COMMIT
     shutil.copytree(folder, snapshot)
     (snapshot.parents[1] / "refs").mkdir()
     for revision in ("main", "v1"):
-        (snapshot.parents[1] / "refs" / revision).write_text("abc")
+        (snapshot.parents[1] / "refs" / revision).write_text(COMMIT)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
