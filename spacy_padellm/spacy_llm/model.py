@@ -11,10 +11,11 @@ from ..architectures.protocol import shim_of
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
 from ..prompts.template import PromptTemplate
+from ..spans.numeric import MOST_TOKENS
 from .demonstrations import with_demonstrations
 from .exchange import NERAnswer, NERPrompt, NERQuestion
 
-WHOLE_BATCH = 2**31  # tokens: all that one call brings is decoded together
+WHOLE_BATCH = MOST_TOKENS  # all that one call brings is decoded together
 
 
 class CausalLM:

@@ -3,7 +3,7 @@
 import pytest
 import spacy
 import torch
-from sample_pipelines import SENTENCES, TEXTS, make_examples, spans_of
+from sample_pipelines import TEXTS, make_examples, spans_of
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_training_computes_gradients_itself(around, random_nlp):
     optimizer = nlp.initialize(lambda: examples)
     with around():
         losses = nlp.update(examples, sgd=optimizer)
-    assert losses["padellm_ner"] > 0 and SENTENCES
+    assert losses["padellm_ner"] > 0
 
 
 def test_a_template_that_is_a_mapping_is_told_what_makes_one(random_nlp):

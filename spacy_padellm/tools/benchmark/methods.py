@@ -7,12 +7,13 @@ from typing import Any, Protocol
 from ...decoding import Decoder, DecodingSettings, DecodingWork, TextInput
 from ...formats.gold import GoldText
 from ...models.loaded_model import LoadedModel
+from ...spans.numeric import MOST_TOKENS
 from ...spans.prediction import Prediction
 from .autoregressive import get_answer_format
 from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
 from .method_names import check_method
 
-NO_BUDGET = 10**9  # the batch size alone decides
+NO_BUDGET = MOST_TOKENS  # the batch size alone decides
 
 
 class AnyDecoder(Protocol):
