@@ -28,7 +28,6 @@ def test_replicas_share_the_texts_and_keep_their_order(random_nlp, batch_size):
     decoder = nlp.get_pipe("padellm_ner").doc_decoder
     decoders = decoder.share(decoder.decoder).decoders
     assert len({id(one.lm.model) for one in decoders}) == 3
-    assert all(one.work.texts for one in decoders)
     assert decoder.work.texts == sum(one.work.texts for one in decoders)
 
 

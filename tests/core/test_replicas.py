@@ -1,5 +1,6 @@
 """Copies of a model share batches; order and errors are kept."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -38,7 +39,28 @@ def test_replicas_find_the_same_in_the_same_order(decoder, token_budget):
     for _ in range(3):
         assert found(shared.predict(TEXTS, LABELS)) == expected
     assert shared.predict([], LABELS) == []
+    assert shared.work.texts == 3 * len(TEXTS)
+
+
+def test_all_replicas_decode_at_the_same_time(decoder, monkeypatch):
+    shared = ReplicaDecoder(decoder, [decoder.lm.copy_to(decoder.lm.device) for _ in range(2)])
+    met = threading.Barrier(3)
+    for replica in shared.decoders:
+        monkeypatch.setattr(replica, "run", after_all_have_begun(met, replica.run))
+    assert len(shared.predict(TEXTS, LABELS)) == len(TEXTS)
     assert all(replica.work.texts for replica in shared.decoders)
+
+
+def after_all_have_begun(met, run):
+    """What a replica does with a batch, its first one not before the others have theirs."""
+    waits = iter([met.wait])
+
+    def wait_and_run(batch):
+        for wait in waits:
+            wait(timeout=60)
+        return run(batch)
+
+    return wait_and_run
 
 
 def test_an_error_of_one_replica_is_raised_and_the_others_go_on(decoder, monkeypatch):
