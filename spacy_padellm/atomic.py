@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, and one writer at a time.
+"""Files and folders that are written whole or not at all, of one run, and one writer at a time.
 
 A kill or a full disk leaves what was there before, and perhaps a half, which the next run in the
 same folder removes (`alone_in`).
@@ -6,6 +6,7 @@ same folder removes (`alone_in`).
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import re
@@ -14,11 +15,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
 logger = logging.getLogger(__name__)
 LOCK = ".lock"
+REQUEST = "request.json"
 _HALF = re.compile(r"\..*\.\d+-[0-9a-f]{8}\.half")
 _MOST_TRIES = 1.0  # seconds for a folder that others take away
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -162,6 +165,49 @@ def _take_lock(folder: Path, wait: float) -> BaseFileLock | None:
             logger.warning("%s: this file system has no locks; see that one run at a time is in it",
                            folder)  # fmt: skip
             return None
+
+
+def claim(folder: Path, request: dict[str, Any], name: str = REQUEST) -> None:
+    """Makes a folder that of one run: writes what is asked for, or finds the same there.
+
+    request: in plain values. name: of the file that keeps it.
+
+    Raises ValueError where another run was begun, or nothing says which.
+    """
+    begun, wanted = read_claim(folder, name), json.loads(json.dumps(request))
+    if begun is None:
+        write_whole(folder / name, json.dumps(wanted, indent=1) + "\n")
+    elif changed := sorted(k for k in {*begun, *wanted} if begun.get(k) != wanted.get(k)):
+        raise ValueError(
+            f"{folder} was begun with other settings ({', '.join(changed)}): give the same "
+            f"command, or another folder"
+        )
+
+
+def read_claim(folder: Path, name: str = REQUEST) -> dict[str, Any] | None:
+    """What a folder's run was begun with; None where it is new. Raises ValueError for a damaged
+    file."""
+    try:
+        begun = json.loads((folder / name).read_text(encoding="utf8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError):
+        begun = None
+    if isinstance(begun, dict):
+        return begun
+    raise ValueError(
+        f"{folder / name} is damaged, so that nothing says which run was begun here: name another "
+        f"folder, or put the file back"
+    )
+
+
+def check_owner(folder: Path, name: str) -> None:
+    """Raises ValueError for a file, and for a folder that holds anything but not the file `name`,
+    by which its owner knows it."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: name a folder for the output")
+    if not (folder / name).exists() and holds_anything(folder):
+        raise ValueError(f"{folder} is not empty, and has no {name}: name another folder")
 
 
 def holds_anything(folder: Path) -> bool:

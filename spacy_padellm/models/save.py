@@ -8,7 +8,7 @@ from typing import Literal
 
 import srsly
 
-from ..atomic import whole_folder
+from ..atomic import check_owner, whole_folder
 from ..lm.language_model import LanguageModel
 from .adapters import base_weights, save_adapter
 from .load import no_progress_bars
@@ -91,8 +91,7 @@ def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
 
     Raises ValueError for a folder that holds something else than a model of ours.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / SETTINGS_FILE).exists():
-        raise ValueError(f"{folder} is not empty, and no model is in it: give another folder")
+    check_owner(folder, SETTINGS_FILE)
     with whole_folder(folder) as fresh:
         save_model(loaded, fresh, mode)
 

@@ -18,6 +18,8 @@ from spacy_padellm.atomic import (
     BusyError,
     alone_in,
     append_whole,
+    check_owner,
+    claim,
     holds_anything,
     whole_file,
     whole_folder,
@@ -209,3 +211,36 @@ def test_what_is_no_file_is_written_to_as_it_stands(tmp_path):
     assert reader.communicate(timeout=20)[0] == "all of it" and pipe.is_fifo()
     with pytest.raises(OSError, match="directory"):
         write_whole(tmp_path, "x")
+
+
+@pytest.mark.parametrize("name", ["request.json", "other.json"])
+def test_a_folder_is_of_one_request(tmp_path, name):
+    folder = tmp_path / "out"
+    claim(folder, {"rows": (1, 2), "model": None}, name)
+    claim(folder, {"model": None, "rows": [1, 2]}, name)
+    for other in ({"rows": [1, 2], "model": "a"}, {"rows": [1, 2], "model": None, "more": 1}):
+        with pytest.raises(ValueError, match=r"out was begun with other settings \((model|more)\)"):
+            claim(folder, other, name)
+    with pytest.raises(ValueError, match=r"settings \(model, rows\)"):
+        claim(folder, {"model": 1}, name)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"7", b"null", b"\xff", b"[" * 100_000])
+def test_a_damaged_request_is_named(tmp_path, damage):
+    claim(tmp_path, {"rows": 1})
+    (tmp_path / "request.json").write_bytes(damage)
+    with pytest.raises(ValueError, match=r"request\.json is damaged"):
+        claim(tmp_path, {"rows": 1})
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    check_owner(tmp_path / "new", "mine.json")
+    with alone_in(tmp_path / "a"):
+        check_owner(tmp_path / "a", "mine.json")
+    (tmp_path / "b.txt").write_text("b")
+    with pytest.raises(ValueError, match=r"b\.txt is a file"):
+        check_owner(tmp_path / "b.txt", "mine.json")
+    with pytest.raises(ValueError, match=r"is not empty, and has no mine\.json"):
+        check_owner(tmp_path, "mine.json")
+    (tmp_path / "mine.json").write_text("{}")
+    check_owner(tmp_path, "mine.json")

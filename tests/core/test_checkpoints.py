@@ -14,7 +14,6 @@ from spacy_padellm.training.checkpoints import (
     list_checkpoints,
     write_checksums,
 )
-from spacy_padellm.training.request import keep_request
 
 DAMAGE = {
     "cut": lambda data: data[: len(data) // 2],
@@ -61,14 +60,6 @@ def test_two_damaged_ones_are_named(trained):
         file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"checkpoint-6: opt.*checkpoint-3: opt.*remove them"):
         last_whole(trained)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "7"])
-def test_a_damaged_request_is_named(tmp_path, text):
-    keep_request(tmp_path / "request.json", {"rows": 1})
-    (tmp_path / "request.json").write_text(text)
-    with pytest.raises(ValueError, match=r"request\.json is damaged"):
-        keep_request(tmp_path / "request.json", {"rows": 1})
 
 
 def test_whole_checkpoints_are_whole_with_and_without_checksums(trained):

@@ -138,7 +138,7 @@ def test_pretraining_goes_on_with_the_same_request_only(files, capsys):
     assert main(pretrain(files, files / "base", "--steps", "2")) == 0
     assert main(pretrain(files, files / "base", "--steps", "3")) == 0
     assert main(pretrain(files, files / "base", "--steps", "3", "--max-count", "5")) == 1
-    assert "has another run (model differ)" in capsys.readouterr().err
+    assert "was begun with other settings (model)" in capsys.readouterr().err
 
 
 def test_gold_that_is_left_out_is_said(files, caplog, capsys):

@@ -1,6 +1,5 @@
 """What a run is of: its settings, its model and its input, kept beside its parts."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,8 +7,7 @@ from typing import Any
 
 from spacy import util
 
-from ...atomic import holds_anything, write_whole
-from ...formats.json_text import read_json
+from ...atomic import check_owner, claim
 from ...models.place import IN_THE_BOX
 from .ledger import Ledger, mark
 from .sources import STDIN
@@ -41,31 +39,14 @@ class Job:
         if STDIN in self.files and len(self.files) > 1:
             raise ValueError("standard input (-) is read alone, without files beside it")
 
-    def check(self, folder: Path) -> None:
-        """Raises ValueError for an output that is a file, or a folder of something else."""
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"{folder} is a file: name a folder for the output")
-        if not (folder / PLAN).exists() and holds_anything(folder):
-            raise ValueError(f"{folder} is not empty, and none of this command's: name another")
-
     def open(self, folder: Path) -> Ledger:
         """Writes the job into a new folder, or finds it there; gives the ledger of its input.
 
         Raises ValueError for a folder that holds parts of another job (other settings, input or
         model) or anything else, and for standard input, which cannot be read again.
         """
-        self.check(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / PLAN
-        if path.exists():
-            known = _read_plan(path)
-            if changed := sorted(k for k, v in self._to_dict().items() if known.get(k) != v):
-                raise ValueError(
-                    f"{folder} was begun with other settings ({', '.join(changed)}): give the same "
-                    f"command, or another folder"
-                )
-        else:
-            write_whole(path, json.dumps(self._to_dict(), indent=1) + "\n")
+        check_owner(folder, PLAN)
+        claim(folder, self._to_dict(), PLAN)
         ledger = Ledger(folder, self.files, self.file_format, self.part_size, self.text_field)
         ledger.open()
         return ledger
@@ -73,19 +54,6 @@ class Job:
     def _to_dict(self) -> dict[str, Any]:
         settings = {name: value for name, value in asdict(self).items() if name != "files"}
         return {**settings, "model": _mark_model(self.pipeline)}
-
-
-def _read_plan(path: Path) -> dict[str, Any]:
-    try:
-        known = read_json(path.read_bytes())
-        if not isinstance(known, dict):
-            raise ValueError("no object")
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged ({error}), so that nothing says how the parts beside it were made: "
-            f"name another folder"
-        ) from None
-    return known
 
 
 def _mark_model(pipeline: str) -> list[Any] | str | None:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import ray
 
-from ...atomic import alone_in
+from ...atomic import alone_in, check_owner
 from ..pipelines import open_pipeline
 from .ledger import Ledger
 from .parts import Part, PartReader
-from .plan import Job
+from .plan import PLAN, Job
 from .running import Done, Failures, Unread, annotate_part
 from .sinks import part_path
 from .sources import STDIN, UnreadableError
@@ -75,7 +75,7 @@ def run_on_ray(
     """
     if STDIN in job.files:
         raise ValueError("--engine ray reads files, not standard input: save it as a file")
-    job.check(folder)
+    check_owner(folder, PLAN)
     with alone_in(folder):
         yield from _run(job, job.open(folder), batch_size, actors, gpus, cpus, address)
 

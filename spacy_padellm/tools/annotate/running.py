@@ -9,10 +9,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import raise_error
 
-from ...atomic import alone_in
+from ...atomic import alone_in, check_owner
 from ...remote.secrets import Secrets
 from .parts import Part, PartReader
-from .plan import Job
+from .plan import PLAN, Job
 from .records import Annotated, Record
 from .sinks import entities, write_part
 from .sources import STDIN, UnreadableError
@@ -92,7 +92,7 @@ def run_job(
     run writes to the folder; FailingError where the model fails, OSError where a part cannot be
     written.
     """
-    job.check(folder)
+    check_owner(folder, PLAN)
     reader, failures = PartReader(job.text_field), Failures()
     with alone_in(folder):
         ledger = job.open(folder)

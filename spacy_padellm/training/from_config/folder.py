@@ -14,15 +14,14 @@ import srsly
 from safetensors import SafetensorError
 from spacy.language import Language
 
-from ...atomic import alone_in, restore_folder, whole_folder, write_whole
+from ...atomic import alone_in, read_claim, restore_folder, whole_folder, write_whole
 from ...pipeline.component import PaDeLLMNER
 from ..checkpoints import check, last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
+RUN = "run.json"
 # What may change between a run and its continuation without changing what is learned.
 _FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "before_to_disk")
-
-
 _FULL = ("no space left", "disk quota", "file too large", "failed writing", "unexpected pos")
 
 
@@ -75,12 +74,16 @@ class RunFolder:
         tokenizer: digest of one that was made from the corpus, "" of others. Raises ValueError
         where that is another one now.
         """
-        path = self.path / "run.json"
         training = {k: v for k, v in config["training"].items() if k not in _FREE}
         parts = {"components": config["components"], "corpora": config["corpora"]}
         now = {**parts, "training": training, "labels": list(labels), "tokenizer": tokenizer}
         now = srsly.json_loads(srsly.json_dumps(now))
-        before = _read_object(path) if resumed and path.exists() else None
+        before = None
+        if resumed:
+            try:
+                before = read_claim(self.path, RUN)
+            except ValueError as error:
+                logger.warning("%s", error)
         if before is not None:
             if before.get("tokenizer", tokenizer) != tokenizer:
                 raise ValueError(
@@ -94,7 +97,7 @@ class RunFolder:
                     "and ends elsewhere than it would have",
                     ", ".join(changed),
                 )
-        write_whole(path, json.dumps(now, indent=2) + "\n")
+        write_whole(self.path / RUN, json.dumps(now, indent=2) + "\n")
 
     def write_pipeline(self, nlp: Language, name: str) -> None:
         """Whole, in the place of the old one."""
@@ -109,18 +112,6 @@ class RunFolder:
             f"the checkpoint of step {found.step} is whole" if found else "there is no checkpoint"
         )
         return f"the disk is full; {kept}: make room and go on with --resume"
-
-
-def _read_object(path: Path) -> dict[str, Any] | None:
-    """None, with a warning, of a damaged file."""
-    try:
-        found = json.loads(path.read_text(encoding="utf8"))
-    except (OSError, ValueError):
-        found = None
-    if isinstance(found, dict):
-        return found
-    logger.warning("%s is damaged: whether the config is the one begun with is not known", path)
-    return None
 
 
 def tokenizer_digest(pipe: PaDeLLMNER) -> str:

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from ...atomic import alone_in, whole_folder
+from ...atomic import alone_in, claim, whole_folder
 from ...decoding import Decoder
 from ...formats import jsonl
 from ...formats.annotated import Problem
@@ -37,7 +37,6 @@ from ...models.save import save_model
 from ...models.special_tokens import add_special_tokens
 from ...prompts.template import get_template
 from ..budget import Budget
-from ..request import keep_request
 from .finetuning import evaluate_spans, finetune
 from .pretraining import encode_files, pretrain, read_lines
 from .tagging import TaggingHeads
@@ -112,8 +111,8 @@ def pretrain_on_files(
     """
     if missing := [path for path in paths if not path.is_file()]:
         raise ValueError(f"there is no text file {missing[0]}")
-    keep_request(
-        output / "request.json",
+    claim(
+        output,
         {
             "texts": [[path.name, path.stat().st_size] for path in paths],
             "model": asdict(new),

@@ -15,13 +15,12 @@ from torch import nn
 from torch.nn.utils import parametrize
 from transformers import TrainerState, TrainingArguments
 
-from ...atomic import alone_in
+from ...atomic import alone_in, claim
 from ...learning.optimizer import check_loss, warmup_cosine
 from ..budget import Budget
 from ..callbacks import ENDLESS, ProgressBar, best_evaluation
 from ..checkpoints import STATE, Checkpoint, check, last_whole
 from ..report import read_log, write_log
-from ..request import keep_request
 from ..trainer import ARGUMENTS, Step, StepTrainer, Task
 from .clock import Clock, spent_before
 
@@ -60,7 +59,7 @@ def train(
     where = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
     with alone_in(output), where:
         if request is not None:
-            keep_request(output / "request.json", request)
+            claim(output, request)
         found = last_whole(output)
         clock = Clock(budget, score and evaluate_seconds, checkpoint_seconds, MEND)
         schedule = warmup_cosine()
