@@ -62,7 +62,7 @@ class StaticPasses:
         self._reads = _Reads()
         self._model = _twin(model, self._reads)
         self._n_layers = model.config.get_text_config().num_hidden_layers
-        self._free: list[StaticSlot] = []
+        self.free: list[StaticSlot] = []  # that wait to be used again
         self._lock = ForkLock()
         mode = "reduce-overhead" if device.type == "cuda" else None
         self._forward_compiled = torch.compile(self._forward, dynamic=False, mode=mode)
@@ -75,9 +75,9 @@ class StaticPasses:
         """A cache for so many rows and, to begin with, so many columns."""
         shape = (round_up(rows, 1), round_up(columns, 128))
         with self._lock:
-            slot = next((s for s in self._free if (s.rows, s.columns) == shape), None)
+            slot = next((s for s in self.free if (s.rows, s.columns) == shape), None)
             if slot is not None:
-                self._free.remove(slot)
+                self.free.remove(slot)
         if slot is None:
             layers: list[Any] = [StaticLayer(shape[1]) for _ in range(self._n_layers)]
             slot = StaticSlot(Cache(layers=layers), *shape)
@@ -92,8 +92,8 @@ class StaticPasses:
         """Gives a cache back."""
         with self._lock:
             if slot.sound:
-                self._free.append(slot)
-                del self._free[:-MOST_FREE]
+                self.free.append(slot)
+                del self.free[:-MOST_FREE]
 
     def fit(self, taken: TreePass, slot: StaticSlot) -> TreePass:
         """The pass with the rows and columns of the slot, which is made larger where need be.
@@ -129,7 +129,7 @@ class StaticPasses:
                 logits = self._run_somehow(slot, arguments, len(places[0]))
             except Exception:  # perhaps out of memory: what waits makes room
                 slot.sound = False
-                self._free.clear()
+                self.free.clear()
                 raise
             slot.used += inputs["input_ids"].shape[1]
             # A graph writes to the same memory again.

@@ -7,9 +7,9 @@ import pytest
 import spacy
 from sample_pipelines import TEXTS, add_scratch_pipe, change, make_examples, spans_of
 
-from spacy_padellm.models import save
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
+from spacy_padellm.models.save import folder_to_bytes
 from spacy_padellm.pipeline.annotation import entity_scores
 
 
@@ -108,10 +108,9 @@ def test_bytes(trained, trained_folder):
     assert answers(copy) == expected
 
 
-def test_bytes_have_a_limit(trained, monkeypatch):
-    monkeypatch.setattr(save, "MAX_BYTES", 1000)
+def test_bytes_have_a_limit(trained):
     with pytest.raises(ValueError, match="use to_disk"):
-        trained.to_bytes()
+        folder_to_bytes(trained.to_disk, most=1000)
 
 
 def test_pickle(trained):

@@ -10,7 +10,6 @@ from spacy_padellm.decoding import Decoder, DecodingSettings
 from spacy_padellm.formats.gold import GoldText
 from spacy_padellm.learning.batch import batch_loss, make_batch, make_batch_for
 from spacy_padellm.learning.examples import make_training_text
-from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.lm.selfcheck import check_language_model
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
@@ -55,20 +54,27 @@ def test_what_a_tree_would_break_falls_back_to_rows(name, compact_tokenizer, cap
     assert any(mentions for _, mentions in by_rows)
 
 
-def test_a_model_that_ignores_the_mask_is_found_out(compact_tokenizer, monkeypatch):
-    lm = make("llama", compact_tokenizer)
-    monkeypatch.setattr(
-        LanguageModel, "_tree_mask", lambda self, taken: self.mask_tensor(taken.mask | True)
-    )
-    assert not check_language_model(lm).tree
+@pytest.mark.parametrize(
+    "name, seen",
+    [
+        ("llama", lambda mask: mask | True if mask.dtype == torch.bool else mask * 0),
+        ("gemma2", lambda masks: {**masks, "sliding_attention": masks["full_attention"]}),
+    ],
+    ids=["all", "no window"],
+)
+def test_a_model_that_sees_what_is_masked_is_found_out(name, seen, compact_tokenizer, monkeypatch):
+    lm = make(name, compact_tokenizer)
+    assert lm.tree
+    forward, masks = lm.model.forward, []
 
+    def blind(*arguments, attention_mask=None, **named):
+        if attention_mask is not None:
+            masks.append(attention_mask)
+            attention_mask = seen(attention_mask)
+        return forward(*arguments, attention_mask=attention_mask, **named)
 
-def test_a_lost_window_is_found_out(compact_tokenizer, monkeypatch):
-    lm = make("mistral_window", compact_tokenizer)
-    monkeypatch.setattr(
-        LanguageModel, "_tree_mask", lambda self, taken: self.mask_tensor(taken.mask)
-    )
-    assert not check_language_model(lm).tree
+    monkeypatch.setattr(lm.model, "forward", blind)
+    assert not check_language_model(lm).tree and masks
 
 
 def test_half_precision_passes_the_check(compact_tokenizer):

@@ -69,12 +69,12 @@ def test_compiled_passes_decode_the_same(compact_tokenizer, caplog):
 def test_what_cannot_be_compiled_runs_all_the_same(compact_tokenizer, caplog, monkeypatch):
     lm = make("llama", compact_tokenizer)
     free = decode(lm, compact_tokenizer)
-    lm.compile()
 
     def broken(*_arguments):
         raise InvalidCxxCompiler
 
-    monkeypatch.setattr(lm.static, "_forward_compiled", broken)
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
+    lm.compile()
     same(decode(lm, compact_tokenizer), free)
     told = [r.getMessage() for r in caplog.records if r.name.endswith("static_passes")]
     (begins, said) = told
@@ -105,7 +105,7 @@ def test_one_bad_text_does_not_spoil_the_next(compact_tokenizer):
     lm.compile(compiled=False)
     decode(lm, compact_tokenizer)
     with torch.inference_mode():
-        for slot in lm.static._free:
+        for slot in lm.static.free:
             for layer in slot.cache.layers:
                 layer.keys.fill_(float("nan"))
                 layer.values.fill_(float("nan"))
@@ -115,16 +115,16 @@ def test_one_bad_text_does_not_spoil_the_next(compact_tokenizer):
 def test_memory_that_runs_out_is_no_matter_of_compiling(compact_tokenizer, monkeypatch):
     lm = make("llama", compact_tokenizer)
     free = decode(lm, compact_tokenizer)
-    lm.compile()
-    real, failed = lm.static._forward, []
+    real, failed = lm.model.model.forward, []
 
-    def once(*arguments):
+    def once(*arguments, **named):
         if not failed:
             failed.append(1)
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(*arguments)
+        return real(*arguments, **named)
 
-    monkeypatch.setattr(lm.static, "_forward", once)
-    monkeypatch.setattr(lm.static, "_forward_compiled", real)
+    monkeypatch.setattr(lm.model.model, "forward", once)
+    monkeypatch.setattr(torch, "compile", lambda forward, **_: forward)
+    lm.compile()
     same(decode(lm, compact_tokenizer), free)
-    assert lm.static.compiled and all(slot.sound for slot in lm.static._free)
+    assert failed and lm.static.compiled and all(slot.sound for slot in lm.static.free)

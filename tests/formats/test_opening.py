@@ -16,7 +16,7 @@ from spacy_padellm.formats.files import STDIN
 from spacy_padellm.pipeline.corpora import make_corpus
 from spacy_padellm.tools.annotate.sources import UnreadableError, count_records, read_records
 from spacy_padellm.training.from_text.pretraining import read_lines
-from spacy_padellm.training.from_text.stages import _read as read_finetune
+from spacy_padellm.training.from_text.stages import read_gold
 
 FIRST, SECOND = "In Zürich", "Nobody came"
 BOTH = [FIRST, SECOND]
@@ -74,9 +74,9 @@ def finetune(path):
     """As fine-tuning reads its files, without the training behind it, which is no matter here."""
     if not path.read_bytes().strip(b" \t\r\n"):
         with pytest.raises(ValueError, match="holds no text"):
-            read_finetune(path, ["LOC"])
+            read_gold(path, ["LOC"])
         return []
-    return [gold.text for gold in read_finetune(path, ["LOC"])]
+    return [gold.text for gold in read_gold(path, ["LOC"])]
 
 
 def corpus(path):

@@ -171,7 +171,7 @@ def finetune_on_files(
 
     Raises ValueError for files without entities, and an output in which another run is.
     """
-    golds = {str(path): _read(path, labels) for path in paths}
+    golds = {str(path): read_gold(path, labels) for path in paths}
     found = sorted({span[2] for texts in golds.values() for gold in texts for span in gold.spans})
     if not found:
         raise ValueError(f"there are no entities in {', '.join(golds)}")
@@ -210,7 +210,7 @@ def finetune_on_files(
     lost = sum(len(text.unaligned) for texts in sets.values() for text in texts)
     if lost:
         logger.warning("%d gold mentions do not lie on tokens of the model, and are left out", lost)
-    held_out = _read(dev, labels) if dev else []
+    held_out = read_gold(dev, labels) if dev else []
     decoder = Decoder(loaded.lm, encoder)
 
     def score() -> float:
@@ -246,7 +246,10 @@ def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         ) from error
 
 
-def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
+def read_gold(path: Path, labels: Sequence[str]) -> list[GoldText]:
+    """The annotated texts of JSON lines. labels: those that were looked for; without, those that
+    the file has. Raises ValueError where it holds no text.
+    """
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     problems: list[Problem] = []
