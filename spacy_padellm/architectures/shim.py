@@ -9,6 +9,7 @@ from pathlib import Path
 from thinc.api import Optimizer
 
 from ..decoding import Decoder, DecodingSettings, ReplicaDecoder
+from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter
@@ -121,6 +122,7 @@ class CausalLMShim(DecodingShim):
             return self.origin.known_labels()
         return self._loaded.settings.described
 
+    @gradients_on()
     def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
         """Makes the model, or reads it anew if it was trained, and readies it for training."""
         if isinstance(self.origin, FromScratch):
@@ -171,6 +173,7 @@ class CausalLMShim(DecodingShim):
             self._updates = Updates(loaded, self.mixed_precision)
         return self._updates
 
+    @gradients_on()
     def merge(self) -> None:
         """Works the adapter into the weights. Raises ValueError where there is none."""
         loaded = self.loaded

@@ -11,6 +11,7 @@ from ..learning.batch import batch_loss, batch_size, make_batch_for
 from ..learning.examples import TrainingText
 from ..learning.optimizer import check_gradient, check_loss, make_adam
 from ..lm.batching import plan_batches
+from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import train_adapter
@@ -39,6 +40,7 @@ class Updates:
         self.optimizer: torch.optim.Optimizer | None = None  # made at the first step
         self._n_targets = 0.0
 
+    @gradients_on()
     def add_gradients(
         self, texts: Sequence[TrainingText], token_budget: int, text_loss: float = 0.0
     ) -> float:
@@ -52,16 +54,15 @@ class Updates:
         total, n_targets = 0.0, 0.0
         for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
             batch = make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)
-            # Whatever mode the caller is in, as inside torch.no_grad().
-            with torch.inference_mode(False), torch.enable_grad():
-                with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
-                    loss = batch_loss(lm, batch)
-                total += check_loss(loss.item(), None, MEND)
-                loss.backward()
+            with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
+                loss = batch_loss(lm, batch)
+            total += check_loss(loss.item(), None, MEND)
+            loss.backward()
             n_targets += batch.weight
             self._n_targets += batch.weight
         return total / max(n_targets, 1.0)
 
+    @gradients_on()
     def step(self, optimizer: Optimizer) -> bool:
         """Steps as a thinc optimizer says now, its clip taken over all gradients together; whether
         there were any.
@@ -88,6 +89,7 @@ class Updates:
         return True
 
 
+@gradients_on()
 def make_trainable(
     loaded: LoadedModel[LanguageModel], peft: AdapterSettings | None, hardware: Hardware
 ) -> LoadedModel[LanguageModel]:

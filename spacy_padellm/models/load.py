@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import torch
 from transformers.utils import logging as transformers_logging
 
+from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from ..lm.selfcheck import check_fixed_shapes, check_language_model
 from ..prompts.template import PromptTemplate
@@ -53,7 +53,7 @@ def load_model(
         source.hardware.find_first()  # before anything is downloaded
         place, adapter, settings = _find_parts(source)
         _fetch(place, adapter)
-        with torch.inference_mode(False):  # or the weights could never be trained
+        with gradients_on():
             lm = _load_parts(source, place, adapter, alone)
     return LoadedModel(
         lm,

@@ -15,6 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from ..learning.examples import TrainingText
 from ..learning.optimizer import check_gradient, check_loss
+from ..lm.gradients import gradients_on
 
 # Of `TrainingArguments`, whatever is trained.
 ARGUMENTS = {
@@ -120,6 +121,10 @@ class StepTrainer(Trainer):
         return self.lr_scheduler
 
     # --- a step
+
+    @gradients_on()
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        return super().train(*args, **kwargs)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device

@@ -104,6 +104,13 @@ def whole(corpora, tmp_path_factory):
     return output
 
 
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_a_run_computes_gradients_itself(around, whole, corpora, tmp_path):
+    with around():
+        train(corpora, tmp_path / "out")
+    assert farthest(weights(tmp_path / "out/model-last"), weights(whole / "model-last")) == 0
+
+
 def test_a_run_leaves_pipelines_and_a_report(whole):
     nlp = spacy.load(whole / "model-best")
     assert nlp.get_pipe("padellm_ner").labels == ("LOC", "PER")

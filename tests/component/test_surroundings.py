@@ -3,7 +3,7 @@
 import pytest
 import spacy
 import torch
-from sample_pipelines import TEXTS, make_examples, spans_of
+from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
 
 
 @pytest.fixture
@@ -29,14 +29,32 @@ def test_under_autocast_a_model_that_reads_both_ways_is_none_the_less_one():
     assert [e.text for e in nlp("Angela Merkel visited Paris.").ents] == ["Angela Merkel", "Paris"]
 
 
+MADE = {
+    "from scratch": None,
+    "all weights": {},
+    "adapter": {"peft": {"rank": 2, "dropout": 0.0}},
+}
+
+
 @pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
-def test_training_computes_gradients_itself(around, random_nlp):
-    nlp = random_nlp()
+@pytest.mark.parametrize("made", MADE)
+def test_what_is_trained_in_any_mode_is_trained_on_in_another(made, around, random_nlp):
+    if MADE[made] is None:
+        nlp = spacy.blank("en")
+        add_scratch_pipe(nlp)
+    else:
+        nlp = random_nlp(model=MADE[made])
     examples = make_examples(nlp, 8)
-    optimizer = nlp.initialize(lambda: examples)
     with around():
-        losses = nlp.update(examples, sgd=optimizer)
-    assert losses["padellm_ner"] > 0
+        optimizer = nlp.initialize(lambda: examples)
+        optimizer.learn_rate = 0.01
+        losses = [nlp.update(examples, sgd=optimizer) for _ in range(3)]
+    losses += [nlp.update(examples, sgd=optimizer) for _ in range(3)]
+    with around():
+        losses += [nlp.update(examples, sgd=optimizer)]
+        list(nlp.pipe(TEXTS))
+    found = [loss["padellm_ner"] for loss in losses]
+    assert found[-1] < found[0] and all(found)
 
 
 def test_a_template_that_is_a_mapping_is_told_what_makes_one(random_nlp):

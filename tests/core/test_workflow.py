@@ -134,6 +134,18 @@ def test_labels_are_those_of_the_data_and_runs_are_told_apart(files):
     assert main([*tuned, str(files / "gold.jsonl"), "-o", str(files / "ner"), "--steps", "2"]) == 1
 
 
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("more", [("--tagging", "1"), ("--peft", '{"rank": 2}')])
+def test_training_computes_gradients_itself(files, around, more):
+    """Whatever mode of torch it is called in, and goes on in another."""
+    tuned = ["finetune", str(files / "base" / "model"), str(files / "gold.jsonl"), "--dev"]
+    tuned += [str(files / "gold.jsonl"), "-o", str(files / "ner"), *more, "--steps"]
+    with around():
+        assert main(pretrain(files, files / "base", "--steps", "2")) == 0
+        assert main([*tuned, "2"]) == 0
+    assert main([*tuned, "3"]) == 0
+
+
 def test_pretraining_goes_on_with_the_same_request_only(files, capsys):
     assert main(pretrain(files, files / "base", "--steps", "2")) == 0
     assert main(pretrain(files, files / "base", "--steps", "3")) == 0

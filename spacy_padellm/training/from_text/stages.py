@@ -24,6 +24,7 @@ from ...formats.annotated import Problem
 from ...formats.gold import GoldText
 from ...learning.examples import TrainingText, make_training_text
 from ...learning.mixture import Mixture
+from ...lm.gradients import gradients_on
 from ...lm.language_model import LanguageModel
 from ...logs import first_line
 from ...models.adapter_settings import AdapterSettings
@@ -86,7 +87,8 @@ def _alone(run: Callable[P, Path]) -> Callable[P, Path]:
 
     @functools.wraps(run)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Path:
-        with alone_in(inspect.signature(run).bind(*args, **kwargs).arguments["output"]):
+        output = inspect.signature(run).bind(*args, **kwargs).arguments["output"]
+        with alone_in(output), gradients_on():
             return run(*args, **kwargs)
 
     return guarded

@@ -1,0 +1,14 @@
+"""Gradients in whatever mode of torch a caller is."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+
+@contextlib.contextmanager
+def gradients_on() -> Iterator[None]:
+    """Weights that are made here can be trained, and losses have gradients, also inside of
+    `torch.no_grad()` and `torch.inference_mode()`. As a decorator, too."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
