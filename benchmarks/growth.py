@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from sizes import make_model, read_golds
 from tqdm import tqdm
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.tools.benchmark.methods import make_decoder
 

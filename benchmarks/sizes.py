@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.models.make import create_model, train_tokenizer

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spacy_padellm.formats.detokenize import respace
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 
 LABELS = ("PER", "ORG", "LOC")
 

@@ -26,7 +26,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from tqdm import tqdm
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.tools.analyze.analysis import analyze
 from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
 from spacy_padellm.tools.analyze.plots import plot_calibration, to_png

@@ -16,7 +16,7 @@ from english_data import TRAIN_SETS, read_set
 from spacy.tokens import DocBin
 from spacy.util import filter_spans
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 
 
 def to_docbin(golds: list[GoldText], path: Path) -> None:

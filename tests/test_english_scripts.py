@@ -13,7 +13,7 @@ from english_silver import label, vote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.formats.json_records import write_records
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines import Run
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 
 SERVER = Path(__file__).with_name("gliner_server.py")
 

@@ -8,7 +8,7 @@ from pipelines import LABELS, Pipeline, count_parameters
 from spacy_llm.registry import registry
 from spacy_llm.tasks.span.examples import SpanReason
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.tools.benchmark.forcing import ForcedLogits

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import spacy
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.spans.scoring import span_scores
 
 LABELS = ("PER", "ORG", "LOC")

@@ -26,7 +26,7 @@ from llm import make_spacy_llm
 from pipelines import LABELS, Run, System, make_ours, make_rival
 from report import make_notes, make_table, sum_up, write_report
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.tools.benchmark.corpus import read_corpus
 
 

@@ -22,7 +22,7 @@ from ..models.special_tokens import add_special_tokens
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
-from .copies import ModelCopies
+from .model_copies import ModelCopies
 from .origin import FromScratch, Origin, Texts
 from .protocol import DecodingShim
 from .updating import Updates, make_trainable

@@ -18,7 +18,7 @@ from ..models.adapters import train_adapter
 from ..models.hardware import Hardware
 from ..models.load import take_alone
 from ..models.loaded_model import LoadedModel
-from .optimizer import adam_settings
+from .thinc_optimizer import adam_settings
 
 logger = logging.getLogger(__name__)
 MEND = (

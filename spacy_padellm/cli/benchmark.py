@@ -16,8 +16,8 @@ from .app import padellm_app
 from .options import check_numbers
 
 if TYPE_CHECKING:
-    from ..formats.gold import GoldText
-    from ..formats.gold_source import GoldSource
+    from ..formats.doc_gold import GoldSource
+    from ..formats.gold_text import GoldText
     from ..models.loaded_model import LoadedModel
 
 _METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..formats.annotated import say_lost
+from ..formats.annotated_text import say_lost
 from ..formats.columns import Columns
 from ..formats.conversion import Conversion
 from ..formats.docbin import DocSettings

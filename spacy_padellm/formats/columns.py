@@ -11,10 +11,10 @@ from pathlib import Path
 
 from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 
-from .annotated import AnnotatedText, FormatError, Problem, annotate
+from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .detokenize import detokenize, join_tokens
 from .files import BOM, read_lines, write_lines
-from .gold import Place, Span
+from .gold_text import Place, Span
 from .sentence_lines import DOCUMENT, SentenceLines, numbers_words, read_sentences
 
 _BLANKS = re.compile(r"[ \t]+")  # no others: a no-break space may be a token

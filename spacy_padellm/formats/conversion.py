@@ -12,14 +12,14 @@ from pathlib import Path
 import spacy
 from spacy.language import Language
 
-from . import annotations, columns, docbin, jsonl, paper, tables
-from .annotated import AnnotatedText, Problem, in_order
+from . import annotation_tools, columns, docbin, jsonl, paper, tables
+from .annotated_text import AnnotatedText, Problem, in_order
 from .columns import Columns
 from .detokenize import respace
 from .doc_making import relabel
 from .docbin import DocSettings
 from .files import is_blank
-from .gold import Span
+from .gold_text import Span
 from .guess import Format
 from .unsaid import Unsaid
 
@@ -81,9 +81,9 @@ class Conversion:
             case "paper":
                 paper.write(path, texts, self.indices)
             case "prodigy":
-                annotations.write_prodigy(path, texts)
+                annotation_tools.write_prodigy(path, texts)
             case "doccano":
-                annotations.write_doccano(path, texts)
+                annotation_tools.write_doccano(path, texts)
             case "table":
                 tables.write(path, texts)
             case "columns":
@@ -109,7 +109,7 @@ class Conversion:
                 )
                 return columns.read(path, spacing, self.problems)
             case "prodigy" | "doccano":
-                return annotations.read(path, self.problems)
+                return annotation_tools.read(path, self.problems)
 
     def _respace(self, text: AnnotatedText) -> AnnotatedText:
         for span in text.spans:

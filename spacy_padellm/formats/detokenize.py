@@ -7,7 +7,7 @@ for scripts without spaces; other languages keep a space between words and get t
 import re
 from collections.abc import Sequence
 
-from .gold import Place, Span
+from .gold_text import Place, Span
 
 _NO_SPACE_BEFORE = frozenset(".,;:!?%)]}»”’…") | {"''", "-RRB-"}
 _NO_SPACE_AFTER = frozenset("([{«“‘$£€") | {"``", "-LRB-"}

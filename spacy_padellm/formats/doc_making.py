@@ -11,8 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import get_words_and_spaces
 
-from .annotated import AnnotatedText, FormatError, Problem
-from .gold_source import LABELS, annotated_labels, place_of
+from .annotated_text import AnnotatedText, FormatError, Problem
+from .doc_gold import LABELS, annotated_labels, place_of
 
 
 def is_own(text: AnnotatedText) -> bool:

@@ -11,10 +11,10 @@ from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
 from ..atomic import write_whole
-from .annotated import AnnotatedText, FormatError, Problem, in_order
+from .annotated_text import AnnotatedText, FormatError, Problem, in_order
+from .doc_gold import GoldSource, place_of
 from .doc_making import identifiers, is_own, make_doc
-from .gold import touches
-from .gold_source import GoldSource, place_of
+from .gold_text import touches
 from .json_text import packable
 
 AlignmentMode = Literal["strict", "contract", "expand"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TextIO, cast
 
 from ..atomic import whole_file
-from .annotated import FormatError
+from .annotated_text import FormatError
 from .json_text import is_unicode
 
 STDIN = "-"

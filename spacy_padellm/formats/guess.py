@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from .annotated import FormatError
-from .annotations import SPAN_KEYS
+from .annotated_text import FormatError
+from .annotation_tools import SPAN_KEYS
 from .files import bare_suffix
 from .json_records import read_records
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .annotated import FormatError
+from .annotated_text import FormatError
 from .files import BOM, read_lines, write_lines
 from .json_text import JSONError, read_json, write_json
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .annotated import AnnotatedText, FormatError, Problem, annotate
-from .annotations import as_triple
+from .annotated_text import AnnotatedText, FormatError, Problem, annotate
+from .annotation_tools import as_triple
 from .json_records import read_records, write_records
 
 

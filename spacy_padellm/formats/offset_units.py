@@ -7,7 +7,7 @@ count bytes. Such offsets are right until the first character that is longer.
 import itertools
 from collections.abc import Sequence
 
-from .gold import Place
+from .gold_text import Place
 
 # Of a character in UTF-16 and in UTF-8.
 _UNITS = {

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from .annotated import FormatError
+from .annotated_text import FormatError
 from .files import BOM, read_text
 
 Row = tuple[int, dict[str, str]]

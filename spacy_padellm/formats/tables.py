@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .annotated import AnnotatedText, FormatError, Problem, annotate
-from .annotations import as_triple
+from .annotated_text import AnnotatedText, FormatError, Problem, annotate
+from .annotation_tools import as_triple
 from .columns import biluo_tag, spans_of
 from .detokenize import join_tokens
 from .files import write_lines

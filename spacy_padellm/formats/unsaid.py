@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 
-from .annotated import AnnotatedText, Problem
+from .annotated_text import AnnotatedText, Problem
+from .doc_gold import LABELS, annotated_labels
 from .docbin import META, nameless
-from .gold_source import LABELS, annotated_labels
 from .guess import Format
 
 MISSING = "not annotated"

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..formats.gold import GoldText, Span
+from ..formats.gold_text import GoldText, Span
 from ..prompts.encoding import PromptEncoder, TextPrompt
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ..formats.gold import GoldText
+from ..formats.gold_text import GoldText
 from ..spans.numeric import check_number
 
 

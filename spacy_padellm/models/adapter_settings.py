@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ..spans.numeric import check_number, check_types
-from .load_turn import load_turn
+from .loading_lock import loading_lock
 
 if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
     from peft import PeftConfig
@@ -59,7 +59,7 @@ class AdapterSettings:
             )
         return cls(**{name: value for name, value in block.items() if value is not None})
 
-    @load_turn()  # peft is a circle of modules, which two threads cannot import at once
+    @loading_lock()  # peft is a circle of modules, which two threads cannot import at once
     def peft_config(self) -> "PeftConfig":
         """A new config of peft, for a causal LM."""
         kind = self._config_class()

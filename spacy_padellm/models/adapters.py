@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from ..lm.language_model import LanguageModel
 from .adapter_reading import OWN_NAME
 from .adapter_settings import AdapterSettings
-from .load_turn import load_turn
+from .loading_lock import loading_lock
 
 if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
     from peft import PeftModel
@@ -56,7 +56,7 @@ def own_copy(lm: LanguageModel) -> LanguageModel:
     return replace(lm, model=model, adapter=OWN_NAME, turn=None, static=None)
 
 
-@load_turn()
+@loading_lock()
 def train_adapter(
     lm: LanguageModel, settings: AdapterSettings | None, new_tokens: tuple[int, ...] = ()
 ) -> LanguageModel:
@@ -136,7 +136,7 @@ def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
         config.base_model_name_or_path, config.inference_mode = before
 
 
-@load_turn()
+@loading_lock()
 def base_weights(lm: LanguageModel) -> dict[str, torch.Tensor]:
     """The base's own weights, under the names they had before the adapter was put on."""
     base = lm.model.get_base_model()

@@ -23,8 +23,8 @@ from .files.trouble import foreign, reason
 from .files.weights import ADAPTER, find_weights
 from .hardware import Hardware, find_dtype
 from .hub_access import hub_or_downloads
-from .load_turn import check_undisturbed, load_turn
 from .loaded_model import LoadedModel, ModelSource
+from .loading_lock import check_undisturbed, loading_lock
 from .model_settings import ModelSettings, read_settings
 from .place import ModelPlace, find_place
 from .quantization import few_bits, quantize_weights
@@ -69,12 +69,12 @@ def _fetch(place: ModelPlace, adapter: ModelPlace | None) -> None:
     if adapter is not None:
         adapter.file(ADAPTER)
     if place.folder is None:
-        with load_turn():
+        with loading_lock():
             config = read_causal_config(place)  # of a model that is none, no weights are fetched
         find_weights(place, config.get_text_config())
 
 
-@load_turn()
+@loading_lock()
 def _load_parts(
     source: ModelSource, place: ModelPlace, adapter: ModelPlace | None, alone: bool
 ) -> LanguageModel:
@@ -111,7 +111,7 @@ def _load_parts(
             return ready(lm, hardware)
 
 
-@load_turn()
+@loading_lock()
 def take_alone(lm: LanguageModel) -> LanguageModel:
     """The model with a base that no other component decodes with, for training."""
     if lm.turn is None:

@@ -13,7 +13,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from ..prompts.template import COMPACT, PromptTemplate
-from .load_turn import load_turn
+from .loading_lock import loading_lock
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -63,7 +63,7 @@ def train_tokenizer(
     )
 
 
-@load_turn()
+@loading_lock()
 def create_model(
     tokenizer: PreTrainedTokenizerFast, architecture: str = "llama", **sizes: Any
 ) -> Any:

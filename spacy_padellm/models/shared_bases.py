@@ -40,7 +40,7 @@ class SharedBase:
 
 
 class SharedBases:
-    """Remembers bases as long as somebody has them. Asked in a `load_turn` only."""
+    """Remembers bases as long as somebody has them. Asked in a `loading_lock` only."""
 
     def __init__(self) -> None:
         self._models: weakref.WeakValueDictionary[Hashable, PeftModel] = (

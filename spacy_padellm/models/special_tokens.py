@@ -6,13 +6,13 @@ import torch
 from tokenizers import AddedToken
 
 from ..lm.language_model import LanguageModel
-from .load_turn import load_turn
 from .loaded_model import LoadedModel
+from .loading_lock import loading_lock
 
 SPREAD = 0.02  # of new rows around the mean, so that they differ from the start
 
 
-@load_turn()
+@loading_lock()
 def add_special_tokens(
     loaded: LoadedModel[LanguageModel], labels: tuple[str, ...]
 ) -> LoadedModel[LanguageModel]:

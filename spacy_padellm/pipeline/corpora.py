@@ -11,10 +11,10 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..architectures.config_values import keeps_settings
-from ..formats.annotated import FormatError, Problem, say_lost
+from ..formats.annotated_text import FormatError, Problem, say_lost
 from ..formats.conversion import Conversion
+from ..formats.doc_gold import LABELS, GoldSource
 from ..formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
-from ..formats.gold_source import LABELS, GoldSource
 from ..formats.guess import Format, guess_input
 from ..spans.numeric import check_number
 from .labels import read_labels

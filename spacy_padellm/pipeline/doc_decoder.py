@@ -18,7 +18,7 @@ from ..spans.calibration import Calibration
 from ..spans.prediction import Mention, Prediction
 from ..spans.resolution import Dropped
 from ..spans.windows import merge_windows
-from .doc_windows import DocWindow, split_doc, tokens_left, window_input
+from .doc_splitting import DocWindow, split_doc, tokens_left, window_input
 from .labels import warn_of_untrained
 from .settings import Settings
 

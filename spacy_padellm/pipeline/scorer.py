@@ -10,8 +10,8 @@ from spacy.scorer import get_ner_prf
 from spacy.tokens import Span
 from spacy.training import Example
 
-from ..formats.gold import GoldText
-from ..formats.gold_source import GoldSource
+from ..formats.doc_gold import GoldSource
+from ..formats.gold_text import GoldText
 from ..spans.scoring import string_set_scores
 
 logger = logging.getLogger(__name__)

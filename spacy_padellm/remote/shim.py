@@ -14,8 +14,8 @@ from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.pretrained import read_tokenizer
 from ..models.files.schemas import SavedLabels
 from ..models.hub_access import hub_or_downloads
-from ..models.load_turn import load_turn
 from ..models.loaded_model import LoadedModel
+from ..models.loading_lock import loading_lock
 from ..models.model_settings import ModelSettings, read_settings
 from ..models.place import ModelPlace, find_place
 from ..models.shared_result import SharedResult
@@ -82,7 +82,7 @@ class ServerShim(DecodingShim):
         settings = self._settings.asking(self.template, self.server.model)
         try:
             self._place.fetch()
-            with load_turn():
+            with loading_lock():
                 tokenizer = read_tokenizer(self._place)
         except ValueError as error:
             raise ValueError(

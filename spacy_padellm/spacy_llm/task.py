@@ -14,7 +14,7 @@ from spacy.training import Example
 from spacy_llm.ty import ExamplesConfigType, Scorer
 
 from ..architectures.config_values import keeps_settings
-from ..formats.gold_source import GoldSource
+from ..formats.doc_gold import GoldSource
 from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.schemas import SavedExample, SavedTask
 from ..pipeline.annotation import Annotator

@@ -11,7 +11,7 @@ from spacy.training import Example
 from spacy.util import registry
 from thinc.api import Config
 
-from spacy_padellm.formats.annotated import FormatError
+from spacy_padellm.formats.annotated_text import FormatError
 from spacy_padellm.pipeline.corpora import make_corpus, make_mixture
 
 PEOPLE = [

@@ -15,7 +15,7 @@ import spacy
 from sample_pipelines import TEXTS, make_examples, spans_of
 
 from spacy_padellm.lm.locks import ForkLock
-from spacy_padellm.models.load_turn import load_turn
+from spacy_padellm.models.loading_lock import loading_lock
 from spacy_padellm.models.shared_bases import Turn
 from spacy_padellm.remote.client import CompletionsClient
 from spacy_padellm.remote.settings import ServerSettings
@@ -186,18 +186,18 @@ def test_an_interrupt_while_a_fork_waits_for_a_load(monkeypatch):
         raise KeyboardInterrupt
 
     def take():
-        with load_turn():
+        with loading_lock():
             taken.set()
 
     taken = threading.Event()
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with held(load_turn()):
+        with held(loading_lock()):
             signal.setitimer(signal.ITIMER_REAL, 0.3)
             child = os.fork()
             if child == 0:
                 signal.alarm(20)
-                with load_turn():
+                with loading_lock():
                     os._exit(7)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
             assert [type(one) for one in said] == [KeyboardInterrupt]

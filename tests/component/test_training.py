@@ -11,7 +11,7 @@ from thinc.api import SGD, Adam
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.models.save import save_model
-from spacy_padellm.pipeline.gold import gold_windows
+from spacy_padellm.pipeline.training_texts import gold_windows
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.learning.batch import batch_loss, make_batch
 from spacy_padellm.learning.examples import for_tagging, make_training_text
 from spacy_padellm.learning.mixture import Mixture

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from spacy_padellm.decoding import Decoder
-from spacy_padellm.formats.gold import GoldText
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.learning.batch import batch_loss, make_batch
 from spacy_padellm.learning.examples import make_training_text
 from spacy_padellm.learning.mixture import Mixture

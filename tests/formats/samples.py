@@ -1,6 +1,6 @@
 """Texts that formats must bring through, and ways to compare them."""
 
-from spacy_padellm.formats.annotated import AnnotatedText, in_order
+from spacy_padellm.formats.annotated_text import AnnotatedText, in_order
 
 
 def mark(text, *mentions, **more):

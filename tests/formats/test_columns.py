@@ -1,7 +1,7 @@
 import pytest
 
 from spacy_padellm.formats import columns
-from spacy_padellm.formats.annotated import AnnotatedText, FormatError
+from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
 from spacy_padellm.formats.columns import Columns
 
 from .samples import EMPTY, FLAT, NESTED, mark, places

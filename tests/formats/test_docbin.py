@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
 from spacy_padellm.formats import docbin
-from spacy_padellm.formats.annotated import AnnotatedText, FormatError, in_order
+from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError, in_order
 from spacy_padellm.formats.docbin import DocSettings, from_doc, to_doc
 
 from .samples import EMPTY, FLAT, NESTED, mark, places

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 
-from spacy_padellm.formats import annotations, docbin, jsonl, paper
-from spacy_padellm.formats.annotated import AnnotatedText, FormatError
+from spacy_padellm.formats import annotation_tools, docbin, jsonl, paper
+from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
 from spacy_padellm.formats.conversion import Conversion
 from spacy_padellm.formats.docbin import read_docs, to_doc
 from spacy_padellm.formats.guess import EXTENSIONS
@@ -42,7 +42,7 @@ def test_as_deep_as_that_is_read_and_written():
         read_json(b'["\xe4"]')
 
 
-@pytest.mark.parametrize("reader", [jsonl.read, annotations.read, paper.read, read_records])
+@pytest.mark.parametrize("reader", [jsonl.read, annotation_tools.read, paper.read, read_records])
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_readers_name_file_and_line(tmp_path, reader, kind):
     path = tmp_path / "in.jsonl"

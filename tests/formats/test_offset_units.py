@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_padellm.formats import annotations, jsonl, paper, tables
+from spacy_padellm.formats import annotation_tools, jsonl, paper, tables
 from spacy_padellm.formats.offset_units import fit_other_units
 
 TEXT = "🎉🎉 Ada met Bob in Rome"
@@ -35,12 +35,12 @@ FORMATS = {
         ),
     ),
     "prodigy": (
-        annotations.read,
+        annotation_tools.read,
         lambda ents: json.dumps(
             {"text": TEXT, "spans": [dict(start=s, end=e, label=x) for s, e, x in ents]}
         ),
     ),
-    "doccano": (annotations.read, lambda ents: json.dumps({"text": TEXT, "label": ents})),
+    "doccano": (annotation_tools.read, lambda ents: json.dumps({"text": TEXT, "label": ents})),
     "row an entity": (
         tables.read,
         lambda ents: rows(["text", "start", "end", "label"], *([TEXT, *ent] for ent in ents)),

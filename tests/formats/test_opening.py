@@ -10,8 +10,8 @@ import pytest
 import spacy
 
 from spacy_padellm.cli.explain import read_argument
-from spacy_padellm.formats import annotations, columns, jsonl, paper, tables
-from spacy_padellm.formats.annotated import FormatError
+from spacy_padellm.formats import annotation_tools, columns, jsonl, paper, tables
+from spacy_padellm.formats.annotated_text import FormatError
 from spacy_padellm.formats.files import STDIN
 from spacy_padellm.pipeline.corpora import make_corpus
 from spacy_padellm.tools.annotate.sources import UnreadableError, count_records, read_records
@@ -91,8 +91,8 @@ def corpus(path):
 READERS = {
     "jsonl": ("a.jsonl", RECORDS, texts(jsonl.read)),
     "array": ("a.json", ARRAY, texts(jsonl.read)),
-    "prodigy": ("a.jsonl", PRODIGY, texts(annotations.read)),
-    "doccano": ("a.jsonl", DOCCANO, texts(annotations.read)),
+    "prodigy": ("a.jsonl", PRODIGY, texts(annotation_tools.read)),
+    "doccano": ("a.jsonl", DOCCANO, texts(annotation_tools.read)),
     "paper": ("a.json", PAPER, texts(paper.read)),
     "columns": ("a.conll", COLUMNS, texts(columns.read)),
     "entities": ("a.csv", ENTITIES, texts(tables.read)),

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from spacy_padellm.formats import annotations, jsonl, paper
-from spacy_padellm.formats.annotated import AnnotatedText, FormatError
+from spacy_padellm.formats import annotation_tools, jsonl, paper
+from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
 from spacy_padellm.formats.guess import guess_input
 
 from .samples import EMPTY, FLAT, NESTED, mark, places
@@ -16,8 +16,8 @@ from .samples import EMPTY, FLAT, NESTED, mark, places
 RECORDS = {
     "jsonl": (jsonl.read, jsonl.write),
     "paper": (paper.read, paper.write),
-    "prodigy": (annotations.read, annotations.write_prodigy),
-    "doccano": (annotations.read, annotations.write_doccano),
+    "prodigy": (annotation_tools.read, annotation_tools.write_prodigy),
+    "doccano": (annotation_tools.read, annotation_tools.write_doccano),
 }
 UNTOKENISED = mark("Rome,Italy \t\u2028 and\u00a0Oslo\r\n", ("Rome", "LOC"), ("Oslo", "LOC"))
 
@@ -69,21 +69,21 @@ def test_span_spellings(tmp_path):
         {"id": 4, "text": "In Rome", "entities": [entity], "relations": []},
         {"text": "In Rome", "spans": [{"start": 3, "end": 7, "label": "LOC"}]},
     ):
-        assert places(annotations.read(write(tmp_path / "b", record))) == places([rome])
+        assert places(annotation_tools.read(write(tmp_path / "b", record))) == places([rome])
 
 
 def test_one_json_array(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps([{"text": "In Rome", "label": [[3, 7, "LOC"]]}] * 2, indent=2))
     assert guess_input(path) == "doccano"
-    assert places(annotations.read(path)) == places([mark("In Rome", ("Rome", "LOC"))] * 2)
+    assert places(annotation_tools.read(path)) == places([mark("In Rome", ("Rome", "LOC"))] * 2)
     path.write_text(json.dumps([{"text": "In Rome", "label": [[3, 7, "LOC"]]}]))
-    assert len(list(annotations.read(path))) == 1
+    assert len(list(annotation_tools.read(path))) == 1
 
 
 def test_prodigy_tokens_and_answers(tmp_path):
     text = mark("In Rome!", ("Rome", "LOC"), tokens=((0, 2), (3, 7), (7, 8)))
-    annotations.write_prodigy(tmp_path / "a.jsonl", [text])
+    annotation_tools.write_prodigy(tmp_path / "a.jsonl", [text])
     record = json.loads((tmp_path / "a.jsonl").read_text())
     assert record["spans"] == [
         {"start": 3, "end": 7, "label": "LOC", "token_start": 1, "token_end": 1}
@@ -91,7 +91,7 @@ def test_prodigy_tokens_and_answers(tmp_path):
     assert [token["ws"] for token in record["tokens"]] == [True, False, False]
     path = write(tmp_path / "b.jsonl", record, {**record, "answer": "reject"})
     problems = []
-    assert list(annotations.read(path, problems)) == [text]
+    assert list(annotation_tools.read(path, problems)) == [text]
     assert [(p.line, p.lost) for p in problems] == [(2, False)]
     assert "'reject'" in problems[0].reason
 
@@ -173,11 +173,11 @@ def test_bad_line_is_named(read, line, message, tmp_path):
 @pytest.mark.parametrize(
     "read, line",
     [
-        (annotations.read, '{"text": "a"}'),
-        (annotations.read, "3"),
-        (annotations.read, '{"text": "a", "spans": 3}'),
-        (annotations.read, '{"text": "a", "tokens": [{"start": 0, "end": 9}], "spans": []}'),
-        (annotations.read, '{"text": "a", "tokens": [{"start": 1, "end": 0}], "spans": []}'),
+        (annotation_tools.read, '{"text": "a"}'),
+        (annotation_tools.read, "3"),
+        (annotation_tools.read, '{"text": "a", "spans": 3}'),
+        (annotation_tools.read, '{"text": "a", "tokens": [{"start": 0, "end": 9}], "spans": []}'),
+        (annotation_tools.read, '{"text": "a", "tokens": [{"start": 1, "end": 0}], "spans": []}'),
         (paper.read, '{"text": "a"}'),
         (paper.read, '["a", 3]'),
         (paper.read, '["a", [0, 0, "a"]]'),
@@ -209,6 +209,6 @@ def test_unreadable_files(tmp_path):
 
 
 def test_json_formats_need_no_spacy():
-    modules = "annotated, annotations, detokenize, files, guess, jsonl, paper"
+    modules = "annotated_text, annotation_tools, detokenize, files, guess, jsonl, paper"
     code = f"import sys; sys.modules['spacy'] = None; from spacy_padellm.formats import {modules}"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_padellm.formats import columns
-from spacy_padellm.formats.annotated import FormatError
+from spacy_padellm.formats.annotated_text import FormatError
 from spacy_padellm.formats.columns import Columns
 from spacy_padellm.formats.sentence_lines import read_sentences
 

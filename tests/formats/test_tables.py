@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_padellm.formats import tables
-from spacy_padellm.formats.annotated import AnnotatedText, FormatError
+from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
 from spacy_padellm.formats.guess import guess_input
 
 from .samples import EMPTY, FLAT, NESTED, mark

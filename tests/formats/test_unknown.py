@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.formats.conversion import Conversion
+from spacy_padellm.formats.doc_gold import GoldSource
 from spacy_padellm.formats.doc_making import relabel
 from spacy_padellm.formats.docbin import DocSettings, from_doc, read_docs, to_doc
-from spacy_padellm.formats.gold_source import GoldSource
 from spacy_padellm.formats.guess import EXTENSIONS, FORMATS
 from spacy_padellm.pipeline.corpora import make_corpus
 

@@ -3,7 +3,7 @@
 import spacy
 from spacy.tokens import Doc, Span, SpanGroup
 
-import spacy_padellm.formats.gold_source  # noqa: F401 - the extension padellm_labels
+import spacy_padellm.formats.doc_gold  # noqa: F401 - the extension padellm_labels
 
 NLP = spacy.blank("en")
 WORDS = ["Ada", "left", "Rome", "for", "Oslo"]

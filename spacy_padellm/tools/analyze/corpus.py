@@ -7,11 +7,11 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ...formats.gold import GoldText
+from ...formats.gold_text import GoldText
 from ...pipeline.annotation import Annotator
 from ...pipeline.component import PaDeLLMNER
 from ...pipeline.doc_decoder import DocPrediction
-from ...pipeline.gold import report_unknown
+from ...pipeline.training_texts import report_unknown
 from ..pipelines import run_before
 from .errors import Item
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from spacy.vocab import Vocab
 
+from ...formats.doc_gold import GoldSource
 from ...formats.docbin import read_docs
-from ...formats.gold import GoldText
-from ...formats.gold_source import GoldSource
+from ...formats.gold_text import GoldText
 
 
 def read_corpus(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...formats.gold import GoldText
+from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...lm.choices import Choices
 from ...lm.language_model import LanguageModel

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...decoding import DecodingWork
-from ...formats.gold import GoldText
+from ...formats.gold_text import GoldText
 from ...spans.alignment import align_mentions
 from ...spans.prediction import Prediction
 from ...spans.scoring import span_scores

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ...decoding import Decoder, DecodingSettings, DecodingWork, TextInput
-from ...formats.gold import GoldText
+from ...formats.gold_text import GoldText
 from ...models.loaded_model import LoadedModel
 from ...spans.numeric import MOST_TOKENS
 from ...spans.prediction import Prediction

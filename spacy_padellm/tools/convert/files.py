@@ -7,7 +7,7 @@ from spacy.cli._util import walk_directory
 from tqdm import tqdm
 from wasabi import Printer
 
-from ...formats.annotated import AnnotatedText, FormatError
+from ...formats.annotated_text import AnnotatedText, FormatError
 from ...formats.conversion import Conversion
 from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name

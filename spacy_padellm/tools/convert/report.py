@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wasabi import Printer
 
-from ...formats.annotated import AnnotatedText, Problem, say_lost
+from ...formats.annotated_text import AnnotatedText, Problem, say_lost
 from ...formats.json_records import write_records
 from ...formats.unsaid import MISSING, PARTLY
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ...decoding import Decoder
-from ...formats.gold import GoldText
+from ...formats.gold_text import GoldText
 from ...learning.mixture import Epochs
 from ...learning.muon import make_muon
 from ...learning.optimizer import AdamSettings, make_adam

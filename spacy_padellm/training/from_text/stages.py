@@ -20,8 +20,8 @@ from transformers import PreTrainedTokenizerFast
 from ...atomic import alone_in, claim, whole_folder
 from ...decoding import Decoder
 from ...formats import jsonl
-from ...formats.annotated import Problem
-from ...formats.gold import GoldText
+from ...formats.annotated_text import Problem
+from ...formats.gold_text import GoldText
 from ...learning.examples import TrainingText, make_training_text
 from ...learning.mixture import Mixture
 from ...lm.gradients import gradients_on

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ....formats.gold import GoldText
+from ....formats.gold_text import GoldText
 from ....learning.examples import TargetPath, TrainingText
 from .answers import AnswerFormat
 from .prompt import AnswerEncoder

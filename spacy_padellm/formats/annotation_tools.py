@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .annotated import AnnotatedText, FormatError, Problem, annotate
-from .gold import Place
+from .annotated_text import AnnotatedText, FormatError, Problem, annotate
+from .gold_text import Place
 from .json_records import read_records, write_records
 
 SPAN_KEYS = ("spans", "entities", "label", "labels")

@@ -9,13 +9,13 @@ from dataclasses import replace
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..formats.gold import GoldText, touches
-from ..formats.gold_source import GoldSource
+from ..formats.doc_gold import GoldSource
+from ..formats.gold_text import GoldText, touches
 from ..learning.examples import TrainingText, make_training_text
 from ..learning.label_noise import LabelNoise
 from ..prompts.encoding import PromptEncoder
 from .doc_decoder import DocDecoder
-from .doc_windows import sentence_starts, split_doc
+from .doc_splitting import sentence_starts, split_doc
 
 logger = logging.getLogger(__name__)
 GetExamples = Callable[[], Iterable[Example]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from .gold import Place, Span
+from .gold_text import Place, Span
 from .json_text import is_unicode
 from .offset_units import fit_other_units
 

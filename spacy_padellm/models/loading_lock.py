@@ -1,4 +1,4 @@
-"""One load at a time in a process, whoever asks for it.
+"""The lock that loads take: one at a time in a process, whoever asks for it.
 
 While transformers makes a model, `tie_weights`, the functions of `torch.nn.init`, the default dtype
 and more are others than usual for the whole process; two loads at once each take the other's state
@@ -13,23 +13,23 @@ from typing import Any
 
 from ..lm.locks import ForkLock
 
-_turn = ForkLock()
-_forks = threading.local()  # waited: whether this thread has the turn for its fork
+_lock = ForkLock()
+_forks = threading.local()  # waited: whether this thread holds the lock for its fork
 
 
 @contextlib.contextmanager
-def load_turn() -> Iterator[None]:
+def loading_lock() -> Iterator[None]:
     """Held while a model is read, made, or given new layers; others wait. As a decorator, too.
 
     Whoever also takes the `Turn` of a shared base takes it inside.
     """
-    with _turn:
+    with _lock:
         yield
 
 
 def check_undisturbed(model: Any, missing: Collection[str]) -> None:
     """Raises ValueError where weights are missing for no fault of their folder: others in this
-    process, who take no turn here, were making a model at the same moment."""
+    process, who do not take this lock, were making a model at the same moment."""
     tied = getattr(model, "all_tied_weights_keys", None) or {}
     if missing and all(name in tied and tied[name] not in missing for name in missing):
         raise ValueError(
@@ -41,14 +41,14 @@ def check_undisturbed(model: Any, missing: Collection[str]) -> None:
 
 def _wait_for_loads() -> None:
     """A process that was forked in the middle of a load would keep that state."""
-    _turn.__enter__()
+    _lock.__enter__()
     _forks.waited = True
 
 
 def _go_on() -> None:
     if getattr(_forks, "waited", False):  # not where an interrupt has cut the wait short
         _forks.waited = False
-        _turn.__exit__()
+        _lock.__exit__()
 
 
 if hasattr(os, "register_at_fork"):

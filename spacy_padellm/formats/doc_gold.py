@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc, Span
 
-from .gold import GoldText, Place
-from .gold import Span as Labelled
+from .gold_text import GoldText, Place
+from .gold_text import Span as Labelled
 
 LABELS = "padellm_labels"  # Doc extension: the labels that were looked for
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_pipelines import spans_of
 
-from spacy_padellm.pipeline.doc_windows import split_doc, window_input
+from spacy_padellm.pipeline.doc_splitting import split_doc, window_input
 from spacy_padellm.prompts.encoding import PromptEncoder
 
 NLP = spacy.blank("xx")
