@@ -65,10 +65,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def append_whole(path: Path, data: bytes) -> None:
-    """Lines at the end of a file, all or none; where its last line was cut, behind that.
-
-    Raises OSError where they cannot be written; the file is then as it was before.
-    """
+    """Lines at the end of a file, all or none; where its last line was cut, behind that. Raises
+    OSError where they cannot be written; the file is then as it was before."""
     with path.open("ab+", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size:

@@ -22,10 +22,8 @@ Texts = Callable[[], Iterable[str]]
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A folder, a Hub id or a model in the box, with its adapter.
-
-    template: used instead of the one saved with the model.
-    """
+    """A folder, a Hub id or a model in the box, with its adapter. template: used instead of the one
+    saved with the model."""
 
     source: ModelSource
     template: PromptTemplate | None = None

@@ -61,10 +61,8 @@ class DecodingShim(Shim, ABC):
 
 
 def shim_of(model: Model) -> DecodingShim:
-    """The model behind a thinc model.
-
-    Raises ValueError for a model that is not one of this package.
-    """
+    """The model behind a thinc model. Raises ValueError for a model that is not one of this
+    package."""
     for shim in model.shims:
         if isinstance(shim, DecodingShim):
             return shim

@@ -85,10 +85,8 @@ def _close_unspaced(tokens: Sequence[str], spaces: list[bool]) -> None:
 def join_tokens(
     tokens: Sequence[str], spaces: Sequence[bool] | None = None
 ) -> tuple[str, list[Place]]:
-    """The text, and the place of each token in it.
-
-    spaces: for each token whether a blank follows; None for one between any two.
-    """
+    """The text, and the place of each token in it. spaces: for each token whether a blank follows;
+    None for one between any two."""
     parts, places, end = [], [], 0
     for i, token in enumerate(tokens):
         follows = " " if (i + 1 < len(tokens) if spaces is None else spaces[i]) else ""

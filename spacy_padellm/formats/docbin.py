@@ -108,10 +108,8 @@ def from_doc(
     line: int = 0,
     problems: list[Problem] | None = None,
 ) -> AnnotatedText:
-    """The text with its tokens, its ents and the spans of the group, each once, and the Doc.
-
-    Spans without a label are left out and added to `problems`.
-    """
+    """The text with its tokens, its ents and the spans of the group, each once, and the Doc. Spans
+    without a label are left out and added to `problems`."""
     source = GoldSource("both", spans_key)
     places = _places(doc, spans_key)
     tokens = tuple((token.idx, token.idx + len(token)) for token in doc)
@@ -143,10 +141,8 @@ def _places(doc: Doc, spans_key: str) -> set[tuple[int, int, str]]:
 
 
 def read(path: Path, spans_key: str = "sc") -> Iterator[AnnotatedText]:
-    """The texts of a `.spacy` file; the line is the number of the Doc from 1.
-
-    Raises FormatError if it is none.
-    """
+    """The texts of a `.spacy` file; the line is the number of the Doc from 1. Raises FormatError if
+    it is none."""
     for number, doc in enumerate(read_docs(path, Vocab()), 1):
         yield from_doc(doc, spans_key, str(path), number)
 

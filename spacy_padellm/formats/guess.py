@@ -44,10 +44,8 @@ def named_format(path: Path) -> Format | None:
 
 
 def guess_input(path: Path) -> Format:
-    """The format of a file that is there. An empty file is read as JSON lines.
-
-    Raises FormatError if name and content tell nothing.
-    """
+    """The format of a file that is there. An empty file is read as JSON lines. Raises FormatError
+    if name and content tell nothing."""
     found = named_format(path)
     if found is None:
         raise _unknown(path, "--from")
@@ -55,10 +53,8 @@ def guess_input(path: Path) -> Format:
 
 
 def guess_output(path: Path) -> Format:
-    """The format to write, from the name alone; a .json file is the paper's.
-
-    Raises FormatError for other names.
-    """
+    """The format to write, from the name alone; a .json file is the paper's. Raises FormatError for
+    other names."""
     found = named_format(path)
     if found is None or (found == "spacy" and path.suffix.lower() != ".spacy"):
         raise _unknown(path, "--to")

@@ -21,10 +21,8 @@ class JSONError(ValueError):
 
 
 def read_json(text: str | bytes) -> Any:
-    """The value of a JSON text; bytes are UTF-8.
-
-    Raises JSONError, whatever is wrong with it: no JSON, too deep, a number of too many digits.
-    """
+    """The value of a JSON text; bytes are UTF-8. Raises JSONError, whatever is wrong with it: no
+    JSON, too deep, a number of too many digits."""
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig", "surrogatepass")
@@ -62,10 +60,7 @@ def write_json(value: Any, indent: int | None = None) -> str:
 
 def plain(value: Any, depth: int = DEPTH) -> Any:
     """The same of JSON's types only: lists, objects with strings as keys, strings, finite numbers,
-    true, false and null.
-
-    Raises ValueError for what is nested deeper than `depth`.
-    """
+    true, false and null. Raises ValueError for what is nested deeper than `depth`."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, numbers.Integral):

@@ -26,10 +26,8 @@ class SentenceLines:
 
 
 def read_sentences(lines: Iterable[Line], with_ids: bool) -> Iterator[SentenceLines]:
-    """A blank line ends a sentence, a line -DOCSTART- begins a document.
-
-    with_ids: the first column is not that of the tokens, so that it may be CoNLL-U's.
-    """
+    """A blank line ends a sentence, a line -DOCSTART- begins a document. with_ids: the first column
+    is not that of the tokens, so that it may be CoNLL-U's."""
     document: int | None = None
     text: str | None = None
     held: list[Line] = []

@@ -45,11 +45,8 @@ _MISSING = ("", "nan", "na", "<na>", "none", "null")  # as pandas may write it
 
 
 def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:
-    """The texts of a table, in the order in which they first appear.
-
-    Raises FormatError for a head line that shows none of the shapes, and for rows that do not
-    hold what it says.
-    """
+    """The texts of a table, in the order in which they first appear. Raises FormatError for a head
+    line that shows none of the shapes, and for rows that do not hold what it says."""
     problems = [] if problems is None else problems
     rows = read_rows(path)
     head = next(rows, None)

@@ -72,8 +72,6 @@ def _rows(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
 
 
 def _log_normaliser(logits: torch.Tensor) -> torch.Tensor:
-    """Log of the summed exponentials of each row, [rows].
-
-    By way of log_softmax, which runs twice as fast as logsumexp on a CPU.
-    """
+    """Log of the summed exponentials of each row, [rows]. By way of log_softmax, which runs twice
+    as fast as logsumexp on a CPU."""
     return logits[:, 0] - torch.log_softmax(logits, dim=-1)[:, 0]

@@ -27,12 +27,8 @@ def halve_on_memory_error(
     items: Sequence[Item],
     free_memory: Callable[[], None] = lambda: None,
 ) -> list[Result]:
-    """Runs `items` as one batch; where memory runs out, as two halves, and so on.
-
-    free_memory: called before the halves are tried.
-
-    Raises MemoryError where a single item does not fit.
-    """
+    """Runs `items` as one batch; where memory runs out, as two halves, and so on. free_memory:
+    called before the halves are tried. Raises MemoryError where a single item does not fit."""
     try:
         return run(items)
     except (RuntimeError, MemoryError) as error:

@@ -7,10 +7,8 @@ from typing import Any
 
 
 class ForkLock:
-    """Held by one thread at a time, which may take it again.
-
-    A forked process has it free, unless the thread that forked held it; a copy has one of its own.
-    """
+    """Held by one thread at a time, which may take it again. A forked process has it free, unless
+    the thread that forked held it; a copy has one of its own."""
 
     def __init__(self) -> None:
         self._lock: Any = threading.RLock()

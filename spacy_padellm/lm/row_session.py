@@ -180,11 +180,8 @@ class _Start:
 
 
 class _Rows:
-    """A cache with what its columns mean.
-
-    columns: [rows, columns], True where a column belongs to the row's sequence.
-    lengths: [rows], tokens in the sequence.
-    """
+    """A cache with what its columns mean. columns: [rows, columns], True where a column belongs to
+    the row's sequence. lengths: [rows], tokens in the sequence."""
 
     def __init__(self, cache: Any, columns: np.ndarray, lengths: np.ndarray) -> None:
         self.cache = cache

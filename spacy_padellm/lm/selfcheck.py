@@ -33,10 +33,8 @@ HALF_TOLERANCE = 0.25
 
 
 def check_language_model(lm: LanguageModel) -> LanguageModel:
-    """Sets `lm.tree` and `lm.rows_cached` by what the model really does, and logs it.
-
-    Raises ValueError for a model whose logits are no numbers.
-    """
+    """Sets `lm.tree` and `lm.rows_cached` by what the model really does, and logs it. Raises
+    ValueError for a model whose logits are no numbers."""
     # Whoever asks first may do so under autocast, which is no fault of the model.
     with torch.autocast(lm.device.type, enabled=False):
         lm.tree, reason = _try_tree(lm)

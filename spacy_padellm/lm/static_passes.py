@@ -31,10 +31,8 @@ _LIMITS = {"recompile_limit": 2 * MOST_SHAPES, "accumulated_recompile_limit": 64
 
 @dataclass(eq=False)
 class StaticSlot:
-    """A cache of fixed size that one session has to itself.
-
-    used: columns filled so far. sound: no pass has failed on it.
-    """
+    """A cache of fixed size that one session has to itself. used: columns filled so far. sound: no
+    pass has failed on it."""
 
     cache: Cache
     rows: int
@@ -44,11 +42,8 @@ class StaticSlot:
 
 
 class StaticPasses:
-    """Runs the tree passes of a model in fixed shapes.
-
-    model: a causal LM of transformers, perhaps with a peft adapter. compiled: without, the same
-    shapes run uncompiled.
-    """
+    """Runs the tree passes of a model in fixed shapes. model: a causal LM of transformers, perhaps
+    with a peft adapter. compiled: without, the same shapes run uncompiled."""
 
     def __init__(self, model: Any, device: torch.device, compiled: bool = True) -> None:
         if not hasattr(StaticLayer(1), "cumulative_length"):
@@ -96,10 +91,8 @@ class StaticPasses:
                 del self.free[:-MOST_FREE]
 
     def fit(self, taken: TreePass, slot: StaticSlot) -> TreePass:
-        """The pass with the rows and columns of the slot, which is made larger where need be.
-
-        The width of the pass must be a fixed one (`pass_width`) already.
-        """
+        """The pass with the rows and columns of the slot, which is made larger where need be. The
+        width of the pass must be a fixed one (`pass_width`) already."""
         needed = slot.used + taken.ids.shape[1]
         if needed > slot.columns:
             self._enlarge(slot, needed)

@@ -14,10 +14,8 @@ from .session import Answer, Branch, Question
 
 
 class TreeSession:
-    """Encodes each text once; labels and mentions are branches of it.
-
-    row_width: about how many nodes share a row; short texts are packed together.
-    """
+    """Encodes each text once; labels and mentions are branches of it. row_width: about how many
+    nodes share a row; short texts are packed together."""
 
     @torch.inference_mode()
     def __init__(

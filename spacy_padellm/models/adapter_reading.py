@@ -56,11 +56,8 @@ def load_adapter(model: Any, place: ModelPlace, base: str) -> "tuple[PeftModel, 
 
 
 def read_adapter_config(place: ModelPlace, modules: list[str]) -> "PeftConfig":
-    """The config of peft, its patterns resolved to names of `modules`.
-
-    Raises ValueError naming the file for one that is missing or broken, or whose method is not to
-    be had.
-    """
+    """The config of peft, its patterns resolved to names of `modules`. Raises ValueError naming the
+    file for one that is missing or broken, or whose method is not to be had."""
     path = place.file(_CONFIG)
     if path is None:
         raise ValueError(

@@ -32,10 +32,8 @@ def has_adapters(model: Any) -> bool:
 
 
 def release_with(lm: LanguageModel) -> None:
-    """The adapter of `lm` leaves the base, which others may go on using, when `lm` is gone.
-
-    Not at once, since another thread may be running the base, but at the next turn.
-    """
+    """The adapter of `lm` leaves the base, which others may go on using, when `lm` is gone. Not at
+    once, since another thread may be running the base, but at the next turn."""
     weakref.finalize(lm, lm.turn.gone.append, lm.adapter or OWN_NAME)
 
 
@@ -103,10 +101,8 @@ def train_adapter(
 
 
 def merge_adapter(lm: LanguageModel) -> LanguageModel:
-    """The model with its adapter worked into the weights; the adapter is no more.
-
-    Raises ValueError for a model without an adapter, or one that is quantised.
-    """
+    """The model with its adapter worked into the weights; the adapter is no more. Raises ValueError
+    for a model without an adapter, or one that is quantised."""
     if not has_adapters(lm.model):
         raise ValueError(f"{lm.name} has no adapter that could be merged")
     if lm.quantized:
@@ -118,10 +114,8 @@ def merge_adapter(lm: LanguageModel) -> LanguageModel:
 
 
 def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
-    """Writes the adapter alone, as `PeftModel.from_pretrained` reads it.
-
-    base: what the adapter's config says it belongs to.
-    """
+    """Writes the adapter alone, as `PeftModel.from_pretrained` reads it. base: what the adapter's
+    config says it belongs to."""
     name = lm.adapter or OWN_NAME
     found = _weights(lm.model, name, lm.gathered)
     weights = {key: value.contiguous().cpu() for key, value in found.items()}

@@ -80,19 +80,15 @@ class LoadedModel(Generic[Lm]):
 
     def to_train(self, labels: tuple[str, ...]) -> "LoadedModel[Lm]":
         """The same model for these labels, without what training on whole texts makes untrue.
-
-        Raises ValueError for labels that could not be saved with it.
-        """
+        Raises ValueError for labels that could not be saved with it."""
         check_labels(labels)
         return self.having(labels=labels, calibration=None, window=None)
 
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None
     ) -> PromptEncoder:
-        """max_count: instead of the model's own.
-
-        Raises ValueError where the model has no tokens for counts so high.
-        """
+        """max_count: instead of the model's own. Raises ValueError where the model has no tokens
+        for counts so high."""
         merged = {**self.settings.descriptions, **(descriptions or {})}
         most = max_count or self.settings.max_count
         if most > self.settings.max_count and self.template.markers == "special":

@@ -20,9 +20,7 @@ _forks = threading.local()  # waited: whether this thread holds the lock for its
 @contextlib.contextmanager
 def loading_lock() -> Iterator[None]:
     """Held while a model is read, made, or given new layers; others wait. As a decorator, too.
-
-    Whoever also takes the `Turn` of a shared base takes it inside.
-    """
+    Whoever also takes the `Turn` of a shared base takes it inside."""
     with _lock:
         yield
 

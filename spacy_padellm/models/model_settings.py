@@ -81,10 +81,8 @@ class ModelSettings:
 
 
 def read_settings(place: ModelPlace) -> ModelSettings | None:
-    """None where the model has no such file: a plain Hugging Face model.
-
-    Raises ValueError naming the file for one that is broken, or written by a newer release.
-    """
+    """None where the model has no such file: a plain Hugging Face model. Raises ValueError naming
+    the file for one that is broken, or written by a newer release."""
     path = place.file(SETTINGS_FILE)
     if path is None:
         return None

@@ -33,10 +33,8 @@ class ModelPlace:
 
     @property
     def source(self) -> str:
-        """The folder that `from_pretrained` takes; of a Hub model, that of its downloads.
-
-        Raises ValueError as `file`, and where nothing was downloaded.
-        """
+        """The folder that `from_pretrained` takes; of a Hub model, that of its downloads. Raises
+        ValueError as `file`, and where nothing was downloaded."""
         if self.folder is not None:
             return str(self.folder)
         for name in FILES:
@@ -49,10 +47,8 @@ class ModelPlace:
         return f"the folder {self.folder}" if self.folder else f"the Hub model {self.name!r}"
 
     def file(self, name: str) -> Path | None:
-        """A file of the model, fetched from the Hub if need be; None where there is none.
-
-        Raises ValueError naming the setting where the Hub has no such model, or is not reached.
-        """
+        """A file of the model, fetched from the Hub if need be; None where there is none. Raises
+        ValueError naming the setting where the Hub has no such model, or is not reached."""
         if self.folder is not None:
             path = self.folder / name
             return path if path.is_file() else None

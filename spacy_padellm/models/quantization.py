@@ -9,10 +9,8 @@ from transformers import BitsAndBytesConfig
 
 
 def quantize_weights(model: Any) -> None:
-    """Rounds the weights of all linear layers but the head, in place.
-
-    Raises ValueError where torchao is not installed.
-    """
+    """Rounds the weights of all linear layers but the head, in place. Raises ValueError where
+    torchao is not installed."""
     try:
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
     except ImportError as error:
@@ -28,10 +26,8 @@ def quantize_weights(model: Any) -> None:
 
 
 def few_bits(bits: int, device: torch.device) -> Any:
-    """The config with which transformers loads a base in 8 or 4 bits (bitsandbytes).
-
-    Raises ValueError without a CUDA device or without bitsandbytes.
-    """
+    """The config with which transformers loads a base in 8 or 4 bits (bitsandbytes). Raises
+    ValueError without a CUDA device or without bitsandbytes."""
     if device.type != "cuda":
         raise ValueError(
             f"the model setting `quantize` is '{bits}bit', which needs a CUDA device, and the "

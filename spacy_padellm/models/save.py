@@ -96,10 +96,8 @@ def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
 
 
 def folder_to_bytes(save: Callable[[Path], object], most: int = 2 * 1024**3) -> bytes:
-    """What `save` writes into a folder, as one bytestring.
-
-    Raises ValueError beyond `most` bytes.
-    """
+    """What `save` writes into a folder, as one bytestring. Raises ValueError beyond `most`
+    bytes."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save(folder)

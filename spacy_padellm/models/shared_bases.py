@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 
 class Turn(ForkLock):
-    """gone: names of adapters that nobody needs any more, to be taken off at the next turn.
-    unsure: whether a fork came between, so that some layers may have another adapter than others.
-    """
+    """gone: names of adapters that nobody needs any more, to be taken off at the next turn. unsure:
+    whether a fork came between, so that some layers may have another adapter than others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,10 +50,8 @@ class SharedBases:
     def key(
         self, place: ModelPlace, hardware: Hardware, device: torch.device, dtype: Any, n_tokens: int
     ) -> Hashable | None:
-        """What two models must have in common; None for one that is not to be shared.
-
-        Quantised layers take no second adapter everywhere, and graphs keep the one they had.
-        """
+        """What two models must have in common; None for one that is not to be shared. Quantised
+        layers take no second adapter everywhere, and graphs keep the one they had."""
         if hardware.quantize or hardware.compile or len(hardware.devices) > 1:
             return None
         files = sorted(Path(place.folder).glob("*.safetensors")) if place.folder else []

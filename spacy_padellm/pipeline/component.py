@@ -101,10 +101,8 @@ class PaDeLLMNER(TrainablePipe):
         return described if any(described.values()) else list(described)
 
     def add_label(self, label: str, description: str = "") -> int:
-        """1 for a new label, 0 for one that is there.
-
-        A trained model is asked for it zero-shot; a warning says so.
-        """
+        """1 for a new label, 0 for one that is there. A trained model is asked for it zero-shot; a
+        warning says so."""
         if not isinstance(label, str):
             raise ValueError(Errors.E187)
         return self.label_set.add(label, self.shim.known_labels(), description)
@@ -210,9 +208,7 @@ class PaDeLLMNER(TrainablePipe):
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
         """Adds the gradients of a batch, all branches of its texts packed; steps with `sgd`.
-
-        losses[name] grows by the mean loss (nats) of a target token.
-        """
+        losses[name] grows by the mean loss (nats) of a target token."""
         losses = {} if losses is None else losses
         examples = list(examples)
         validate_examples(examples, "PaDeLLMNER.update")

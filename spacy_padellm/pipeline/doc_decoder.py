@@ -83,10 +83,8 @@ class DocDecoder:
         return replace(self.share(self.decoder).work)
 
     def prepare(self, docs: Sequence[Doc], labels: tuple[str, ...]) -> PreparedDocs:
-        """All that is done before the model runs: windows, prompts, batches.
-
-        All windows of all Docs are decoded together, the longest first.
-        """
+        """All that is done before the model runs: windows, prompts, batches. All windows of all
+        Docs are decoded together, the longest first."""
         size = self.window_size(labels)
         windows = [split_doc(doc, self.encoder, size, self._overlap(size)) for doc in docs]
         on_tokens = self.settings.alignment_mode == "strict"
@@ -140,9 +138,7 @@ class DocDecoder:
 
 class DocDecoders:
     """The DocDecoder of a component: made anew where its model, labels or settings have changed.
-
-    name: of the component, for warnings.
-    """
+    name: of the component, for warnings."""
 
     def __init__(self, name: str, shim: DecodingShim) -> None:
         self._name = name
@@ -150,10 +146,8 @@ class DocDecoders:
         self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
 
     def get(self, described: Mapping[str, str], settings: Settings) -> DocDecoder:
-        """described: label → description, "" where there is none.
-
-        Raises what loading the model raises, and ValueError for settings that it cannot serve.
-        """
+        """described: label → description, "" where there is none. Raises what loading the model
+        raises, and ValueError for settings that it cannot serve."""
         loaded = self._shim.loaded
         made_of = (id(loaded.lm), loaded.settings.calibration, tuple(described.items()), settings)
         if (made := self._made) is None or made[0] != made_of:  # other threads make theirs

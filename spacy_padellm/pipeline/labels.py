@@ -18,9 +18,7 @@ Descriptions = dict[str, str]
 
 class LabelSet:
     """Labels with descriptions ("" where there is none), in the order in which they are asked.
-
-    Given by the config, else by `initialize` or a saved pipeline, else the model's own.
-    """
+    Given by the config, else by `initialize` or a saved pipeline, else the model's own."""
 
     def __init__(self, name: str, configured: Given = None) -> None:
         self.name = name
@@ -118,10 +116,8 @@ class LabelSet:
 
 
 def warn_of_untrained(name: str, described: Mapping[str, str], trained: ModelSettings) -> None:
-    """Of labels and descriptions that a model for certain labels has never seen.
-
-    name: of the component. described: label → description, "" where there is none.
-    """
+    """Of labels and descriptions that a model for certain labels has never seen. name: of the
+    component. described: label → description, "" where there is none."""
     if not trained.labels:
         return
     unseen = [label for label in described if label not in trained.labels]

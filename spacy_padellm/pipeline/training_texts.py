@@ -22,10 +22,8 @@ GetExamples = Callable[[], Iterable[Example]]
 
 
 def report_unknown(name: str, source: GoldSource, docs: Iterable[Doc], sentences: bool) -> None:
-    """Warns of Docs that say nothing, or nothing of some tokens.
-
-    sentences: whether only sentences that are known whole count, as in training.
-    """
+    """Warns of Docs that say nothing, or nothing of some tokens. sentences: whether only sentences
+    that are known whole count, as in training."""
     golds = [source.read(doc) for doc in docs]
     missing = sum(gold is None for gold in golds)
     if missing:

@@ -70,10 +70,8 @@ def _name(token: Mapping[str, Any]) -> Any:
 
 
 def _clean(string: Any) -> str:
-    """A string without halves of characters, which could not be written anywhere.
-
-    Raises TypeError for what is no string.
-    """
+    """A string without halves of characters, which could not be written anywhere. Raises TypeError
+    for what is no string."""
     if not isinstance(string, str):
         raise TypeError
     return string.encode("utf8", "replace").decode("utf8")

@@ -229,10 +229,8 @@ class ServerDecoder:
             )
 
     def _ids(self, answer: Completion) -> list[int] | None:
-        """The token ids of an answer, None where the server gives strings.
-
-        Raises ServerError for one that the tokenizer has not.
-        """
+        """The token ids of an answer, None where the server gives strings. Raises ServerError for
+        one that the tokenizer has not."""
         found = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
         return [self._id(one) for one in found if one] if all(found) else None
 

@@ -57,10 +57,8 @@ def spread_repeats(
 def _assign(
     index: TextIndex, mentions: Sequence[Mention], flat: bool, search: bool
 ) -> tuple[list[Mention], list[Mention]]:
-    """Give each mention a place that no other mention of its label has.
-
-    search: look also for mentions without a place of their own.
-    """
+    """Give each mention a place that no other mention of its label has. search: look also for
+    mentions without a place of their own."""
     own = [_own_place(index.text, mention) for mention in mentions]
     wanted = [
         mention.text if place is None else index.text[slice(*place)]

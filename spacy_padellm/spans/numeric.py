@@ -92,10 +92,8 @@ def _in_words(hint: Any) -> str:
 
 
 def read_log_probability(value: Any) -> float:
-    """A log-probability, natural, as it came; at most 0, and -inf for what cannot be.
-
-    Raises ValueError for NaN, inf, what is more than rounding above 0, and what is no number.
-    """
+    """A log-probability, natural, as it came; at most 0, and -inf for what cannot be. Raises
+    ValueError for NaN, inf, what is more than rounding above 0, and what is no number."""
     if not _is_number(value):
         raise ValueError(f"what is of type {type(value).__name__} is no number")
     try:

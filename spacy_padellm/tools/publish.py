@@ -50,10 +50,8 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
 
 
 def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
-    """What the model finds, how well, how it is used.
-
-    Raises ValueError for a licence that a model made from the model in the box cannot have.
-    """
+    """What the model finds, how well, how it is used. Raises ValueError for a licence that a model
+    made from the model in the box cannot have."""
     loaded = pipe.own_shim.loaded
     base = loaded.source.name
     is_public = bool(base) and not Path(base).is_absolute() and base not in IN_THE_BOX
@@ -93,10 +91,8 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
 
 
 def push(folder: Path, repo: str, private: bool = False, message: str = "Upload model") -> str:
-    """Uploads a folder; returns the address of the commit.
-
-    Raises ValueError with a mend where the Hub is not reached, or says no.
-    """
+    """Uploads a folder; returns the address of the commit. Raises ValueError with a mend where the
+    Hub is not reached, or says no."""
     try:
         api = HfApi()
         api.create_repo(repo, private=private, exist_ok=True)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """seconds or steps, over all runs that are resumed.
-
-    Raises ValueError unless one of them is given, and above 0.
-    """
+    """seconds or steps, over all runs that are resumed. Raises ValueError unless one of them is
+    given, and above 0."""
 
     seconds: float | None = None
     steps: int | None = None

@@ -51,9 +51,7 @@ def list_checkpoints(folder: Path) -> list[Checkpoint]:
 
 def last_whole(folder: Path) -> Checkpoint | None:
     """The one to go on from. Those behind it that are damaged get another name, with a warning.
-
-    Raises ValueError where all are damaged.
-    """
+    Raises ValueError where all are damaged."""
     found = list_checkpoints(folder)
     damaged: list[Checkpoint] = []
     for checkpoint in map(check, found):
@@ -105,10 +103,8 @@ def check(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def check_archive(path: Path) -> None:
-    """Of what `torch.save` writes, whose checksums torch itself does not look at.
-
-    Raises ValueError where it is damaged.
-    """
+    """Of what `torch.save` writes, whose checksums torch itself does not look at. Raises ValueError
+    where it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()

@@ -12,10 +12,8 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def read_checked(path: Path, schema: type[Schema]) -> Schema:
-    """A file as its schema has it.
-
-    Raises ValueError naming the file and the field for one that is broken.
-    """
+    """A file as its schema has it. Raises ValueError naming the file and the field for one that is
+    broken."""
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
             raise ValueError(broken(path, f"it has {size} bytes, and {MOST_BYTES} are the most"))

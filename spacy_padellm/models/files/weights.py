@@ -55,10 +55,8 @@ def check_weights(place: ModelPlace, config: Any) -> None:
 
 
 def find_weights(place: ModelPlace, config: Any) -> list[Path]:
-    """The files of a model's weights, of a Hub model downloaded; none where there are none.
-
-    Raises ValueError for an index that is broken, or names a file that is not there.
-    """
+    """The files of a model's weights, of a Hub model downloaded; none where there are none. Raises
+    ValueError for an index that is broken, or names a file that is not there."""
     explicit = getattr(config, "transformers_weights", None)
     single = place.file(explicit or WEIGHTS)
     index = single if explicit and explicit.endswith(".json") else None

@@ -69,10 +69,8 @@ class Analysis:
 
 
 def analyze(texts: Sequence[AnalyzedText], threshold: float, n_examples: int = 20) -> Analysis:
-    """threshold: of the pipeline. n_examples: of each kind of error.
-
-    Raises ValueError without an annotated text.
-    """
+    """threshold: of the pipeline. n_examples: of each kind of error. Raises ValueError without an
+    annotated text."""
     if not texts:
         raise ValueError("the corpus has no annotated text")
     golds = [text.gold for text in texts]

@@ -28,10 +28,8 @@ class PartReader:
         self._records: Iterator[Record] = iter(())
 
     def read(self, part: Part) -> Sequence[Record]:
-        """The records of a part; fewer where standard input has ended.
-
-        Raises UnreadableError for a file that is damaged, or has less than when it was counted.
-        """
+        """The records of a part; fewer where standard input has ended. Raises UnreadableError for a
+        file that is damaged, or has less than when it was counted."""
         if part.file != self._file or part.first < self._next:
             self._records = read_records(part.file, part.first, self._text_field)
         else:

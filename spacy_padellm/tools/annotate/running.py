@@ -125,10 +125,8 @@ def annotate_part(
     failures: Failures,
     step: Callable[[int], Any] = lambda n: None,
 ) -> int:
-    """Annotates records and writes them; returns how many failed.
-
-    The strings of their texts are forgotten afterwards (spaCy's memory zone).
-    """
+    """Annotates records and writes them; returns how many failed. The strings of their texts are
+    forgotten afterwards (spaCy's memory zone)."""
     with nlp.memory_zone():
         annotated, docs = annotate_records(nlp, records, batch_size, failures, step)
         return write_part(path, annotated, docs, job.file_format)
@@ -141,10 +139,8 @@ def annotate_records(
     failures: Failures,
     step: Callable[[int], Any] = lambda n: None,
 ) -> tuple[list[Annotated], list[Doc | None]]:
-    """Every record, in order, with its entities or with the error that kept it from them.
-
-    Raises FailingError where one text after the other fails.
-    """
+    """Every record, in order, with its entities or with the error that kept it from them. Raises
+    FailingError where one text after the other fails."""
     errors = {i: record.error for i, record in enumerate(records) if record.error}
     for i, record in enumerate(records):
         if len(record.text) > nlp.max_length:

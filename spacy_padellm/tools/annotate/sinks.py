@@ -25,10 +25,8 @@ def part_path(folder: Path, number: int, file_format: str) -> Path:
 def write_part(
     path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None], file_format: str
 ) -> int:
-    """Under its name when it is complete, and not before. Returns how many have an error.
-
-    docs: of the records, None where one failed; only .spacy keeps them.
-    """
+    """Under its name when it is complete, and not before. Returns how many have an error. docs: of
+    the records, None where one failed; only .spacy keeps them."""
     with whole_file(path) as fresh:
         return WRITERS[file_format](fresh, annotated, docs)
 

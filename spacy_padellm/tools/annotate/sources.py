@@ -64,10 +64,8 @@ def find_files(patterns: Iterable[str], output: Path | None = None) -> list[str]
 
 
 def count_records(file: str) -> int:
-    """How many records `read_records` gives, without reading more than it must.
-
-    Raises UnreadableError for a damaged file.
-    """
+    """How many records `read_records` gives, without reading more than it must. Raises
+    UnreadableError for a damaged file."""
     path = Path(file)
     kind = _kind(path)
     with _named(file):

@@ -30,10 +30,8 @@ class AnyDecoder(Protocol):
 def make_decoder(
     method: str, loaded: LoadedModel, golds: Sequence[GoldText] | None = None
 ) -> AnyDecoder:
-    """golds: forces these answers upon the model; None lets it answer.
-
-    Raises ValueError for a method that does not exist.
-    """
+    """golds: forces these answers upon the model; None lets it answer. Raises ValueError for a
+    method that does not exist."""
     check_method(method)
     if method in ("structured", "augmented"):
         return ForcedAutoregressiveDecoder(

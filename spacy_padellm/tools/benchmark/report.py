@@ -31,10 +31,8 @@ _COLUMNS = (
 def write_report(
     output: Path, title: str, command: str, about: dict[str, Any], found: Sequence[Measurement]
 ) -> list[Path]:
-    """Writes `output`.json, .md and, where matplotlib is installed, .png.
-
-    about: what was measured. Returns the files.
-    """
+    """Writes `output`.json, .md and, where matplotlib is installed, .png. about: what was measured.
+    Returns the files."""
     about = {
         **about,
         "date": time.strftime("%Y-%m-%d"),

@@ -77,10 +77,8 @@ class Explanation:
 
 
 def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
-    """Runs the pipeline up to its component `pipe` and looks into what that finds.
-
-    Raises ValueError for a text that is longer than `nlp.max_length`.
-    """
+    """Runs the pipeline up to its component `pipe` and looks into what that finds. Raises
+    ValueError for a text that is longer than `nlp.max_length`."""
     doc = run_before(nlp, pipe, nlp.make_doc(text))
     decoder = pipe.doc_decoder
     before = decoder.work

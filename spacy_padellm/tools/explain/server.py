@@ -44,10 +44,8 @@ LOCAL = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
 class Explainer:
-    """Answers requests with one pipeline, one text at a time.
-
-    limit: longest text, in characters. body_seconds: for the body of a request.
-    """
+    """Answers requests with one pipeline, one text at a time. limit: longest text, in characters.
+    body_seconds: for the body of a request."""
 
     def __init__(
         self, nlp: Language, pipe: PaDeLLMNER, limit: int, body_seconds: float = BODY_SECONDS
@@ -159,10 +157,8 @@ class Explainer:
 
 
 def make_app(nlp: Language, pipe: PaDeLLMNER, limit: int, hosts: list[str] | None = None) -> Any:
-    """The ASGI application. hosts: names under which it may be called; any if None.
-
-    Raises ValueError for a limit below 1.
-    """
+    """The ASGI application. hosts: names under which it may be called; any if None. Raises
+    ValueError for a limit below 1."""
     check_number("limit", limit, least=1, whole=True)
     return _routes(Explainer(nlp, pipe, limit), hosts)
 

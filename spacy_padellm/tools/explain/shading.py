@@ -19,10 +19,8 @@ class Shade:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some characters of a text that lie under the same spans, the likeliest first.
-
-    ends: the spans whose last characters these are.
-    """
+    """Some characters of a text that lie under the same spans, the likeliest first. ends: the spans
+    whose last characters these are."""
 
     text: str
     shades: tuple[Shade, ...]

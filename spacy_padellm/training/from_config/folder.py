@@ -35,10 +35,8 @@ class RunFolder:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keeps other runs out; the processes of one run (`torchrun`) are one.
-
-        Raises BusyError where another is in it.
-        """
+        """Keeps other runs out; the processes of one run (`torchrun`) are one. Raises BusyError
+        where another is in it."""
         if os.environ.get("RANK", "0") != "0":
             yield
             return
@@ -48,11 +46,8 @@ class RunFolder:
             yield
 
     def where_to_begin(self, resume: bool) -> tuple[Path | None, int]:
-        """The last whole checkpoint to go on from with its step, or None and 0.
-
-        Raises ValueError where the folder has checkpoints and is not to be resumed, and where all
-        are damaged.
-        """
+        """The last whole checkpoint to go on from with its step, or None and 0. Raises ValueError
+        where the folder has checkpoints and is not to be resumed, and where all are damaged."""
         if resume:
             if found := last_whole(self.checkpoints):
                 return found.path, found.step

@@ -35,10 +35,8 @@ class ConfigScores:
         self.everywhere = everywhere and n_processes > 1
 
     def __call__(self) -> dict[str, Any]:
-        """All scores, and their weighted sum under "score"; the same in every process.
-
-        A score that does not exist counts as 0. Raises ValueError for one that is no number.
-        """
+        """All scores, and their weighted sum under "score"; the same in every process. A score that
+        does not exist counts as 0. Raises ValueError for one that is no number."""
         if self._examples is None:  # a mixture would draw others each time
             self._examples = list(self.corpus(self.nlp))
         examples = self._examples

@@ -15,11 +15,8 @@ from ..report import write_log
 
 
 class Clock(RunCallback, ExportableState):
-    """evaluate_seconds: None for never.
-
-    spent: seconds of steps, over all resumed runs; scores and checkpoints do not count. counts: has
-    the tokens seen so far under "tokens".
-    """
+    """evaluate_seconds: None for never. spent: seconds of steps, over all resumed runs; scores and
+    checkpoints do not count. counts: has the tokens seen so far under "tokens"."""
 
     counts: Mapping[str, Any]
 

@@ -111,10 +111,8 @@ def _choose_optimizer(
 def evaluate_spans(
     decoder: Decoder, golds: Sequence[GoldText], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Strict span scores of a decoder on gold texts, as `scoring.span_scores` gives them.
-
-    What a text does not judge (`GoldText.judges`) is neither right nor wrong.
-    """
+    """Strict span scores of a decoder on gold texts, as `scoring.span_scores` gives them. What a
+    text does not judge (`GoldText.judges`) is neither right nor wrong."""
     predicted = []
     for start in range(0, len(golds), 256):
         some = golds[start : start + 256]

@@ -29,9 +29,7 @@ logger = logging.getLogger(__name__)
 
 def read_lines(path: Path) -> Iterator[str]:
     """Lines of a text file, plain, .gz or .xz, without their line ends; blank ones are left out.
-
-    Raises FormatError as `formats.files.read_lines`.
-    """
+    Raises FormatError as `formats.files.read_lines`."""
     return (line for _, line in files.read_lines(path) if line.strip())
 
 

@@ -250,8 +250,7 @@ def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 def read_gold(path: Path, labels: Sequence[str]) -> list[GoldText]:
     """The annotated texts of JSON lines. labels: those that were looked for; without, those that
-    the file has. Raises ValueError where it holds no text.
-    """
+    the file has. Raises ValueError where it holds no text."""
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     problems: list[Problem] = []

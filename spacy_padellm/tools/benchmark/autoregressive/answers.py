@@ -51,11 +51,8 @@ class Structured:
 
 
 class Augmented:
-    """The text again, mentions between marks; nested mentions nest.
-
-    Where the answer repeats the text word for word, marks give the places exactly; else strings
-    are searched for.
-    """
+    """The text again, mentions between marks; nested mentions nest. Where the answer repeats the
+    text word for word, marks give the places exactly; else strings are searched for."""
 
     name = "augmented"
 

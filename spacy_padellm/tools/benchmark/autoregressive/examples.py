@@ -11,10 +11,8 @@ from .prompt import AnswerEncoder
 def make_answer_text(
     encoder: AnswerEncoder, answer: AnswerFormat, gold: GoldText, labels: Sequence[str]
 ) -> TrainingText:
-    """One path a text: the prompt, and the whole answer as its targets.
-
-    Spans off the model's tokens are left out, and returned as `unaligned`.
-    """
+    """One path a text: the prompt, and the whole answer as its targets. Spans off the model's
+    tokens are left out, and returned as `unaligned`."""
     prompt = encoder.prompt(gold.text, labels)
     starts, ends = prompt.encoded.token_places()
     asked = [span for span in gold.spans if span[2] in set(labels)]

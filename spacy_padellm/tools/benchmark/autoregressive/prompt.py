@@ -11,11 +11,8 @@ _OPEN, _CLOSE = "[[{label}: ", "]]"
 
 
 class AnswerEncoder:
-    """Pieces of answers to ids and back.
-
-    Special tokens where the template has them, so that no text can look like structure; else
-    "[[label: mention]]".
-    """
+    """Pieces of answers to ids and back. Special tokens where the template has them, so that no
+    text can look like structure; else "[[label: mention]]"."""
 
     def __init__(self, encoder: PromptEncoder) -> None:
         self.encoder = encoder
