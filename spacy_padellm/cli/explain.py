@@ -46,8 +46,10 @@ def explain_cli(
 
 
 def read_argument(text: str) -> str:
-    """The text that a command is given; `STDIN` is all of standard input. Raises ValueError for
-    what is not UTF-8."""
+    """The text that a command is given; `STDIN` is all of standard input.
+
+    Raises ValueError for what is not UTF-8.
+    """
     if text == STDIN:
         return "\n".join(line for _, line in read_lines(STDIN))
     return read_text(text, "the text")

@@ -14,8 +14,11 @@ def check_numbers(**options: int) -> None:
 
 
 def read_text(text: str, option: str) -> str:
-    """What was typed, in a terminal of any locale. Where that is ASCII, Python gives each byte of
-    UTF-8 as half a character. Raises ValueError, naming the option, for what is not UTF-8."""
+    """What was typed, in a terminal of any locale.
+
+    Where that is ASCII, Python gives each byte of UTF-8 as half a character. Raises ValueError,
+    naming the option, for what is not UTF-8.
+    """
     if is_unicode(text):
         return text
     try:

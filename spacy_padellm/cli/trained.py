@@ -18,8 +18,10 @@ def merge_cli(
     pipeline: Pipeline,
     output: Annotated[Path, Arg(help="Folder for the pipeline with merged weights")],
 ) -> None:
-    """Work an adapter into the weights of its base. The folder `padellm_ner/model` of the new
-    pipeline is a plain Hugging Face checkpoint."""
+    """Work an adapter into the weights of its base.
+
+    The folder `padellm_ner/model` of the new pipeline is a plain Hugging Face checkpoint.
+    """
     msg = Printer()
     try:
         if output.exists() and output.resolve() == pipeline.resolve():
@@ -44,8 +46,10 @@ def push_cli(
         Path | None, Opt("--folder", help="Write the repository to this folder; upload nothing")
     ] = None,
 ) -> None:
-    """Upload model, tokenizer, template and a model card; `model.name` then takes REPO. An adapter
-    goes without its base."""
+    """Upload model, tokenizer, template and a model card; `model.name` then takes REPO.
+
+    An adapter goes without its base.
+    """
     msg = Printer()
     try:
         nlp, pipe = load_pipeline(pipeline)
