@@ -1,7 +1,7 @@
 """Which format a file has, from its name and its first record."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from .annotated_text import FormatError
 from .annotation_tools import SPAN_KEYS
@@ -9,9 +9,7 @@ from .files import bare_suffix
 from .json_records import read_records
 
 Format = Literal["spacy", "jsonl", "paper", "columns", "table", "prodigy", "doccano"]
-FORMATS: tuple[Format, ...] = (
-    *("spacy", "jsonl", "paper", "columns", "table", "prodigy", "doccano"),
-)
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 COLUMN_SUFFIXES = (
     *(".conll", ".conll03", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bilou", ".biluo"),

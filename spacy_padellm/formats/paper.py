@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .gold_text import Place
@@ -19,7 +19,7 @@ from .json_records import read_records, write_records
 from .offset_units import fit_other_units
 
 Indices = Literal["tokens", "tokens_exclusive", "characters"]
-INDICES: tuple[Indices, ...] = ("tokens", "tokens_exclusive", "characters")
+INDICES: tuple[Indices, ...] = get_args(Indices)
 _TOKEN = re.compile(r"[^ ]+")
 _MEND = 'A line is ["text", [first, last, "mention", "label"], ...]'
 

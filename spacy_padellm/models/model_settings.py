@@ -70,12 +70,9 @@ class ModelSettings:
             "descriptions": self.descriptions,
             "max_count": self.max_count,
         }
-        if self.base is not None:
-            saved["base"] = self.base
-        if self.calibration is not None:
-            saved["calibration"] = asdict(self.calibration)
-        if self.window is not None:
-            saved["window"] = self.window
+        fitted = asdict(self.calibration) if self.calibration else None
+        rest = {"base": self.base, "calibration": fitted, "window": self.window}
+        saved |= {name: value for name, value in rest.items() if value is not None}
         text = json.dumps(saved, indent=2, ensure_ascii=False)
         write_whole(folder / SETTINGS_FILE, text + "\n")
 

@@ -19,7 +19,6 @@ from .place import IN_THE_BOX
 SaveMode = Literal["full", "reference"]
 SAVE_MODES = ("auto", "full", "reference")
 BASE_FOLDER = "base"
-# Bytes end up in one msgpack string, which holds 4 GiB at most, together with the vocab.
 
 
 def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode) -> None:
@@ -97,7 +96,7 @@ def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
 
 def folder_to_bytes(save: Callable[[Path], object], most: int = 2 * 1024**3) -> bytes:
     """What `save` writes into a folder, as one bytestring. Raises ValueError beyond `most`
-    bytes."""
+    bytes: of one msgpack string, which the vocab is in too, 4 GiB are the end."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save(folder)

@@ -6,7 +6,7 @@ of a span group. Both survive `Doc.to_bytes` and a DocBin with `store_user_data=
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,32 +197,16 @@ def _raw(placed: Placed) -> dict[str, Any]:
     """Plain data: counts, mentions, and all that did not stay."""
     prediction = placed.found.prediction
     return {
-        "counts": [
-            {"label": c.label, "value": c.value, "probability": c.probability, "capped": c.capped}
-            for c in prediction.counts
-        ],
-        "mentions": _plain(prediction.mentions),
+        "counts": [asdict(count) for count in prediction.counts],
+        "mentions": [*map(_plain, prediction.mentions)],
         "dropped": [
-            {**drop, "reason": dropped.reason, "winner": _plain([dropped.winner])[0]}
-            for dropped, drop in zip(
-                placed.dropped, _plain([d.mention for d in placed.dropped]), strict=True
-            )
+            {**_plain(drop.mention), "reason": drop.reason, "winner": _plain(drop.winner)}
+            for drop in placed.dropped
         ],
-        "below_threshold": _plain(placed.below),
-        "unaligned": _plain(placed.unaligned),
+        "below_threshold": [*map(_plain, placed.below)],
+        "unaligned": [*map(_plain, placed.unaligned)],
     }
 
 
-def _plain(mentions: Sequence[Mention]) -> list[dict[str, Any]]:
-    return [
-        {
-            "label": mention.label,
-            "index": mention.index,
-            "text": mention.text,
-            "start": mention.start,
-            "end": mention.end,
-            "probability": mention.probability,
-            "token_probabilities": list(mention.token_probabilities),
-        }
-        for mention in mentions
-    ]
+def _plain(mention: Mention) -> dict[str, Any]:
+    return {**asdict(mention), "token_probabilities": list(mention.token_probabilities)}

@@ -4,6 +4,7 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -141,24 +142,17 @@ def make_mixture(
     }
     if not any((weights or {}).get(name, 1) for name in corpora):
         raise ValueError("the mixture reads nothing: name corpora, with a weight above 0")
-    return _Mixture(corpora, weights or {}, asked, spans_key, seed)
+    return _Mixture(corpora, weights or {}, asked, GoldSource("both", spans_key), seed)
 
 
+@dataclass
 class _Mixture:
-    def __init__(
-        self,
-        corpora: Mapping[str, Reader],
-        weights: Mapping[str, float],
-        labels: Mapping[str, list[str] | None],
-        spans_key: str,
-        seed: int,
-    ) -> None:
-        self.corpora = corpora
-        self.weights = weights
-        self.labels = dict(labels)
-        self.gold = GoldSource("both", spans_key)
-        self.seed = seed
-        self.epoch = 0
+    corpora: Mapping[str, Reader]
+    weights: Mapping[str, float]
+    labels: dict[str, list[str] | None]
+    gold: GoldSource
+    seed: int
+    epoch: int = 0
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """An epoch: all corpora by their weights, shuffled."""

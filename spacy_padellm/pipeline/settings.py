@@ -1,5 +1,6 @@
 """The component's settings, under the names that the config has."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -120,6 +121,11 @@ class Settings:
             guess_counts=None if self.run_ahead else (),
             distinct=self.is_flat,
         )
+
+    @classmethod
+    def among(cls, given: Mapping[str, Any]) -> "Settings":
+        """Those among the arguments of a function that a config names."""
+        return cls(**{name: given[name] for name in cls.__dataclass_fields__ if name in given})
 
     def to_config(self) -> dict[str, Any]:
         return asdict(self)

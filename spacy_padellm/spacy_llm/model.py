@@ -1,5 +1,6 @@
 """The model "spacy_padellm.CausalLM.v1" of spacy-llm's component `llm`."""
 
+import inspect
 import itertools
 from dataclasses import replace
 from typing import Any, Iterable  # noqa: UP035
@@ -98,26 +99,9 @@ def make_causal_lm(
 
     Raises ValueError for a setting out of its range.
     """
-    settings = Settings(
-        copy_constraint=copy_constraint,
-        decoder=decoder,
-        run_ahead=run_ahead,
-        token_budget=WHOLE_BATCH if token_budget is None else token_budget,
-        max_count=max_count,
-        max_mention_tokens=max_mention_tokens,
-        window=window,
-        overlap=overlap,
-    )
-    model = {
-        "name": name,
-        "adapter": adapter,
-        "device": device,
-        "dtype": dtype,
-        "template": template,
-        "revision": revision,
-        "devices": devices,
-        "device_map": device_map,
-        "quantize": quantize,
-        "compile": compile,
-    }
+    token_budget = WHOLE_BATCH if token_budget is None else token_budget
+    given = locals()
+    names = inspect.signature(build_causal_lm).parameters
+    model = {name: given[name] for name in names if name in given}
+    settings = Settings.among(given)
     return CausalLM(model, settings)

@@ -207,15 +207,8 @@ def make_ner_task(
     Raises ValueError for a setting out of its range, a label that is there twice, a definition of
     a label that is not asked for, and an example that is not {"text": ..., "entities": ...}.
     """
+    settings = Settings.among(locals())
     asked = _read_labels(labels, label_definitions)
-    settings = Settings(
-        annotate=annotate,
-        spans_key=spans_key,
-        alignment_mode=alignment_mode,
-        resolution=resolution,
-        threshold=threshold,
-        overwrite_ents=overwrite_ents,
-    )
     shown = (examples() if callable(examples) else examples) or ()
     return NERTask(asked, [_read_example(e) for e in shown], settings, scorer)
 

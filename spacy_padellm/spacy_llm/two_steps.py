@@ -64,20 +64,14 @@ class TwoSteps:
         for prompt, of_doc in zip(asked, counts, strict=True):
             of_label = list(zip(prompt.question.labels, of_doc, strict=False))
             places.append([(label, i) for label, n in of_label for i in range(1, n + 1)])
-            mention_prompts.append(
-                [
-                    _mention_prompt(prompt, label, n, i)
-                    for label, n in of_label
-                    for i in range(1, n + 1)
-                ]
-            )
+            numbered = ((label, n, i) for label, n in of_label for i in range(1, n + 1))
+            mention_prompts.append([_mention_prompt(prompt, *one) for one in numbered])
         strings = self._ask(mention_prompts)
+        of_docs = (asked, announced, places, strings, count_prompts, mention_prompts)
         answers = iter(
             [
                 _answer(prompt, numbers, at, texts, (*first, *second), self._max_count)
-                for prompt, numbers, at, texts, first, second in zip(
-                    asked, announced, places, strings, count_prompts, mention_prompts, strict=True
-                )
+                for prompt, numbers, at, texts, first, second in zip(*of_docs, strict=True)
             ]
         )
         return [[next(answers) for _ in of_doc] for of_doc in nested]

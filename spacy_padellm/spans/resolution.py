@@ -95,11 +95,7 @@ def resolve_overlaps(mentions: Sequence[Mention]) -> tuple[list[Mention], list[D
     spans = [_span(mention) for mention in mentions]
     ranked = sorted(
         range(len(mentions)),
-        key=lambda i: (
-            -mentions[i].probability,
-            spans[i][0] - spans[i][1],
-            spans[i][0],
-        ),
+        key=lambda i: (-mentions[i].probability, spans[i][0] - spans[i][1], spans[i][0]),
     )
     starts: list[int] = []
     kept: list[Mention] = []

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...spans.scoring import span_scores, string_set_scores
@@ -14,7 +14,6 @@ from .reliability import (
     expected_calibration_error,
     reliability,
     sweep_thresholds,
-    to_records,
 )
 
 KINDS: tuple[Kind, ...] = ("boundary", "label", "label and boundary", "missed", "invented")
@@ -63,8 +62,8 @@ class Analysis:
             "counts": {k: {str(d): n for d, n in v.items()} for k, v in self.counts.items()},
             "errors": self.errors,
             "calibration_error": self.calibration_error,
-            "reliability": to_records(self.bins),
-            "thresholds": to_records(self.sweep),
+            "reliability": [asdict(one) for one in self.bins],
+            "thresholds": [asdict(one) for one in self.sweep],
         }
 
 

@@ -4,8 +4,7 @@ Plain numbers in, plain records out.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from ...spans.scoring import span_scores
 from .errors import Item
@@ -67,8 +66,3 @@ def sweep_thresholds(
         n = sum(map(len, predicted))
         found.append(ThresholdScore(threshold, scores["p"], scores["r"], scores["f"], n))
     return found
-
-
-def to_records(rows: Iterable[Bin | ThresholdScore]) -> list[dict[str, Any]]:
-    """Plain dicts, for JSON."""
-    return [asdict(row) for row in rows]

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ...atomic import append_whole, write_whole
@@ -54,24 +54,20 @@ class Entry:
         return json.dumps(asdict(self)) + "\n"
 
 
+@dataclass
 class Ledger:
     """The input of a folder's parts, a line a file in its file `annotate.files`."""
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Sequence[str],
-        file_format: str,
-        part_size: int,
-        text_field: str,
-    ) -> None:
-        self.folder = folder
-        self.path = folder / LEDGER
-        self.files = files
-        self.file_format = file_format
-        self.part_size = part_size
-        self.text_field = text_field
-        self.entries: dict[str, Entry] = {}
+    folder: Path
+    files: Sequence[str]
+    file_format: str
+    part_size: int
+    text_field: str
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / LEDGER
 
     def open(self) -> None:
         """Takes over what was entered before, but for files that have no part in the folder.

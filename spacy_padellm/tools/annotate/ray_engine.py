@@ -15,7 +15,6 @@ import ray
 
 from ...atomic import alone_in, check_owner
 from ..pipelines import open_pipeline
-from .ledger import Ledger
 from .parts import Part, PartReader
 from .plan import PLAN, Job
 from .running import Done, Failures, Unread, annotate_part
@@ -77,56 +76,45 @@ def run_on_ray(
         raise ValueError("--engine ray reads files, not standard input: save it as a file")
     check_owner(folder, PLAN)
     with alone_in(folder):
-        yield from _run(job, job.open(folder), batch_size, actors, gpus, cpus, address)
-
-
-def _run(
-    job: Job,
-    ledger: Ledger,
-    batch_size: int,
-    actors: tuple[int, int],
-    gpus: float,
-    cpus: float,
-    address: str | None,
-) -> Iterator[Done | Unread]:
-    parts: dict[int, Part] = {}
-    unread: set[str] = set()
-    for file in job.files:
+        ledger = job.open(folder)
+        parts: dict[int, Part] = {}
+        unread: set[str] = set()
+        for file in job.files:
+            try:
+                parts.update((part.number, part) for part in ledger.parts(file))
+            except UnreadableError as error:
+                unread.add(file)
+                yield Unread(file, str(error))
+        there = [part for part in parts.values() if ledger.is_written(part)]
+        yield from (Done(part, part.size, skipped=True) for part in there)
+        waiting = sorted(parts.keys() - {part.number for part in there})
+        if not waiting:
+            return
+        open_pipeline(job.pipeline, job.labels)  # what is wrong with it is said here, and once
+        if not ray.is_initialized():
+            ray.init(address=address, log_to_driver=False)
+        options: dict[str, Any] = {"num_gpus": gpus} if gpus else {"num_cpus": cpus}
+        data: Any = ray.data.from_items([{"id": number} for number in waiting])
+        data = data.repartition(len(waiting)).map_batches(
+            PartAnnotator,
+            fn_constructor_args=(job, str(ledger.folder.resolve()), parts, batch_size, bool(there)),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(min_size=actors[0], max_size=actors[1]),
+            max_restarts=RETRIES,
+            max_task_retries=RETRIES,
+            **options,
+        )
         try:
-            parts.update((part.number, part) for part in ledger.parts(file))
-        except UnreadableError as error:
-            unread.add(file)
-            yield Unread(file, str(error))
-    there = [part for part in parts.values() if ledger.is_written(part)]
-    yield from (Done(part, part.size, skipped=True) for part in there)
-    waiting = sorted(parts.keys() - {part.number for part in there})
-    if not waiting:
-        return
-    open_pipeline(job.pipeline, job.labels)  # what is wrong with it is said here, and once
-    if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False)
-    options: dict[str, Any] = {"num_gpus": gpus} if gpus else {"num_cpus": cpus}
-    data: Any = ray.data.from_items([{"id": number} for number in waiting])
-    data = data.repartition(len(waiting)).map_batches(
-        PartAnnotator,
-        fn_constructor_args=(job, str(ledger.folder.resolve()), parts, batch_size, bool(there)),
-        batch_size=1,
-        compute=ray.data.ActorPoolStrategy(min_size=actors[0], max_size=actors[1]),
-        max_restarts=RETRIES,
-        max_task_retries=RETRIES,
-        **options,
-    )
-    try:
-        for row in data.iter_rows():
-            part = parts[row["part"]]
-            if not row["error"]:
-                yield Done(part, part.size, row["failed"])
-            elif part.file not in unread:  # said once, not for each of its parts
-                unread.add(part.file)
-                ledger.note(part.file, unread=True)
-                yield Unread(part.file, row["error"])
-        for file in {part.file for part in parts.values()} - unread:
-            ledger.note(file, unread=False)
-    except ray.exceptions.RayError as error:
-        last = [line for line in str(error).splitlines() if line.strip()][-1:]
-        raise ValueError(f"Ray stopped: {' '.join(last)[:500]}") from error
+            for row in data.iter_rows():
+                part = parts[row["part"]]
+                if not row["error"]:
+                    yield Done(part, part.size, row["failed"])
+                elif part.file not in unread:  # said once, not for each of its parts
+                    unread.add(part.file)
+                    ledger.note(part.file, unread=True)
+                    yield Unread(part.file, row["error"])
+            for file in {part.file for part in parts.values()} - unread:
+                ledger.note(file, unread=False)
+        except ray.exceptions.RayError as error:
+            last = [line for line in str(error).splitlines() if line.strip()][-1:]
+            raise ValueError(f"Ray stopped: {' '.join(last)[:500]}") from error

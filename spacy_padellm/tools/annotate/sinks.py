@@ -76,29 +76,15 @@ def _write_parquet(path: Path, annotated: Sequence[Annotated], docs: Sequence[Do
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
-    entity = arrow.struct(
-        [
-            ("start", arrow.int64()),
-            ("end", arrow.int64()),
-            ("label", arrow.string()),
-            ("score", arrow.float64()),
-        ]
-    )
-    schema = arrow.schema(
-        [
-            ("id", arrow.string()),
-            ("text", arrow.string()),
-            ("ents", arrow.list_(entity)),
-            ("meta", arrow.string()),
-            ("error", arrow.string()),
-        ]
-    )
-    keys = ("start", "end", "label", "score")
+    text, place = arrow.string(), arrow.int64()
+    entity = {"start": place, "end": place, "label": text, "score": arrow.float64()}
+    ents = arrow.list_(arrow.struct(entity))
+    schema = arrow.schema({"id": text, "text": text, "ents": ents, "meta": text, "error": text})
     rows = [
         {
             "id": one.record.id,
             "text": one.record.text,
-            "ents": [dict(zip(keys, ent, strict=True)) for ent in one.ents],
+            "ents": [dict(zip(entity, ent, strict=True)) for ent in one.ents],
             "meta": write_json(one.record.meta),
             "error": unicode_text(one.error) or None,
         }

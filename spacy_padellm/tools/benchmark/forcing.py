@@ -101,21 +101,17 @@ class ForcedLogits:
         return scores
 
 
+@dataclass
 class _ForcedSession:
     """expected: the id that follows, by text and by the ids behind its common start."""
 
-    def __init__(
-        self,
-        session: Session,
-        expected: Mapping[tuple[int, tuple[int, ...]], int],
-        starts: Sequence[int],
-        otherwise: int,
-    ) -> None:
-        self.session = session
-        self.expected = expected
-        self.starts = starts
-        self.otherwise = otherwise
-        self.passes = self.tokens = self.kept = 0
+    session: Session
+    expected: Mapping[tuple[int, tuple[int, ...]], int]
+    starts: Sequence[int]
+    otherwise: int
+    passes: int = 0
+    tokens: int = 0
+    kept: int = 0
 
     def extend(
         self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]

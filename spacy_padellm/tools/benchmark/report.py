@@ -4,6 +4,7 @@ import importlib.util
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def write_report(
         "machine": platform.machine(),
     }
     report = {"title": title, "command": command, "about": about}
-    rows = [measurement.to_dict() for measurement in found]
+    rows = [asdict(measurement) for measurement in found]
     text = write_json({**report, "rows": rows}, indent=1)
     files = [output.with_name(output.name + suffix) for suffix in (".json", ".md", ".png")]
     write_whole(files[0], text + "\n")
@@ -59,7 +60,7 @@ def make_table(found: Sequence[Measurement]) -> str:
     lines = ["| " + " | ".join(heading for _, heading, _ in _COLUMNS) + " |"]
     lines.append("|---" * len(_COLUMNS) + "|")
     for measurement in found:
-        row = measurement.to_dict()
+        row = asdict(measurement)
         cells = [
             "" if row[key] is None else pattern.format(row[key]) for key, _, pattern in _COLUMNS
         ]

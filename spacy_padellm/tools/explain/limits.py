@@ -24,10 +24,12 @@ class GoneError(Exception):
 
 
 class Stop:
-    """Whether the server is about to end. Its methods belong to one event loop."""
+    """Whether the server is about to end. queue: of texts that wait for their turn. Both belong to
+    one event loop."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.queue = asyncio.Lock()
 
     def begin(self) -> None:
         self._event.set()

@@ -55,24 +55,12 @@ class Explainer:
         self.labels = list(pipe.labels)
         self.busy = False
         self._turn = threading.Lock()
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Stop, asyncio.Lock]]
-        self._loops = WeakKeyDictionary()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Stop] = WeakKeyDictionary()
 
     @property
     def stop(self) -> Stop:
         """Of the event loop that runs now: an app may be asked in several, one after the other."""
-        return self._of_loop[0]
-
-    @property
-    def _queue(self) -> asyncio.Lock:
-        return self._of_loop[1]
-
-    @property
-    def _of_loop(self) -> tuple[Stop, asyncio.Lock]:
-        loop = asyncio.get_running_loop()
-        if loop not in self._loops:
-            self._loops[loop] = (Stop(), asyncio.Lock())
-        return self._loops[loop]
+        return self._loops.setdefault(asyncio.get_running_loop(), Stop())
 
     def explain(self, text: str, labels: list[str]) -> Explanation:
         """Raises RefusedError for an empty or long text, labels that are not asked for, and what
@@ -104,7 +92,7 @@ class Explainer:
 
     async def _explain(self, text: str, labels: list[str]) -> Explanation:
         """In a thread. Texts that wait for their turn when the server stops are refused."""
-        queue = self._queue
+        queue = self.stop.queue
         await self.stop.unless(queue.acquire())
         try:
             work = to_thread.run_sync(self.explain, text, labels, abandon_on_cancel=True)
