@@ -24,9 +24,7 @@ _BREAKS_SECTION = re.compile(r"[.\]]")
 _PAIRS = ("labels", "label_definitions", "label_noise.names")
 
 
-def keeps_settings(
-    *apart: str,
-) -> Callable[[Callable[Arguments, Made]], Callable[Arguments, Made]]:
+def keeps_settings(*apart: str) -> Callable[[Callable[Arguments, Made]], Callable[Arguments, Made]]:
     """For a function that a config names: its settings are checked and read (`read_value`).
 
     apart: arguments that are no settings. The function raises ValueError for a setting that a

@@ -109,16 +109,13 @@ ColumnTag = Annotated[
     str, Opt("--column-tag", help="Column of the tag; several, as 2,3, for overlapping spans")
 ]
 Detokenize = Annotated[
-    bool,
-    Opt("--detokenize", "-d", help="Natural spacing: 'Rome , Italy' becomes 'Rome, Italy'"),
+    bool, Opt("--detokenize", "-d", help="Natural spacing: 'Rome , Italy' becomes 'Rome, Italy'")
 ]
 JoinSigils = Annotated[
-    bool,
-    Opt("--join-sigils", help="With --detokenize: write '#' and '@' on to the next token"),
+    bool, Opt("--join-sigils", help="With --detokenize: write '#' and '@' on to the next token")
 ]
 TextComments = Annotated[
-    bool,
-    Opt("--text-comments", help="Write '# text = ...' in columns, which keeps the spacing"),
+    bool, Opt("--text-comments", help="Write '# text = ...' in columns, which keeps the spacing")
 ]
 PaperIndices = Annotated[
     IndicesName,
@@ -129,8 +126,7 @@ PaperIndices = Annotated[
     ),
 ]
 Report = Annotated[
-    Path | None,
-    Opt("--report", "-r", help="Write what could not be kept as it was, as JSON lines"),
+    Path | None, Opt("--report", "-r", help="Write what could not be kept as it was, as JSON lines")
 ]
 Strict = Annotated[
     bool, Opt("--strict", help="Exit with 1 if a span, a text or all of a file is lost")

@@ -32,6 +32,5 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
 def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
     """One line a text."""
     write_records(
-        path,
-        ({**text.meta, "text": text.text, "ents": [*map(list, text.spans)]} for text in texts),
+        path, ({**text.meta, "text": text.text, "ents": [*map(list, text.spans)]} for text in texts)
     )

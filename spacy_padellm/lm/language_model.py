@@ -76,11 +76,7 @@ class LanguageModel(ModelPasses):
         self.static = StaticPasses(self.model, self.device, compiled)
 
     def open_session(
-        self,
-        prompts: Sequence[TextPrompt],
-        method: Method,
-        bidirectional: bool,
-        choices: Choices,
+        self, prompts: Sequence[TextPrompt], method: Method, bidirectional: bool, choices: Choices
     ) -> Session:
         """A session for a batch (`SessionModel`)."""
         if method == "tree":

@@ -18,11 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def score_ner(
-    examples: Iterable[Example],
-    *,
-    annotate: str = "ents",
-    spans_key: str = "sc",
-    **kwargs: Any,
+    examples: Iterable[Example], *, annotate: str = "ents", spans_key: str = "sc", **kwargs: Any
 ) -> dict[str, Any]:
     """`ents_p/r/f/per_type` or `spans_KEY_p/r/f/per_type`, and `strings_p/r/f/per_type`.
 

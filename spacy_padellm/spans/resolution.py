@@ -61,9 +61,7 @@ def resolve(
     return kept, dropped + also
 
 
-def drop_duplicate_strings(
-    mentions: Sequence[Mention],
-) -> tuple[list[Mention], list[Dropped]]:
+def drop_duplicate_strings(mentions: Sequence[Mention]) -> tuple[list[Mention], list[Dropped]]:
     """The paper's de-duplication: a string that has several labels keeps the likeliest one.
 
     A label's probability for a string is that of its best mention of it; on a tie the label that

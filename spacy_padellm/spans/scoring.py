@@ -26,8 +26,7 @@ def string_set_scores(
 
 
 def span_scores(
-    golds: Sequence[Iterable[tuple[str, int, int]]],
-    preds: Sequence[Iterable[tuple[str, int, int]]],
+    golds: Sequence[Iterable[tuple[str, int, int]]], preds: Sequence[Iterable[tuple[str, int, int]]]
 ) -> dict[str, Any]:
     """Exact span match: for each text its distinct (label, start, end), characters or tokens.
 
@@ -38,8 +37,7 @@ def span_scores(
 
 
 def _set_scores(
-    golds: Sequence[Iterable[tuple[Any, ...]]],
-    preds: Sequence[Iterable[tuple[Any, ...]]],
+    golds: Sequence[Iterable[tuple[Any, ...]]], preds: Sequence[Iterable[tuple[Any, ...]]]
 ) -> dict[str, Any]:
     if len(golds) != len(preds):
         raise ValueError(

@@ -95,10 +95,7 @@ class TextIndex:
     FOLDS = (None, _canonical, _caseless)
 
     def __init__(
-        self,
-        text: str,
-        starts: Collection[int] | None = None,
-        ends: Collection[int] | None = None,
+        self, text: str, starts: Collection[int] | None = None, ends: Collection[int] | None = None
     ):
         self.text = text
         self.starts, self.ends = starts, ends

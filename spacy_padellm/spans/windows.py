@@ -155,10 +155,7 @@ def _shift(mention: Mention, by: int) -> Mention:
 
 
 def _whole(
-    text: str,
-    span: tuple[int, int],
-    mention: Mention,
-    windows: Sequence[Sequence[Mention]],
+    text: str, span: tuple[int, int], mention: Mention, windows: Sequence[Sequence[Mention]]
 ) -> Mention | None:
     """The longest mention of another window that this one is a cut-off part of, if any."""
     assert mention.start is not None and mention.end is not None

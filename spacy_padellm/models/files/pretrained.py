@@ -93,11 +93,7 @@ def check_model(place: ModelPlace, config: Any) -> None:
 def read_causal_lm(place: ModelPlace, dtype: Any, **options: Any) -> Any:
     """The model, and what transformers says of loading it. Raises as transformers does."""
     return AutoModelForCausalLM.from_pretrained(
-        place.source,
-        dtype=dtype,
-        output_loading_info=True,
-        **SAFE,
-        **options,
+        place.source, dtype=dtype, output_loading_info=True, **SAFE, **options
     )
 
 

@@ -46,11 +46,7 @@ class GoldForcedModel:
         return self.lm.static
 
     def open_session(
-        self,
-        prompts: Sequence[TextPrompt],
-        method: Method,
-        bidirectional: bool,
-        choices: Choices,
+        self, prompts: Sequence[TextPrompt], method: Method, bidirectional: bool, choices: Choices
     ) -> Session:
         real = self.lm.open_session(prompts, method, bidirectional, choices)
         expected: dict[tuple[int, tuple[int, ...]], int] = {}

@@ -11,13 +11,7 @@ from ...formats.annotated_text import AnnotatedText, FormatError
 from ...formats.conversion import Conversion
 from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name
-from ...formats.guess import (
-    EXTENSIONS,
-    Format,
-    guess_input,
-    guess_output,
-    named_format,
-)
+from ...formats.guess import EXTENSIONS, Format, guess_input, guess_output, named_format
 from .report import show_written
 
 

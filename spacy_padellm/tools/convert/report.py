@@ -15,10 +15,7 @@ SHOWN = 10
 
 
 def show_written(
-    msg: Printer,
-    path: Path,
-    texts: Sequence[AnnotatedText],
-    problems: Iterable[Problem] = (),
+    msg: Printer, path: Path, texts: Sequence[AnnotatedText], problems: Iterable[Problem] = ()
 ) -> None:
     """One line: how many texts and spans, and the labels; without those lost in writing."""
     labels = Counter(label for text in texts for _, _, label in text.spans)

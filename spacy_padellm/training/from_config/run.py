@@ -28,13 +28,7 @@ from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...models.load import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
-from ..callbacks import (
-    ProgressBar,
-    RunCallback,
-    best_evaluation,
-    evaluations,
-    is_over,
-)
+from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
 from ..report import write_report
 from ..trainer import StepTrainer
 from ..tree_task import TreeTask

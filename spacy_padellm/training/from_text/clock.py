@@ -21,11 +21,7 @@ class Clock(RunCallback, ExportableState):
     counts: Mapping[str, Any]
 
     def __init__(
-        self,
-        budget: Budget,
-        evaluate_seconds: float | None,
-        checkpoint_seconds: float,
-        mend: str,
+        self, budget: Budget, evaluate_seconds: float | None, checkpoint_seconds: float, mend: str
     ) -> None:
         super().__init__(0, 0, log_every=50, mend=mend)
         self.budget = budget
