@@ -51,7 +51,8 @@ def build_causal_lm(
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     template = _check_template(template)
     origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
-    return _wrap(CausalLMShim(origin, read_peft(peft), mixed_precision))
+    adapter_settings = None if peft is None else AdapterSettings.read(peft)
+    return _wrap(CausalLMShim(origin, adapter_settings, mixed_precision))
 
 
 # Of a component that was added without a config: the model in the box.
@@ -141,11 +142,6 @@ def _check_template(template: Any) -> PromptTemplate | None:
         f"the model setting `template` is {template!r}: name the function that makes it, such as "
         f"{block!r}"
     )
-
-
-def read_peft(block: dict[str, Any] | None) -> AdapterSettings | None:
-    """Raises ValueError for a field or a method that is unknown."""
-    return None if block is None else AdapterSettings.read(block)
 
 
 def own_shim_of(model: Model) -> CausalLMShim:

@@ -182,7 +182,7 @@ class _PlacedWindow:
 
 
 def _join(text: str, windows: Sequence[_PlacedWindow]) -> DocPrediction:
-    unplaced = [_without_place(mention) for window in windows for mention in window.left]
+    unplaced = [replace(m, start=None, end=None) for window in windows for m in window.left]
     if not windows:
         return DocPrediction()
     if len(windows) == 1 and windows[0].part.text == text:
@@ -190,7 +190,3 @@ def _join(text: str, windows: Sequence[_PlacedWindow]) -> DocPrediction:
     spans = [(window.part.start, window.part.end) for window in windows]
     merged, dropped = merge_windows(text, spans, [window.prediction for window in windows])
     return DocPrediction(merged, dropped, unplaced)
-
-
-def _without_place(mention: Mention) -> Mention:
-    return replace(mention, start=None, end=None)

@@ -42,15 +42,9 @@ def build_server(
 
     Raises ValueError for a value out of its range.
     """
-    server = ServerSettings(
-        url=url,
-        model=model,
-        concurrency=concurrency,
-        tries=tries,
-        timeout=timeout,
-        api_key_env=api_key_env,
-        extra=dict(extra or {}),
-    )
+    given = {**locals(), "extra": dict(extra or {})}
+    names = ServerSettings.__dataclass_fields__
+    server = ServerSettings(**{name: given[name] for name in names if name in given})
     shim = ServerShim(server, tokenizer, template, prompts, max_positions)
     return Model("padellm_server", _forward, shims=[shim])
 

@@ -141,7 +141,7 @@ def merge_windows(
     dropped += identical
 
     less = Counter(drop.mention.label for drop in dropped)
-    return Prediction(_sum_counts(predictions, less), _number(kept + unplaced)), dropped
+    return Prediction(_sum_counts(predictions, less), number_anew(kept + unplaced)), dropped
 
 
 def _has_place(mention: Mention) -> bool:
@@ -195,7 +195,7 @@ def _sum_counts(predictions: Sequence[Prediction], less: Counter[str]) -> list[C
     ]
 
 
-def _number(mentions: Sequence[Mention]) -> list[Mention]:
+def number_anew(mentions: Sequence[Mention]) -> list[Mention]:
     """The same mentions, numbered from 1 within each label."""
     seen: Counter[str] = Counter()
     numbered = []

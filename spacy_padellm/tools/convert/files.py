@@ -75,7 +75,8 @@ def _plan(
     if not input_path.is_dir():
         if output_path.is_dir():
             output_path = output_path / _name(input_path, target or "spacy")
-        _check_target(output_path, target)
+        if target is None:
+            guess_output(output_path)
         _check_apart(input_path, output_path)
         return [(input_path, output_path)]
     inputs = [path for path in walk_directory(input_path.resolve()) if _belongs(path, source)]
@@ -122,11 +123,6 @@ def _tell_unread(folder: Path, msg: Printer) -> None:
 
 def _name(path: Path, target: Format) -> str:
     return Path(plain_name(path)).stem + EXTENSIONS[target]
-
-
-def _check_target(output: Path, target: Format | None) -> None:
-    if target is None:
-        guess_output(output)
 
 
 def _check_apart(path: Path, output: Path) -> None:

@@ -55,14 +55,10 @@ def show_problems(msg: Printer, problems: Sequence[Problem], report: Path | None
     ]
     msg.table(rows, header=("Where", "Label", "Span", "Text", "What"), divider=True)
     if len(problems) > SHOWN:
-        rest = _reasons(problems)
+        counts = Counter(problem.label for problem in problems)
+        rest = ", ".join(f"{label or '-'} {n:,}" for label, n in counts.most_common())
         more = "" if report else "; --report FILE.jsonl writes all"
         msg.text(f"... and {len(problems) - SHOWN:,} more{more}. By label: {rest}")
-
-
-def _reasons(problems: Iterable[Problem]) -> str:
-    counts = Counter(problem.label for problem in problems)
-    return ", ".join(f"{label or '-'} {n:,}" for label, n in counts.most_common())
 
 
 def _short(string: str, width: int = 50) -> str:

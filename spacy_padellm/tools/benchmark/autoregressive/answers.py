@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ....spans.alignment import align_mentions
 from ....spans.prediction import Mention
+from ....spans.windows import number_anew
 
 Span = tuple[int, int, str]
 
@@ -92,7 +93,7 @@ class Augmented:
             if length:
                 begin, end = black[first], black[first + length - 1] + 1
                 mentions.append(Mention(label, 1, text[begin:end], begin, end, 1.0))
-        return _numbered(mentions)
+        return number_anew(mentions)
 
 
 def get_answer_format(name: str) -> AnswerFormat:
@@ -119,15 +120,6 @@ def _strings(pieces: Sequence[Mark | str]) -> list[tuple[str, str]]:
 
 def _placed(text: str, strings: Sequence[tuple[str, str]]) -> list[Mention]:
     """Mentions with places where they are found; strings that are not in the text have none."""
-    mentions = _numbered([Mention(label, 1, said, None, None, 1.0) for label, said in strings])
+    mentions = number_anew([Mention(label, 1, said, None, None, 1.0) for label, said in strings])
     aligned, left = align_mentions(text, mentions)
     return aligned + left
-
-
-def _numbered(mentions: Sequence[Mention]) -> list[Mention]:
-    seen: dict[str, int] = {}
-    numbered = []
-    for m in mentions:
-        seen[m.label] = seen.get(m.label, 0) + 1
-        numbered.append(Mention(m.label, seen[m.label], m.text, m.start, m.end, m.probability))
-    return numbered
