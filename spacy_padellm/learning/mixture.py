@@ -1,12 +1,14 @@
 """Which texts an epoch holds, and how they are put into batches of like size."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from ..lm.batching import plan_batches
 from ..spans.numeric import check_number
 from .examples import TrainingText
+
+Item = TypeVar("Item")
 
 
 class Epochs(Protocol):
@@ -46,7 +48,9 @@ class Mixture:
     def epoch(self, number: int) -> list[list[TrainingText]]:
         """The batches of an epoch, the same for the same number."""
         rng = random.Random(f"{self.seed} {number}")
-        texts = [text for name in self.sets for text in self._draw(name, rng)]
+        texts: list[TrainingText] = []
+        for name, of_set in self.sets.items():
+            texts += draw_share(of_set, self.shares.get(name, 1.0), rng)
         rng.shuffle(texts)
         batches = []
         # Sorting all texts by length would make batches of one set; within chunks it only
@@ -58,9 +62,7 @@ class Mixture:
         rng.shuffle(batches)
         return batches
 
-    def _draw(self, name: str, rng: random.Random) -> Iterator[TrainingText]:
-        share = self.shares.get(name, 1.0)
-        texts = self.sets[name]
-        for _ in range(int(share)):
-            yield from texts
-        yield from rng.sample(texts, round((share % 1) * len(texts)))
+
+def draw_share(items: Sequence[Item], share: float, rng: random.Random) -> list[Item]:
+    """All of them as many times as `share` is whole, and a random part for what is left of it."""
+    return [*items] * int(share) + rng.sample(items, round((share % 1) * len(items)))

@@ -6,7 +6,6 @@ happen, whatever the architecture.
 
 import os
 import threading
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -42,12 +41,7 @@ class HeadReads:
                 self._hooks.append(self.head.register_forward_hook(self._choose))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for hook in self._hooks:
             hook.remove()
 

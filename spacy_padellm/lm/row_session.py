@@ -41,9 +41,7 @@ class RowSession:
         self.bidirectional = bidirectional
         self.share = share
         self.cached = cached
-        self.passes = 0
-        self.tokens = 0
-        self.kept = 0
+        self.passes = self.tokens = self.kept = 0
         self._states: dict[Branch, tuple[_Rows, int]] = {}
 
     @torch.inference_mode()
@@ -179,14 +177,14 @@ class _Start:
     known: int
 
 
+@dataclass(eq=False)
 class _Rows:
     """A cache with what its columns mean. columns: [rows, columns], True where a column belongs to
     the row's sequence. lengths: [rows], tokens in the sequence."""
 
-    def __init__(self, cache: Any, columns: np.ndarray, lengths: np.ndarray) -> None:
-        self.cache = cache
-        self.columns = columns
-        self.lengths = lengths
+    cache: Any
+    columns: np.ndarray
+    lengths: np.ndarray
 
     @classmethod
     def empty(cls, cache: Any, n: int) -> "_Rows":
@@ -198,10 +196,8 @@ class _Rows:
         columns = self.columns[index]
         lengths = np.asarray(known, dtype=np.int64)
         columns = columns & (np.cumsum(columns, axis=1) <= lengths[:, None])
-        if not np.array_equal(index, np.arange(len(self.lengths))):
-            cache = _copy_cache(self.cache, torch.as_tensor(index))
-        else:
-            cache = self.cache
+        same = np.array_equal(index, np.arange(len(self.lengths)))
+        cache = self.cache if same else _copy_cache(self.cache, torch.as_tensor(index))
         return _Rows(cache, columns, lengths)
 
 

@@ -17,18 +17,8 @@ QUANTIZATIONS = (None, "int8", "8bit", "4bit")
 
 @dataclass(frozen=True)
 class Hardware:
-    """device: "auto", "cpu", "cuda", "cuda:1", "mps". dtype: "auto" (the checkpoint's, float32 on
-    a CPU), "float32", "bfloat16", "float16".
-
-    devices: a copy of the model on each, which share the texts; instead of `device`.
-    device_map: one model spread over devices, as accelerate does it ("auto", "balanced", ...);
-    instead of `device`. quantize: "int8" keeps the weights of linear layers in 8 bits (torchao),
-    for decoding only; "8bit" and "4bit" are bitsandbytes', on a CUDA device, and an adapter can be
-    trained on them. compile: passes of fixed shapes, compiled at first use; for servers, since
-    each shape takes some seconds.
-
-    Raises ValueError for a setting of another type, and for settings that exclude each other.
-    """
+    """The settings of `build_causal_lm` that say where and how the model runs. Raises ValueError for
+    a setting of another type, and for settings that exclude each other."""
 
     device: str = "auto"
     dtype: str = "auto"

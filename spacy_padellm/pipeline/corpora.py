@@ -17,6 +17,7 @@ from ..formats.conversion import Conversion
 from ..formats.doc_gold import LABELS, GoldSource
 from ..formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from ..formats.guess import Format, guess_input
+from ..learning.mixture import draw_share
 from ..spans.numeric import check_number
 from .labels import read_labels
 
@@ -162,16 +163,13 @@ class _Mixture:
         rng.shuffle(drawn)
         yield from drawn
 
-    def _draw(self, name: str, nlp: Language, rng: random.Random) -> Iterator[Example]:
+    def _draw(self, name: str, nlp: Language, rng: random.Random) -> list[Example]:
         examples = list(self.corpora[name](nlp))
         labels = self._labels(name, examples)
         for example in examples:
             if example.reference._.get(LABELS) is None:
                 example.reference._.set(LABELS, labels)
-        weight = self.weights.get(name, 1.0)
-        for _ in range(int(weight)):
-            yield from examples
-        yield from rng.sample(examples, round((weight % 1) * len(examples)))
+        return draw_share(examples, self.weights.get(name, 1.0), rng)
 
     def _labels(self, name: str, examples: Iterable[Example]) -> list[str]:
         """Raises ValueError for a corpus without entities that nothing is said of."""

@@ -16,14 +16,8 @@ _OWN_FIELDS = {"model", "prompt", "n", "stream", "echo", "best_of"}
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """url: up to and with /v1. model: its name there. concurrency: requests under way at once.
-
-    tries: of a request that fails in passing (refused, cut, slow, 429, 5xx), with waits that
-    double from `first_wait` seconds up to `longest_wait`, or are as long as the server asks, up to
-    a minute.
-    timeout: seconds that an answer may take, from the request to its last byte. api_key_env: the
-    environment variable with the key; one that begins with a scheme ("Basic ...") is sent as it
-    is. extra: further fields of each request.
+    """The settings of `build_server`. Waits between tries double from `first_wait` seconds up to
+    `longest_wait`, or are as long as the server asks, up to a minute.
 
     Raises ValueError for a value out of its range, and for a URL with user and password, which
     would be saved with the pipeline.
