@@ -17,8 +17,8 @@ QUANTIZATIONS = (None, "int8", "8bit", "4bit")
 
 @dataclass(frozen=True)
 class Hardware:
-    """The settings of `build_causal_lm` that say where and how the model runs. Raises ValueError for
-    a setting of another type, and for settings that exclude each other."""
+    """Where and how a model runs, under the names of `build_causal_lm`. Raises ValueError for a
+    setting of another type, and for settings that exclude each other."""
 
     device: str = "auto"
     dtype: str = "auto"
