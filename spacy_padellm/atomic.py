@@ -84,10 +84,8 @@ def append_whole(path: Path, data: bytes) -> None:
 @contextlib.contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A new, empty folder to write into, which takes the place of `folder` where the block ends
-    well. Files of the old one may be in use until then.
-
-    Raises OSError where it cannot be written; `folder` is then as it was before.
-    """
+    well. Files of the old one may be in use until then. Raises OSError where it cannot be written;
+    `folder` is then as it was before."""
     folder = Path(os.path.realpath(folder))
     restore_folder(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)

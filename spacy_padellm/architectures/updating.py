@@ -65,11 +65,8 @@ class Updates:
     @gradients_on()
     def step(self, optimizer: Optimizer) -> bool:
         """Steps as a thinc optimizer says now, its clip taken over all gradients together; whether
-        there were any.
-
-        Raises ValueError for an optimizer that is not of the Adam kind, and, without a step,
-        where the gradient is no number.
-        """
+        there were any. Raises ValueError for an optimizer that is not of the Adam kind, and,
+        without a step, where the gradient is no number."""
         if self._n_targets == 0:
             return False
         settings = adam_settings(optimizer)

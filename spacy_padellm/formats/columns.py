@@ -59,10 +59,8 @@ def read(
     path: Path, columns: Columns | None = None, problems: list[Problem] | None = None
 ) -> Iterator[AnnotatedText]:
     """One text a sentence, with its tokens. meta["document"]: its document, from 0, if marked.
-
     Raises FormatError for a line without the columns, or with a tag of no known scheme, and for a
-    file whose tokens are all ids of words.
-    """
+    file whose tokens are all ids of words."""
     columns = columns or Columns()
     problems = [] if problems is None else problems
     for sentence in _check_ids(path, _sentences(path, columns, problems)):

@@ -22,11 +22,9 @@ _UNSPACED = re.compile(
 
 
 def detokenize(tokens: Sequence[str], join_sigils: bool = True) -> list[bool]:
-    """For each token whether a space follows it in natural text.
-
-    Straight quotes open and close by turns, hyphens stay as they are, the last token is never
-    followed by a space. join_sigils: "#" and "@" belong to the next token, as in tweets.
-    """
+    """For each token whether a space follows it in natural text. Straight quotes open and close by
+    turns, hyphens stay as they are, the last token is never followed by a space. join_sigils: "#"
+    and "@" belong to the next token, as in tweets."""
     spaces = [True] * len(tokens)
     no_space_after = _NO_SPACE_AFTER | _SIGILS if join_sigils else _NO_SPACE_AFTER
     last = len(tokens) - 1

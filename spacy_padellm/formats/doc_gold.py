@@ -22,10 +22,8 @@ if not Doc.has_extension(LABELS):
 @dataclass(frozen=True)
 class GoldSource:
     """Where the gold spans of a Doc are: annotate "ents", "spans" under `spans_key`, or "both".
-
     With "both" either will do, and a Doc has the spans of both; where the ents are annotated in
-    part, they say what is unknown.
-    """
+    part, they say what is unknown."""
 
     annotate: str
     spans_key: str

@@ -43,12 +43,9 @@ def to_doc(
     settings: DocSettings | None = None,
     problems: list[Problem] | None = None,
 ) -> Doc:
-    """A Doc with the text's own tokens, or those of the pipeline's tokenizer.
-
-    What nobody annotated stays unknown. A text that was read from a Doc, and is to be annotated
-    as "auto", is that Doc. Spans that are lost or moved are added to `problems`. meta goes to
-    `doc.user_data["meta"]`.
-    """
+    """A Doc with the text's own tokens, or those of the pipeline's tokenizer. What nobody annotated
+    stays unknown. A text that was read from a Doc, and is to be annotated as "auto", is that Doc.
+    Spans that are lost or moved are added to `problems`. meta goes to `doc.user_data["meta"]`."""
     settings = settings or DocSettings()
     problems = [] if problems is None else problems
     if is_own(text) and settings.annotate == "auto":

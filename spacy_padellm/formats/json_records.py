@@ -10,11 +10,9 @@ from .json_text import JSONError, read_json, write_json
 
 
 def read_records(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number, value) of JSON lines; blank lines are left out.
-
-    A file that is one JSON array of objects gives those, with their index from 1 as the number.
-    Raises FormatError for a line that is not JSON.
-    """
+    """(line number, value) of JSON lines; blank lines are left out. A file that is one JSON array
+    of objects gives those, with their index from 1 as the number. Raises FormatError for a line
+    that is not JSON."""
     first = True
     lines = read_lines(path)
     for number, line in lines:

@@ -10,10 +10,8 @@ from .json_records import read_records, write_records
 
 def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:
     """The texts of a file. An entity may also be {"start", "end", "label"}, as in displaCy. Of a
-    record without entities that has an "error" nothing is known.
-
-    Raises FormatError for a line that is not such a record.
-    """
+    record without entities that has an "error" nothing is known. Raises FormatError for a line that
+    is not such a record."""
     for line, record in read_records(path):
         if not isinstance(record, dict) or "text" not in record or "ents" not in record:
             mend = 'A line is {"text": ..., "ents": [[start, end, label], ...]}'

@@ -12,11 +12,9 @@ Row = tuple[int, dict[str, str]]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The head as a row of empty values, then each row with the line on which it begins.
-
-    What divides values is told from the head. Blank lines are left out, and so is a head that
-    stands again where files were joined. Raises FormatError for rows that do not fit the head.
-    """
+    """The head as a row of empty values, then each row with the line on which it begins. What
+    divides values is told from the head. Blank lines are left out, and so is a head that stands
+    again where files were joined. Raises FormatError for rows that do not fit the head."""
     content = read_text(path)
     if not content.strip():
         return

@@ -71,11 +71,9 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
 
 
 def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
-    """A row an entity; a text without any has a row with the text alone.
-
-    Ids stand in front where texts have some ("id" in their meta); running numbers where equal
-    texts would be taken for one.
-    """
+    """A row an entity; a text without any has a row with the text alone. Ids stand in front where
+    texts have some ("id" in their meta); running numbers where equal texts would be taken for
+    one."""
     texts = list(texts)
     given = [text.meta.get("id") for text in texts]
     names = [str(name).strip() if isinstance(name, str | int) else "" for name in given]

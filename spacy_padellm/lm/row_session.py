@@ -20,11 +20,9 @@ from .session import Answer, Branch, Question
 
 
 class RowSession:
-    """Rows are padded on the right; padding and forgotten columns are masked out.
-
-    Every group of branches shares a cache, [branches, columns]. Selecting rows of a parent's
-    cache is what the paper calls repeating the prefix.
-    """
+    """Rows are padded on the right; padding and forgotten columns are masked out. Every group of
+    branches shares a cache, [branches, columns]. Selecting rows of a parent's cache is what the
+    paper calls repeating the prefix."""
 
     def __init__(
         self,

@@ -100,10 +100,8 @@ def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"
 
 def check_fork(loaded_in: int, devices: Iterable[torch.device]) -> None:
     """Makes a forked worker (`nlp.pipe(n_process=2)`) of the process `loaded_in`, where the model
-    was loaded, safe: neither threads nor accelerators survive a fork.
-
-    Raises RuntimeError where the model is on an accelerator.
-    """
+    was loaded, safe: neither threads nor accelerators survive a fork. Raises RuntimeError where the
+    model is on an accelerator."""
     if os.getpid() == loaded_in:
         return
     elsewhere = [device for device in devices if device.type != "cpu"]

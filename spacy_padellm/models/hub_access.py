@@ -54,10 +54,8 @@ def hub_or_downloads() -> Iterator[None]:
 
 def hub_file(repo: str, name: str, revision: str | None) -> Path | None:
     """A file of a model, downloaded if need be, in the folder of its commit; None where the model
-    has no such file. In a load all files are of the same commit.
-
-    Raises NotOnHubError where there is no such model, no way to it, or no way to this file.
-    """
+    has no such file. In a load all files are of the same commit. Raises NotOnHubError where there
+    is no such model, no way to it, or no way to this file."""
     with hub_or_downloads():
         access: _Access = _this_thread.now
         key, model = (repo, revision, name), (repo, revision)

@@ -22,13 +22,9 @@ BASE_FOLDER = "base"
 
 
 def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode) -> None:
-    """Writes a folder that `load_model` reads from anywhere; the tokenizer is always in it.
-
-    "full": all weights (safetensors); an adapter is kept apart, with its base in `base/`.
-    "reference": the name of the base, and the adapter where there is one.
-
-    Raises ValueError for another mode.
-    """
+    """Writes a folder that `load_model` reads from anywhere; the tokenizer is always in it. "full":
+    all weights (safetensors); an adapter is kept apart, with its base in `base/`. "reference": the
+    name of the base, and the adapter where there is one. Raises ValueError for another mode."""
     if mode not in ("full", "reference"):
         raise ValueError(f"save_mode must be 'full' or 'reference', not {mode!r}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,12 +79,9 @@ def save_mode_for(save_mode: str, loaded: LoadedModel, self_contained: bool) -> 
 
 
 def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:
-    """Writes beside `folder`, then puts the new one in its place.
-
-    The old files may be the ones that this very model was read from and are still mapped.
-
-    Raises ValueError for a folder that holds something else than a model of ours.
-    """
+    """Writes beside `folder`, then puts the new one in its place. The old files may be the ones
+    that this very model was read from and are still mapped. Raises ValueError for a folder that
+    holds something else than a model of ours."""
     check_owner(folder, SETTINGS_FILE)
     with whole_folder(folder) as fresh:
         save_model(loaded, fresh, mode)

@@ -16,13 +16,9 @@ SPREAD = 0.02  # of new rows around the mean, so that they differ from the start
 def add_special_tokens(
     loaded: LoadedModel[LanguageModel], labels: tuple[str, ...]
 ) -> LoadedModel[LanguageModel]:
-    """The model with the tokens that its template needs for these labels.
-
-    Their rows of the embeddings begin near the mean of all others, the same every time. A model
-    that knows all tokens is returned as it is.
-
-    Raises ValueError for one with an adapter that does not know them.
-    """
+    """The model with the tokens that its template needs for these labels. Their rows of the
+    embeddings begin near the mean of all others, the same every time. A model that knows all tokens
+    is returned as it is. Raises ValueError for one with an adapter that does not know them."""
     wanted = loaded.template.special_tokens(labels, loaded.settings.max_count)
     tokenizer = loaded.lm.tokenizer
     known = tokenizer.get_vocab()

@@ -159,11 +159,9 @@ class Annotator:
 
 
 class LeftOut:
-    """Mentions without a place of their own.
-
-    That a model names a string more often than it occurs is no surprise; that tokens of the Doc
-    part a mention is a matter of the settings, and told once.
-    """
+    """Mentions without a place of their own. That a model names a string more often than it occurs
+    is no surprise; that tokens of the Doc part a mention is a matter of the settings, and told
+    once."""
 
     def __init__(self) -> None:
         self.total = 0

@@ -133,11 +133,9 @@ class PaDeLLMNER(TrainablePipe):
             self._left_out.note(self.name, placed.unaligned)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotates a stream, `batch_size` Docs at a time, in order.
-
-        Where a batch fails, its Docs are tried one by one, and only those that fail go to the
-        error handler. While an accelerator works on a batch, the next one is prepared.
-        """
+        """Annotates a stream, `batch_size` Docs at a time, in order. Where a batch fails, its Docs
+        are tried one by one, and only those that fail go to the error handler. While an accelerator
+        works on a batch, the next one is prepared."""
         batches = util.minibatch(stream, size=batch_size)
 
         def helps() -> bool:

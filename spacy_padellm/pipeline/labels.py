@@ -144,12 +144,9 @@ def _warn(message: str) -> None:
 
 
 def read_labels(given: Given, setting: str) -> Descriptions | None:
-    """Label → description, of names, of pairs [name, description], or of a mapping.
-
-    A string holds names with commas between, as in spacy-llm.
-
-    Raises ValueError for anything else, for a label that is there twice, and for none at all.
-    """
+    """Label → description, of names, of pairs [name, description], or of a mapping. A string holds
+    names with commas between, as in spacy-llm. Raises ValueError for anything else, for a label
+    that is there twice, and for none at all."""
     if given is None:
         return None
     if isinstance(given, str):

@@ -24,11 +24,9 @@ _NO_SECRET = re.compile(r"(?i)tokens|token_id|_ids?$")  # max_tokens, stop_token
 
 
 class Secrets:
-    """What must not be shown of one server: its key, and all that the environment holds under
-    names such as HF_TOKEN. header: value of `Authorization`, "" for none.
-
-    Raises ValueError for a key that no header can carry; it is not in the message.
-    """
+    """What must not be shown of one server: its key, and all that the environment holds under names
+    such as HF_TOKEN. header: value of `Authorization`, "" for none. Raises ValueError for a key
+    that no header can carry; it is not in the message."""
 
     def __init__(
         self, api_key_env: str = "", extra: Mapping[str, Any] = MappingProxyType({})

@@ -23,11 +23,9 @@ _EDGE = 1e-7  # of probabilities 0 and 1, whose log-odds are infinite
 
 @dataclass(frozen=True)
 class Calibration:
-    """sigmoid(slope * log-odds(count probability * mention probability) + intercept).
-
-    As it is made without arguments, it only multiplies the two. Raises ValueError for numbers
-    that are not finite, and a slope that is not above 0, which would put the likelier mention last.
-    """
+    """sigmoid(slope * log-odds(count probability * mention probability) + intercept). As it is made
+    without arguments, it only multiplies the two. Raises ValueError for numbers that are not
+    finite, and a slope that is not above 0, which would put the likelier mention last."""
 
     slope: float = 1.0
     intercept: float = 0.0
@@ -93,10 +91,8 @@ def fit_calibration(scored: Sequence[tuple[float, bool]]) -> Calibration:
 
 def _fit_line(inputs: Floats, targets: Floats) -> tuple[float, float]:
     """Slope and intercept of the log-odds with the least cross-entropy, by Newton steps that are
-    halved until they lead down; the problem is convex, and its inputs are standardised.
-
-    Raises ValueError where the search does not end at the minimum.
-    """
+    halved until they lead down; the problem is convex, and its inputs are standardised. Raises
+    ValueError where the search does not end at the minimum."""
     columns = np.stack([inputs, np.ones_like(inputs)], axis=1)
 
     def loss(weights: Floats) -> float:

@@ -29,10 +29,8 @@ def span_scores(
     golds: Sequence[Iterable[tuple[str, int, int]]], preds: Sequence[Iterable[tuple[str, int, int]]]
 ) -> dict[str, Any]:
     """Exact span match: for each text its distinct (label, start, end), characters or tokens.
-
-    Returns what `string_set_scores` returns; "p", "r", "f" and "per_type" equal what spaCy's
-    Scorer gives for the same spans. Raises ValueError if golds and preds differ in length.
-    """
+    Returns what `string_set_scores` returns; "p", "r", "f" and "per_type" equal what spaCy's Scorer
+    gives for the same spans. Raises ValueError if golds and preds differ in length."""
     return _set_scores(golds, preds)
 
 

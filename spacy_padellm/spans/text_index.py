@@ -160,10 +160,8 @@ class TextIndex:
 
 def _shorten(mention: str, size: int) -> str:
     """The mention, without what a text of `size` characters cannot hold; "" where that is all.
-
     Whoever wrote it may have written without end; taking it apart cluster by cluster would take
-    seconds a million characters.
-    """
+    seconds a million characters."""
     if len(mention) <= size:
         return mention
     # It can only be equal up to white space, of which the ends of a run stand for all of it.

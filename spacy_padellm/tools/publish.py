@@ -31,10 +31,8 @@ class CardFacts:
 
 def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardFacts) -> None:
     """The model with tokenizer and template, and `README.md`. An adapter goes without its base.
-
     Raises ValueError for an adapter whose base is not on the Hub, where nobody would find it, and
-    for a folder that holds something else.
-    """
+    for a folder that holds something else."""
     if not pipe.labels:
         raise ValueError(f"{pipe.name} has no labels: train it, or set `labels`")
     loaded = pipe.own_shim.loaded

@@ -11,10 +11,8 @@ from .trouble import reason
 
 def read_causal_config(place: ModelPlace) -> Any:
     """The config of transformers, checked by what it says the checkpoint was trained as;
-    transformers would run encoders, too.
-
-    Raises ValueError for a config that is missing, broken, or not of a causal LM.
-    """
+    transformers would run encoders, too. Raises ValueError for a config that is missing, broken, or
+    not of a causal LM."""
     try:
         config = read_config(place)
     except OSError as error:

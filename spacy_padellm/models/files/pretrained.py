@@ -75,11 +75,9 @@ def count_ids(tokenizer: Any) -> int:
 
 
 def check_model(place: ModelPlace, config: Any) -> None:
-    """What is cheap to know before a model is made as its config says.
-
-    Raises ValueError for weights that are no safetensors or do not belong to the config, and for
-    an adapter among them.
-    """
+    """What is cheap to know before a model is made as its config says. Raises ValueError for
+    weights that are no safetensors or do not belong to the config, and for an adapter among
+    them."""
     if place.file("adapter_config.json"):  # transformers would read it, unchecked
         raise ValueError(
             f"{place.described} holds a whole model and an adapter: put adapter_config.json and "

@@ -17,11 +17,9 @@ _BAD_ADVICE = ("trust_remote_code", "weights_only")
 def foreign(
     describe: Callable[[str], str], own: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Whatever another library raises comes out as a ValueError with `describe(reason)`.
-
-    A file can be wrong in ways that its reader did not think of, which then raises anything: so
-    that nothing less than all errors are caught. own: kinds that pass as they are.
-    """
+    """Whatever another library raises comes out as a ValueError with `describe(reason)`. A file can
+    be wrong in ways that its reader did not think of, which then raises anything: so that nothing
+    less than all errors are caught. own: kinds that pass as they are."""
     try:
         yield
     except own:

@@ -21,11 +21,9 @@ class SpanError:
 
 
 def find_errors(gold: Iterable[Item], predicted: Iterable[Item]) -> list[SpanError]:
-    """Every gold span that was not found and every span that is not gold is in one error.
-
-    A wrong span is paired with the gold span that it overlaps most, one with one; the same label
-    first, then the same boundaries. Errors are in the order of the text.
-    """
+    """Every gold span that was not found and every span that is not gold is in one error. A wrong
+    span is paired with the gold span that it overlaps most, one with one; the same label first,
+    then the same boundaries. Errors are in the order of the text."""
     wanted, found = set(gold), set(predicted)
     missed, wrong = sorted(wanted - found, key=_place), sorted(found - wanted, key=_place)
     pairs = sorted(

@@ -101,10 +101,8 @@ class Ledger:
 
     def parts(self, file: str) -> Iterator[Part]:
         """The parts of a file, which is counted and entered where it is new. Those of standard
-        input have no end: it is there where `PartReader` reads less than a part.
-
-        Raises UnreadableError for a damaged file, OSError where nothing can be entered.
-        """
+        input have no end: it is there where `PartReader` reads less than a part. Raises
+        UnreadableError for a damaged file, OSError where nothing can be entered."""
         entry = self.entries.get(file)
         if entry is None:
             mark = _mark(file)  # before it is read: whoever changes it later is noticed

@@ -41,10 +41,8 @@ class Job:
 
     def open(self, folder: Path) -> Ledger:
         """Writes the job into a new folder, or finds it there; gives the ledger of its input.
-
         Raises ValueError for a folder that holds parts of another job (other settings, input or
-        model) or anything else, and for standard input, which cannot be read again.
-        """
+        model) or anything else, and for standard input, which cannot be read again."""
         check_owner(folder, PLAN)
         claim(folder, self._to_dict(), PLAN)
         ledger = Ledger(folder, self.files, self.file_format, self.part_size, self.text_field)

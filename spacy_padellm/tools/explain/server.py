@@ -199,10 +199,8 @@ def run_server(
     body_seconds: float = BODY_SECONDS,
 ) -> None:
     """Serves until it is interrupted (SIGINT, SIGTERM), and ends within seconds then; uvicorn says
-    where it listens. A text that takes longer is given up, and the process with it.
-
-    Raises ValueError for a limit or a time that is none, SystemExit where it cannot listen.
-    """
+    where it listens. A text that takes longer is given up, and the process with it. Raises
+    ValueError for a limit or a time that is none, SystemExit where it cannot listen."""
     check_number("limit", limit, least=1, whole=True)
     check_number("the time for a body", body_seconds, above=0)
     if host not in LOCAL:

@@ -39,12 +39,9 @@ from .steps import ConfigSteps
 
 
 def train_config(config: Config, options: RunOptions) -> Path:
-    """Trains the pipeline of a config; returns the folder of the best.
-
-    In processes started by `torchrun` or `accelerate launch` all call it. Raises ValueError for a
-    config that this cannot train, or an output folder that has another run in it, at this moment
-    too.
-    """
+    """Trains the pipeline of a config; returns the folder of the best. In processes started by
+    `torchrun` or `accelerate launch` all call it. Raises ValueError for a config that this cannot
+    train, or an output folder that has another run in it, at this moment too."""
     with RunFolder(options.output).alone():
         return ConfigRun(config, options).run()
 

@@ -46,13 +46,9 @@ def encode_lines(tokenizer: Any, lines: Iterable[str], batch: int = 2000) -> Ite
 def encode_files(
     tokenizer: Any, paths: Sequence[Path], target: Path, progress: bool = True
 ) -> np.ndarray:
-    """The ids of text files as one array that stays on disk, in `target`.
-
-    Neither texts nor ids are ever in memory as a whole. A file that is there is taken as it is;
-    one that was begun by a killed run is begun anew.
-
-    Raises ValueError for files without a line.
-    """
+    """The ids of text files as one array that stays on disk, in `target`. Neither texts nor ids are
+    ever in memory as a whole. A file that is there is taken as it is; one that was begun by a
+    killed run is begun anew. Raises ValueError for files without a line."""
     if target.exists() and target.stat().st_size % np.dtype(_id_type(tokenizer)).itemsize:
         logger.warning("%s is damaged: the texts are encoded anew", target)
         target.unlink()

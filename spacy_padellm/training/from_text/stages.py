@@ -59,11 +59,9 @@ TOKENIZER_LINES = 200_000  # more say nothing new about which strings are freque
 
 @dataclass(frozen=True)
 class NewModel:
-    """What is made from nothing. sizes: fields of the architecture's config; `DEFAULT_SIZES` for
-    a Llama. labels: those that get a token of their own. bidirectional, copies: of the template.
-
-    Raises ValueError for another architecture without sizes: its own are those of a large model.
-    """
+    """What is made from nothing. sizes: fields of the architecture's config; `DEFAULT_SIZES` for a
+    Llama. labels: those that get a token of their own. bidirectional, copies: of the template.
+    Raises ValueError for another architecture without sizes: its own are those of a large model."""
 
     architecture: str = "llama"
     sizes: dict[str, Any] = field(default_factory=dict)
