@@ -1,7 +1,7 @@
 """The spaCy pipeline component `padellm_ner`: Docs in, entities with probabilities out.
 
 Knows spaCy and the modules around it: `doc_decoder` (what the model says of a Doc), `annotation`
-(where that goes in the Doc), `gold` (what the model should have said), the shim (the model).
+(where that goes in the Doc), `training_texts` (what it should have said), the shim (the model).
 """
 
 import random

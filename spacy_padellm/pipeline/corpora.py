@@ -146,7 +146,7 @@ def make_mixture(
     return _Mixture(corpora, weights or {}, asked, GoldSource("both", spans_key), seed)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Mixture:
     corpora: Mapping[str, Reader]
     weights: Mapping[str, float]

@@ -54,7 +54,7 @@ class Entry:
         return json.dumps(asdict(self)) + "\n"
 
 
-@dataclass
+@dataclass(eq=False)
 class Ledger:
     """The input of a folder's parts, a line a file in its file `annotate.files`."""
 

@@ -97,7 +97,7 @@ class ForcedLogits:
         return scores
 
 
-@dataclass
+@dataclass(eq=False)
 class _ForcedSession:
     """expected: the id that follows, by text and by the ids behind its common start."""
 
