@@ -114,9 +114,9 @@ def test_another_request_and_another_run_are_refused(compact_tokenizer, encoder,
         finetune(new_lm(compact_tokenizer), encoder, mixture, tmp_path, Budget(steps=1), **options)
 
     run(identity={"labels": ["PER"]})
-    with pytest.raises(ValueError, match=r"another run \(labels differ\)"):
+    with pytest.raises(ValueError, match=r"other settings \(labels\)"):
         run(identity={"labels": ["LOC"]})
-    with pytest.raises(ValueError, match=r"another run \(optimizer differ\)"):
+    with pytest.raises(ValueError, match=r"other settings \(optimizer\)"):
         run(identity={"labels": ["PER"]}, optimizer_name="muon")
     with alone_in(tmp_path), pytest.raises(BusyError):
         run(identity={"labels": ["PER"]})
