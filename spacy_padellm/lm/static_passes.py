@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from transformers.cache_utils import Cache, StaticLayer
 
 from ..logs import first_line
 from ..prompts.tree import Bools, Ints, TreePass
-from .head import is_plain
+from .head import is_plain, logits_of
 from .locks import ForkLock
 
 logger = logging.getLogger(__name__)
@@ -255,8 +254,7 @@ class _ReadingHead(nn.Module):
             return self.head(states)
         if not self.chooses:
             return self.head(states)[:, :, reads.choices]
-        bias = None if self.head.bias is None else self.head.bias[reads.choices]
-        return F.linear(states, self.head.weight[reads.choices], bias)
+        return logits_of(self.head, states, reads.choices)
 
 
 def _twin(model: Any, reads: _Reads) -> Any:
