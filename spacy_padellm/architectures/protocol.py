@@ -3,12 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from thinc.api import Model
 from thinc.shims import Shim
 
-from ..decoding import DecodingSettings
+from ..decoding import DecodingSettings, TextDecoder
 from ..models.loaded_model import LoadedModel
 from ..prompts.encoding import PromptEncoder
 
@@ -39,13 +38,11 @@ class DecodingShim(Shim, ABC):
         """Readies the model for decoding."""
 
     @abstractmethod
-    def make_decoder(self, name: str, encoder: PromptEncoder, settings: DecodingSettings) -> Any:
+    def make_decoder(
+        self, name: str, encoder: PromptEncoder, settings: DecodingSettings
+    ) -> TextDecoder:
         """name: of the component, for warnings. Raises ValueError for settings or a template that
         the model cannot serve."""
-
-    @abstractmethod
-    def share(self, decoder: Any) -> Any:
-        """A decoder that was made, sharing its work with copies of the model where it has some."""
 
     @abstractmethod
     def initialize(self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str]) -> None:

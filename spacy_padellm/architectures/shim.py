@@ -8,7 +8,7 @@ from pathlib import Path
 
 from thinc.api import Optimizer
 
-from ..decoding import Decoder, DecodingSettings, ReplicaDecoder
+from ..decoding import Decoder, DecodingSettings, ReplicaDecoder, TextDecoder
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter
@@ -86,8 +86,9 @@ class CausalLMShim(DecodingShim):
 
     def make_decoder(
         self, name: str, encoder: PromptEncoder, settings: DecodingSettings
-    ) -> Decoder:
-        """name: of the component, for warnings. Raises ValueError as `Decoder`."""
+    ) -> TextDecoder:
+        """With copies of the model on further `devices`, made when first needed. name: of the
+        component, for warnings. Raises ValueError as `Decoder`."""
         loaded = self.loaded
         if loaded.lm.static and settings.method == "rows":
             logger.warning("%s: `compile` has no effect with decoder = 'rows'", name)
@@ -97,11 +98,11 @@ class CausalLMShim(DecodingShim):
                 "of its own: set copy_constraint to true",
                 name,
             )
-        return Decoder(loaded.lm, encoder, settings)
-
-    def share(self, decoder: Decoder) -> Decoder | ReplicaDecoder:
-        """The decoder, with copies of the model on further `devices`, made when first needed."""
-        return self._copies.share(decoder, self.loaded.lm, self.origin.hardware.devices[1:])
+        decoder = Decoder(loaded.lm, encoder, settings)
+        devices = self.origin.hardware.devices[1:]
+        if not devices:
+            return decoder
+        return ReplicaDecoder(decoder, lambda: self._copies.get(loaded.lm, devices))
 
     def asking(self, template: PromptTemplate) -> "CausalLMShim":
         """The same weights under another template, for decoding."""
@@ -189,8 +190,7 @@ class CausalLMShim(DecodingShim):
         Raises RuntimeError for a fork of a process whose model is on an accelerator.
         """
         if self.is_loaded:
-            devices = (lm.device for lm in (self.loaded.lm, *self._copies.made))
-            check_fork(self._loaded_in, devices)
+            check_fork(self._loaded_in, (self.loaded.lm.device, *self._copies.devices))
 
     # --- to and from disk
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
+from ..lm.session import TextModel
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PLAIN, PromptTemplate
 from ..spans.numeric import check_types
@@ -11,17 +12,7 @@ from .files.schemas import check_labels
 from .hardware import Hardware
 from .model_settings import ModelSettings
 
-
-class AskedModel(Protocol):
-    """What is asked of any language model, wherever it runs."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def tokenizer(self) -> Any: ...
-
-
-Lm = TypeVar("Lm", bound=AskedModel)
+Lm = TypeVar("Lm", bound=TextModel)
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,6 @@ class ServerShim(DecodingShim):
         del name
         return ServerDecoder(self.client, self.loaded.lm, encoder, self.send_ids, settings)
 
-    def share(self, decoder: ServerDecoder) -> ServerDecoder:
-        """The server has the model, however many copies there are."""
-        return decoder
-
     def prepare(self) -> None:
         """Nothing is to be readied before decoding."""
 

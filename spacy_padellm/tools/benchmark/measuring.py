@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 
-from ...decoding import DecodingWork
+from ...decoding import DecodingWork, TextDecoder
 from ...formats.gold import GoldText
 from ...spans.alignment import align_mentions
 from ...spans.prediction import Prediction
 from ...spans.scoring import span_scores
 from .memory import peak_megabytes, reset_peak
-from .methods import AnyDecoder
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Measurement:
 
 
 def measure(
-    decoders: Mapping[str, AnyDecoder],
+    decoders: Mapping[str, TextDecoder],
     golds: Sequence[GoldText],
     labels: Sequence[str],
     batch_sizes: Sequence[int],
@@ -72,8 +71,8 @@ def measure(
     return measured
 
 
-def _check_compiled(decoder: AnyDecoder) -> None:
-    lm = decoder.lm
+def _check_compiled(decoder: TextDecoder) -> None:
+    lm: Any = decoder.lm
     if not (lm.static and lm.static.compiled and lm.static.shapes):
         raise ValueError(f"method 'compiled': {lm.name} could not be compiled here")
 
@@ -92,7 +91,7 @@ class _Run:
 
 
 def _run(
-    decoder: AnyDecoder,
+    decoder: TextDecoder,
     golds: Sequence[GoldText],
     labels: Sequence[str],
     size: int,
