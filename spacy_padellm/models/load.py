@@ -25,7 +25,7 @@ from .hardware import Hardware, find_dtype
 from .hub_access import hub_or_downloads
 from .load_turn import check_undisturbed, load_turn
 from .loaded_model import LoadedModel, ModelSource
-from .model_settings import ModelSettings, read_settings
+from .model_settings import ModelSettings, read_base, read_settings
 from .place import ModelPlace, find_place
 from .quantization import few_bits, quantize_weights
 from .shared_bases import AdapterTurn, SharedBase, SharedBases, Turn
@@ -137,17 +137,16 @@ def _find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, Mod
     place = find_place(source.name, "name", source.revision)
     adapter = find_place(source.adapter, "adapter") if source.adapter else None
     settings = read_settings(place)
-    if settings is not None and settings.base:  # a folder that refers to its base
+    if base := read_base(place):  # a folder that refers to its base
         if adapter is None and place.file("adapter_config.json"):
             adapter = place
-        base = settings.base
-        place = find_place(str(base["name"]), "base", base.get("revision"), within=place.folder)
+        place = find_place(base.name, "base", base.revision, within=place.folder)
         settings = _over(settings, read_settings(place))
     if adapter is not None:
         if settings is not None:  # the base's calibration is not the adapter's
             settings = replace(settings, calibration=None)
         settings = _over(read_settings(adapter), settings)
-    return place, adapter, replace(settings or ModelSettings(), base=None)
+    return place, adapter, settings or ModelSettings()
 
 
 def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSettings | None:

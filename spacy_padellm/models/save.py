@@ -37,7 +37,7 @@ def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode)
     with no_progress_bars():
         base = _save_weights(loaded, folder, mode)
     loaded.lm.tokenizer.save_pretrained(folder)
-    replace(loaded.settings, template=loaded.template, base=base).write(folder)
+    replace(loaded.settings, template=loaded.template).write(folder, base)
 
 
 def _save_weights(
