@@ -18,13 +18,14 @@ from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.save import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
+from ..models.trainable import make_trainable
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .copies import ModelCopies
 from .origin import FromScratch, Origin, Texts
 from .protocol import DecodingShim
-from .updating import Updates, make_trainable
+from .updating import Updates
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,6 @@ class CausalLMShim(DecodingShim):
         self.origin = origin
         self.peft = peft
         self.mixed_precision = mixed_precision
-        # Whether only a full copy can hold this model.
-        self.self_contained = False
         self._loaded: LoadedModel[LanguageModel] | None = None
         self._loaded_in = os.getpid()  # the process
         self._loading: SharedResult[LoadedModel[LanguageModel]] = SharedResult()
@@ -125,15 +124,12 @@ class CausalLMShim(DecodingShim):
     def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
         """Makes the model, or reads it anew if it was trained, and readies it for training."""
         if isinstance(self.origin, FromScratch):
-            self._set(self.origin.create(texts(), labels))
-            self.self_contained = True
+            self._set(self.origin.make(self.origin.train_tokenizer(texts(), labels), labels))
         elif self._stepped:
             self._set(self.origin.load())
-            self.self_contained = False
         if self._updates is None:
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
             self._set(add_special_tokens(loaded, tuple(labels)))
-            self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
         self.make_trainable()
         self._loaded = self.loaded.for_labels(labels)
 
@@ -157,7 +153,7 @@ class CausalLMShim(DecodingShim):
         self.calibrate(None)
         self._copies.forget()
         if not self.loaded.lm.adapter:
-            self.self_contained = True
+            self._loaded = replace(self.loaded, only_here=True)
 
     def make_trainable(self) -> Updates:
         """What trains the weights, or the adapter's; puts the adapter on if need be.
@@ -166,18 +162,15 @@ class CausalLMShim(DecodingShim):
         """
         self._copies.forget()
         if self._updates is None:
-            loaded = make_trainable(self.loaded, self.peft, self.origin.hardware)
-            if loaded is not self.loaded:
-                self._set(loaded)
-            self._updates = Updates(loaded, self.mixed_precision)
+            self._set(make_trainable(self.loaded, self.peft))
+            self._updates = Updates(self.loaded, self.mixed_precision)
         return self._updates
 
     def merge(self) -> None:
         """Works the adapter into the weights. Raises ValueError where there is none."""
         loaded = self.loaded
         merged = merge_adapter(take_alone(loaded.lm))
-        self._set(replace(loaded, lm=merged, source=ModelSource("")))
-        self.self_contained = True
+        self._set(replace(loaded, lm=merged, only_here=True))
 
     # --- devices and processes
 
@@ -200,7 +193,7 @@ class CausalLMShim(DecodingShim):
         Raises ValueError for save_mode = "reference" where the weights are nowhere else.
         """
         loaded = self.loaded.for_labels(labels)
-        mode = save_mode_for(save_mode, loaded, self.self_contained)
+        mode = save_mode_for(save_mode, loaded)
         if loaded.lm.quantized and mode == "full":
             loaded = self._unquantised(loaded)
         replace_model(loaded, folder, mode)
@@ -218,8 +211,8 @@ class CausalLMShim(DecodingShim):
 
     def read(self, folder: Path, full: bool) -> None:
         """Reads what `save` wrote, onto the device and in the dtype of the config."""
-        self._set(load_model(ModelSource(str(folder), hardware=self.origin.hardware)))
-        self.self_contained = full
+        loaded = load_model(ModelSource(str(folder), hardware=self.origin.hardware))
+        self._set(replace(loaded, only_here=full))
 
     def to_bytes(self) -> bytes:
         return folder_to_bytes(lambda folder: self.save(folder, "full", self.known_labels()))

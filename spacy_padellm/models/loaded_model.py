@@ -38,12 +38,14 @@ class ModelSource:
 class LoadedModel(Generic[Lm]):
     """lm: a `LanguageModel`, or a model behind a server. source: where the base is: an absolute
     folder, a Hub id or a model in the box. new_tokens: ids that were added to it since it was
-    loaded (`special_tokens`)."""
+    loaded (`special_tokens`). only_here: whether its weights are in no other place (made or trained
+    here, or read from a full copy)."""
 
     lm: Lm
     settings: ModelSettings
     source: ModelSource = field(default_factory=lambda: ModelSource(""))
     new_tokens: tuple[int, ...] = ()
+    only_here: bool = False
 
     @property
     def template(self) -> PromptTemplate:

@@ -65,23 +65,21 @@ def _save_weights(
     return None
 
 
-def save_mode_for(save_mode: str, loaded: LoadedModel, self_contained: bool) -> SaveMode:
+def save_mode_for(save_mode: str, loaded: LoadedModel) -> SaveMode:
     """The mode in which a model is written.
-
-    self_contained: its weights are nowhere else (made or trained here, or read from a full copy).
 
     Raises ValueError for "reference" where there is nothing to refer to.
     """
     if save_mode == "full":
         return "full"
     if save_mode == "reference":
-        if self_contained:
+        if loaded.only_here:
             raise ValueError(
                 "save_mode is 'reference', but these weights are in no other place (they were "
                 "trained here, or read from a full copy): set save_mode to 'full' or 'auto'"
             )
         return "reference"
-    return "full" if self_contained or loaded.source.name in IN_THE_BOX else "reference"
+    return "full" if loaded.only_here or loaded.source.name in IN_THE_BOX else "reference"
 
 
 def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:

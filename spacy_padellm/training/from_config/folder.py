@@ -82,7 +82,7 @@ class RunFolder:
         now = srsly.json_loads(srsly.json_dumps(now))
         before = _read_object(path) if resumed and path.exists() else None
         if before is not None:
-            if before.get("tokenizer", tokenizer) != tokenizer:
+            if tokenizer and before.get("tokenizer", tokenizer) != tokenizer:
                 raise ValueError(
                     "the corpus is not the one that this run was begun with, and the tokenizer, "
                     "which is made from it, has changed: restore the corpus, or begin anew with "

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from transformers import TrainerState
 
 from ...architectures.optimizer import Rates, adam_settings
+from ...architectures.origin import FromScratch
 from ...formats.gold import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
@@ -71,7 +72,8 @@ class ConfigRun:
         names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(interpolated, names)
         self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
-        made_of = tokenizer_digest(self.pipe) if self.pipe.own_shim.self_contained else ""
+        origin = self.pipe.own_shim.origin
+        made_of = tokenizer_digest(self.pipe) if isinstance(origin, FromScratch) else ""
         if self.is_main:
             self.folder.note_config(interpolated, self.pipe.labels, made_of, self.first > 0)
         self.trainer = self._make_trainer()
