@@ -1,25 +1,30 @@
 """What the component asks of the model that it wraps, in this process or behind a server."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from thinc.api import Model
 from thinc.shims import Shim
 
 from ..decoding import DecodingSettings, TextDecoder
+from ..learning.examples import TrainingText
 from ..models.loaded_model import LoadedModel
 from ..prompts.encoding import PromptEncoder
+
+
+class ModelError(OSError):
+    """A model that cannot answer. of_all: whether all other texts would fare alike, as where no
+    server is reached; they need not be tried one by one."""
+
+    of_all = False
 
 
 class DecodingShim(Shim, ABC):
     """Decodes, and is saved and loaded with its component.
 
-    has_accelerator: whether the model runs elsewhere while this process goes on. url: of the
-    server that the model is behind; None in this process.
+    has_accelerator: whether the model runs elsewhere while this process goes on.
     """
-
-    url: str | None = None
 
     @property
     @abstractmethod
@@ -47,6 +52,19 @@ class DecodingShim(Shim, ABC):
     @abstractmethod
     def initialize(self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str]) -> None:
         """Readies the model for training on these labels, where it can be trained."""
+
+    @abstractmethod
+    def own(self) -> "DecodingShim":
+        """The model itself. Raises ValueError for one behind a server."""
+
+    @abstractmethod
+    def add_gradients(
+        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float
+    ) -> float:
+        """Of all texts; `finish_update` makes a step of them. Returns the mean loss (nats) of a
+        target token. token_budget: tokens of the language model in one forward pass. text_loss: the
+        weight of each token of the text itself. Raises ValueError for a model that cannot be
+        trained."""
 
     @abstractmethod
     def save(self, folder: Path, save_mode: str, labels: Mapping[str, str]) -> str:

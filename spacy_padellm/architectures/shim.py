@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from thinc.api import Optimizer
 
 from ..decoding import Decoder, DecodingSettings, ReplicaDecoder, TextDecoder
+from ..learning.examples import TrainingText
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter
@@ -141,6 +142,14 @@ class CausalLMShim(DecodingShim):
         self._loaded = loaded  # last: other threads go on with it at once
 
     # --- training
+
+    def own(self) -> "CausalLMShim":
+        return self
+
+    def add_gradients(
+        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float
+    ) -> float:
+        return self.make_trainable().add_gradients(texts, token_budget, text_loss)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Raises ValueError as `Updates.step`."""

@@ -14,8 +14,8 @@ import srsly
 from safetensors import SafetensorError
 from spacy.language import Language
 
+from ...architectures.shim import CausalLMShim
 from ...atomic import alone_in, restore_folder, whole_folder, write_whole
-from ...pipeline.component import PaDeLLMNER
 from ..checkpoints import check, last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
@@ -123,9 +123,9 @@ def _read_object(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def tokenizer_digest(pipe: PaDeLLMNER) -> str:
+def tokenizer_digest(shim: CausalLMShim) -> str:
     """Of the tokenizer's vocabulary and rules."""
-    written = pipe.own_shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
+    written = shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
     return hashlib.sha256(written.encode("utf8")).hexdigest()
 
 
