@@ -23,8 +23,7 @@ class ModelError(OSError):
 class DecodingShim(Shim, ABC):
     """Decodes, and is saved and loaded with its component.
 
-    has_accelerator: whether the model runs elsewhere while this process goes on.
-    """
+    has_accelerator: whether the model runs elsewhere while this process goes on."""
 
     @property
     @abstractmethod
@@ -61,10 +60,7 @@ class DecodingShim(Shim, ABC):
     def add_gradients(
         self, texts: Sequence[TrainingText], token_budget: int, text_loss: float
     ) -> float:
-        """Of all texts; `finish_update` makes a step of them. Returns the mean loss (nats) of a
-        target token. token_budget: tokens of the language model in one forward pass. text_loss: the
-        weight of each token of the text itself. Raises ValueError for a model that cannot be
-        trained."""
+        """As `Updates.add_gradients`. Raises ValueError for a model that cannot be trained."""
 
     @abstractmethod
     def save(self, folder: Path, save_mode: str, labels: Mapping[str, str]) -> str:

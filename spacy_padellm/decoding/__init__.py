@@ -6,7 +6,7 @@ Knows prompts and sessions; nothing of torch, of files, or of spaCy.
 from .decoder import Decoder
 from .replicas import Replica, ReplicaDecoder
 from .settings import DecodingSettings
-from .text_decoder import Batch, DecodingWork, TextDecoder, TextInput, in_order
+from .text_decoder import Batch, DecodingWork, TextDecoder, TextInput
 
 __all__ = [
     "Batch",
@@ -17,5 +17,4 @@ __all__ = [
     "ReplicaDecoder",
     "TextDecoder",
     "TextInput",
-    "in_order",
 ]

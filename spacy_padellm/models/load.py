@@ -4,6 +4,7 @@ Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settin
 """
 
 import logging
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -105,7 +106,7 @@ def _load_parts(
         lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
         if key is not None and name is not None:
             lm.turn = AdapterTurn(SharedBase(model, turn), name)
-            lm.turn.end_with(lm)
+            weakref.finalize(lm, turn.gone.append, name)  # others may be running the base
             _shared.add(key, model, turn)
         with lm.turn:
             return ready(lm, hardware)

@@ -66,13 +66,6 @@ class AdapterTurn:
     def __exit__(self, *_: object) -> None:
         self.base.turn.__exit__()
 
-    def end_with(self, owner: object) -> None:
-        """The adapter leaves the base, which others may go on using, when `owner` is gone.
-
-        Not at once, since another thread may be running the base, but at the next turn.
-        """
-        weakref.finalize(owner, self.base.turn.gone.append, self.adapter)
-
 
 class SharedBases:
     """Remembers bases as long as somebody has them. Asked in a `load_turn` only."""

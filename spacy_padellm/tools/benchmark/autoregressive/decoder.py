@@ -6,14 +6,8 @@ from typing import Any
 
 import torch
 
-from ....decoding import (
-    Batch,
-    DecodingSettings,
-    DecodingWork,
-    TextDecoder,
-    TextInput,
-    in_order,
-)
+from ....decoding import DecodingSettings, DecodingWork, TextDecoder, TextInput
+from ....decoding.text_decoder import Batch, in_order
 from ....lm.batching import halve_on_memory_error, plan_batches
 from ....lm.language_model import LanguageModel
 from ....prompts.encoding import PromptEncoder, TextPrompt
@@ -38,15 +32,11 @@ class AutoregressiveDecoder(TextDecoder):
     max_new_tokens: int | None = None
 
     def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
-        """The batches of some texts, encoded, the longest first."""
         answers = AnswerEncoder(self.encoder)
         inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
         prompts = [answers.prompt(text.text, labels) for text in inputs]
-        sizes = [prompt.size for prompt in prompts]
-        return [
-            Batch(indices, [(inputs[i], prompts[i]) for i in indices])
-            for indices in plan_batches(sizes, self.settings.token_budget)
-        ]
+        plans = plan_batches([prompt.size for prompt in prompts], self.settings.token_budget)
+        return [Batch(plan, [(inputs[i], prompts[i]) for i in plan]) for plan in plans]
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
         return in_order(batches, map(self._run, batches))
@@ -60,11 +50,8 @@ class AutoregressiveDecoder(TextDecoder):
     def _read(self, prompt: TextPrompt, ids: list[int]) -> Prediction:
         pieces = AnswerEncoder(self.encoder).pieces(ids, prompt.labels)
         mentions = self.answer.read(prompt.encoded.text, pieces)
-        counts = [
-            Count(label, sum(mention.label == label for mention in mentions), 1.0)
-            for label in prompt.labels
-        ]
-        return Prediction(counts, mentions)
+        found = [mention.label for mention in mentions]
+        return Prediction([Count(name, found.count(name), 1.0) for name in prompt.labels], mentions)
 
     def _constraints(self, prompts: Sequence[TextPrompt]) -> list[Any]:
         """Logits processors of `generate` for a batch."""
