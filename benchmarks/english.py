@@ -19,11 +19,12 @@ from typing import Any
 import spacy
 from tqdm import tqdm
 
+from spacy_padellm.decoding import TextDecoder
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.tools.benchmark.corpus import read_corpus
 from spacy_padellm.tools.benchmark.measuring import measure
-from spacy_padellm.tools.benchmark.methods import AnyDecoder, make_decoder
+from spacy_padellm.tools.benchmark.methods import make_decoder
 from spacy_padellm.tools.benchmark.report import make_table, write_report
 
 FORMATS = ("structured", "augmented")
@@ -66,7 +67,7 @@ def main() -> None:
     arguments = parser.parse_args()
     box = load_model(ModelSource("english"))
     golds = read_corpus(arguments.corpus, arguments.limit)
-    decoders: dict[str, AnyDecoder] = {
+    decoders: dict[str, TextDecoder] = {
         name: make_decoder(name, box) for name in ("paper-copy", "tree", "ahead")
     }
     for name in FORMATS if arguments.autoregressive else ():

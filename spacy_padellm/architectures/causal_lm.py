@@ -146,14 +146,9 @@ def _check_template(template: Any) -> PromptTemplate | None:
 
 def own_shim_of(model: Model) -> CausalLMShim:
     """The model in this process. Raises ValueError for one behind a server."""
-    shim = shim_of(model)
-    if isinstance(shim, CausalLMShim):
-        return shim
-    raise ValueError(
-        f"the model is behind a server ({shim.url}) and cannot be trained or changed here: "
-        f'name the folder of its weights with @architectures = "spacy_padellm.CausalLM.v1", or '
-        f"freeze the component (frozen_components) where others are trained"
-    )
+    shim = shim_of(model).own()
+    assert isinstance(shim, CausalLMShim)
+    return shim
 
 
 def with_template(model: Model, template: PromptTemplate) -> Model[Any, Any]:

@@ -1,48 +1,43 @@
-"""Copies of a model on further devices, each with weights of its own, and what decodes on them."""
+"""Copies of a model on further devices, each with weights of its own."""
 
 import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..decoding import Decoder, ReplicaDecoder
+import torch
+
+from ..decoding import Replica
 from ..lm.language_model import LanguageModel
 from ..models.hardware import find_device
 from ..models.shared_result import SharedResult
 
 
 class ModelCopies:
-    """Made when they are first needed, kept until they are forgotten."""
+    """Made when they are first needed, kept until they are forgotten. devices: that have one."""
 
     def __init__(self) -> None:
-        self.made: tuple[LanguageModel, ...] = ()
-        self._making: SharedResult[tuple[LanguageModel, ...]] = SharedResult()
-        self._shared: tuple[tuple[int, ...], ReplicaDecoder] | None = None
+        self.devices: tuple[torch.device, ...] = ()
+        self._made: tuple[Replica, ...] = ()
+        self._made_in = os.getpid()
+        self._making: SharedResult[tuple[Replica, ...]] = SharedResult()
 
-    def share(
-        self, decoder: Decoder, lm: LanguageModel, devices: Sequence[str]
-    ) -> Decoder | ReplicaDecoder:
-        """The decoder of `lm`, sharing its work with a copy on each of `devices`: the same one
-        until decoder, weights or process change. Raises ValueError for a device that is not
+    def get(self, lm: LanguageModel, devices: Sequence[str]) -> tuple[Replica, ...]:
+        """The model itself and a copy on each of `devices`. Raises ValueError for one that is not
         there."""
-        if not devices:
-            return decoder
-        if not self.made:
-            self._shared = None  # outdated copies make room for new ones
-        copies = self.made or self._making.get(lambda: self._make(lm, devices))
-        made_of = (os.getpid(), id(decoder), *map(id, copies))
-        if (shared := self._shared) is None or shared[0] != made_of:  # other threads make theirs
-            self._shared = shared = (made_of, ReplicaDecoder(decoder, copies))
-        return shared[1]
+        if self._made and self._made_in != os.getpid():  # a fork has none of the threads
+            self._made, self._made_in = tuple(Replica(one.lm) for one in self._made), os.getpid()
+        return self._made or self._making.get(lambda: self._make(lm, devices))
 
-    def _make(self, lm: LanguageModel, devices: Sequence[str]) -> tuple[LanguageModel, ...]:
-        if not self.made:
-            found = [find_device(device, "devices") for device in devices]
-            self.made = tuple(lm.copy_to(device) for device in found)
-        return self.made
+    def _make(self, lm: LanguageModel, devices: Sequence[str]) -> tuple[Replica, ...]:
+        if not self._made:
+            self.devices = tuple(find_device(device, "devices") for device in devices)
+            copies = [lm.copy_to(device) for device in self.devices]
+            self._made, self._made_in = tuple(map(Replica, (lm, *copies))), os.getpid()
+        return self._made
 
     def forget(self) -> None:
         """They have the weights of before."""
-        self.made = ()
+        self.devices = self._made = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy of the component makes its own."""

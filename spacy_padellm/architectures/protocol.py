@@ -1,26 +1,29 @@
 """What the component asks of the model that it wraps, in this process or behind a server."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from thinc.api import Model
 from thinc.shims import Shim
 
-from ..decoding import DecodingSettings
+from ..decoding import DecodingSettings, TextDecoder
+from ..learning.examples import TrainingText
 from ..models.loaded_model import LoadedModel
 from ..prompts.encoding import PromptEncoder
+
+
+class ModelError(OSError):
+    """A model that cannot answer. of_all: whether all other texts would fare alike, as where no
+    server is reached; they need not be tried one by one."""
+
+    of_all = False
 
 
 class DecodingShim(Shim, ABC):
     """Decodes, and is saved and loaded with its component.
 
-    has_accelerator: whether the model runs elsewhere while this process goes on. url: of the
-    server that the model is behind; None in this process.
-    """
-
-    url: str | None = None
+    has_accelerator: whether the model runs elsewhere while this process goes on."""
 
     @property
     @abstractmethod
@@ -39,17 +42,25 @@ class DecodingShim(Shim, ABC):
         """Readies the model for decoding."""
 
     @abstractmethod
-    def make_decoder(self, name: str, encoder: PromptEncoder, settings: DecodingSettings) -> Any:
+    def make_decoder(
+        self, name: str, encoder: PromptEncoder, settings: DecodingSettings
+    ) -> TextDecoder:
         """name: of the component, for warnings. Raises ValueError for settings or a template that
         the model cannot serve."""
 
     @abstractmethod
-    def share(self, decoder: Any) -> Any:
-        """A decoder that was made, sharing its work with copies of the model where it has some."""
-
-    @abstractmethod
     def initialize(self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str]) -> None:
         """Readies the model for training on these labels, where it can be trained."""
+
+    @abstractmethod
+    def own(self) -> "DecodingShim":
+        """The model itself. Raises ValueError for one behind a server."""
+
+    @abstractmethod
+    def add_gradients(
+        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float
+    ) -> float:
+        """As `Updates.add_gradients`. Raises ValueError for a model that cannot be trained."""
 
     @abstractmethod
     def save(self, folder: Path, save_mode: str, labels: Mapping[str, str]) -> str:

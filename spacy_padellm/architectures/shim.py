@@ -2,14 +2,14 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from thinc.api import Optimizer
 
-from ..decoding import Decoder, DecodingSettings, ReplicaDecoder
-from ..lm.gradients import gradients_on
+from ..decoding import Decoder, DecodingSettings, ReplicaDecoder, TextDecoder
+from ..learning.examples import TrainingText
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter
@@ -19,13 +19,14 @@ from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.save import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
+from ..models.trainable import make_trainable
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .model_copies import ModelCopies
 from .origin import FromScratch, Origin, Texts
 from .protocol import DecodingShim
-from .updating import Updates, make_trainable
+from .updating import Updates
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +50,6 @@ class CausalLMShim(DecodingShim):
         self.origin = origin
         self.peft = peft
         self.mixed_precision = mixed_precision
-        # Whether only a full copy can hold this model.
-        self.self_contained = False
         self._loaded: LoadedModel[LanguageModel] | None = None
         self._loaded_in = os.getpid()  # the process
         self._loading: SharedResult[LoadedModel[LanguageModel]] = SharedResult()
@@ -87,8 +86,9 @@ class CausalLMShim(DecodingShim):
 
     def make_decoder(
         self, name: str, encoder: PromptEncoder, settings: DecodingSettings
-    ) -> Decoder:
-        """name: of the component, for warnings. Raises ValueError as `Decoder`."""
+    ) -> TextDecoder:
+        """With copies of the model on further `devices`, made when first needed. name: of the
+        component, for warnings. Raises ValueError as `Decoder`."""
         loaded = self.loaded
         if loaded.lm.static and settings.method == "rows":
             logger.warning("%s: `compile` has no effect with decoder = 'rows'", name)
@@ -98,11 +98,11 @@ class CausalLMShim(DecodingShim):
                 "of its own: set copy_constraint to true",
                 name,
             )
-        return Decoder(loaded.lm, encoder, settings)
-
-    def share(self, decoder: Decoder) -> Decoder | ReplicaDecoder:
-        """The decoder, with copies of the model on further `devices`, made when first needed."""
-        return self._copies.share(decoder, self.loaded.lm, self.origin.hardware.devices[1:])
+        decoder = Decoder(loaded.lm, encoder, settings)
+        devices = self.origin.hardware.devices[1:]
+        if not devices:
+            return decoder
+        return ReplicaDecoder(decoder, lambda: self._copies.get(loaded.lm, devices))
 
     def asking(self, template: PromptTemplate) -> "CausalLMShim":
         """The same weights under another template, for decoding."""
@@ -126,15 +126,12 @@ class CausalLMShim(DecodingShim):
     def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
         """Makes the model, or reads it anew if it was trained, and readies it for training."""
         if isinstance(self.origin, FromScratch):
-            self._set(self.origin.create(texts(), labels))
-            self.self_contained = True
+            self._set(self.origin.make(self.origin.train_tokenizer(texts(), labels), labels))
         elif self._stepped:
             self._set(self.origin.load())
-            self.self_contained = False
         if self._updates is None:
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
             self._set(add_special_tokens(loaded, tuple(labels)))
-            self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
         self.make_trainable()
         self._loaded = self.loaded.for_labels(labels)
 
@@ -147,6 +144,14 @@ class CausalLMShim(DecodingShim):
 
     # --- training
 
+    def own(self) -> "CausalLMShim":
+        return self
+
+    def add_gradients(
+        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float
+    ) -> float:
+        return self.make_trainable().add_gradients(texts, token_budget, text_loss)
+
     def finish_update(self, optimizer: Optimizer) -> None:
         """Raises ValueError as `Updates.step`."""
         if self._updates is not None and self._updates.step(optimizer):
@@ -157,8 +162,8 @@ class CausalLMShim(DecodingShim):
         self._stepped = True
         self.calibrate(None)
         self._copies.forget()
-        if not self.loaded.has_adapter:
-            self.self_contained = True
+        if not self.loaded.lm.adapter:
+            self._loaded = replace(self.loaded, only_here=True)
 
     def make_trainable(self) -> Updates:
         """What trains the weights, or the adapter's; puts the adapter on if need be.
@@ -167,10 +172,8 @@ class CausalLMShim(DecodingShim):
         """
         self._copies.forget()
         if self._updates is None:
-            loaded = make_trainable(self.loaded, self.peft, self.origin.hardware)
-            if loaded is not self.loaded:
-                self._set(loaded)
-            self._updates = Updates(loaded, self.mixed_precision)
+            self._set(make_trainable(self.loaded, self.peft))
+            self._updates = Updates(self.loaded, self.mixed_precision)
         return self._updates
 
     @gradients_on()
@@ -178,8 +181,7 @@ class CausalLMShim(DecodingShim):
         """Works the adapter into the weights. Raises ValueError where there is none."""
         loaded = self.loaded
         merged = merge_adapter(take_alone(loaded.lm))
-        self._set(replace(loaded, lm=merged, source=ModelSource("")))
-        self.self_contained = True
+        self._set(replace(loaded, lm=merged, only_here=True))
 
     # --- devices and processes
 
@@ -192,8 +194,7 @@ class CausalLMShim(DecodingShim):
         Raises RuntimeError for a fork of a process whose model is on an accelerator.
         """
         if self.is_loaded:
-            devices = (lm.device for lm in (self.loaded.lm, *self._copies.made))
-            check_fork(self._loaded_in, devices)
+            check_fork(self._loaded_in, (self.loaded.lm.device, *self._copies.devices))
 
     # --- to and from disk
 
@@ -203,7 +204,7 @@ class CausalLMShim(DecodingShim):
         Raises ValueError for save_mode = "reference" where the weights are nowhere else.
         """
         loaded = self.loaded.for_labels(labels)
-        mode = save_mode_for(save_mode, loaded, self.self_contained)
+        mode = save_mode_for(save_mode, loaded)
         if loaded.lm.quantized and mode == "full":
             loaded = self._unquantised(loaded)
         replace_model(loaded, folder, mode)
@@ -221,8 +222,8 @@ class CausalLMShim(DecodingShim):
 
     def read(self, folder: Path, full: bool) -> None:
         """Reads what `save` wrote, onto the device and in the dtype of the config."""
-        self._set(load_model(ModelSource(str(folder), hardware=self.origin.hardware)))
-        self.self_contained = full
+        loaded = load_model(ModelSource(str(folder), hardware=self.origin.hardware))
+        self._set(replace(loaded, only_here=full))
 
     def to_bytes(self) -> bytes:
         return folder_to_bytes(lambda folder: self.save(folder, "full", self.known_labels()))

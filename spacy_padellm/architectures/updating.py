@@ -1,8 +1,6 @@
 """Training of the model that a shim holds: gradients of prompt trees, steps of torch's AdamW."""
 
-import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from thinc.api import Optimizer
@@ -13,14 +11,9 @@ from ..learning.optimizer import check_gradient, check_loss, make_adam
 from ..lm.batching import plan_batches
 from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
-from ..models.adapter_settings import AdapterSettings
-from ..models.adapters import train_adapter
-from ..models.hardware import Hardware
-from ..models.load import take_alone
 from ..models.loaded_model import LoadedModel
 from .thinc_optimizer import adam_settings
 
-logger = logging.getLogger(__name__)
 MEND = (
     "lower the learning rate, set grad_clip in [training.optimizer], or set model.dtype to "
     "'float32'"
@@ -28,7 +21,7 @@ MEND = (
 
 
 class Updates:
-    """Of a model that is ready for training (`make_trainable`).
+    """Of a model that is ready for training (`models.trainable`).
 
     mixed_precision: bfloat16 autocast. Gradients of all batches since the last step are summed,
     and divided by their number of targets in `step`: accumulated batches equal one large batch.
@@ -84,34 +77,3 @@ class Updates:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return True
-
-
-@gradients_on()
-def make_trainable(
-    loaded: LoadedModel[LanguageModel], peft: AdapterSettings | None, hardware: Hardware
-) -> LoadedModel[LanguageModel]:
-    """The model with its weights, or those of an adapter alone, ready for training.
-
-    peft: an adapter to train, which is put on if need be; one that is there is trained anyway.
-
-    Raises ValueError for a model that cannot be trained so.
-    """
-    with_adapter = peft is not None or loaded.has_adapter
-    if loaded.lm.quantized and not (with_adapter and hardware.bits):
-        raise ValueError(
-            "a quantised model cannot be trained: set model.quantize to null, or, for an "
-            "adapter on a CUDA device, to '4bit'"
-        )
-    if with_adapter:
-        compiled = loaded.lm.static is not None
-        lm = train_adapter(take_alone(loaded.lm), peft, loaded.new_tokens)
-        if compiled and lm.static is None:
-            lm.compile()
-        return replace(loaded, lm=lm)
-    if loaded.lm.dtype == torch.bfloat16 and hardware.dtype == "bfloat16":
-        logger.warning("all weights are trained in bfloat16, as `dtype` says: small steps are lost")
-    else:
-        loaded.lm.widen()
-    for parameter in loaded.lm.model.parameters():
-        parameter.requires_grad_(True)
-    return loaded

@@ -26,9 +26,11 @@ def merge_cli(
     try:
         if output.exists() and output.resolve() == pipeline.resolve():
             raise ValueError(f"{output} is the pipeline itself: give another folder")
+        from ..architectures.causal_lm import own_shim_of
+
         nlp, pipe = load_pipeline(pipeline)
         output.parent.mkdir(parents=True, exist_ok=True)
-        pipe.own_shim.merge()
+        own_shim_of(pipe.model).merge()
         nlp.to_disk(output)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)

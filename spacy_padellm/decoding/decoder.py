@@ -2,14 +2,12 @@
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..lm.batching import halve_on_memory_error, plan_batches
-from ..lm.choices import Choices
 from ..lm.session import Session, SessionModel
 from ..prompts.encoding import PromptEncoder, TextPrompt
-from ..prompts.plain_text import EncodedText
 from ..spans.prediction import Prediction
 from .copying import TextSlices
 from .counts import decode_counts
@@ -17,55 +15,11 @@ from .mentions import decode_mentions
 from .questions import Questions
 from .settings import DecodingSettings
 from .speculation import Speculation
-
-
-@dataclass(frozen=True)
-class TextInput:
-    """A text to annotate.
-
-    starts, ends: characters at which a copied mention may start and end; anywhere if None.
-    encoded: the text as the decoder's encoder encodes it, where that is known.
-    """
-
-    text: str
-    starts: Collection[int] | None = None
-    ends: Collection[int] | None = None
-    encoded: EncodedText | None = None
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Texts that are decoded together. indices: of the texts in what was asked."""
-
-    indices: list[int]
-    items: list[tuple[TextInput, TextPrompt]]
-
-
-def in_order(batches: Iterable[Batch], results: Iterable[list[Prediction]]) -> list[Prediction]:
-    """The results of some batches in the order in which their texts came."""
-    found: dict[int, Prediction] = {}
-    for batch, predictions in zip(batches, results, strict=True):
-        found.update(zip(batch.indices, predictions, strict=True))
-    return [found[i] for i in range(len(found))]
+from .text_decoder import Batch, DecodingWork, TextDecoder, TextInput, in_order
 
 
 @dataclass
-class DecodingWork:
-    """What a decoder has done so far.
-
-    passes: forward passes. tokens: run, padding included. kept: tokens whose keys and values
-    were kept at a time, padding included, summed over batches.
-    """
-
-    texts: int = 0
-    batches: int = 0
-    passes: int = 0
-    tokens: int = 0
-    kept: int = 0
-
-
-@dataclass
-class Decoder:
+class Decoder(TextDecoder):
     """Two-step parallel decoding (PaDeLLM-NER, section 3).
 
     encoder: with the most mentions of a label that are asked for, reported where there are more.
@@ -90,18 +44,11 @@ class Decoder:
                 f"{self.lm.name} cannot do: train it with bidirectional = false"
             )
 
-    def predict(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Prediction]:
-        """A prediction for each text, in the order given.
-
-        Raises ValueError without labels, or for a text beyond the model's positions.
-        """
-        return self.decode(self.plan(texts, labels))
-
     def plan(
         self, texts: Sequence[TextInput | str], labels: Sequence[str], parts: int = 1
-    ) -> list["Batch"]:
+    ) -> list[Batch]:
         """The batches of some texts, encoded, the longest first; about `parts` at least. Raises
-        as `predict`.
+        ValueError without labels, or for a text beyond the model's positions.
         """
         if isinstance(labels, str):
             raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
@@ -116,33 +63,28 @@ class Decoder:
             for indices in plan_batches(sizes, budget)
         ]
 
-    def decode(self, batches: Sequence["Batch"]) -> list[Prediction]:
+    def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
         """A prediction for each text that the batches were planned for."""
         return in_order(batches, map(self.run, batches))
 
-    def run(self, batch: "Batch") -> list[Prediction]:
+    def run(self, batch: Batch) -> list[Prediction]:
         """A prediction for each text of a batch; in smaller batches where memory runs out."""
         return halve_on_memory_error(self._decode, batch.items, self.lm.free_memory)
 
     def on(self, lm: SessionModel) -> "Decoder":
-        """The same decoder with a copy of its model."""
-        return replace(self, lm=lm, work=DecodingWork())
-
-    def text_size(self, text: str) -> int:
-        """Tokens of a text alone."""
-        return len(self.encoder.encode_text(text).ids)
+        """The same decoder with a copy of its model; the work of both is one."""
+        return replace(self, lm=lm)
 
     def _decode(self, items: Sequence[tuple[TextInput, TextPrompt]]) -> list[Prediction]:
         prompts = [prompt for _, prompt in items]
         slices = None
         if self.settings.copy:
             slices = [TextSlices(p.encoded, t.starts, t.ends) for t, p in items]
-        limited = self.settings.copy and self.encoder.template.copies
-        choices = Choices.of(self.encoder, prompts) if limited else Choices()
+        questions = Questions(self.encoder, slices)
         both_ways = self.encoder.template.bidirectional
-        opened = self.lm.open_session(prompts, self.method, both_ways, choices)
+        opened = self.lm.open_session(prompts, self.method, both_ways, questions.choices)
         with contextlib.closing(opened) as session:
-            return self._decode_with(session, prompts, Questions(self.encoder, slices))
+            return self._decode_with(session, prompts, questions)
 
     def _decode_with(
         self,
@@ -164,11 +106,8 @@ class Decoder:
             self.speculation,
         )
         counts = [[state.count for state in of_text] for of_text in states]
-        self.work.texts += len(prompts)
-        self.work.batches += 1
-        self.work.passes += session.passes
-        self.work.tokens += session.tokens
-        self.work.kept += session.kept
+        done = DecodingWork(len(prompts), 1, session.passes, session.tokens, session.kept)
+        self.work.add(done)
         return [Prediction(c, m) for c, m in zip(counts, mentions, strict=True)]
 
     def _cost(self, prompt: TextPrompt) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..lm.choices import Choices
 from ..lm.session import Question
 from ..prompts.encoding import PromptEncoder
 from .copying import CopyBranch, TextSlices
@@ -12,7 +13,8 @@ from .copying import CopyBranch, TextSlices
 class Questions:
     """The questions of a batch.
 
-    slices: where the mentions of each text are copied from; None for free generation.
+    slices: where the mentions of each text are copied from; None for free generation. choices:
+    the ids that may be asked for, all where probability is spread over all.
 
     For a template that `copies`, probability is spread as in training: of a count over digits and
     ends, of a mention over the text's tokens and the end. Else over the whole vocabulary.
@@ -27,8 +29,11 @@ class Questions:
         self.first_of_count = Question(digits, numbers if limited else None)
         self.next_of_count = Question(numbers, numbers if limited else None)
         self._among = None
+        self.choices = Choices()
         if limited and slices is not None:
             self._among = [np.append(of_text.distinct_ids, self._ends[0]) for of_text in slices]
+            ids = np.concatenate([numbers, self._ends, *self._among])
+            self.choices = Choices(np.unique(ids.astype(np.int64)))
 
     def has_mentions(self, text: int) -> bool:
         """Whether a mention can be found: an empty text, or white space, has none to copy."""

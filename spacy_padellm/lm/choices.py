@@ -1,14 +1,13 @@
 """The ids that a batch may have to choose from, where they are few.
 
-A model that was trained to copy is asked for numbers and for tokens of the text only; the output
-head, which at small sizes is a good part of a pass, then computes those logits and no others.
+The output head, which at small sizes is a good part of a pass, then computes those logits and no
+others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
-from ..prompts.encoding import PromptEncoder, TextPrompt
 from ..prompts.tree import Ints
 
 
@@ -17,13 +16,6 @@ class Choices:
 
     def __init__(self, ids: Ints | None = None) -> None:
         self.ids = ids
-
-    @classmethod
-    def of(cls, encoder: PromptEncoder, prompts: Sequence[TextPrompt]) -> "Choices":
-        """Counts, ends, and the tokens of these texts."""
-        fixed = [*encoder.number_ids, *encoder.mention_end_ids]
-        texts = [prompt.encoded.ids for prompt in prompts]
-        return cls(np.unique(np.concatenate([fixed, *texts]).astype(np.int64)))
 
     def columns(self, ids: Iterable[int] | Ints) -> Ints:
         """Where the logits of these ids are. Raises ValueError for one that is no choice."""

@@ -6,13 +6,25 @@ happen, whatever the architecture.
 
 import os
 import threading
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..prompts.tree import Ints
+
+
+@runtime_checkable
+class MadeHead(Protocol):
+    """A linear head whose weights are made of others, by its rows."""
+
+    bias: torch.Tensor | None
+
+    def rows_of(self, ids: torch.Tensor) -> torch.Tensor:
+        """Of some ids, [ids, width]; no others are made."""
+        ...
 
 
 class HeadReads:
@@ -64,14 +76,12 @@ class HeadReads:
         return (states[:, :0], *args[1:])
 
     def _choose(
-        self, head: nn.Linear, _args: tuple[Any, ...], _output: torch.Tensor
+        self, head: nn.Module, _args: tuple[Any, ...], _output: torch.Tensor
     ) -> torch.Tensor | None:
         if _this_thread() != self._own_thread or self._states is None:
             return None
         assert self.choices is not None
-        choices = self.choices.to(self._states.device)
-        bias = None if head.bias is None else head.bias[choices]
-        return F.linear(self._states, _rows(head, choices), bias)
+        return logits_of(head, self._states, self.choices.to(self._states.device))
 
 
 def _this_thread() -> tuple[int, int]:
@@ -81,13 +91,13 @@ def _this_thread() -> tuple[int, int]:
 
 def is_plain(head: nn.Module | None) -> bool:
     """Whether a head's logits of some ids can be had from those rows of its weights."""
-    if hasattr(head, "rows_of"):
+    if isinstance(head, MadeHead):
         return True
     return type(head) is nn.Linear and head.weight.device.type != "meta"
 
 
-def _rows(head: nn.Linear, ids: torch.Tensor) -> torch.Tensor:
-    """Rows of the weights; a head whose weights are made of others (surface features) has
-    `rows_of`, which makes no more than are wanted."""
-    read: Any = getattr(head, "rows_of", None)
-    return head.weight[ids] if read is None else read(ids)
+def logits_of(head: Any, states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """[..., ids], of a head that is plain (`is_plain`). states: [..., width]."""
+    bias = None if head.bias is None else head.bias[ids]
+    rows = head.rows_of(ids) if hasattr(head, "rows_of") else head.weight[ids]
+    return F.linear(states, rows, bias)

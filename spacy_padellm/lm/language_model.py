@@ -68,10 +68,12 @@ class LanguageModel(ModelPasses):
             self.compile(self.static.compiled)
 
     def compile(self, compiled: bool = True) -> None:
-        """Tree passes run in fixed shapes from now on, compiled at first use. To be called again
-        where weights change their dtype or modules are replaced. Raises RuntimeError where
-        transformers is too old for it."""
-        self.static = StaticPasses(self.model, self.device, compiled)
+        """Tree passes run in fixed shapes from now on, compiled at first use.
+
+        To be called again where weights change their dtype or modules are replaced. Raises
+        RuntimeError where transformers is too old for it.
+        """
+        self.static = StaticPasses(self.base, self.device, compiled)
 
     def open_session(
         self, prompts: Sequence[TextPrompt], method: Method, bidirectional: bool, choices: Choices

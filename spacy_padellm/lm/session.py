@@ -5,7 +5,7 @@ Knows nothing of how the model runs: ids and questions go in, numpy arrays come 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -98,18 +98,27 @@ class Session(Protocol):
         ...
 
 
-class SessionModel(Protocol):
-    """A model that a decoder can ask, on whatever runtime.
+class TextModel(Protocol):
+    """A model with its tokenizer, wherever it runs.
 
-    tree: whether it keeps the branches of a prompt tree apart. max_positions: tokens of the
-    longest sequence it was made for.
+    max_positions: tokens of the longest sequence it was made for, None if unknown.
     """
 
-    name: str
-    tree: bool
-
+    @property
+    def name(self) -> str: ...
+    @property
+    def tokenizer(self) -> Any: ...
     @property
     def max_positions(self) -> int | None: ...
+
+
+class SessionModel(TextModel, Protocol):
+    """A model that a decoder can ask, on whatever runtime.
+
+    tree: whether it keeps the branches of a prompt tree apart.
+    """
+
+    tree: bool
 
     def open_session(
         self,

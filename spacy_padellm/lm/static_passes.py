@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from transformers.cache_utils import Cache, StaticLayer
 
 from ..logs import first_line
 from ..prompts.tree import Bools, Ints, TreePass
-from .head import is_plain
+from .head import is_plain, logits_of
 from .locks import ForkLock
 
 logger = logging.getLogger(__name__)
@@ -42,8 +41,11 @@ class StaticSlot:
 
 
 class StaticPasses:
-    """Runs the tree passes of a model in fixed shapes. model: a causal LM of transformers, perhaps
-    with a peft adapter. compiled: without, the same shapes run uncompiled."""
+    """Runs the tree passes of a model in fixed shapes.
+
+    model: of transformers, perhaps with layers of an adapter. compiled: without, the same
+    shapes run uncompiled.
+    """
 
     def __init__(self, model: Any, device: torch.device, compiled: bool = True) -> None:
         if not hasattr(StaticLayer(1), "cumulative_length"):
@@ -248,14 +250,12 @@ class _ReadingHead(nn.Module):
             return self.head(states)
         if not self.chooses:
             return self.head(states)[:, :, reads.choices]
-        bias = None if self.head.bias is None else self.head.bias[reads.choices]
-        return F.linear(states, self.head.weight[reads.choices], bias)
+        return logits_of(self.head, states, reads.choices)
 
 
 def _twin(model: Any, reads: _Reads) -> Any:
     """The model with the same weights and another head; its own head stays as it is."""
-    base = model.get_base_model() if hasattr(model, "peft_config") else model
-    twin = copy.copy(base)
-    twin._modules = dict(base._modules)
-    twin.set_output_embeddings(_ReadingHead(base.get_output_embeddings(), reads))
+    twin = copy.copy(model)
+    twin._modules = dict(model._modules)
+    twin.set_output_embeddings(_ReadingHead(model.get_output_embeddings(), reads))
     return twin

@@ -2,27 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
+from ..lm.session import TextModel
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PLAIN, PromptTemplate
 from ..spans.numeric import check_types
-from .adapters import has_adapters
 from .files.schemas import check_labels
 from .hardware import Hardware
 from .model_settings import ModelSettings
 
-
-class AskedModel(Protocol):
-    """What is asked of any language model, wherever it runs."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def tokenizer(self) -> Any: ...
-
-
-Lm = TypeVar("Lm", bound=AskedModel)
+Lm = TypeVar("Lm", bound=TextModel)
 
 
 @dataclass(frozen=True)
@@ -48,21 +38,19 @@ class ModelSource:
 class LoadedModel(Generic[Lm]):
     """lm: a `LanguageModel`, or a model behind a server. source: where the base is: an absolute
     folder, a Hub id or a model in the box. new_tokens: ids that were added to it since it was
-    loaded (`special_tokens`)."""
+    loaded (`special_tokens`). only_here: whether its weights are in no other place (made or trained
+    here, or read from a full copy)."""
 
     lm: Lm
     settings: ModelSettings
     source: ModelSource = field(default_factory=lambda: ModelSource(""))
     new_tokens: tuple[int, ...] = ()
+    only_here: bool = False
 
     @property
     def template(self) -> PromptTemplate:
         """What it was trained on; "plain" where nothing says so."""
         return self.settings.template or PLAIN
-
-    @property
-    def has_adapter(self) -> bool:
-        return has_adapters(getattr(self.lm, "model", None))  # a server has it to itself
 
     def having(self, **settings: Any) -> "LoadedModel[Lm]":
         """The same model with other `ModelSettings`."""

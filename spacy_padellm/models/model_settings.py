@@ -5,13 +5,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ..atomic import write_whole
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
-from .files.json_file import broken, read_checked
-from .files.schemas import FormatOnly, SettingsFile
+from .files.json_file import read_checked
+from .files.schemas import BasePart, FormatOnly, SettingsFile
 from .place import ModelPlace
 
 logger = logging.getLogger(__name__)
@@ -23,17 +22,15 @@ FORMAT_VERSION = 1
 class ModelSettings:
     """What a model was trained to be asked.
 
-    template: None where nothing says so. base: name and revision of the model that an adapter, or
-    a reference, belongs to. calibration: of its probabilities, if it has one. window: tokens of
-    the longest texts that it reads well, None if it was not measured; the component trains on
-    windows of it, and keeps it.
+    template: None where nothing says so. calibration: of its probabilities, if it has one. window:
+    tokens of the longest texts that it reads well, None if it was not measured; the component
+    trains on windows of it, and keeps it.
     """
 
     template: PromptTemplate | None = None
     labels: tuple[str, ...] = ()
     descriptions: dict[str, str] = field(default_factory=dict)
     max_count: int = 64
-    base: dict[str, str | None] | None = None
     calibration: Calibration | None = None
     window: int | None = None
 
@@ -62,41 +59,38 @@ class ModelSettings:
             )
         return replace(self, template=template, calibration=None)
 
-    def write(self, folder: Path) -> None:
-        saved: dict[str, Any] = {
-            "format": FORMAT_VERSION,
-            "template": self.template.to_dict() if self.template else None,
-            "labels": list(self.labels),
-            "descriptions": self.descriptions,
-            "max_count": self.max_count,
-        }
-        fitted = asdict(self.calibration) if self.calibration else None
-        rest = {"base": self.base, "calibration": fitted, "window": self.window}
-        saved |= {name: value for name, value in rest.items() if value is not None}
+    def write(self, folder: Path, base: Mapping[str, str | None] | None = None) -> None:
+        """base: name and revision of the model that an adapter, or a reference, belongs to."""
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        saved = {"format": FORMAT_VERSION, "template": None, **said}
+        if base is not None:
+            saved["base"] = base
         text = json.dumps(saved, indent=2, ensure_ascii=False)
         write_whole(folder / SETTINGS_FILE, text + "\n")
 
 
 def read_settings(place: ModelPlace) -> ModelSettings | None:
-    """None where the model has no such file: a plain Hugging Face model. Raises ValueError naming
-    the file for one that is broken, or written by a newer release."""
+    """None where the model has no such file: a plain Hugging Face model.
+
+    Raises ValueError naming the file for one that is broken, or written by a newer release.
+    """
+    if (saved := _read(place)) is None:
+        return None
+    known = ModelSettings.__dataclass_fields__
+    settings = ModelSettings(**{k: v for k, v in saved if k in known and v is not None})
+    return replace(settings, labels=tuple(settings.labels))
+
+
+def read_base(place: ModelPlace) -> BasePart | None:
+    """What an adapter, or a reference, belongs to. Raises as `read_settings`."""
+    saved = _read(place)
+    return saved.base if saved else None
+
+
+def _read(place: ModelPlace) -> SettingsFile | None:
     path = place.file(SETTINGS_FILE)
     if path is None:
         return None
     if (written := read_checked(path, FormatOnly).format) > FORMAT_VERSION:
         raise ValueError(f"{path} was written by a newer spacy-padellm (format {written}): upgrade")
-    saved = read_checked(path, SettingsFile)
-    fitted = saved.calibration
-    try:
-        template = PromptTemplate.from_dict(saved.template.model_dump()) if saved.template else None
-        return ModelSettings(
-            template=template,
-            labels=tuple(saved.labels or ()),
-            descriptions=dict(saved.descriptions or {}),
-            max_count=saved.max_count or ModelSettings.max_count,
-            base=saved.base.model_dump() if saved.base else None,
-            window=saved.window,
-            calibration=Calibration(**fitted.model_dump()) if fitted else None,
-        )
-    except ValueError as error:
-        raise ValueError(broken(path, str(error))) from error
+    return read_checked(path, SettingsFile)

@@ -31,14 +31,14 @@ def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode)
     with no_progress_bars():
         base = _save_weights(loaded, folder, mode)
     loaded.lm.tokenizer.save_pretrained(folder)
-    replace(loaded.settings, template=loaded.template, base=base).write(folder)
+    replace(loaded.settings, template=loaded.template).write(folder, base)
 
 
 def _save_weights(
     loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode
 ) -> dict[str, str | None] | None:
     """Returns the base that the folder refers to, if any."""
-    model = loaded.lm.model
+    adapter = loaded.lm.adapter
     if loaded.lm.quantized and mode == "full":
         raise ValueError(
             "a quantised model cannot be saved: set model.quantize to null to save it, and to "
@@ -46,36 +46,34 @@ def _save_weights(
         )
     if mode == "reference":
         source = loaded.source
-        if loaded.has_adapter:
-            save_adapter(loaded.lm, folder, source.name)
+        if adapter:
+            save_adapter(loaded.lm, adapter, folder, source.name)
         return {"name": source.name, "revision": source.revision}
-    if loaded.has_adapter:
-        base = model.get_base_model()
-        base.save_pretrained(folder / BASE_FOLDER, state_dict=base_weights(loaded.lm))
-        save_adapter(loaded.lm, folder, BASE_FOLDER)
+    if adapter:
+        base = folder / BASE_FOLDER
+        loaded.lm.base.save_pretrained(base, state_dict=base_weights(loaded.lm))
+        save_adapter(loaded.lm, adapter, folder, BASE_FOLDER)
         return {"name": BASE_FOLDER}
     gathered = loaded.lm.gathered
-    model.save_pretrained(folder, state_dict=dict(gathered) if gathered else None)
+    loaded.lm.model.save_pretrained(folder, state_dict=dict(gathered) if gathered else None)
     return None
 
 
-def save_mode_for(save_mode: str, loaded: LoadedModel, self_contained: bool) -> SaveMode:
+def save_mode_for(save_mode: str, loaded: LoadedModel) -> SaveMode:
     """The mode in which a model is written.
-
-    self_contained: its weights are nowhere else (made or trained here, or read from a full copy).
 
     Raises ValueError for "reference" where there is nothing to refer to.
     """
     if save_mode == "full":
         return "full"
     if save_mode == "reference":
-        if self_contained:
+        if loaded.only_here:
             raise ValueError(
                 "save_mode is 'reference', but these weights are in no other place (they were "
                 "trained here, or read from a full copy): set save_mode to 'full' or 'auto'"
             )
         return "reference"
-    return "full" if self_contained or loaded.source.name in IN_THE_BOX else "reference"
+    return "full" if loaded.only_here or loaded.source.name in IN_THE_BOX else "reference"
 
 
 def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:

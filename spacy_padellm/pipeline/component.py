@@ -19,11 +19,9 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..architectures.causal_lm import own_shim_of
 from ..architectures.config_values import how_to_set
-from ..architectures.protocol import DecodingShim, shim_of
-from ..architectures.shim import CausalLMShim
-from ..formats.doc_gold import GoldSource
+from ..architectures.protocol import DecodingShim, ModelError, shim_of
+from ..formats.gold_source import GoldSource
 from ..learning.examples import TrainingText
 from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.schemas import SavedComponent
@@ -76,11 +74,6 @@ class PaDeLLMNER(TrainablePipe):
         super().__setattr__(name, value)
 
     # --- the model
-
-    @property
-    def own_shim(self) -> CausalLMShim:
-        """The model where its weights are here. Raises ValueError for one behind a server."""
-        return own_shim_of(self.model)
 
     @property
     def doc_decoder(self) -> DocDecoder:
@@ -153,7 +146,7 @@ class PaDeLLMNER(TrainablePipe):
     def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
         """Not where an error says that all would fare alike, as with a server that is down."""
         handle = self.get_error_handler()
-        if len(docs) == 1 or getattr(error, "of_all", False):
+        if len(docs) == 1 or (isinstance(error, ModelError) and error.of_all):
             handle(self.name, self, list(docs), error)
             return
         for doc in docs:
@@ -212,7 +205,7 @@ class PaDeLLMNER(TrainablePipe):
         validate_examples(examples, "PaDeLLMNER.update")
         texts = self.training_texts(examples)
         budget, text_loss = self.settings.token_budget, self.settings.text_loss
-        loss = self.own_shim.make_trainable().add_gradients(texts, budget, text_loss)
+        loss = self.shim.add_gradients(texts, budget, text_loss)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] = losses.get(self.name, 0.0) + loss

@@ -10,8 +10,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..architectures.protocol import DecodingShim
-from ..decoding import Decoder, ReplicaDecoder, TextInput
-from ..decoding.decoder import DecodingWork
+from ..decoding import DecodingWork, TextDecoder, TextInput
 from ..prompts.encoding import PromptEncoder
 from ..spans.alignment import align_mentions, spread_repeats
 from ..spans.calibration import Calibration
@@ -53,17 +52,15 @@ class PreparedDocs:
 class DocDecoder:
     """Decodes Docs.
 
-    window: tokens of the language model. calibration: of the probabilities of mentions. share:
-    the decoder with copies of its model, where there are some.
+    window: tokens of the language model. calibration: of the probabilities of mentions.
 
     Raises ValueError for a setting `overlap` that is not below the window.
     """
 
-    decoder: Decoder
+    decoder: TextDecoder
     settings: Settings
     window: int
     calibration: Calibration | None
-    share: Callable[[Decoder], Decoder | ReplicaDecoder]
 
     def __post_init__(self) -> None:
         overlap = self.settings.overlap
@@ -80,7 +77,7 @@ class DocDecoder:
     @property
     def work(self) -> DecodingWork:
         """What it has taken so far: passes and tokens of the model, of all its copies."""
-        return replace(self.share(self.decoder).work)
+        return replace(self.decoder.work)
 
     def prepare(self, docs: Sequence[Doc], labels: tuple[str, ...]) -> PreparedDocs:
         """All that is done before the model runs: windows, prompts, batches. All windows of all
@@ -95,12 +92,11 @@ class DocDecoder:
                 if part.text.strip():
                     asked.append((d, w))
                     inputs.append(window_input(doc, part, on_tokens))
-        decoder = self.share(self.decoder)
-        batches = decoder.plan(inputs, labels) if inputs else []
+        batches = self.decoder.plan(inputs, labels) if inputs else []
 
         def decode() -> list[DocPrediction]:
             placed: list[list[_PlacedWindow]] = [[] for _ in docs]
-            decoded = decoder.decode(batches)
+            decoded = self.decoder.decode(batches)
             for (d, w), text_input, prediction in zip(asked, inputs, decoded, strict=True):
                 placed[d].append(self._place(windows[d][w], text_input, prediction))
             return [_join(doc.text, of_doc) for doc, of_doc in zip(docs, placed, strict=True)]
@@ -164,7 +160,6 @@ class DocDecoders:
             settings,
             settings.window or loaded.settings.window or LONGEST_WINDOW,
             loaded.settings.calibration,
-            self._shim.share,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

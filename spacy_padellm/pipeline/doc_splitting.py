@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 
-from ..decoding import Decoder, TextInput
+from ..decoding import TextDecoder, TextInput
 from ..prompts.encoding import PromptEncoder
 from ..prompts.plain_text import EncodedText
 from ..spans.windows import split_windows
@@ -126,7 +126,7 @@ def window_input(doc: Doc, window: DocWindow, on_tokens: bool) -> TextInput:
     return TextInput(window.text, starts, ends, window.encoded)
 
 
-def tokens_left(decoder: Decoder, labels: tuple[str, ...]) -> int | None:
+def tokens_left(decoder: TextDecoder, labels: tuple[str, ...]) -> int | None:
     """How many tokens a text may have beside prompt and answer; None where nothing limits it."""
     limit = decoder.lm.max_positions
     if limit is None:

@@ -4,8 +4,7 @@ A template knows strings only; `encoding.py` turns them into token ids. Source o
 form: PaDeLLM-NER (Lu et al., NeurIPS 2024), section 3.1 and the released code.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 MOST_COUNT = 4096  # mentions of a label in a window, for which a model can be asked
@@ -128,17 +127,6 @@ class PromptTemplate:
         """The label's own token; empty where the template has no such form."""
         return _fill(self.label_token, label=label) if self.label_token else ""
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "PromptTemplate":
-        """Raises ValueError where a field is unknown or missing."""
-        try:
-            return cls(**data)
-        except TypeError as error:
-            raise ValueError(f"template cannot be read: {error}") from None
-
 
 def _fill(pattern: str, **values: str) -> str:
     """One pass, so that a value that holds braces stays as it is."""
@@ -202,10 +190,13 @@ PRESETS: dict[str, PromptTemplate] = {
 def get_template(preset: str, **changes: Any) -> PromptTemplate:
     """A preset by name, with some of its fields changed.
 
-    Raises ValueError for a name that is no preset.
+    Raises ValueError for a name that is no preset, or a field that is unknown.
     """
     if preset not in PRESETS:
         raise ValueError(
             f"template preset {preset!r} does not exist; choose one of {', '.join(PRESETS)}"
         )
-    return PromptTemplate.from_dict({**PRESETS[preset].to_dict(), **changes})
+    try:
+        return replace(PRESETS[preset], **changes)
+    except TypeError as error:
+        raise ValueError(f"template cannot be read: {error}") from None

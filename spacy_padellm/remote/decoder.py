@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ..decoding import Batch, DecodingSettings, DecodingWork, TextInput
+from ..decoding import Batch, DecodingSettings, DecodingWork, TextDecoder, TextInput
 from ..logs import warn_of_few
 from ..prompts.encoding import PromptEncoder, TextPrompt
 from ..spans.numeric import probability_of
@@ -37,7 +37,7 @@ class ServedModel:
 
 
 @dataclass
-class ServerDecoder:
+class ServerDecoder(TextDecoder):
     """Decodes on a server what `decoding.Decoder` does in process, without the copy constraint.
 
     send_ids: prompts go as token ids, tokenised here, rather than as strings. settings: of which
@@ -84,10 +84,6 @@ class ServerDecoder:
         """A prediction for each text, in the order given. Raises ServerError."""
         return [found for batch in batches for found in self._decode([p for _, p in batch.items])]
 
-    def text_size(self, text: str) -> int:
-        """Tokens of a text alone."""
-        return len(self.encoder.encode_text(text).ids)
-
     def _decode(self, prompts: Sequence[TextPrompt]) -> list[Prediction]:
         asked = [(i, label) for i, prompt in enumerate(prompts) for label in prompt.labels]
         answers = self.client.complete(
@@ -111,13 +107,8 @@ class ServerDecoder:
         )
         for (i, count, index), answer in zip(wanted, mentions, strict=True):
             found[i].mentions.append(self._read_mention(prompts[i], count.label, index, answer))
-        self.work = replace(
-            self.work,
-            texts=self.work.texts + len(prompts),
-            batches=self.work.batches + 1,
-            passes=self.work.passes + 1 + bool(wanted),
-            tokens=self.work.tokens + sum(len(one.tokens) for one in (*answers, *mentions)),
-        )
+        tokens = sum(len(one.tokens) for one in (*answers, *mentions))
+        self.work.add(DecodingWork(len(prompts), 1, 1 + bool(wanted), tokens))
         return found
 
     def _compare_tokens(self) -> None:

@@ -1,11 +1,10 @@
 """What a model server may do wrong."""
 
+from ..architectures.protocol import ModelError
 
-class ServerError(OSError):
-    """What the server did, what was asked, and what may help. of_all: whether all other texts
-    would fare alike, as where no server is reached; they need not be tried one by one."""
 
-    of_all = False
+class ServerError(ModelError):
+    """What the server did, what was asked, and what may help."""
 
 
 class PassingError(ServerError):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import srsly
 
@@ -48,7 +48,6 @@ class ServerShim(DecodingShim):
         if max_positions is not None:
             check_number("the model setting `max_positions`", max_positions, least=1, whole=True)
         self.server = server
-        self.url = server.url
         self.tokenizer = tokenizer
         self.template = template
         self.send_ids = prompts == "ids"
@@ -105,10 +104,6 @@ class ServerShim(DecodingShim):
         del name
         return ServerDecoder(self.client, self.loaded.lm, encoder, self.send_ids, settings)
 
-    def share(self, decoder: ServerDecoder) -> ServerDecoder:
-        """The server has the model, however many copies there are."""
-        return decoder
-
     def prepare(self) -> None:
         """Nothing is to be readied before decoding."""
 
@@ -117,9 +112,20 @@ class ServerShim(DecodingShim):
         del texts
         self._labels = dict(labels)
 
-    def __call__(self, batch: Any, is_train: bool) -> Any:
+    def own(self) -> NoReturn:
+        raise ValueError(
+            f"the model is behind a server ({self.server.url}) and cannot be trained or changed "
+            f"here: name the folder of its weights with @architectures = "
+            f'"spacy_padellm.CausalLM.v1", or freeze the component (frozen_components) where '
+            f"others are trained"
+        )
+
+    def add_gradients(self, *_: Any) -> NoReturn:
+        self.own()
+
+    def __call__(self, batch: Any, is_train: bool) -> NoReturn:
         """Raises ValueError: it is no thinc model to run or train."""
-        raise ValueError("a model behind a server cannot be trained here: freeze the component")
+        self.own()
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """The server decides where its model is."""

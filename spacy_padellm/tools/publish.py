@@ -8,6 +8,7 @@ from huggingface_hub import EvalResult, HfApi, ModelCard, ModelCardData
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from spacy.language import Language
 
+from ..architectures.causal_lm import own_shim_of
 from ..architectures.config_values import write_value
 from ..logs import first_line
 from ..models.place import IN_THE_BOX
@@ -35,25 +36,27 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
     for a folder that holds something else."""
     if not pipe.labels:
         raise ValueError(f"{pipe.name} has no labels: train it, or set `labels`")
-    loaded = pipe.own_shim.loaded
+    loaded = own_shim_of(pipe.model).loaded
     base = loaded.source.name
-    if loaded.has_adapter and Path(base).is_absolute():
+    if loaded.lm.adapter and Path(base).is_absolute():
         raise ValueError(
             f"the adapter's base is the folder {base!r}, which nobody else has: merge it into the "
             f"weights first (python -m spacy padellm merge)"
         )
-    described = pipe.label_set.known(pipe.own_shim.known_labels())
-    pipe.own_shim.save(folder, "reference" if loaded.has_adapter else "full", described)
+    described = pipe.label_set.known(pipe.shim.known_labels())
+    pipe.shim.save(folder, "reference" if loaded.lm.adapter else "full", described)
     make_card(nlp, pipe, facts).save(folder / "README.md")
 
 
 def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
-    """What the model finds, how well, how it is used. Raises ValueError for a licence that a model
-    made from the model in the box cannot have."""
-    loaded = pipe.own_shim.loaded
+    """What the model finds, how well, how it is used.
+
+    Raises ValueError for a licence that a model made from the model in the box cannot have.
+    """
+    loaded = own_shim_of(pipe.model).loaded
     base = loaded.source.name
     is_public = bool(base) and not Path(base).is_absolute() and base not in IN_THE_BOX
-    from_box = pipe.own_shim.origin.in_the_box or base in IN_THE_BOX
+    from_box = own_shim_of(pipe.model).origin.in_the_box or base in IN_THE_BOX
     if from_box and facts.licence not in ("", BOX_LICENCE):
         raise ValueError(
             f"the model was made from the model in the box, which is under {BOX_LICENCE}, and so "
@@ -72,12 +75,12 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         model_name=title if results else None,
         eval_results=results or None,
     )
-    described = pipe.label_set.known(pipe.own_shim.known_labels())
+    described = pipe.label_set.known(pipe.shim.known_labels())
     return ModelCard.from_template(
         data,
         template_path=str(_TEMPLATE),
         title=title,
-        adapter_of=base if loaded.has_adapter else "",
+        adapter_of=base if loaded.lm.adapter else "",
         from_box=from_box,
         usage=_usage(nlp, pipe, facts.repo),
         labels=described,

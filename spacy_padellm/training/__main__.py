@@ -68,22 +68,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
     _check_files(asked.texts, "text file")
-    from .from_text.stages import NewModel, pretrain_on_files
+    from ..models.hardware import Hardware
+    from ..models.make import NewModel
+    from ..prompts.template import get_template
+    from .from_text.stages import pretrain_on_files
 
     new = NewModel(
         asked.architecture,
         asked.sizes,
         asked.vocab_size,
-        tuple(label for label in asked.labels.split(",") if label),
+        get_template("compact", bidirectional=not asked.causal, copies=True),
         asked.max_count,
-        bidirectional=not asked.causal,
+        Hardware(asked.device),
     )
     return pretrain_on_files(
         asked.texts,
         asked.output,
         new,
+        [label for label in asked.labels.split(",") if label],
         budget,
-        asked.device,
         rows=asked.rows,
         row_length=asked.row_length,
         learn_rate=asked.learn_rate,

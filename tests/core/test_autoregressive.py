@@ -89,7 +89,7 @@ def test_a_trained_model_answers(name, compact_tokenizer, tmp_path):
     mixture = Mixture({"a": texts}, batch_tokens=512)
     finetune(lm, encoder, mixture, tmp_path, Budget(steps=120), learn_rate=1e-2)
     lm.model.eval()
-    decoder = AutoregressiveDecoder(lm, encoder, answer)
+    decoder = AutoregressiveDecoder(lm, encoder, answer=answer)
     found = decoder.predict([gold.text for gold in golds], LABELS)
     assert [places(p.mentions) for p in found] == [set(gold.spans) for gold in golds]
     assert [[c.value for c in p.counts] for p in found][1] == [0, 1, 0]

@@ -5,8 +5,6 @@ from spacy_padellm.prompts.template import (
     PAPER_CHINESE,
     PAPER_ENGLISH,
     PAPER_ENGLISH_SINGLE_GPU,
-    PRESETS,
-    PromptTemplate,
     get_template,
 )
 
@@ -27,12 +25,6 @@ def test_paper_chinese_strings_are_those_of_the_released_code():
     assert PAPER_CHINESE.mention_prompt("在北京", "地名", 2, 2) == (
         "文本:\n在北京\n指定NER标签:\n地名\n\n<数量>2\n<第2文段>"
     )
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_survive_a_round_trip(name):
-    template = PRESETS[name]
-    assert PromptTemplate.from_dict(template.to_dict()) == template
 
 
 def test_values_with_braces_stay_as_they_are():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from spacy_padellm.decoding import Decoder, DecodingSettings, ReplicaDecoder
+from spacy_padellm.decoding import Decoder, DecodingSettings, Replica, ReplicaDecoder
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
@@ -22,6 +22,14 @@ def decoder(compact_model, compact_tokenizer):
     return Decoder(lm, encoder, DecodingSettings(max_mention_tokens=6))
 
 
+def on_replicas(decoder, copies):
+    """The decoder on its model and so many copies, and what decodes on each."""
+    lms = [decoder.lm, *(decoder.lm.copy_to(decoder.lm.device) for _ in range(copies))]
+    replicas = [Replica(lm) for lm in lms]
+    shared = ReplicaDecoder(decoder, lambda: replicas)
+    return shared, [shared.decoder_on(replica) for replica in replicas]
+
+
 def found(predictions):
     return [
         ([c.value for c in p.counts], [(m.label, m.start, m.end) for m in p.mentions])
@@ -34,8 +42,7 @@ def test_replicas_find_the_same_in_the_same_order(decoder, token_budget):
     expected = found(decoder.predict(TEXTS, LABELS))
     settings = replace(decoder.settings, token_budget=token_budget)
     decoder = Decoder(decoder.lm, decoder.encoder, settings)
-    copies = [decoder.lm.copy_to(decoder.lm.device) for _ in range(2)]
-    shared = ReplicaDecoder(decoder, copies)
+    shared, _ = on_replicas(decoder, copies=2)
     for _ in range(3):
         assert found(shared.predict(TEXTS, LABELS)) == expected
     assert shared.predict([], LABELS) == []
@@ -43,12 +50,12 @@ def test_replicas_find_the_same_in_the_same_order(decoder, token_budget):
 
 
 def test_all_replicas_decode_at_the_same_time(decoder, monkeypatch):
-    shared = ReplicaDecoder(decoder, [decoder.lm.copy_to(decoder.lm.device) for _ in range(2)])
+    shared, decoders = on_replicas(decoder, copies=2)
     met = threading.Barrier(3)
-    for replica in shared.decoders:
+    for replica in decoders:
         monkeypatch.setattr(replica, "run", after_all_have_begun(met, replica.run))
     assert len(shared.predict(TEXTS, LABELS)) == len(TEXTS)
-    assert all(replica.work.texts for replica in shared.decoders)
+    assert shared.work.texts == len(TEXTS)
 
 
 def after_all_have_begun(met, run):
@@ -64,8 +71,7 @@ def after_all_have_begun(met, run):
 
 
 def test_an_error_of_one_replica_is_raised_and_the_others_go_on(decoder, monkeypatch):
-    shared = ReplicaDecoder(decoder, [decoder.lm.copy_to(decoder.lm.device)])
-    broken = shared.decoders[1]
+    shared, (_, broken) = on_replicas(decoder, copies=1)
     whole = broken.run
     monkeypatch.setattr(broken, "run", lambda batch: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -13,6 +13,7 @@ import spacy
 from sample_pipelines import TEXTS, make_examples, spans_of
 
 from remote.serving import found, free_port, remote
+from spacy_padellm.architectures.causal_lm import own_shim_of
 from spacy_padellm.remote.client import CompletionsClient
 from spacy_padellm.remote.errors import ServerError
 from spacy_padellm.remote.settings import ServerSettings
@@ -296,4 +297,4 @@ def test_a_calibration_goes_with_its_template(causal, tmp_path):
     other = remote("http://x/v1", model, model_block={"template": plain})
     assert other.get_pipe("padellm_ner").shim.loaded.settings.calibration is None
     with pytest.raises(ValueError, match="behind a server"):
-        other.get_pipe("padellm_ner").own_shim  # noqa: B018
+        own_shim_of(other.get_pipe("padellm_ner").model)

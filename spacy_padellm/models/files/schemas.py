@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,6 +19,7 @@ from pydantic import (
 )
 
 from ...prompts.template import MOST_COUNT, PromptTemplate
+from ...spans.calibration import Calibration
 from .bounds import MOST_LAYERS, MOST_POSITIONS, MOST_SIZE, check_adapter, check_config
 
 MOST_LABELS = 20_000
@@ -83,6 +85,11 @@ def _template_fields() -> dict[str, Any]:
 
 
 TemplatePart: type[Part] = create_model("TemplatePart", __base__=Part, **_template_fields())
+Template = Annotated[
+    TemplatePart,  # type: ignore[valid-type]
+    AfterValidator(lambda part: PromptTemplate(**part.model_dump())),
+]
+Fitted = Annotated[CalibrationPart, AfterValidator(lambda part: Calibration(**part.model_dump()))]
 
 
 class FormatOnly(Open):
@@ -94,12 +101,12 @@ class FormatOnly(Open):
 class SettingsFile(Open):
     """padellm.json; a newer release may have added fields that change nothing here."""
 
-    template: TemplatePart | None = None  # type: ignore[valid-type]
+    template: Template | None = None
     labels: list[str] | None = None
     descriptions: dict[str, Text] | None = None
     max_count: Annotated[int, Field(ge=1, le=MOST_COUNT)] | None = None
     base: BasePart | None = None
-    calibration: CalibrationPart | None = None
+    calibration: Fitted | None = None
     window: Annotated[int, Field(ge=1, le=MOST_POSITIONS)] | None = None
 
     @field_validator("labels")

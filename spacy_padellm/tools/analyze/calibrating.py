@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from spacy.language import Language
 from spacy.training import Example
 
+from ...architectures.causal_lm import own_shim_of
 from ...pipeline.component import PaDeLLMNER
 from ...spans.calibration import Calibration, fit_calibration
 from .corpus import AnalyzedText, analyze_texts
@@ -37,7 +38,7 @@ def calibrate(
     Raises ValueError as `fit_calibration`, and for a model behind a server; the pipe then has the
     calibration that it had.
     """
-    shim = pipe.own_shim
+    shim = own_shim_of(pipe.model)
     before = shim.loaded.settings.calibration
     try:
         shim.calibrate(Calibration())  # counts and mentions, only multiplied

@@ -34,7 +34,7 @@ class GoldForcedModel:
     golds: Sequence[GoldText]
 
     def __post_init__(self) -> None:
-        self.name, self.tree = self.lm.name, self.lm.tree
+        self.name, self.tree, self.tokenizer = self.lm.name, self.lm.tree, self.lm.tokenizer
         self._by_text = {gold.text: gold for gold in self.golds}
 
     @property

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ...decoding import DecodingWork
-from ...formats.gold_text import GoldText
+from ...decoding import DecodingWork, TextDecoder
+from ...formats.gold import GoldText
 from ...spans.alignment import align_mentions
 from ...spans.prediction import Prediction
 from ...spans.scoring import span_scores
 from .memory import peak_megabytes, reset_peak
-from .methods import AnyDecoder
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Measurement:
 
 
 def measure(
-    decoders: Mapping[str, AnyDecoder],
+    decoders: Mapping[str, TextDecoder],
     golds: Sequence[GoldText],
     labels: Sequence[str],
     batch_sizes: Sequence[int],
@@ -68,8 +67,8 @@ def measure(
     return measured
 
 
-def _check_compiled(decoder: AnyDecoder) -> None:
-    lm = decoder.lm
+def _check_compiled(decoder: TextDecoder) -> None:
+    lm: Any = decoder.lm
     if not (lm.static and lm.static.compiled and lm.static.shapes):
         raise ValueError(f"method 'compiled': {lm.name} could not be compiled here")
 
@@ -88,7 +87,7 @@ class _Run:
 
 
 def _run(
-    decoder: AnyDecoder,
+    decoder: TextDecoder,
     golds: Sequence[GoldText],
     labels: Sequence[str],
     size: int,

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
-from ...decoding import Decoder, DecodingSettings, DecodingWork, TextInput
-from ...formats.gold_text import GoldText
+from ...decoding import Decoder, DecodingSettings, TextDecoder
+from ...formats.gold import GoldText
 from ...models.loaded_model import LoadedModel
 from ...spans.numeric import MOST_TOKENS
-from ...spans.prediction import Prediction
 from .autoregressive import get_answer_format
 from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
 from .method_names import check_method
@@ -16,29 +14,20 @@ from .method_names import check_method
 NO_BUDGET = MOST_TOKENS  # the batch size alone decides
 
 
-class AnyDecoder(Protocol):
-    """What all methods have in common."""
-
-    lm: Any
-    work: DecodingWork
-
-    def predict(
-        self, texts: Sequence[TextInput | str], labels: Sequence[str]
-    ) -> list[Prediction]: ...
-
-
 def make_decoder(
     method: str, loaded: LoadedModel, golds: Sequence[GoldText] | None = None
-) -> AnyDecoder:
-    """golds: forces these answers upon the model; None lets it answer. Raises ValueError for a
-    method that does not exist."""
+) -> TextDecoder:
+    """golds: forces these answers upon the model; None lets it answer.
+
+    Raises ValueError for a method that does not exist.
+    """
     check_method(method)
     if method in ("structured", "augmented"):
         return ForcedAutoregressiveDecoder(
             loaded.lm,
             loaded.encoder(),
-            get_answer_format(method),
-            token_budget=NO_BUDGET,
+            DecodingSettings(token_budget=NO_BUDGET),
+            answer=get_answer_format(method),
             golds=golds,
         )
     runs_ahead = method in ("ahead", "compiled")

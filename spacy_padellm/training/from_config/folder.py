@@ -14,8 +14,8 @@ import srsly
 from safetensors import SafetensorError
 from spacy.language import Language
 
-from ...atomic import alone_in, read_claim, restore_folder, whole_folder, write_whole
-from ...pipeline.component import PaDeLLMNER
+from ...architectures.shim import CausalLMShim
+from ...atomic import alone_in, restore_folder, whole_folder, write_whole
 from ..checkpoints import check, last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class RunFolder:
             except ValueError as error:
                 logger.warning("%s", error)
         if before is not None:
-            if before.get("tokenizer", tokenizer) != tokenizer:
+            if tokenizer and before.get("tokenizer", tokenizer) != tokenizer:
                 raise ValueError(
                     "the corpus is not the one that this run was begun with, and the tokenizer, "
                     "which is made from it, has changed: restore the corpus, or begin anew with "
@@ -109,9 +109,21 @@ class RunFolder:
         return f"the disk is full; {kept}: make room and go on with --resume"
 
 
-def tokenizer_digest(pipe: PaDeLLMNER) -> str:
+def _read_object(path: Path) -> dict[str, Any] | None:
+    """None, with a warning, of a damaged file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        found = None
+    if isinstance(found, dict):
+        return found
+    logger.warning("%s is damaged: whether the config is the one begun with is not known", path)
+    return None
+
+
+def tokenizer_digest(shim: CausalLMShim) -> str:
     """Of the tokenizer's vocabulary and rules."""
-    written = pipe.own_shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
+    written = shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
     return hashlib.sha256(written.encode("utf8")).hexdigest()
 
 

@@ -22,8 +22,10 @@ from thinc.api import Config
 from tqdm import tqdm
 from transformers import TrainerState
 
-from ...architectures.thinc_optimizer import Rates, adam_settings
-from ...formats.gold_text import GoldText
+from ...architectures.causal_lm import own_shim_of
+from ...architectures.optimizer import Rates, adam_settings
+from ...architectures.origin import FromScratch
+from ...formats.gold import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...models.load import no_progress_bars
@@ -62,7 +64,8 @@ class ConfigRun:
         names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(interpolated, names)
         self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
-        made_of = tokenizer_digest(self.pipe) if self.pipe.own_shim.self_contained else ""
+        self.shim = own_shim_of(self.pipe.model)
+        made_of = tokenizer_digest(self.shim) if isinstance(self.shim.origin, FromScratch) else ""
         if self.is_main:
             self.folder.note_config(interpolated, self.pipe.labels, made_of, self.first > 0)
         self.trainer = self._make_trainer()
@@ -75,7 +78,7 @@ class ConfigRun:
         try:
             with no_progress_bars():
                 self._train()
-            self.pipe.own_shim.note_step()
+            self.shim.note_step()
             with self.trainer.as_loaded():
                 self._write("model-last")
         except Exception as error:
@@ -102,8 +105,8 @@ class ConfigRun:
 
     def _make_trainer(self) -> StepTrainer:
         settings, pipe, args = self.settings, self.pipe, self.args
-        loaded = pipe.own_shim.loaded
-        if args.world_size > 1 and pipe.own_shim.origin.hardware.devices:
+        loaded = self.shim.loaded
+        if args.world_size > 1 and self.shim.origin.hardware.devices:
             raise ValueError(
                 "model.devices is for decoding in one process: leave it null where several "
                 "processes train, each has its own device"
@@ -166,8 +169,8 @@ class ConfigRun:
 
     def _evaluate(self) -> dict[str, Any]:
         """Scores, the same in all processes; the best pipeline and the report are written."""
-        state, lm = self.trainer.state, self.pipe.own_shim.loaded.lm
-        self.pipe.own_shim.note_step()
+        state, lm = self.trainer.state, self.shim.loaded.lm
+        self.shim.note_step()
         lm.wrapped = self.trainer.model_wrapped if self.is_sharded else None
         try:
             with self.trainer.as_loaded():
@@ -205,7 +208,7 @@ class ConfigRun:
 
     def _write(self, name: str) -> None:
         """By the main process; where weights are spread, all of them hand over their parts."""
-        lm = self.pipe.own_shim.loaded.lm
+        lm = self.shim.loaded.lm
         if self.is_sharded:
             lm.gathered = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
         try:

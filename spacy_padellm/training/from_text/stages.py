@@ -10,7 +10,7 @@ import inspect
 import itertools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -28,15 +28,13 @@ from ...lm.gradients import gradients_on
 from ...lm.language_model import LanguageModel
 from ...logs import first_line
 from ...models.adapter_settings import AdapterSettings
-from ...models.adapters import train_adapter
 from ...models.hardware import Hardware
 from ...models.load import load_model
-from ...models.loaded_model import LoadedModel, ModelSource
-from ...models.make import create_model, train_tokenizer
-from ...models.model_settings import ModelSettings
+from ...models.loaded_model import ModelSource
+from ...models.make import NewModel
 from ...models.save import save_model
 from ...models.special_tokens import add_special_tokens
-from ...prompts.template import get_template
+from ...models.trainable import make_trainable
 from ..budget import Budget
 from .finetuning import evaluate_spans, finetune
 from .pretraining import encode_files, pretrain, read_lines
@@ -57,29 +55,6 @@ DEFAULT_SIZES = {
 TOKENIZER_LINES = 200_000  # more say nothing new about which strings are frequent
 
 
-@dataclass(frozen=True)
-class NewModel:
-    """What is made from nothing. sizes: fields of the architecture's config; `DEFAULT_SIZES` for a
-    Llama. labels: those that get a token of their own. bidirectional, copies: of the template.
-    Raises ValueError for another architecture without sizes: its own are those of a large model."""
-
-    architecture: str = "llama"
-    sizes: dict[str, Any] = field(default_factory=dict)
-    vocab_size: int = 8192
-    labels: tuple[str, ...] = ()
-    max_count: int = 64
-    bidirectional: bool = True
-    copies: bool = True
-
-    def __post_init__(self) -> None:
-        if not self.sizes and self.architecture != "llama":
-            raise ValueError(
-                f"--sizes is missing: give fields of the config of {self.architecture!r}, such as "
-                f"hidden_size and num_hidden_layers"
-            )
-        object.__setattr__(self, "sizes", dict(self.sizes or DEFAULT_SIZES))
-
-
 def _alone(run: Callable[P, Path]) -> Callable[P, Path]:
     """Keeps other runs out of the folder `output` of one."""
 
@@ -97,39 +72,48 @@ def pretrain_on_files(
     paths: Sequence[Path],
     output: Path,
     new: NewModel,
+    labels: Sequence[str],
     budget: Budget,
-    device: str = "auto",
     **options: Any,
 ) -> Path:
     """Language modelling on text files, a paragraph a line; returns the folder of the model.
 
+    new: without sizes, a Llama has `DEFAULT_SIZES`. labels: those that get a token of their own.
     options: of `pretrain` (rows, row_length, learn_rate, ...). What is done already is not done
     again: tokenizer, ids, and steps up to the last checkpoint.
 
-    Raises ValueError for a file that is not there, sizes that make no model, and an output in which
-    another request was begun, or another run is at this moment.
+    Raises ValueError for a file that is not there, sizes that make no model or are missing for
+    another architecture, whose own are those of a large model; and an output in which another
+    request was begun, or another run is at this moment.
     """
+    if not new.sizes and new.architecture != "llama":
+        raise ValueError(
+            f"--sizes is missing: give fields of the config of {new.architecture!r}, such as "
+            f"hidden_size and num_hidden_layers"
+        )
+    new = replace(new, sizes=dict(new.sizes or DEFAULT_SIZES))
     if missing := [path for path in paths if not path.is_file()]:
         raise ValueError(f"there is no text file {missing[0]}")
     claim(
         output,
         {
             "texts": [[path.name, path.stat().st_size] for path in paths],
-            "model": asdict(new),
+            "model": {
+                "architecture": new.architecture,
+                "sizes": new.sizes,
+                "vocab_size": new.vocab_size,
+                "labels": list(labels),
+                "max_count": new.max_count,
+                "bidirectional": new.template.bidirectional,
+                "copies": new.template.copies,
+            },
             **{name: options[name] for name in ("rows", "row_length") if name in options},
         },
     )
-    template = get_template("compact", bidirectional=new.bidirectional, copies=new.copies)
     folder = output / "tokenizer"
     if not (folder / "tokenizer.json").exists():
         lines = itertools.chain.from_iterable(map(read_lines, paths))
-        tokenizer = train_tokenizer(
-            itertools.islice(lines, TOKENIZER_LINES),
-            new.vocab_size,
-            new.labels,
-            template,
-            new.max_count,
-        )
+        tokenizer = new.train_tokenizer(itertools.islice(lines, TOKENIZER_LINES), labels)
         with whole_folder(folder) as fresh:
             tokenizer.save_pretrained(fresh)
     tokenizer = _read_tokenizer(folder)
@@ -138,11 +122,9 @@ def pretrain_on_files(
         logger.warning("the texts have %d tokens in all: rows are as short", len(ids))
         options["row_length"] = longest
     torch.manual_seed(0)
-    model = create_model(tokenizer, new.architecture, **new.sizes)
-    model.to(Hardware(device).find_first())
-    pretrain(model, ids, output / "pretrain", budget, **options)
-    lm = LanguageModel(model.eval(), tokenizer, str(output))
-    loaded = LoadedModel(lm, ModelSettings(template, new.labels, max_count=new.max_count))
+    loaded = new.make(tokenizer, dict.fromkeys(labels, ""))
+    pretrain(loaded.lm.model, ids, output / "pretrain", budget, **options)
+    loaded.lm.model.eval()
     with whole_folder(output / "model") as fresh:
         save_model(loaded, fresh, "full")
     return output / "model"
@@ -194,12 +176,7 @@ def finetune_on_files(
             )
         labels = labels or found
     labels = tuple(labels or loaded.settings.labels)
-    loaded = add_special_tokens(loaded.to_train(labels), labels)
-    if peft is not None:
-        lm = train_adapter(loaded.lm, peft, loaded.new_tokens)
-        loaded = replace(loaded, lm=lm)
-    else:
-        loaded.lm.widen()
+    loaded = make_trainable(add_special_tokens(loaded.to_train(labels), labels), peft)
     encoder = loaded.encoder()
     sets: dict[str, list[TrainingText]] = {
         name: [make_training_text(encoder, gold, gold.labels) for gold in texts]

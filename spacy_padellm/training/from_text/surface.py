@@ -76,7 +76,7 @@ class SurfaceFeatures(nn.Module):
         return rows
 
     def rows_of(self, ids: torch.Tensor) -> torch.Tensor:
-        """Of some tokens, [n, width]: a batch has few of the vocabulary."""
+        """Of some tokens (`lm.head.MadeHead`): a batch has few of the vocabulary."""
         own = self._embeddings[0].parametrizations.weight.original
         return self._add(own[ids], ids)
 

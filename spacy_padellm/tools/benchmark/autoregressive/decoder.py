@@ -1,4 +1,4 @@
-"""Autoregressive decoding by transformers' `generate`, behind the interface of `Decoder`."""
+"""Autoregressive decoding by transformers' `generate`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from ....decoding import DecodingWork, TextInput
+from ....decoding import DecodingSettings, DecodingWork, TextDecoder, TextInput
+from ....decoding.text_decoder import Batch, in_order
 from ....lm.batching import halve_on_memory_error, plan_batches
 from ....lm.language_model import LanguageModel
 from ....prompts.encoding import PromptEncoder, TextPrompt
@@ -16,7 +17,7 @@ from .prompt import AnswerEncoder
 
 
 @dataclass
-class AutoregressiveDecoder:
+class AutoregressiveDecoder(TextDecoder):
     """Greedy generation with a KV cache, a batch padded on the left.
 
     max_new_tokens: of an answer; None allows for a marked copy of the longest text. Counts and
@@ -25,30 +26,32 @@ class AutoregressiveDecoder:
 
     lm: LanguageModel
     encoder: PromptEncoder
-    answer: AnswerFormat = field(default_factory=Structured)
-    token_budget: int = 4096
-    max_new_tokens: int | None = None
+    settings: DecodingSettings = field(default_factory=DecodingSettings)
     work: DecodingWork = field(default_factory=DecodingWork)
+    answer: AnswerFormat = field(default_factory=Structured)
+    max_new_tokens: int | None = None
 
-    def predict(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Prediction]:
-        """A prediction for each text, in the order given."""
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
         answers = AnswerEncoder(self.encoder)
-        strings = [text if isinstance(text, str) else text.text for text in texts]
-        prompts = [answers.prompt(text, labels) for text in strings]
-        results: dict[int, Prediction] = {}
-        for batch in plan_batches([prompt.size for prompt in prompts], self.token_budget):
-            chosen = [prompts[i] for i in batch]
-            written = halve_on_memory_error(self._generate, chosen)
-            for i, ids in zip(batch, written, strict=True):
-                mentions = self.answer.read(strings[i], answers.pieces(ids, labels))
-                counts = [
-                    Count(label, sum(mention.label == label for mention in mentions), 1.0)
-                    for label in labels
-                ]
-                results[i] = Prediction(counts, mentions)
-            self.work.texts += len(batch)
-            self.work.batches += 1
-        return [results[i] for i in range(len(strings))]
+        inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
+        prompts = [answers.prompt(text.text, labels) for text in inputs]
+        plans = plan_batches([prompt.size for prompt in prompts], self.settings.token_budget)
+        return [Batch(plan, [(inputs[i], prompts[i]) for i in plan]) for plan in plans]
+
+    def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
+        return in_order(batches, map(self._run, batches))
+
+    def _run(self, batch: Batch) -> list[Prediction]:
+        prompts = [prompt for _, prompt in batch.items]
+        written = halve_on_memory_error(self._generate, prompts)
+        self.work.add(DecodingWork(len(prompts), 1))
+        return list(map(self._read, prompts, written))
+
+    def _read(self, prompt: TextPrompt, ids: list[int]) -> Prediction:
+        pieces = AnswerEncoder(self.encoder).pieces(ids, prompt.labels)
+        mentions = self.answer.read(prompt.encoded.text, pieces)
+        found = [mention.label for mention in mentions]
+        return Prediction([Count(name, found.count(name), 1.0) for name in prompt.labels], mentions)
 
     def _constraints(self, prompts: Sequence[TextPrompt]) -> list[Any]:
         """Logits processors of `generate` for a batch."""
@@ -73,7 +76,6 @@ class AutoregressiveDecoder:
                 logits_processor=self._constraints(prompts),
             )
         steps = generated.shape[1] - width
-        self.work.passes += steps
-        self.work.tokens += len(rows) * (width + steps - 1)
-        self.work.kept += len(rows) * (width + steps - 1)
+        tokens = len(rows) * (width + steps - 1)
+        self.work.add(DecodingWork(passes=steps, tokens=tokens, kept=tokens))
         return [[int(token) for token in row[width:]] for row in generated]

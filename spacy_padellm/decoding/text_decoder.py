@@ -1,0 +1,87 @@
+"""What decodes texts, wherever its model runs: what goes in, and what comes out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..lm.locks import ForkLock
+from ..lm.session import TextModel
+from ..prompts.encoding import PromptEncoder, TextPrompt
+from ..prompts.plain_text import EncodedText
+from ..spans.prediction import Prediction
+from .settings import DecodingSettings
+
+_adding = ForkLock()
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """A text to annotate.
+
+    starts, ends: characters at which a copied mention may start and end; anywhere if None.
+    encoded: the text as the decoder's encoder encodes it, where that is known.
+    """
+
+    text: str
+    starts: Collection[int] | None = None
+    ends: Collection[int] | None = None
+    encoded: EncodedText | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Texts that are decoded together. indices: of the texts in what was asked."""
+
+    indices: list[int]
+    items: list[tuple[TextInput, TextPrompt]]
+
+
+def in_order(batches: Iterable[Batch], results: Iterable[list[Prediction]]) -> list[Prediction]:
+    """The results of some batches in the order in which their texts came."""
+    found: dict[int, Prediction] = {}
+    for batch, predictions in zip(batches, results, strict=True):
+        found.update(zip(batch.indices, predictions, strict=True))
+    return [found[i] for i in range(len(found))]
+
+
+@dataclass
+class DecodingWork:
+    """What a decoder has done so far.
+
+    passes: forward passes. tokens: run, padding included. kept: tokens whose keys and values
+    were kept at a time, padding included, summed over batches.
+    """
+
+    texts: int = 0
+    batches: int = 0
+    passes: int = 0
+    tokens: int = 0
+    kept: int = 0
+
+    def add(self, done: "DecodingWork") -> None:
+        """Several threads may add at once."""
+        with _adding:
+            for name, value in vars(done).items():
+                setattr(self, name, getattr(self, name) + value)
+
+
+class TextDecoder(ABC):
+    """Asks a model for labels of texts: in this process, on copies of it, or behind a server."""
+
+    lm: TextModel
+    encoder: PromptEncoder
+    settings: DecodingSettings
+    work: DecodingWork
+
+    def predict(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Prediction]:
+        """A prediction for each text, in the order given. Raises as `plan` and `decode`."""
+        return self.decode(self.plan(texts, labels))
+
+    @abstractmethod
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
+        """The batches of some texts, encoded. Raises ValueError without labels, or for a text
+        beyond the model's positions."""
+
+    @abstractmethod
+    def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
+        """A prediction for each text that the batches were planned for."""

@@ -1,0 +1,45 @@
+"""A model that is made ready for training, as a whole or with an adapter."""
+
+import logging
+from dataclasses import replace
+
+import torch
+
+from ..lm.language_model import LanguageModel
+from .adapter_settings import AdapterSettings
+from .adapters import train_adapter
+from .load import take_alone
+from .loaded_model import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+
+def make_trainable(
+    loaded: LoadedModel[LanguageModel], peft: AdapterSettings | None
+) -> LoadedModel[LanguageModel]:
+    """The model with its weights, or those of an adapter alone, ready for training.
+
+    peft: an adapter to train, which is put on if need be; one that is there is trained anyway.
+
+    Raises ValueError for a model that cannot be trained so.
+    """
+    hardware = loaded.source.hardware
+    with_adapter = peft is not None or loaded.lm.adapter
+    if loaded.lm.quantized and not (with_adapter and hardware.bits):
+        raise ValueError(
+            "a quantised model cannot be trained: set model.quantize to null, or, for an "
+            "adapter on a CUDA device, to '4bit'"
+        )
+    if with_adapter:
+        compiled = loaded.lm.static is not None
+        lm = train_adapter(take_alone(loaded.lm), peft, loaded.new_tokens)
+        if compiled and lm.static is None:
+            lm.compile()
+        return replace(loaded, lm=lm)
+    if loaded.lm.dtype == torch.bfloat16 and hardware.dtype == "bfloat16":
+        logger.warning("all weights are trained in bfloat16, as `dtype` says: small steps are lost")
+    else:
+        loaded.lm.widen()
+    for parameter in loaded.lm.model.parameters():
+        parameter.requires_grad_(True)
+    return replace(loaded, only_here=loaded.only_here or bool(loaded.new_tokens))
