@@ -10,6 +10,7 @@ from thinc.api import Optimizer
 
 from ..decoding import Decoder, DecodingSettings, ReplicaDecoder, TextDecoder
 from ..learning.examples import TrainingText
+from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter

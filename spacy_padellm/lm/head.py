@@ -6,7 +6,6 @@ happen, whatever the architecture.
 
 import os
 import threading
-from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 import torch

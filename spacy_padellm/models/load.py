@@ -25,6 +25,7 @@ from .files.weights import ADAPTER, find_weights
 from .hardware import Hardware, find_dtype
 from .hub_access import hub_or_downloads
 from .loaded_model import LoadedModel, ModelSource
+from .loading_lock import check_undisturbed, loading_lock
 from .model_settings import ModelSettings, read_base, read_settings
 from .place import ModelPlace, find_place
 from .quantization import few_bits, quantize_weights

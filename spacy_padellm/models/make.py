@@ -18,8 +18,8 @@ from ..prompts.template import COMPACT, PromptTemplate
 from ..spans.numeric import check_number, check_types
 from .hardware import Hardware, find_dtype
 from .load import ready
-from .load_turn import load_turn
 from .loaded_model import LoadedModel, ModelSource
+from .loading_lock import loading_lock
 from .model_settings import ModelSettings
 
 END_OF_TEXT = "<|endoftext|>"

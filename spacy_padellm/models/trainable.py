@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from .adapter_settings import AdapterSettings
 from .adapters import train_adapter
@@ -14,6 +15,7 @@ from .loaded_model import LoadedModel
 logger = logging.getLogger(__name__)
 
 
+@gradients_on()
 def make_trainable(
     loaded: LoadedModel[LanguageModel], peft: AdapterSettings | None
 ) -> LoadedModel[LanguageModel]:

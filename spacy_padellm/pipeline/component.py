@@ -21,7 +21,7 @@ from thinc.api import Model, Optimizer
 
 from ..architectures.config_values import how_to_set
 from ..architectures.protocol import DecodingShim, ModelError, shim_of
-from ..formats.gold_source import GoldSource
+from ..formats.doc_gold import GoldSource
 from ..learning.examples import TrainingText
 from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.schemas import SavedComponent

@@ -4,11 +4,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ...decoding import DecodingWork, TextDecoder
-from ...formats.gold import GoldText
+from ...formats.gold_text import GoldText
 from ...spans.alignment import align_mentions
 from ...spans.prediction import Prediction
 from ...spans.scoring import span_scores

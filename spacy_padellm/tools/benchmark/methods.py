@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...decoding import Decoder, DecodingSettings, TextDecoder
-from ...formats.gold import GoldText
+from ...formats.gold_text import GoldText
 from ...models.loaded_model import LoadedModel
 from ...spans.numeric import MOST_TOKENS
 from .autoregressive import get_answer_format

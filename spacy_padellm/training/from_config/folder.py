@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from spacy.language import Language
 
 from ...architectures.shim import CausalLMShim
-from ...atomic import alone_in, restore_folder, whole_folder, write_whole
+from ...atomic import alone_in, read_claim, restore_folder, whole_folder, write_whole
 from ..checkpoints import check, last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
@@ -107,18 +107,6 @@ class RunFolder:
             f"the checkpoint of step {found.step} is whole" if found else "there is no checkpoint"
         )
         return f"the disk is full; {kept}: make room and go on with --resume"
-
-
-def _read_object(path: Path) -> dict[str, Any] | None:
-    """None, with a warning, of a damaged file."""
-    try:
-        found = json.loads(path.read_text(encoding="utf8"))
-    except (OSError, ValueError):
-        found = None
-    if isinstance(found, dict):
-        return found
-    logger.warning("%s is damaged: whether the config is the one begun with is not known", path)
-    return None
 
 
 def tokenizer_digest(shim: CausalLMShim) -> str:

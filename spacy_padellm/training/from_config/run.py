@@ -23,9 +23,9 @@ from tqdm import tqdm
 from transformers import TrainerState
 
 from ...architectures.causal_lm import own_shim_of
-from ...architectures.optimizer import Rates, adam_settings
 from ...architectures.origin import FromScratch
-from ...formats.gold import GoldText
+from ...architectures.thinc_optimizer import Rates, adam_settings
+from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...models.load import no_progress_bars
