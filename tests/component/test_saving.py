@@ -7,7 +7,7 @@ import pytest
 import spacy
 from sample_pipelines import TEXTS, add_scratch_pipe, change, make_examples, spans_of
 
-from spacy_padellm.models import save
+from spacy_padellm.architectures import folder_bytes
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.pipeline.annotation import entity_scores
@@ -109,7 +109,7 @@ def test_bytes(trained, trained_folder):
 
 
 def test_bytes_have_a_limit(trained, monkeypatch):
-    monkeypatch.setattr(save, "MAX_BYTES", 1000)
+    monkeypatch.setattr(folder_bytes, "MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="use to_disk"):
         trained.to_bytes()
 
