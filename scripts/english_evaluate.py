@@ -29,7 +29,7 @@ from tqdm import tqdm
 from spacy_padellm.formats.gold import GoldText
 from spacy_padellm.tools.analyze.analysis import analyze
 from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
-from spacy_padellm.tools.analyze.plots import plot_calibration, to_png
+from spacy_padellm.tools.analyze.plots import plot_calibration
 from spacy_padellm.training.from_text.pretraining import read_lines
 
 SENTENCES = (1, 5, 20, 100)
@@ -61,7 +61,7 @@ def calibrate(nlp: Language, corpus: Path, figures: Path, plot: Path) -> dict[st
     docs = DocBin().from_disk(corpus).get_docs(nlp.vocab)
     found = analyze(analyze_texts(nlp, pipe, read_examples(nlp, docs)), 0.0)
     figures.write_text(json.dumps(found.to_dict(), indent=1) + "\n")
-    to_png(plot_calibration(found), plot)
+    plot_calibration(found).savefig(plot, dpi=110)
     return {"ece": found.calibration_error, "f": found.spans["f"]}
 
 

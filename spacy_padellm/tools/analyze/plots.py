@@ -2,12 +2,10 @@
 
 import base64
 import io
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from ...atomic import whole_file
 from .analysis import Analysis
 
 
@@ -61,11 +59,6 @@ def plot_counts(analysis: Analysis) -> Any:
     if labels:
         axes[-1].set_xlabel("announced count less the gold one")
     return figure
-
-
-def to_png(figure: Any, path: Path) -> None:
-    with whole_file(path) as fresh:
-        figure.savefig(fresh, dpi=110, format="png")
 
 
 def to_data_uri(figure: Any) -> str:

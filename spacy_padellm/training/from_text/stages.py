@@ -107,11 +107,9 @@ def pretrain_on_files(
     options: of `pretrain` (rows, row_length, learn_rate, ...). What is done already is not done
     again: tokenizer, ids, and steps up to the last checkpoint.
 
-    Raises ValueError for a file that is not there, sizes that make no model, and an output in which
-    another request was begun, or another run is at this moment.
+    Raises OSError for a file that is not there, ValueError for sizes that make no model, and an
+    output in which another request was begun, or another run is at this moment.
     """
-    if missing := [path for path in paths if not path.is_file()]:
-        raise ValueError(f"there is no text file {missing[0]}")
     keep_request(
         output / "request.json",
         {
@@ -248,8 +246,6 @@ def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def _read(path: Path, labels: Sequence[str]) -> list[GoldText]:
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
     problems: list[Problem] = []
     texts = list(jsonl.read(path, problems))
     for problem in problems[:5]:
