@@ -26,11 +26,10 @@ from ..architectures.shim import CausalLMShim
 from ..formats.gold_source import GoldSource
 from ..learning.examples import TrainingText
 from ..models.files.json_file import parse_checked, read_checked
-from ..models.files.schemas import SavedComponent
 from .annotation import Annotator, LeftOut
 from .doc_decoder import DocDecoder, DocDecoders, DocPrediction, PreparedDocs
 from .gold import count_labels, encode_gold, report_gold
-from .labels import Labels, LabelSet
+from .labels import Labels, LabelSet, SavedComponent
 from .prefetch import prefetch
 from .scorer import warn_of_score_weights
 from .settings import Settings
