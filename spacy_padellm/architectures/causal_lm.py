@@ -1,5 +1,6 @@
 """The models that a config can name: `[components.padellm_ner.model]`."""
 
+import inspect
 from typing import Any
 
 from thinc.api import Model
@@ -12,23 +13,6 @@ from .config_values import keeps_settings
 from .origin import FromScratch, Pretrained
 from .protocol import shim_of
 from .shim import CausalLMShim
-
-# Of a component that was added without a config: the model in the box.
-DEFAULT_MODEL: dict[str, Any] = {
-    "@architectures": "spacy_padellm.CausalLM.v1",
-    "name": "english",
-    "adapter": None,
-    "device": "auto",
-    "dtype": "auto",
-    "template": None,
-    "peft": None,
-    "mixed_precision": False,
-    "revision": None,
-    "devices": None,
-    "device_map": None,
-    "quantize": None,
-    "compile": False,
-}
 
 
 @keeps_settings()
@@ -68,6 +52,13 @@ def build_causal_lm(
     template = _check_template(template)
     origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
     return _wrap(CausalLMShim(origin, read_peft(peft), mixed_precision))
+
+
+# Of a component that was added without a config: the model in the box.
+DEFAULT_MODEL: dict[str, Any] = {
+    "@architectures": "spacy_padellm.CausalLM.v1",
+    **{name: one.default for name, one in inspect.signature(build_causal_lm).parameters.items()},
+}
 
 
 @keeps_settings()
@@ -136,22 +127,8 @@ def make_template(
 
     Raises ValueError for a preset or a field that is unknown, and for a value out of its range.
     """
-    given = {
-        "bidirectional": bidirectional,
-        "copies": copies,
-        "blanks": blanks,
-        "joint": joint,
-        "markers": markers,
-        "name": name,
-        "before_text": before_text,
-        "before_label": before_label,
-        "after_label": after_label,
-        "before_mention": before_mention,
-        "description": description,
-        "count": count,
-        "label_token": label_token,
-        "end_of_mention": end_of_mention,
-    }
+    given = {**locals()}
+    del given["preset"], given["changes"]
     fields = {field: value for field, value in given.items() if value is not None}
     return get_template(preset, **{**(changes or {}), **fields})
 

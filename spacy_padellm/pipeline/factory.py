@@ -66,25 +66,6 @@ def make_padellm_ner(
     of the model, or of the examples in training. `spacy.load(config=...)` takes only pairs.
     scorer: the one below, or another of spaCy's.
     """
-    settings = Settings(
-        annotate=annotate,
-        spans_key=spans_key,
-        alignment_mode=alignment_mode,
-        resolution=resolution,
-        threshold=threshold,
-        copy_constraint=copy_constraint,
-        decoder=decoder,
-        run_ahead=run_ahead,
-        token_budget=token_budget,
-        max_count=max_count,
-        max_mention_tokens=max_mention_tokens,
-        window=window,
-        overlap=overlap,
-        overwrite_ents=overwrite_ents,
-        keep_raw=keep_raw,
-        save_mode=save_mode,
-        max_labels=max_labels,
-        text_loss=text_loss,
-        label_noise=label_noise,
-    )
+    given = locals()
+    settings = Settings(**{field: given[field] for field in Settings.__dataclass_fields__})
     return PaDeLLMNER(nlp.vocab, model, name, settings=settings, labels=labels, scorer=scorer)

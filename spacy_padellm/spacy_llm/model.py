@@ -98,26 +98,7 @@ def make_causal_lm(
 
     Raises ValueError for a setting out of its range.
     """
-    settings = Settings(
-        copy_constraint=copy_constraint,
-        decoder=decoder,
-        run_ahead=run_ahead,
-        token_budget=WHOLE_BATCH if token_budget is None else token_budget,
-        max_count=max_count,
-        max_mention_tokens=max_mention_tokens,
-        window=window,
-        overlap=overlap,
-    )
-    model = {
-        "name": name,
-        "adapter": adapter,
-        "device": device,
-        "dtype": dtype,
-        "template": template,
-        "revision": revision,
-        "devices": devices,
-        "device_map": device_map,
-        "quantize": quantize,
-        "compile": compile,
-    }
-    return CausalLM(model, settings)
+    given = {**locals(), "token_budget": WHOLE_BATCH if token_budget is None else token_budget}
+    of_settings = {k: v for k, v in given.items() if k in Settings.__dataclass_fields__}
+    model = {k: v for k, v in given.items() if k not in of_settings}
+    return CausalLM(model, Settings(**of_settings))
