@@ -41,6 +41,16 @@ class Batch:
     items: list[tuple[TextInput, TextPrompt]]
 
 
+def ask_texts(
+    encoder: PromptEncoder, texts: Sequence[TextInput | str], labels: Sequence[str]
+) -> list[tuple[TextInput, TextPrompt]]:
+    """The texts with their prompts. Raises ValueError without labels."""
+    if isinstance(labels, str):
+        raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
+    inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
+    return [(text, encoder.prompt(text.encoded or text.text, labels)) for text in inputs]
+
+
 def in_order(batches: Iterable[Batch], results: Iterable[list[Prediction]]) -> list[Prediction]:
     """The results of some batches in the order in which their texts came."""
     found: dict[int, Prediction] = {}
@@ -103,17 +113,13 @@ class Decoder:
         """The batches of some texts, encoded, the longest first; about `parts` at least. Raises
         as `predict`.
         """
-        if isinstance(labels, str):
-            raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
-        inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
-        prompts = [self.encoder.prompt(text.encoded or text.text, labels) for text in inputs]
-        for prompt in prompts:
+        items = ask_texts(self.encoder, texts, labels)
+        for _, prompt in items:
             self._check_length(prompt)
-        sizes = [self._cost(prompt) for prompt in prompts]
+        sizes = [self._cost(prompt) for _, prompt in items]
         budget = min(self.settings.token_budget, -(-sum(sizes) // parts))
         return [
-            Batch(indices, [(inputs[i], prompts[i]) for i in indices])
-            for indices in plan_batches(sizes, budget)
+            Batch(indices, [items[i] for i in indices]) for indices in plan_batches(sizes, budget)
         ]
 
     def decode(self, batches: Sequence["Batch"]) -> list[Prediction]:
@@ -127,10 +133,6 @@ class Decoder:
     def on(self, lm: SessionModel) -> "Decoder":
         """The same decoder with a copy of its model."""
         return replace(self, lm=lm, work=DecodingWork())
-
-    def text_size(self, text: str) -> int:
-        """Tokens of a text alone."""
-        return len(self.encoder.encode_text(text).ids)
 
     def _decode(self, items: Sequence[tuple[TextInput, TextPrompt]]) -> list[Prediction]:
         prompts = [prompt for _, prompt in items]

@@ -93,7 +93,7 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
         labels=_labels(pipe, Annotator(settings).place(doc, predicted)),
         passes=after.passes - before.passes,
         tokens=after.tokens - before.tokens,
-        text_tokens=decoder.decoder.text_size(text),
+        text_tokens=len(decoder.encoder.encode_text(text).ids),
         windows=after.texts - before.texts,
         seconds=seconds,
         model=pipe.shim.loaded.lm.name,
