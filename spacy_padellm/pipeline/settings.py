@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..decoding import DecodingSettings
+from ..decoding.settings import METHODS
 from ..learning.label_noise import LabelNoise
 from ..models.save import SAVE_MODES
 from ..prompts.template import MOST_COUNT
@@ -14,7 +15,7 @@ _CHOICES = {
     "annotate": ("ents", "spans"),
     "alignment_mode": ("strict", "contract", "expand"),
     "resolution": ("auto", *RESOLUTIONS),
-    "decoder": ("auto", "tree", "rows"),
+    "decoder": tuple(method for method in METHODS if method != "paper"),
     "save_mode": SAVE_MODES,
 }
 
@@ -56,9 +57,9 @@ class Settings:
     copy_constraint: bool = True
     decoder: str = "auto"
     run_ahead: bool = True
-    token_budget: int = 4096
+    token_budget: int = DecodingSettings.token_budget
     max_count: int | None = None
-    max_mention_tokens: int = 64
+    max_mention_tokens: int = DecodingSettings.max_mention_tokens
     window: int | None = None
     overlap: int | None = None
     overwrite_ents: bool = False
