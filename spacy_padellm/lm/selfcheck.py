@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from ..logs import first_line
 from ..prompts.tree import PromptTree
 from .language_model import LanguageModel
 from .row_session import RowSession
@@ -158,7 +159,7 @@ def _rows_agree(lm: LanguageModel) -> bool:
                     branch.ids.append(branch.ids[-1])
                 answers += session.extend(branches[1:], [whole] * len(branches[1:]))
             except Exception as error:
-                logger.debug("rows with a cache fail: %s", error)
+                logger.warning("%s: rows with a cache fail: %s", lm.name, first_line(error))
                 return False
             results.append(np.stack([answer.log_probs for answer in answers]))
     with_cache, without = results

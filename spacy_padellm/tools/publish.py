@@ -44,8 +44,7 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
             f"the adapter's base is the folder {base!r}, which nobody else has: merge it into the "
             f"weights first (python -m spacy padellm merge)"
         )
-    described = pipe.label_set.known(pipe.own_shim.known_labels())
-    pipe.own_shim.save(folder, "reference" if loaded.has_adapter else "full", described)
+    pipe.own_shim.save(folder, "reference" if loaded.has_adapter else "full", pipe.described)
     make_card(nlp, pipe, facts).save(folder / "README.md")
 
 
@@ -76,7 +75,6 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         model_name=title if results else None,
         eval_results=results or None,
     )
-    described = pipe.label_set.known(pipe.own_shim.known_labels())
     return ModelCard.from_template(
         data,
         template_path=str(_TEMPLATE),
@@ -84,11 +82,11 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         adapter_of=base if loaded.has_adapter else "",
         from_box=from_box,
         usage=_usage(nlp, pipe, facts.repo),
-        labels=described,
+        labels=pipe.described,
         scores=scores,
         data=facts.data,
         template=loaded.template.name,
-        asked=loaded.template.label_prompt("TEXT", pipe.labels[0], described[pipe.labels[0]]),
+        asked=loaded.template.label_prompt("TEXT", pipe.labels[0], pipe.described[pipe.labels[0]]),
     )
 
 
