@@ -13,7 +13,7 @@ def warn_of_few(logger: logging.Logger, message: str, *values: object) -> None:
     if told[message] <= MOST:
         logger.warning(message, *values)
     if told[message] == MOST:
-        logger.warning("further warnings of this kind are left out (keep_raw has them all)")
+        logger.warning("further warnings of this kind are left out")
 
 
 def first_line(error: BaseException) -> str:

@@ -21,7 +21,6 @@ from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
 from ..architectures.causal_lm import own_shim_of
-from ..architectures.config_values import how_to_set
 from ..architectures.protocol import DecodingShim, shim_of
 from ..architectures.shim import CausalLMShim
 from ..formats.gold_source import GoldSource
@@ -34,7 +33,7 @@ from .gold import count_labels, encode_gold, report_gold
 from .labels import Labels, LabelSet, SavedComponent
 from .prefetch import prefetch
 from .scorer import warn_of_score_weights
-from .settings import Settings
+from .settings import Settings, how_to_set
 
 
 class PaDeLLMNER(TrainablePipe):

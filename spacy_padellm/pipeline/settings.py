@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..architectures.config_values import write_value
 from ..decoding import DecodingSettings
 from ..decoding.settings import METHODS
 from ..learning.label_noise import LabelNoise
@@ -124,3 +125,13 @@ class Settings:
 
     def to_config(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def how_to_set(component: str, setting: str, value: Any) -> str:
+    """How a setting of a component is changed, which an assignment does not do."""
+    given = [list(pair) for pair in value.items()] if isinstance(value, dict) else value
+    config = {"components": {component: {setting: write_value(given)}}}
+    return (
+        f"{setting} is a setting, kept in the pipeline's config: load with "
+        f"spacy.load(..., config={config!r}), or give it to nlp.add_pipe"
+    )

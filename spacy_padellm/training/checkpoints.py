@@ -68,8 +68,8 @@ def last_whole(folder: Path) -> Checkpoint | None:
     if not all(checkpoint.is_cut for checkpoint in found):
         what = "; ".join(f"{one.path.name}: {one.wrong}" for one in damaged)
         raise ValueError(
-            f"no checkpoint in {folder} is whole ({what}): begin anew with another --output, or "
-            f"remove them"
+            f"no checkpoint in {folder} is whole ({what}): begin anew in another folder, or remove "
+            f"them"
         )
     _put_aside(damaged, "starting anew")
     return None

@@ -43,6 +43,11 @@ from .folder import RunFolder, tokenizer_digest
 from .scores import ConfigScores
 from .steps import ConfigSteps
 
+MEND = (
+    "lower the learning rate, set grad_clip in [training.optimizer], or set mixed_precision to "
+    "false"
+)
+
 
 def train_config(config: Config, options: RunOptions) -> Path:
     """Trains the pipeline of a config; returns the folder of the best.
@@ -135,7 +140,7 @@ class ConfigRun:
         )
         every = settings["eval_frequency"]
         self.schedule = RunCallback(
-            every, self.options.save_every or every, settings["patience"], min(10, every)
+            every, self.options.save_every or every, settings["patience"], min(10, every), mend=MEND
         )
         task = TreeTask(
             loaded.lm,
@@ -153,8 +158,7 @@ class ConfigRun:
             optimizer=lambda trained: make_adam(trained, adam),
             rate=Rates(settings["optimizer"]),
             evaluate_with=self._evaluate,
-            mend="lower the learning rate, set grad_clip in [training.optimizer], or set "
-            "mixed_precision to false",
+            mend=MEND,
         )
         trainer.add_callback(self.schedule)
         trainer.add_callback(ProgressBar(trainer.seen, self.is_main))
