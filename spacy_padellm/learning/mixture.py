@@ -1,12 +1,15 @@
 """Which texts an epoch holds, and how they are put into batches of like size."""
 
+import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from ..lm.batching import plan_batches
 from ..spans.numeric import check_number
 from .examples import TrainingText
+
+Drawn = TypeVar("Drawn")
 
 
 class Epochs(Protocol):
@@ -46,7 +49,8 @@ class Mixture:
     def epoch(self, number: int) -> list[list[TrainingText]]:
         """The batches of an epoch, the same for the same number."""
         rng = random.Random(f"{self.seed} {number}")
-        texts = [text for name in self.sets for text in self._draw(name, rng)]
+        drawn = (draw(texts, self.shares.get(name, 1.0), rng) for name, texts in self.sets.items())
+        texts = list(itertools.chain.from_iterable(drawn))
         rng.shuffle(texts)
         batches = []
         # Sorting all texts by length would make batches of one set; within chunks it only
@@ -58,9 +62,7 @@ class Mixture:
         rng.shuffle(batches)
         return batches
 
-    def _draw(self, name: str, rng: random.Random) -> Iterator[TrainingText]:
-        share = self.shares.get(name, 1.0)
-        texts = self.sets[name]
-        for _ in range(int(share)):
-            yield from texts
-        yield from rng.sample(texts, round((share % 1) * len(texts)))
+
+def draw(texts: Sequence[Drawn], share: float, rng: random.Random) -> list[Drawn]:
+    """All texts as often as the share is whole, and its fraction of them at random."""
+    return [*texts] * int(share) + rng.sample(texts, round((share % 1) * len(texts)))
