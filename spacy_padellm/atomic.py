@@ -32,12 +32,9 @@ class BusyError(ValueError):
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
+def whole_file(path: Path) -> Iterator[Path]:
     """A new name beside `path` to write to; the file takes its place where the block ends well.
-    What is no file, as /dev/stdout, is written to as it is.
-
-    previous: the name that the old file gets, if it is to stay. What is there and no file, such as
-    /dev/stdout, is written to as it stands.
+    What is there and no file, such as /dev/stdout, is written to as it stands.
 
     Raises OSError where it cannot be written; `path` is then as it was before.
     """
@@ -51,8 +48,6 @@ def whole_file(path: Path, previous: Path | None = None) -> Iterator[Path]:
         yield fresh
         with fresh.open("rb+") as file:
             os.fsync(file.fileno())
-        if previous is not None and path.exists():
-            os.replace(path, previous)
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)

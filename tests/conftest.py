@@ -12,7 +12,7 @@ from spacy.util import fix_random_seed
 
 from spacy_padellm.architectures.shim import CausalLMShim
 from spacy_padellm.lm.language_model import LanguageModel
-from spacy_padellm.logs import forget_warnings
+from spacy_padellm.logs import told
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.make import create_model, train_tokenizer
@@ -27,7 +27,7 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def all_warnings():
     """As in a new process."""
-    forget_warnings()
+    told.clear()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_padellm.spans.alignment import align_mentions, spread_repeats
+from spacy_padellm.spans.alignment import align_mentions
 from spacy_padellm.spans.prediction import Mention
 from spacy_padellm.spans.text_index import TextIndex
 
@@ -134,7 +134,7 @@ def test_a_given_place_is_kept():
 
 def test_copies_of_one_place_spread_over_the_text():
     text = "Paris, Paris and paris. Paris!"
-    spread, surplus = spread_repeats(text, [copied("Paris", 0, index=i) for i in range(1, 5)])
+    spread, surplus = align_mentions(text, [copied("Paris", 0, index=i) for i in range(1, 5)])
     assert places(spread) == [(0, 5), (7, 12), (24, 29)]
     assert surplus == [copied("Paris", 0, index=4)]
 
@@ -142,27 +142,27 @@ def test_copies_of_one_place_spread_over_the_text():
 def test_distinct_places_stay_and_only_copies_move():
     text = "Paris, Paris and Paris"
     mentions = [copied("Paris", 7), copied("Paris", 7, index=2), copied("Paris", 0, index=3)]
-    spread, surplus = spread_repeats(text, mentions)
+    spread, surplus = align_mentions(text, mentions)
     assert places(spread) == [(7, 12), (17, 22), (0, 5)]
-    spread, surplus = spread_repeats(text, [copied("Paris", 7), copied("Paris", 7, index=2)])
+    spread, surplus = align_mentions(text, [copied("Paris", 7), copied("Paris", 7, index=2)])
     assert places(spread) == [(7, 12), (17, 22)]
-    spread, surplus = spread_repeats(text, [copied("Paris", 17), copied("Paris", 17, index=2)])
+    spread, surplus = align_mentions(text, [copied("Paris", 17), copied("Paris", 17, index=2)])
     assert places(spread) == [(17, 22), (0, 5)]
     assert surplus == []
 
 
 def test_a_copy_inside_a_word_gives_way_to_a_whole_word():
-    assert places(spread_repeats("USA and US", [copied("US", 0)])[0]) == [(8, 10)]
-    assert places(spread_repeats("unfair", [copied("un", 0)])[0]) == [(0, 2)]
+    assert places(align_mentions("USA and US", [copied("US", 0)])[0]) == [(8, 10)]
+    assert places(align_mentions("unfair", [copied("un", 0)])[0]) == [(0, 2)]
     twice = [copied("un", 0), copied("un", 0, index=2)]
-    assert spread_repeats("unfair", twice) == ([twice[0]], [twice[1]])
+    assert align_mentions("unfair", twice) == ([twice[0]], [twice[1]])
 
 
-def test_blank_and_missing_places_are_surplus_when_spreading():
+def test_blank_places_are_surplus():
     blank, empty = copied(" ", 3), copied("", 2, index=2)
-    spread, surplus = spread_repeats("Ada met", [blank, empty, lost("Ada", index=3)])
+    spread, surplus = align_mentions("Ada met", [blank, empty])
     assert spread == []
-    assert surplus == [blank, empty, lost("Ada", index=3)]
+    assert surplus == [blank, empty]
 
 
 @pytest.mark.parametrize("place", [lost, lambda text, **more: copied(text, 14, **more)])
@@ -170,10 +170,9 @@ def test_flat_mentions_avoid_the_inside_of_longer_ones(place):
     text = "University of Texas, Austin, Texas"
     school = copied("University of Texas", 0, "ORG")
     state = place("Texas", label="LOC")
-    align = align_mentions if place is lost else spread_repeats
-    assert places(align(text, [school, state], flat=False)[0]) == [(0, 19), (14, 19)]
-    assert places(align(text, [state, school], flat=True)[0]) == [(29, 34), (0, 19)]
-    assert places(align(text[:19], [state, school], flat=True)[0]) == [(14, 19), (0, 19)]
+    assert places(align_mentions(text, [school, state], flat=False)[0]) == [(0, 19), (14, 19)]
+    assert places(align_mentions(text, [state, school], flat=True)[0]) == [(29, 34), (0, 19)]
+    assert places(align_mentions(text[:19], [state, school], flat=True)[0]) == [(14, 19), (0, 19)]
 
 
 @pytest.mark.parametrize("start, end", [(0, 9), (-1, 2), (3, 2)])
@@ -240,8 +239,8 @@ def test_the_ith_equal_mention_takes_the_ith_occurrence(copies, asked, word):
     text = " x ".join([word] * copies)
     step = len(word) + 3
     wanted = [(i * step, i * step + len(word)) for i in range(min(copies, asked))]
-    for function, mention in [(align_mentions, lost(word)), (spread_repeats, copied(word, 0))]:
-        aligned, left = function(text, [mention] * asked)
+    for mention in (lost(word), copied(word, 0)):
+        aligned, left = align_mentions(text, [mention] * asked)
         assert places(aligned) == wanted
         assert left == [mention] * max(asked - copies, 0)
 
@@ -270,7 +269,7 @@ def test_spreading_keeps_the_copied_characters(text, data, flat):
         start, end = sorted((data.draw(offset), data.draw(offset)))
         label = data.draw(st.sampled_from("AB"))
         mentions.append(Mention(label, index, text[start:end], start, end, 0.5))
-    spread, surplus = spread_repeats(text, mentions, flat)
+    spread, surplus = align_mentions(text, mentions, flat)
     assert sorted(m.index for m in [*spread, *surplus]) == list(range(len(mentions)))
     assert all(mention in mentions for mention in surplus)
     assert len({(m.label, m.start, m.end) for m in spread}) == len(spread)

@@ -58,7 +58,7 @@ def build_causal_lm(
 # Of a component that was added without a config: the model in the box.
 DEFAULT_MODEL: dict[str, Any] = {
     "@architectures": "spacy_padellm.CausalLM.v1",
-    **{name: given.default for name, given in signature(build_causal_lm).parameters.items()},
+    **{name: one.default for name, one in signature(build_causal_lm).parameters.items()},
 }
 
 

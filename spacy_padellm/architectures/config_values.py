@@ -83,16 +83,6 @@ def write_value(value: Any) -> Any:
     return value
 
 
-def how_to_set(component: str, setting: str, value: Any) -> str:
-    """How a setting of a component is changed, which an assignment does not do."""
-    given = [list(pair) for pair in value.items()] if isinstance(value, dict) else value
-    config = {"components": {component: {setting: write_value(given)}}}
-    return (
-        f"{setting} is a setting, kept in the pipeline's config: load with "
-        f"spacy.load(..., config={config!r}), or give it to nlp.add_pipe"
-    )
-
-
 def check_characters(string: str, setting: str) -> None:
     """Raises ValueError for a string that no file in UTF-8 can hold."""
     if not is_unicode(string):

@@ -17,13 +17,14 @@ from ..models.adapters import merge_adapter
 from ..models.hardware import Hardware, check_fork
 from ..models.load import load_model, take_alone
 from ..models.loaded_model import LoadedModel, ModelSource
-from ..models.save import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
+from ..models.save import replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
 from ..models.trainable import make_trainable
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
+from .folder_bytes import folder_from_bytes, folder_to_bytes
 from .model_copies import ModelCopies
 from .origin import FromScratch, Origin, Texts
 from .protocol import DecodingShim

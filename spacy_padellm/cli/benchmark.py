@@ -42,7 +42,6 @@ def benchmark_cli(
     """Texts a second, milliseconds a text, passes, tokens, memory and F1 of ways of decoding.
 
     All run the same model on the same texts in one process, in turn, after a warm-up.
-    DOCS: https://spacy.io/api/cli
     """
     out = Printer(no_print=False)
     names = [name.strip() for name in methods.split(",") if name.strip()]

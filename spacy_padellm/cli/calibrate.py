@@ -8,7 +8,7 @@ from tqdm import tqdm
 from wasabi import Printer
 
 from ..formats.docbin import read_docs
-from ..tools.pipelines import open_pipeline
+from ..tools.pipelines import open_pipeline, save_pipeline
 from .app import padellm_app
 from .options import check_numbers
 
@@ -40,7 +40,7 @@ def calibrate_cli(
         examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
         with tqdm(total=len(examples), unit=" texts") as bar:
             found = calibrate(nlp, pipe, examples, batch_size, bar.update)
-        nlp.to_disk(output)
+        save_pipeline(nlp, output)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     quality = "too few mentions to say" if found.error is None else f"{found.error:.3f}"

@@ -1,16 +1,17 @@
 """`python -m spacy padellm convert`: corpora between formats."""
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, Literal, get_args
 
+import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..formats.annotated_text import say_lost
 from ..formats.columns import Columns
 from ..formats.conversion import Conversion
-from ..formats.docbin import DocSettings
+from ..formats.docbin import AlignmentMode, DocSettings
+from ..formats.docbin import Annotate as Place
 from ..formats.guess import Format
 from ..formats.paper import Indices
 from ..tools.convert.files import convert
@@ -19,34 +20,16 @@ from .app import padellm_app
 from .options import read_text
 
 
-class FormatName(str, Enum):
-    spacy = "spacy"
-    jsonl = "jsonl"
-    paper = "paper"
-    columns = "columns"
-    table = "table"
-    prodigy = "prodigy"
-    doccano = "doccano"
+def _choice(literal: Any, *more: str) -> dict[str, Any]:
+    """Of an option: typer takes an Enum of its own, and no Literal in earlier releases."""
+    names = [*more, *get_args(literal)]
 
+    def read(name: str) -> str:
+        if name not in names:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}")
+        return name
 
-class AlignmentName(str, Enum):
-    strict = "strict"
-    contract = "contract"
-    expand = "expand"
-
-
-class AnnotateName(str, Enum):
-    auto = "auto"
-    ents = "ents"
-    spans = "spans"
-    both = "both"
-
-
-class IndicesName(str, Enum):
-    auto = "auto"
-    tokens = "tokens"
-    tokens_exclusive = "tokens_exclusive"
-    characters = "characters"
+    return {"parser": read, "metavar": f"[{'|'.join(names)}]"}
 
 
 Input = Annotated[
@@ -61,12 +44,22 @@ Output = Annotated[
     ),
 ]
 From = Annotated[
-    FormatName | None,
-    Opt("--from", "-f", help="Format of the input. Without it told by name and content"),
+    Format | None,
+    Opt(
+        "--from",
+        "-f",
+        **_choice(Format),
+        help="Format of the input. Without it told by name and content",
+    ),
 ]
 To = Annotated[
-    FormatName | None,
-    Opt("--to", "-t", help="Format of the output. Without it told by the name; .spacy in a folder"),
+    Format | None,
+    Opt(
+        "--to",
+        "-t",
+        **_choice(Format),
+        help="Format of the output. Without it told by the name; .spacy in a folder",
+    ),
 ]
 LabelsMap = Annotated[
     str,
@@ -80,18 +73,23 @@ Lang = Annotated[
     str, Opt("--lang", "-l", help="Language of the tokenizer, for texts without tokens")
 ]
 Annotate = Annotated[
-    AnnotateName,
+    Place,
     Opt(
         "--annotate",
         "-a",
+        **_choice(Place),
         help="Where .spacy files have spans: doc.ents, doc.spans or both. With auto the span "
         "group is used where spans overlap",
     ),
 ]
 SpansKey = Annotated[str, Opt("--spans-key", "-k", help="Name of the span group")]
 Alignment = Annotated[
-    AlignmentName,
-    Opt("--alignment-mode", help="What becomes of spans that do not begin and end on tokens"),
+    AlignmentMode,
+    Opt(
+        "--alignment-mode",
+        **_choice(AlignmentMode),
+        help="What becomes of spans that do not begin and end on tokens",
+    ),
 ]
 Separator = Annotated[
     str | None,
@@ -118,9 +116,10 @@ TextComments = Annotated[
     bool, Opt("--text-comments", help="Write '# text = ...' in columns, which keeps the spacing")
 ]
 PaperIndices = Annotated[
-    IndicesName,
+    Literal["auto", Indices],
     Opt(
         "--paper-indices",
+        **_choice(Indices, "auto"),
         help="What the paper's format counts: tokens (the last one included, or exclusive) or "
         "characters",
     ),
@@ -141,16 +140,16 @@ def convert_cli(
     target: To = None,
     labels_map: LabelsMap = "",
     lang: Lang = "en",
-    annotate: Annotate = AnnotateName.auto,
+    annotate: Annotate = "auto",
     spans_key: SpansKey = "sc",
-    alignment_mode: Alignment = AlignmentName.strict,
+    alignment_mode: Alignment = "strict",
     separator: Separator = None,
     column_token: ColumnToken = 0,
     column_tag: ColumnTag = "-1",
     detokenize: Detokenize = False,
     join_sigils: JoinSigils = False,
     text_comments: TextComments = False,
-    paper_indices: PaperIndices = IndicesName.auto,
+    paper_indices: PaperIndices = "auto",
     report: Report = None,
     strict: Strict = False,
 ) -> None:
@@ -160,7 +159,6 @@ def convert_cli(
     compressed.
     """
     msg = Printer()
-    auto = paper_indices is IndicesName.auto
     try:
         spans_key = read_text(spans_key, "--spans-key")
         conversion = Conversion(
@@ -169,13 +167,11 @@ def convert_cli(
             join_sigils=join_sigils,
             columns=Columns(column_token, _parse_columns(column_tag), _unescape(separator)),
             text_comments=text_comments,
-            indices=None if auto else cast(Indices, paper_indices.value),
-            doc=DocSettings(annotate.value, spans_key, alignment_mode.value),
+            indices=None if paper_indices == "auto" else paper_indices,
+            doc=DocSettings(annotate, spans_key, alignment_mode),
             lang=lang,
         )
-        from_format: Format | None = source.value if source else None
-        to_format: Format | None = target.value if target else None
-        convert(input_path, output_path, conversion, from_format, to_format, msg)
+        convert(input_path, output_path, conversion, source, target, msg)
     except (ValueError, ImportError, OSError) as error:
         msg.fail(str(error), exits=1)
     show_problems(msg, conversion.problems, report)

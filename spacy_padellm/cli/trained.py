@@ -7,7 +7,7 @@ from typing import Annotated
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..tools.pipelines import load_pipeline
+from ..tools.pipelines import load_pipeline, merge_pipeline
 from .app import padellm_app
 
 Pipeline = Annotated[Path, Arg(help="Trained pipeline, as training/model-best", exists=True)]
@@ -24,14 +24,7 @@ def merge_cli(
     """
     msg = Printer()
     try:
-        if output.exists() and output.resolve() == pipeline.resolve():
-            raise ValueError(f"{output} is the pipeline itself: give another folder")
-        from ..architectures.causal_lm import own_shim_of
-
-        nlp, pipe = load_pipeline(pipeline)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        own_shim_of(pipe.model).merge()
-        nlp.to_disk(output)
+        merge_pipeline(pipeline, output)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     msg.good(f"Wrote {output}")

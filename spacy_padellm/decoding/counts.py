@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..lm.session import Answer, Branch, Question, Session
 from ..logs import warn_of_few
@@ -65,9 +65,9 @@ def decode_counts(
                 for label, ids in zip(prompt.labels, prompt.branches, strict=True)
             ]
         )
-    most_tokens = len(str(encoder.max_count)) + 2  # digits, a blank, one digit too many
+    most_tokens = most_count_tokens(encoder)
     guesses = speculation.guess([prompt.labels for prompt in prompts])
-    if not encoder.count_is_one_token:
+    if most_tokens > 1:
         guesses = ()
     active = [count for of_text in written for count in of_text]
     question = questions.first_of_count
@@ -87,7 +87,7 @@ def decode_counts(
             if token in encoder.count_end_ids:
                 continue
             one.ids.append(token)
-            if not encoder.count_is_one_token and len(one.ids) < most_tokens:
+            if len(one.ids) < most_tokens:
                 one.branch.ids.append(token)
                 going.append(one)
         active, question, guesses = going, questions.next_of_count, ()
@@ -129,18 +129,27 @@ def _ask(
 def _finish(one: _WrittenCount, encoder: PromptEncoder, speculation: Speculation) -> LabelState:
     value, probability = encoder.read_count(one.ids), probability_of(one.log_probability)
     speculation.saw_count(one.label, value)
-    # No text has more mentions of a label than tokens.
-    max_count = min(encoder.max_count, max(len(one.prompt.encoded.ids), 1))
-    if value > max_count:
-        warn_of_few(
-            logger,
-            "%d mentions of %s are counted in %r; the first %d are decoded (setting max_count)",
-            value,
-            one.label,
-            one.prompt.encoded.text[:80],
-            max_count,
-        )
-        count = Count(one.label, max_count, probability, capped=True)
-    else:
-        count = Count(one.label, value, probability)
+    count = cap_count(encoder, one.prompt, Count(one.label, value, probability))
     return LabelState(one.label, one.branch, count, one.run_ahead)
+
+
+def most_count_tokens(encoder: PromptEncoder) -> int:
+    """Of a count as it is written: digits, a blank, one digit too many."""
+    return 1 if encoder.count_is_one_token else len(str(encoder.max_count)) + 2
+
+
+def cap_count(encoder: PromptEncoder, prompt: TextPrompt, count: Count) -> Count:
+    """As many as are decoded, with a warning where there were more."""
+    # No text has more mentions of a label than tokens.
+    most = min(encoder.max_count, max(len(prompt.encoded.ids), 1))
+    if count.value <= most:
+        return count
+    warn_of_few(
+        logger,
+        "%d mentions of %s are counted in %r; the first %d are decoded (setting max_count)",
+        count.value,
+        count.label,
+        prompt.encoded.text[:80],
+        most,
+    )
+    return replace(count, value=most, capped=True)

@@ -15,7 +15,7 @@ from .mentions import decode_mentions
 from .questions import Questions
 from .settings import DecodingSettings
 from .speculation import Speculation
-from .text_decoder import Batch, DecodingWork, TextDecoder, TextInput, in_order
+from .text_decoder import Batch, DecodingWork, TextDecoder, TextInput, ask_texts, in_order
 
 
 @dataclass
@@ -50,17 +50,13 @@ class Decoder(TextDecoder):
         """The batches of some texts, encoded, the longest first; about `parts` at least. Raises
         ValueError without labels, or for a text beyond the model's positions.
         """
-        if isinstance(labels, str):
-            raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
-        inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
-        prompts = [self.encoder.prompt(text.encoded or text.text, labels) for text in inputs]
-        for prompt in prompts:
+        items = ask_texts(self.encoder, texts, labels)
+        for _, prompt in items:
             self._check_length(prompt)
-        sizes = [self._cost(prompt) for prompt in prompts]
+        sizes = [self._cost(prompt) for _, prompt in items]
         budget = min(self.settings.token_budget, -(-sum(sizes) // parts))
         return [
-            Batch(indices, [(inputs[i], prompts[i]) for i in indices])
-            for indices in plan_batches(sizes, budget)
+            Batch(indices, [items[i] for i in indices]) for indices in plan_batches(sizes, budget)
         ]
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:

@@ -163,14 +163,19 @@ def _read(
         if len(mention.ids) < settings.max_mention_tokens:
             going.append(mention)
             continue
-        warn_of_few(
-            logger,
-            "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
-            mention.label,
-            prompts[mention.branch.text].encoded.text[:80],
-            settings.max_mention_tokens,
-        )
+        warn_of_cut(mention.label, prompts[mention.branch.text], settings)
     return going
+
+
+def warn_of_cut(label: str, prompt: TextPrompt, settings: DecodingSettings) -> None:
+    """Of a mention that is longer than the settings allow."""
+    warn_of_few(
+        logger,
+        "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
+        label,
+        prompt.encoded.text[:80],
+        settings.max_mention_tokens,
+    )
 
 
 def _keep_distinct(

@@ -36,6 +36,16 @@ class Batch:
     items: list[tuple[TextInput, TextPrompt]]
 
 
+def ask_texts(
+    encoder: PromptEncoder, texts: Sequence[TextInput | str], labels: Sequence[str]
+) -> list[tuple[TextInput, TextPrompt]]:
+    """The texts with their prompts. Raises ValueError without labels."""
+    if isinstance(labels, str):
+        raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
+    inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
+    return [(text, encoder.prompt(text.encoded or text.text, labels)) for text in inputs]
+
+
 def in_order(batches: Iterable[Batch], results: Iterable[list[Prediction]]) -> list[Prediction]:
     """The results of some batches in the order in which their texts came."""
     found: dict[int, Prediction] = {}

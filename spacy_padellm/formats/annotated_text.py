@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from .gold_text import Place, Span
+from .gold_text import GoldText, Place, Span
 from .json_text import is_unicode
 from .offset_units import fit_other_units
 
@@ -44,15 +44,11 @@ class AnnotatedText:
     @property
     def annotated(self) -> bool:
         """Whether anything is known of its spans."""
-        return bool(self.spans) or not self.unknown or self.unknown != self._everywhere
+        return GoldText(self.text, self.spans, unknown=self.unknown).annotated
 
     def without_annotation(self) -> "AnnotatedText":
         """The same text, of which nothing is known."""
-        return replace(self, spans=(), unknown=self._everywhere)
-
-    @property
-    def _everywhere(self) -> tuple[Place, ...]:
-        return ((0, len(self.text)),) if self.text else ()
+        return replace(self, spans=(), unknown=((0, len(self.text)),) if self.text else ())
 
     @property
     def overlaps(self) -> bool:

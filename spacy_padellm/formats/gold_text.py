@@ -28,7 +28,7 @@ class GoldText:
     @property
     def annotated(self) -> bool:
         """Whether anything is known of its spans."""
-        return self.unknown != ((0, len(self.text)),)
+        return bool(self.spans) or self.unknown != ((0, len(self.text)),)
 
     def judges(self, item: Item) -> bool:
         """Whether it is known if a prediction is right: its label was looked for, and all of

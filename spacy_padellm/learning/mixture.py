@@ -1,5 +1,6 @@
 """Which texts an epoch holds, and how they are put into batches of like size."""
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
@@ -8,7 +9,7 @@ from ..lm.batching import plan_batches
 from ..spans.numeric import check_number
 from .examples import TrainingText
 
-Item = TypeVar("Item")
+Drawn = TypeVar("Drawn")
 
 
 class Epochs(Protocol):
@@ -48,9 +49,8 @@ class Mixture:
     def epoch(self, number: int) -> list[list[TrainingText]]:
         """The batches of an epoch, the same for the same number."""
         rng = random.Random(f"{self.seed} {number}")
-        texts: list[TrainingText] = []
-        for name, of_set in self.sets.items():
-            texts += draw_share(of_set, self.shares.get(name, 1.0), rng)
+        drawn = (draw(texts, self.shares.get(name, 1.0), rng) for name, texts in self.sets.items())
+        texts = list(itertools.chain.from_iterable(drawn))
         rng.shuffle(texts)
         batches = []
         # Sorting all texts by length would make batches of one set; within chunks it only
@@ -63,6 +63,6 @@ class Mixture:
         return batches
 
 
-def draw_share(items: Sequence[Item], share: float, rng: random.Random) -> list[Item]:
-    """All of them as many times as `share` is whole, and a random part for what is left of it."""
-    return [*items] * int(share) + rng.sample(items, round((share % 1) * len(items)))
+def draw(texts: Sequence[Drawn], share: float, rng: random.Random) -> list[Drawn]:
+    """All texts as often as the share is whole, and its fraction of them at random."""
+    return [*texts] * int(share) + rng.sample(texts, round((share % 1) * len(texts)))

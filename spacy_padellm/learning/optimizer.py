@@ -1,4 +1,4 @@
-"""AdamW and a learning-rate schedule, for training without spaCy."""
+"""AdamW, a learning-rate schedule, and checks of losses, gradients and weights."""
 
 import math
 from collections.abc import Callable, Iterable

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from ..logs import first_line
 from ..prompts.tree import PromptTree
 from .language_model import LanguageModel
 from .row_session import RowSession
@@ -44,8 +45,9 @@ def check_language_model(lm: LanguageModel) -> LanguageModel:
         logger.info("%s: tree decoding is exact (%s)", lm.name, reason)
         return lm
     with torch.autocast(lm.device.type, enabled=False):
-        lm.rows_cached = _rows_agree(lm)
-    how = "with a repeated cache" if lm.rows_cached else "without a cache"
+        fault = _fault_of_rows(lm)
+    lm.rows_cached = not fault
+    how = f"without a cache ({fault})" if fault else "with a repeated cache"
     logger.warning("%s: no tree decoding (%s); decoding by rows %s", lm.name, reason, how)
     return lm
 
@@ -137,8 +139,9 @@ def tree_difference(lm: LanguageModel) -> float:
 
 
 @torch.inference_mode()
-def _rows_agree(lm: LanguageModel) -> bool:
-    """Whether rows selected from a cache, padded on the right, continue as whole rows do."""
+def _fault_of_rows(lm: LanguageModel) -> str:
+    """Why rows selected from a cache, padded on the right, do not continue as whole rows do; ""
+    where they do."""
     vocabulary = lm.model.get_input_embeddings().weight.shape[0]
     draw = np.random.default_rng(1)
     trunks = [[int(i) for i in draw.integers(0, vocabulary, n)] for n in (7, 4)]
@@ -156,12 +159,12 @@ def _rows_agree(lm: LanguageModel) -> bool:
                     branch.ids.append(branch.ids[-1])
                 answers += session.extend(branches[1:], [whole] * len(branches[1:]))
             except Exception as error:
-                logger.debug("rows with a cache fail: %s", error)
-                return False
+                return first_line(error)
             results.append(np.stack([answer.log_probs for answer in answers]))
     with_cache, without = results
     difference = float(np.abs(with_cache - without).max() / without.std())
-    return difference < TOLERANCE.get(lm.dtype, HALF_TOLERANCE)
+    agrees = difference < TOLERANCE.get(lm.dtype, HALF_TOLERANCE)
+    return "" if agrees else f"logits differ by {difference:.2f} standard deviations"
 
 
 @contextlib.contextmanager

@@ -181,7 +181,9 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
         with no_progress_bars():
             try:
                 model, info = read_causal_lm(place, dtype, **options, attn_implementation="sdpa")
-            except ValueError:  # no sdpa for this architecture
+            except ValueError as error:
+                if "scaled_dot_product_attention" not in str(error):
+                    raise  # else this architecture has no sdpa
                 model, info = read_causal_lm(place, dtype, **options, attn_implementation="eager")
     except Exception as error:
         if device_map is not None and "device_map" in str(error):

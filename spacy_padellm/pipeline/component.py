@@ -4,6 +4,7 @@ Knows spaCy and the modules around it: `doc_decoder` (what the model says of a D
 (where that goes in the Doc), `training_texts` (what it should have said), the shim (the model).
 """
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,18 +20,17 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..architectures.config_values import how_to_set
 from ..architectures.protocol import DecodingShim, ModelError, shim_of
 from ..formats.doc_gold import GoldSource
 from ..learning.examples import TrainingText
+from ..logs import first_line, warn_of_few
 from ..models.files.json_file import parse_checked, read_checked
-from ..models.files.schemas import SavedComponent
 from .annotation import Annotator, LeftOut
 from .doc_decoder import DocDecoder, DocDecoders, DocPrediction, PreparedDocs
-from .labels import Labels, LabelSet
+from .labels import Labels, LabelSet, SavedComponent
 from .prefetch import prefetch
 from .scorer import warn_of_score_weights
-from .settings import Settings
+from .settings import Settings, how_to_set
 from .training_texts import count_labels, encode_gold, report_gold
 
 
@@ -78,20 +78,24 @@ class PaDeLLMNER(TrainablePipe):
     @property
     def doc_decoder(self) -> DocDecoder:
         """What decodes Docs, as model, labels and settings are now; the model is read first."""
-        return self._decoders.get(self._descriptions(), self.settings)
+        return self._decoders.get(self.described, self.settings)
 
     # --- labels
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels asked for; empty until they are known."""
-        return tuple(self._descriptions())
+        return tuple(self.described)
+
+    @property
+    def described(self) -> dict[str, str]:
+        """Label → description, "" where there is none."""
+        return self.label_set.known(self.shim.known_labels())
 
     @property
     def label_data(self) -> list[str] | dict[str, str]:
         """What `spacy init labels` writes and `initialize` takes: names, or with descriptions."""
-        described = self._descriptions()
-        return described if any(described.values()) else list(described)
+        return self.described if any(self.described.values()) else list(self.described)
 
     def add_label(self, label: str, description: str = "") -> int:
         """1 for a new label, 0 for one that is there. A trained model is asked for it zero-shot; a
@@ -99,9 +103,6 @@ class PaDeLLMNER(TrainablePipe):
         if not isinstance(label, str):
             raise ValueError(Errors.E187)
         return self.label_set.add(label, self.shim.known_labels(), description)
-
-    def _descriptions(self) -> dict[str, str]:
-        return self.label_set.known(self.shim.known_labels())
 
     # --- annotating
 
@@ -149,6 +150,8 @@ class PaDeLLMNER(TrainablePipe):
         if len(docs) == 1 or (isinstance(error, ModelError) and error.of_all):
             handle(self.name, self, list(docs), error)
             return
+        what = "%s: a batch failed, and its Docs are tried one by one (%s)"
+        warn_of_few(logging.getLogger(__name__), what, self.name, first_line(error))
         for doc in docs:
             try:
                 self.set_annotations([doc], self.predict([doc]))
@@ -186,8 +189,7 @@ class PaDeLLMNER(TrainablePipe):
         self.label_set.initialize(labels, in_examples, self.shim.known_labels())
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
-        described = self._descriptions()
-        self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), described)
+        self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), self.described)
         report_gold(self.name, gold, get_examples, self.doc_decoder, self.labels)
 
     def update(
@@ -212,10 +214,7 @@ class PaDeLLMNER(TrainablePipe):
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, float]:
-        raise NotImplementedError(
-            f"{self.name}: the loss is not a function of predictions; use update(), which "
-            f"returns it"
-        )
+        raise NotImplementedError(f"{self.name}: use update(), which returns the loss")
 
     def rehearse(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, float]:
         raise NotImplementedError(
@@ -240,8 +239,7 @@ class PaDeLLMNER(TrainablePipe):
         """Writes labels to `cfg` and the model to the folder `model` (see `save_mode`)."""
 
         def save_model(place: Path) -> None:
-            described = self._descriptions()
-            self.cfg["save_mode"] = self.shim.save(place, self.settings.save_mode, described)
+            self.cfg["save_mode"] = self.shim.save(place, self.settings.save_mode, self.described)
 
         serialize = {
             "vocab": lambda place: self.vocab.to_disk(place, exclude=exclude),

@@ -17,7 +17,7 @@ from ..formats.conversion import Conversion
 from ..formats.doc_gold import LABELS, GoldSource
 from ..formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from ..formats.guess import Format, guess_input
-from ..learning.mixture import draw_share
+from ..learning.mixture import draw
 from ..spans.numeric import check_number
 from .labels import read_labels
 
@@ -159,17 +159,18 @@ class _Mixture:
         """An epoch: all corpora by their weights, shuffled."""
         rng = random.Random(f"{self.seed} {self.epoch}")
         self.epoch += 1
-        drawn = [eg for name in self.corpora for eg in self._draw(name, nlp, rng)]
+        read = ((self._read(name, nlp), self.weights.get(name, 1.0)) for name in self.corpora)
+        drawn = [eg for examples, weight in read for eg in draw(examples, weight, rng)]
         rng.shuffle(drawn)
         yield from drawn
 
-    def _draw(self, name: str, nlp: Language, rng: random.Random) -> list[Example]:
+    def _read(self, name: str, nlp: Language) -> list[Example]:
         examples = list(self.corpora[name](nlp))
         labels = self._labels(name, examples)
         for example in examples:
             if example.reference._.get(LABELS) is None:
                 example.reference._.set(LABELS, labels)
-        return draw_share(examples, self.weights.get(name, 1.0), rng)
+        return examples
 
     def _labels(self, name: str, examples: Iterable[Example]) -> list[str]:
         """Raises ValueError for a corpus without entities that nothing is said of."""

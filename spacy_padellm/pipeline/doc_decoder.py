@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from ..architectures.protocol import DecodingShim
 from ..decoding import DecodingWork, TextDecoder, TextInput
 from ..prompts.encoding import PromptEncoder
-from ..spans.alignment import align_mentions, spread_repeats
+from ..spans.alignment import align_mentions
 from ..spans.calibration import Calibration
 from ..spans.prediction import Mention, Prediction
 from ..spans.resolution import Dropped
@@ -124,11 +124,9 @@ class DocDecoder:
         if self.calibration is not None:
             prediction = self.calibration.apply(prediction)
         # In flat schemes, repeats are not looked for inside longer mentions.
-        mentions, flat = prediction.mentions, self.settings.is_flat
-        if self.decoder.settings.copy:
-            found, left = spread_repeats(part.text, mentions, flat, asked.starts, asked.ends)
-        else:
-            found, left = align_mentions(part.text, mentions, flat)
+        edges = (asked.starts, asked.ends) if self.decoder.settings.copy else (None, None)
+        flat = self.settings.is_flat
+        found, left = align_mentions(part.text, prediction.mentions, flat, *edges)
         return _PlacedWindow(part, replace(prediction, mentions=found), left)
 
 

@@ -7,13 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..architectures.config_values import check_characters
-from ..models.files.schemas import check_labels
+from ..models.files.schemas import Label, Open, Text, check_labels
 from ..models.model_settings import ModelSettings
+from ..models.save import SaveMode
 
 logger = logging.getLogger(__name__)
 Labels = str | list[str] | list[list[str]] | dict[str, str] | None  # as configs have them
 Given = str | Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
 Descriptions = dict[str, str]
+
+
+class SavedComponent(Open):
+    """`cfg` beside the folder `model`: labels, and how the model is saved."""
+
+    labels: dict[Label, Text]
+    configured: dict[str, Text] | None = None
+    save_mode: SaveMode | None = None
 
 
 class LabelSet:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..architectures.config_values import write_value
 from ..decoding import DecodingSettings
+from ..decoding.settings import METHODS
 from ..learning.label_noise import LabelNoise
 from ..models.save import SAVE_MODES
 from ..prompts.template import MOST_COUNT
@@ -15,7 +17,7 @@ _CHOICES = {
     "annotate": ("ents", "spans"),
     "alignment_mode": ("strict", "contract", "expand"),
     "resolution": ("auto", *RESOLUTIONS),
-    "decoder": ("auto", "tree", "rows"),
+    "decoder": tuple(method for method in METHODS if method != "paper"),
     "save_mode": SAVE_MODES,
 }
 
@@ -57,9 +59,9 @@ class Settings:
     copy_constraint: bool = True
     decoder: str = "auto"
     run_ahead: bool = True
-    token_budget: int = 4096
+    token_budget: int = DecodingSettings.token_budget
     max_count: int | None = None
-    max_mention_tokens: int = 64
+    max_mention_tokens: int = DecodingSettings.max_mention_tokens
     window: int | None = None
     overlap: int | None = None
     overwrite_ents: bool = False
@@ -129,3 +131,13 @@ class Settings:
 
     def to_config(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def how_to_set(component: str, setting: str, value: Any) -> str:
+    """How a setting of a component is changed, which an assignment does not do."""
+    given = [list(pair) for pair in value.items()] if isinstance(value, dict) else value
+    config = {"components": {component: {setting: write_value(given)}}}
+    return (
+        f"{setting} is a setting, kept in the pipeline's config: load with "
+        f"spacy.load(..., config={config!r}), or give it to nlp.add_pipe"
+    )

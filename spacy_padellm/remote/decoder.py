@@ -13,6 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from ..decoding import Batch, DecodingSettings, DecodingWork, TextDecoder, TextInput
+from ..decoding.counts import cap_count, most_count_tokens
+from ..decoding.mentions import warn_of_cut
+from ..decoding.text_decoder import ask_texts
 from ..logs import warn_of_few
 from ..prompts.encoding import PromptEncoder, TextPrompt
 from ..spans.numeric import probability_of
@@ -76,9 +79,7 @@ class ServerDecoder(TextDecoder):
 
     def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
         """All texts in one batch. Raises ValueError without labels."""
-        inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
-        prompts = [self.encoder.prompt(text.encoded or text.text, labels) for text in inputs]
-        return [Batch(list(range(len(inputs))), list(zip(inputs, prompts, strict=True)))]
+        return [Batch(list(range(len(texts))), ask_texts(self.encoder, texts, labels))]
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
         """A prediction for each text, in the order given. Raises ServerError."""
@@ -88,7 +89,7 @@ class ServerDecoder(TextDecoder):
         asked = [(i, label) for i, prompt in enumerate(prompts) for label in prompt.labels]
         answers = self.client.complete(
             [self._count_prompt(prompts[i], label) for i, label in asked],
-            1 if self.encoder.count_is_one_token else len(str(self.encoder.max_count)) + 2,
+            most_count_tokens(self.encoder),
             self._fields,
         )
         found = [Prediction() for _ in prompts]
@@ -177,9 +178,8 @@ class ServerDecoder(TextDecoder):
                 self.client.mask(answer.text[:1000])[:40],
             )
             return Count(label, 0, probability_of(log_probability))
-        value = int(number)
-        cap = min(self.encoder.max_count, max(len(prompt.encoded.ids), 1))
-        return Count(label, min(value, cap), probability_of(log_probability), capped=value > cap)
+        count = Count(label, int(number), probability_of(log_probability))
+        return cap_count(self.encoder, prompt, count)
 
     def _read_mention(
         self, prompt: TextPrompt, label: str, index: int, answer: Completion
@@ -193,13 +193,7 @@ class ServerDecoder(TextDecoder):
             text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
             ended = ended or bool(ends)
         if not ended and len(answer.tokens) >= self.settings.max_mention_tokens:
-            warn_of_few(
-                logger,
-                "a %s in %r is longer than %d tokens and was cut (setting max_mention_tokens)",
-                label,
-                prompt.encoded.text[:80],
-                self.settings.max_mention_tokens,
-            )
+            warn_of_cut(label, prompt, self.settings)
         probabilities = tuple(probability_of(p) for p in log_probs)
         probability = probability_of(sum(log_probs))
         text, most = text.strip(), LONGEST_TOKEN * self.settings.max_mention_tokens

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import srsly
+from pydantic import RootModel
 
 from ..architectures.protocol import DecodingShim
 from ..decoding import DecodingSettings
 from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.pretrained import read_tokenizer
-from ..models.files.schemas import SavedLabels
+from ..models.files.schemas import Label, Text
 from ..models.hub_access import hub_or_downloads
 from ..models.loaded_model import LoadedModel
 from ..models.loading_lock import loading_lock
@@ -25,6 +26,10 @@ from ..spans.numeric import check_number
 from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
 from .settings import ServerSettings
+
+
+class SavedLabels(RootModel[dict[Label, Text]]):
+    """`labels.json`: label → description."""
 
 
 class ServerShim(DecodingShim):

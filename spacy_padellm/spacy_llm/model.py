@@ -87,7 +87,7 @@ def make_causal_lm(
     run_ahead: bool = True,
     token_budget: int | None = None,
     max_count: int | None = None,
-    max_mention_tokens: int = 64,
+    max_mention_tokens: int = Settings.max_mention_tokens,
     window: int | None = None,
     overlap: int | None = None,
 ) -> CausalLM:

@@ -16,7 +16,7 @@ from spacy_llm.ty import ExamplesConfigType, Scorer
 from ..architectures.config_values import keeps_settings
 from ..formats.doc_gold import GoldSource
 from ..models.files.json_file import parse_checked, read_checked
-from ..models.files.schemas import SavedExample, SavedTask
+from ..models.files.schemas import Label, Open, Text
 from ..pipeline.annotation import Annotator
 from ..pipeline.labels import Given, read_labels
 from ..pipeline.scorer import score_ner
@@ -24,6 +24,21 @@ from ..pipeline.settings import Settings
 from .exchange import Demonstration, NERAnswer, NERPrompt, NERQuestion
 
 Labels = str | list[str] | list[list[str]] | dict[str, str]
+
+
+class SavedExample(Open):
+    """A demonstration: its text, and the mentions of each label."""
+
+    text: str
+    entities: dict[str, list[str]]
+
+
+class SavedTask(Open):
+    """`cfg` of the task."""
+
+    labels: dict[Label, Text]
+    examples: list[SavedExample]
+    configured: dict[Label, Text] | None = None
 
 
 class NERTask:

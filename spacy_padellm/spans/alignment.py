@@ -1,4 +1,4 @@
-"""From generated strings to characters of the text.
+"""From generated strings, and places that are given twice, to characters of the text.
 
 Knows characters only: token spans are made from the result with `Doc.char_span`. How strings are
 compared: `text_index`.
@@ -13,52 +13,30 @@ from .text_index import Place, TextIndex
 
 
 def align_mentions(
-    text: str, mentions: Sequence[Mention], flat: bool = False
-) -> tuple[list[Mention], list[Mention]]:
-    """Find the places of generated strings: (aligned, unaligned), each in the order given.
-
-    The i-th equal mention of a label takes the i-th of its occurrences (`TextIndex.occurrences`).
-    Aligned mentions carry start, end and the text's own characters. Unaligned ones are returned
-    as they came: the string is not in the text, or every occurrence is taken by a mention of the
-    same label. A mention that has a place already keeps it, if no earlier one of its label has it.
-
-    flat: occurrences inside a longer mention are taken last ("Texas" after "University of Texas"),
-    for annotations that do not nest.
-
-    Raises ValueError if a given place lies outside the text.
-    """
-    return _assign(TextIndex(text), mentions, flat, search=True)
-
-
-def spread_repeats(
     text: str,
     mentions: Sequence[Mention],
     flat: bool = False,
     starts: Collection[int] | None = None,
     ends: Collection[int] | None = None,
 ) -> tuple[list[Mention], list[Mention]]:
-    """Move equal mentions of a label, all copied from one place, on to the next occurrences.
+    """Give each mention a place that no other of its label has: (aligned, unaligned), each in the
+    order given.
 
-    The first keeps its place, the others take the exact occurrences that follow, then those
-    before; so where all were found at the first occurrence, the i-th takes the i-th. Returns
-    (spread, surplus), each in the order given. Surplus are mentions for which no occurrence is
-    left, and those whose place is blank or missing; they come back unchanged.
+    Of strings without a place, the i-th equal one of a label takes the i-th of its occurrences
+    (`TextIndex.occurrences`). Of mentions that were copied from one place, the first keeps it, the
+    others take the exact occurrences that follow, then those before; a place inside a word is kept
+    only if no whole word is free ("US" copied from "USA").
 
-    A place inside a word is kept only if no whole word is free ("US" copied from "USA").
+    Aligned mentions carry start, end and the text's own characters. Unaligned ones come back
+    unchanged: they are blank, the string is not in the text, or no occurrence is left.
 
-    flat: as for `align_mentions`; a mention moves out of a longer one if it occurs elsewhere.
-    starts, ends: characters at which mentions may start and end, instead of between words.
+    flat: occurrences inside a longer mention are taken last ("Texas" after "University of Texas"),
+    for annotations that do not nest. starts, ends: characters at which mentions may start and end,
+    instead of between words.
 
     Raises ValueError if a given place lies outside the text.
     """
-    return _assign(TextIndex(text, starts, ends), mentions, flat, search=False)
-
-
-def _assign(
-    index: TextIndex, mentions: Sequence[Mention], flat: bool, search: bool
-) -> tuple[list[Mention], list[Mention]]:
-    """Give each mention a place that no other mention of its label has. search: look also for
-    mentions without a place of their own."""
+    index = TextIndex(text, starts, ends)
     own = [_own_place(index.text, mention) for mention in mentions]
     wanted = [
         mention.text if place is None else index.text[slice(*place)]
@@ -84,7 +62,7 @@ def _assign(
     waiting = []
     for i in order:
         place = own[i]
-        if not wanted[i].strip() or (place is None and not search):
+        if not wanted[i].strip():
             continue
         keeps = place and index.is_whole(place) and not inside_longer(place) and take(i, place)
         if not keeps:
@@ -127,3 +105,9 @@ def _own_place(text: str, mention: Mention) -> Place | None:
             f"to the text passed in"
         )
     return mention.start, mention.end
+
+
+def places_of(text: str, mentions: Sequence[Mention]) -> set[tuple[str, int, int]]:
+    """Label, start and end of all that have a place in the text, as scores take them."""
+    aligned, _ = align_mentions(text, mentions)
+    return {(m.label, m.start, m.end) for m in aligned if m.start is not None and m.end is not None}

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..architectures.config_values import write_value
+from ..atomic import whole_folder
 from ..models.place import find_place
 
 if TYPE_CHECKING:  # it takes seconds to import, which a name that is wrong need not wait for
@@ -25,6 +26,25 @@ def load_pipeline(path: Path) -> "tuple[Language, PaDeLLMNER]":
         raise ValueError(f"{path} is no pipeline: it has no meta.json")
     nlp = spacy.load(path)
     return nlp, find_pipe(nlp, str(path))
+
+
+def save_pipeline(nlp: Language, folder: Path) -> None:
+    """Whole, in the place of what was there, or not at all."""
+    with whole_folder(folder) as fresh:
+        nlp.to_disk(fresh)
+
+
+def merge_pipeline(pipeline: Path, output: Path) -> None:
+    """The pipeline with its adapter worked into the weights. Raises ValueError where it has none,
+    and where `output` is the pipeline itself."""
+    if output.exists() and output.resolve() == pipeline.resolve():
+        raise ValueError(f"{output} is the pipeline itself: give another folder")
+    from ..architectures.causal_lm import own_shim_of
+
+    nlp, pipe = load_pipeline(pipeline)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    own_shim_of(pipe.model).merge()
+    save_pipeline(nlp, output)
 
 
 def check_name(name: str) -> None:

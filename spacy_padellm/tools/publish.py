@@ -43,8 +43,7 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
             f"the adapter's base is the folder {base!r}, which nobody else has: merge it into the "
             f"weights first (python -m spacy padellm merge)"
         )
-    described = pipe.label_set.known(pipe.shim.known_labels())
-    pipe.shim.save(folder, "reference" if loaded.lm.adapter else "full", described)
+    pipe.shim.save(folder, "reference" if loaded.lm.adapter else "full", pipe.described)
     make_card(nlp, pipe, facts).save(folder / "README.md")
 
 
@@ -75,7 +74,6 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         model_name=title if results else None,
         eval_results=results or None,
     )
-    described = pipe.label_set.known(pipe.shim.known_labels())
     return ModelCard.from_template(
         data,
         template_path=str(_TEMPLATE),
@@ -83,11 +81,11 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         adapter_of=base if loaded.lm.adapter else "",
         from_box=from_box,
         usage=_usage(nlp, pipe, facts.repo),
-        labels=described,
+        labels=pipe.described,
         scores=scores,
         data=facts.data,
         template=loaded.template.name,
-        asked=loaded.template.label_prompt("TEXT", pipe.labels[0], described[pipe.labels[0]]),
+        asked=loaded.template.label_prompt("TEXT", pipe.labels[0], pipe.described[pipe.labels[0]]),
     )
 
 

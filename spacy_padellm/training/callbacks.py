@@ -29,7 +29,8 @@ class RunCallback(TrainerCallback):
         save_every: int,
         patience: int = 0,
         log_every: int = 10,
-        mend: str = "lower the learning rate, or set grad_clip in [training.optimizer]",
+        *,
+        mend: str,
     ) -> None:
         self.evaluate_every = evaluate_every
         self.save_every = save_every

@@ -1,12 +1,14 @@
 """The checkpoints of transformers' Trainer in a folder: which are whole, and what is wrong."""
 
+import contextlib
+import errno
 import json
 import logging
 import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ logger = logging.getLogger(__name__)
 STATE = "trainer_state.json"  # which the Trainer writes last
 CHECKSUMS = "checksums.json"
 _ARCHIVES = (".pt", ".pth", ".bin")
+# torch and safetensors say that a disk is full in errors of their own.
+_FULL = ("no space left", "disk quota", "file too large", "failed writing", "unexpected pos")
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,29 @@ def last_whole(folder: Path) -> Checkpoint | None:
     if not all(checkpoint.is_cut for checkpoint in found):
         what = "; ".join(f"{one.path.name}: {one.wrong}" for one in damaged)
         raise ValueError(
-            f"no checkpoint in {folder} is whole ({what}): begin anew with another --output, or "
-            f"remove them"
+            f"no checkpoint in {folder} is whole ({what}): begin anew in another folder, or remove "
+            f"them"
         )
     _put_aside(damaged, "starting anew")
     return None
+
+
+@contextlib.contextmanager
+def telling_of_full_disk(folder: Path, resume: str) -> Iterator[None]:
+    """Raises OSError where the disk is full, with what is kept in `folder` and how to resume."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        by_number = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if not by_number and not any(words in str(error).lower() for words in _FULL):
+            raise
+        whole = (one for one in list_checkpoints(folder) if not check(one).wrong)
+        found = next(whole, None)
+        kept = (
+            f"the checkpoint of step {found.step} is whole" if found else "no checkpoint is whole"
+        )
+        message = f"the disk is full; {kept}: make room and {resume}"
+        raise OSError(errno.ENOSPC, message) from error
 
 
 def _put_aside(damaged: Sequence[Checkpoint], what_now: str) -> None:

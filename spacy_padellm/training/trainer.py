@@ -6,17 +6,21 @@ divided by the targets of all passes of all processes, and scores come from deco
 """
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
 from ..learning.examples import TrainingText
 from ..learning.optimizer import check_gradient, check_loss
 from ..lm.gradients import gradients_on
+from .checkpoints import STATE
 
+logger = logging.getLogger(__name__)
 # Of `TrainingArguments`, whatever is trained.
 ARGUMENTS = {
     "per_device_train_batch_size": 1,
@@ -186,6 +190,19 @@ class StepTrainer(Trainer):
         """Of each pass: its summed loss."""
 
     # --- around the steps
+
+    def go_on_from(self, checkpoint: Path | None, is_over: Callable[[TrainerState], bool]) -> None:
+        """Trains from a checkpoint, from the beginning without one; not where the run is over."""
+        if checkpoint is None:
+            self.train()
+            return
+        state = TrainerState.load_from_json(str(checkpoint / STATE))
+        logger.info("resuming at step %d", state.global_step)
+        if is_over(state):
+            self._load_from_checkpoint(str(checkpoint))
+            self.state = state
+        else:
+            self.train(resume_from_checkpoint=str(checkpoint))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Raises ValueError where the loss is no number any more."""

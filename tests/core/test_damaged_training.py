@@ -1,5 +1,7 @@
 """`python -m spacy_padellm.training` with damaged files in its folder, or another run in it."""
 
+import resource
+
 import torch
 from safetensors.torch import load_file
 from transformers import TrainerState
@@ -22,6 +24,20 @@ def test_two_runs_in_one_folder_are_refused(files, capsys):  # noqa: F811
         gold = str(files / "gold.jsonl")
         assert main(["finetune", "english", gold, "-o", str(output)]) == 1
     assert capsys.readouterr().err.count("another run is writing to") == 2
+
+
+def test_a_full_disk_is_named_with_what_is_left(files, capsys):  # noqa: F811
+    steps = ("--checkpoint-seconds", "0", "--steps", "3")
+    assert main(pretrain(files, files / "out", *steps)) == 0
+    saved = files / "out" / "pretrain" / "checkpoint-3" / "weights.pt"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (saved.stat().st_size // 2, limits[1]))
+    try:
+        assert main(pretrain(files, files / "out", *steps[:-1], "5")) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    told = capsys.readouterr().err
+    assert "the disk is full; the checkpoint of step 3 is whole: make room and give the" in told
 
 
 def test_training_without_spacy_goes_back_too(files, caplog):  # noqa: F811

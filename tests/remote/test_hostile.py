@@ -176,7 +176,7 @@ def test_tokens_that_the_tokenizer_has_not(plain_lm_folder, token):
 
 
 @pytest.mark.parametrize("count", ["9" * 5000, " " * 5000, "9" * 30, "٣", "²", "-1"])
-def test_counts_of_any_length(plain_lm_folder, count):
+def test_counts_of_any_length(plain_lm_folder, count, caplog):
     def make(request):
         few = json.loads(request.split(b"\r\n\r\n")[1])["max_tokens"] < 10
         return [response(completion(count if few else " Ada"))]
@@ -186,6 +186,7 @@ def test_counts_of_any_length(plain_lm_folder, count):
         doc = remote(url, plain_lm_folder, labels=["A"], max_count=3,
                      model_block={"prompts": "text"})("Ada Ada Ada Ada")  # fmt: skip
         assert len(doc.ents) <= 3 and time.monotonic() - began < 20
+    assert ("the first 3 are decoded (setting max_count)" in caplog.text) == (count == "9" * 30)
 
 
 def test_a_mention_of_a_megabyte_is_left_out_at_once(plain_lm_folder):

@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    RootModel,
     create_model,
     field_validator,
     model_validator,
@@ -114,36 +113,6 @@ class SettingsFile(Open):
     def _usable(cls, labels: list[str] | None) -> list[str] | None:
         check_labels(labels or ())
         return labels
-
-
-# --- a saved component
-
-
-class SavedLabels(RootModel[dict[Label, Text]]):
-    """`labels.json` of a component whose model is behind a server: label → description."""
-
-
-class SavedExample(Open):
-    """A demonstration of the spacy-llm task: its text, and the mentions of each label."""
-
-    text: str
-    entities: dict[str, list[str]]
-
-
-class SavedTask(Open):
-    """`cfg` of the spacy-llm task."""
-
-    labels: dict[Label, Text]
-    examples: list[SavedExample]
-    configured: dict[Label, Text] | None = None
-
-
-class SavedComponent(Open):
-    """`cfg` beside the folder `model`."""
-
-    labels: dict[Label, Text]
-    configured: dict[str, Text] | None = None
-    save_mode: Annotated[str, Field(pattern="^(full|reference)$")] | None = None
 
 
 # --- files of Hugging Face

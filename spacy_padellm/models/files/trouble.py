@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 
-COPY_AGAIN = "copy the model's folder again, or save it anew"
+COPY_AGAIN = "copy the folder again, or save it anew"
 # Kinds whose message says by itself what is wrong.
 _PLAIN = (OSError, ValueError, RuntimeError, ImportError)
 # What they put before it.

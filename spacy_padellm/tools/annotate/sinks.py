@@ -60,15 +60,15 @@ def _drop_unpackable(doc: Doc) -> str:
         srsly.msgpack_dumps(doc.user_data)
         return ""
     except Exception:
-        lost = ""
+        lost = []
         for key, value in list(doc.user_data.items()):
             try:
                 srsly.msgpack_dumps({key: value})
             except Exception as error:
                 name = key[1] if isinstance(key, tuple) and len(key) > 1 else key
-                lost = f"{name!r} in the Doc's user data cannot be saved ({error})"
+                lost.append(f"{name!r} in the Doc's user data cannot be saved ({error})")
                 del doc.user_data[key]
-        return lost
+        return "; ".join(lost)
 
 
 def _write_parquet(path: Path, annotated: Sequence[Annotated], docs: Sequence[Doc | None]) -> int:

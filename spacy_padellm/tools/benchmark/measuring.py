@@ -10,8 +10,7 @@ import torch
 
 from ...decoding import DecodingWork, TextDecoder
 from ...formats.gold_text import GoldText
-from ...spans.alignment import align_mentions
-from ...spans.prediction import Prediction
+from ...spans.alignment import places_of
 from ...spans.scoring import span_scores
 from .memory import peak_megabytes, reset_peak
 
@@ -104,17 +103,11 @@ def _run(
         predictions = decoder.predict(texts, labels)
         seconds.append(time.perf_counter() - began)
         sizes.append(len(texts))
-        found += map(_places, texts, predictions)
+        found += [places_of(t, p.mentions) for t, p in zip(texts, predictions, strict=True)]
     judged = [gold.judged(items) for gold, items in zip(golds, found, strict=True)]
     annotated = any(gold.annotated for gold in golds)
     f = span_scores([gold.items(labels) for gold in golds], judged)["f"] if annotated else None
     return _Run(seconds, sizes, decoder.work, peak_megabytes(device), f)
-
-
-def _places(text: str, prediction: Prediction) -> set[tuple[str, int, int]]:
-    """Mentions that were generated freely are looked for in the text."""
-    placed, _ = align_mentions(text, prediction.mentions)
-    return {(m.label, m.start, m.end) for m in placed if m.start is not None and m.end is not None}
 
 
 def _sum_up(name: str, size: int, runs: Sequence[_Run], reference: Sequence[_Run]) -> Measurement:

@@ -102,16 +102,14 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
 
 def _labels(pipe: PaDeLLMNER, placed: Placed) -> list[ExplainedLabel]:
     mentions = _mentions(placed, pipe.settings.threshold)
-    data = pipe.label_data
-    descriptions = data if isinstance(data, dict) else {}
     counts = {count.label: count for count in placed.found.prediction.counts}
     found = []
-    for label in pipe.labels:
+    for label, description in pipe.described.items():
         count = counts.get(label)
         found.append(
             ExplainedLabel(
                 label,
-                descriptions.get(label, ""),
+                description,
                 count.value if count else 0,
                 count.probability if count else 1.0,
                 bool(count and count.capped),

@@ -11,7 +11,6 @@ import os
 import socket
 import sys
 import threading
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import uvicorn
@@ -144,14 +143,8 @@ class Explainer:
         request._body = await read_body(request, most, self.stop, self.body_seconds)
 
 
-def make_app(nlp: Language, pipe: PaDeLLMNER, limit: int, hosts: list[str] | None = None) -> Any:
-    """The ASGI application. hosts: names under which it may be called; any if None. Raises
-    ValueError for a limit below 1."""
-    check_number("limit", limit, least=1, whole=True)
-    return _routes(Explainer(nlp, pipe, limit), hosts)
-
-
 def _routes(explainer: Explainer, hosts: list[str] | None) -> Starlette:
+    """hosts: names under which it may be called; any if None."""
     app = Starlette(
         routes=[
             Route("/", explainer.form, methods=["GET", "POST"]),

@@ -1,7 +1,6 @@
 """The output folder of a training run: pipelines, checkpoints, and what the run was begun with."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import logging
@@ -11,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import srsly
-from safetensors import SafetensorError
 from spacy.language import Language
 
 from ...architectures.shim import CausalLMShim
 from ...atomic import alone_in, read_claim, restore_folder, whole_folder, write_whole
-from ..checkpoints import check, last_whole, list_checkpoints
+from ..checkpoints import last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
 RUN = "run.json"
 # What may change between a run and its continuation without changing what is learned.
 _FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "before_to_disk")
-_FULL = ("no space left", "disk quota", "file too large", "failed writing", "unexpected pos")
 
 
 class RunFolder:
@@ -99,27 +96,8 @@ class RunFolder:
         with whole_folder(self.path / name) as fresh:
             nlp.to_disk(fresh)
 
-    def full_disk(self) -> str:
-        """What to do about it."""
-        whole = (one for one in list_checkpoints(self.checkpoints) if not check(one).wrong)
-        found = next(whole, None)
-        kept = (
-            f"the checkpoint of step {found.step} is whole" if found else "there is no checkpoint"
-        )
-        return f"the disk is full; {kept}: make room and go on with --resume"
-
 
 def tokenizer_digest(shim: CausalLMShim) -> str:
     """Of the tokenizer's vocabulary and rules."""
     written = shim.loaded.lm.tokenizer.backend_tokenizer.to_str()
     return hashlib.sha256(written.encode("utf8")).hexdigest()
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """torch and safetensors say it in errors of their own."""
-    message = str(error).lower()
-    by_number = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    by_words = isinstance(error, (OSError, RuntimeError, SafetensorError)) and any(
-        words in message for words in _FULL
-    )
-    return by_number or by_words

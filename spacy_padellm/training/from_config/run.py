@@ -4,7 +4,6 @@ The config, corpora, component, batches, schedule, scores and the pipelines that
 those of `spacy train`; steps and checkpoints are the Trainer's.
 """
 
-import errno
 import sys
 import time
 from collections.abc import Callable
@@ -31,13 +30,19 @@ from ...learning.optimizer import make_adam
 from ...models.load import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
+from ..checkpoints import telling_of_full_disk
 from ..report import write_report
 from ..trainer import StepTrainer
 from ..tree_task import TreeTask
 from .arguments import RunOptions, training_arguments
-from .folder import RunFolder, is_disk_full, tokenizer_digest
+from .folder import RunFolder, tokenizer_digest
 from .scores import ConfigScores
 from .steps import ConfigSteps
+
+MEND = (
+    "lower the learning rate, set grad_clip in [training.optimizer], or set mixed_precision to "
+    "false"
+)
 
 
 def train_config(config: Config, options: RunOptions) -> Path:
@@ -76,30 +81,19 @@ class ConfigRun:
         """Raises OSError with a mend where the disk is full."""
         finish = self._open_logger()
         try:
-            with no_progress_bars():
-                self._train()
-            self.shim.note_step()
-            with self.trainer.as_loaded():
-                self._write("model-last")
-        except Exception as error:
-            if is_disk_full(error):
-                raise OSError(errno.ENOSPC, self.folder.full_disk()) from error
-            raise
+            with telling_of_full_disk(self.folder.checkpoints, "go on with --resume"):
+                with no_progress_bars():
+                    self.trainer.go_on_from(self.checkpoint, self._is_over)
+                self.shim.note_step()
+                with self.trainer.as_loaded():
+                    self._write("model-last")
         finally:
             finish()
         self.args.distributed_state.wait_for_everyone()
         return self.folder.best
 
-    def _train(self) -> None:
-        """From the beginning, from a checkpoint, or not at all where that is of the end."""
-        if self.checkpoint is None:
-            self.trainer.train()
-            return
-        state = TrainerState.load_from_json(str(self.checkpoint / "trainer_state.json"))
-        if is_over(state, self.args.max_steps, self.settings["patience"]):
-            self.trainer._load_from_checkpoint(str(self.checkpoint))
-        else:
-            self.trainer.train(resume_from_checkpoint=str(self.checkpoint))
+    def _is_over(self, state: TrainerState) -> bool:
+        return is_over(state, self.args.max_steps, self.settings["patience"])
 
     # --- what it is made of
 
@@ -140,7 +134,7 @@ class ConfigRun:
         )
         every = settings["eval_frequency"]
         self.schedule = RunCallback(
-            every, self.options.save_every or every, settings["patience"], min(10, every)
+            every, self.options.save_every or every, settings["patience"], min(10, every), mend=MEND
         )
         task = TreeTask(
             loaded.lm,
@@ -158,8 +152,7 @@ class ConfigRun:
             optimizer=lambda trained: make_adam(trained, adam),
             rate=Rates(settings["optimizer"]),
             evaluate_with=self._evaluate,
-            mend="lower the learning rate, set grad_clip in [training.optimizer], or set "
-            "mixed_precision to false",
+            mend=MEND,
         )
         trainer.add_callback(self.schedule)
         trainer.add_callback(ProgressBar(trainer.seen, self.is_main))

@@ -20,6 +20,7 @@ from ...learning.muon import make_muon
 from ...learning.optimizer import AdamSettings, make_adam
 from ...lm.language_model import LanguageModel
 from ...prompts.encoding import PromptEncoder
+from ...spans.alignment import places_of
 from ...spans.scoring import span_scores
 from ..budget import Budget
 from ..trainer import Step
@@ -118,7 +119,5 @@ def evaluate_spans(
         some = golds[start : start + 256]
         predictions = decoder.predict([gold.text for gold in some], labels)
         for gold, prediction in zip(some, predictions, strict=True):
-            spans = [(m.label, m.start, m.end) for m in prediction.mentions]
-            placed = {(x, s, e) for x, s, e in spans if s is not None and e}
-            predicted.append(gold.judged(placed))
+            predicted.append(gold.judged(places_of(gold.text, prediction.mentions)))
     return span_scores([gold.items(labels) for gold in golds], predicted)

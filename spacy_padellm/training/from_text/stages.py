@@ -82,9 +82,9 @@ def pretrain_on_files(
     options: of `pretrain` (rows, row_length, learn_rate, ...). What is done already is not done
     again: tokenizer, ids, and steps up to the last checkpoint.
 
-    Raises ValueError for a file that is not there, sizes that make no model or are missing for
-    another architecture, whose own are those of a large model; and an output in which another
-    request was begun, or another run is at this moment.
+    Raises OSError for a file that is not there, ValueError for sizes that make no model or are
+    missing for another architecture, whose own are those of a large model; and for an output in
+    which another request was begun, or another run is at this moment.
     """
     if not new.sizes and new.architecture != "llama":
         raise ValueError(
@@ -92,8 +92,6 @@ def pretrain_on_files(
             f"hidden_size and num_hidden_layers"
         )
     new = replace(new, sizes=dict(new.sizes or DEFAULT_SIZES))
-    if missing := [path for path in paths if not path.is_file()]:
-        raise ValueError(f"there is no text file {missing[0]}")
     claim(
         output,
         {
@@ -226,8 +224,6 @@ def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 def read_gold(path: Path, labels: Sequence[str]) -> list[GoldText]:
     """The annotated texts of JSON lines. labels: those that were looked for; without, those that
     the file has. Raises ValueError where it holds no text."""
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
     problems: list[Problem] = []
     texts = list(jsonl.read(path, problems))
     for problem in problems[:5]:

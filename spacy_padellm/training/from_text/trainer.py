@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
-from transformers import TrainerState, TrainingArguments
+from transformers import TrainingArguments
 
 from ...atomic import alone_in, claim
 from ...learning.optimizer import check_loss, warmup_cosine
 from ..budget import Budget
 from ..callbacks import ENDLESS, ProgressBar, best_evaluation
-from ..checkpoints import STATE, Checkpoint, check, last_whole
+from ..checkpoints import Checkpoint, check, last_whole, telling_of_full_disk
 from ..report import read_log, write_log
 from ..trainer import ARGUMENTS, Step, StepTrainer, Task
 from .clock import Clock, spent_before
@@ -54,10 +54,10 @@ def train(
     the run is of, in plain values. label: of the progress bar, if it is to show.
 
     Raises ValueError for a loss that is no number, a checkpoint of another model, and an output of
-    another request, or that another run writes to at this moment.
+    another request, or that another run writes to at this moment; OSError where the disk is full.
     """
     where = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
-    with alone_in(output), where:
+    with alone_in(output), telling_of_full_disk(output, "give the same command again"), where:
         if request is not None:
             claim(output, request)
         found = last_whole(output)
@@ -76,7 +76,10 @@ def train(
         clock.counts = trainer.seen
         trainer.add_callback(clock)
         trainer.add_callback(ProgressBar(trainer.seen, show, label, clock.part))
-        trainer.go_on_from(found, budget)
+        trainer.go_on_from(
+            found.path if found else None,
+            lambda state: budget.part(spent_before(state), state.global_step) >= 1,
+        )
         if score is not None:
             trainer.take_best()
         write_log(output, trainer.state.log_history)
@@ -119,19 +122,6 @@ class TextTrainer(StepTrainer):
     along."""
 
     _summed = (0.0, 0.0)  # losses and their weights since the last log
-
-    def go_on_from(self, found: Checkpoint | None, budget: Budget) -> None:
-        """To the end of the budget."""
-        if found is None:
-            self.train()
-            return
-        logger.info("resuming at step %d", found.step)
-        state = TrainerState.load_from_json(str(found.path / STATE))
-        if budget.part(spent_before(state), state.global_step) < 1:
-            self.train(resume_from_checkpoint=str(found.path))
-        else:
-            self._load_from_checkpoint(str(found.path))
-            self.state = state
 
     def take_best(self) -> None:
         """The weights of the best score, where they are not the last; with a warning, the last
