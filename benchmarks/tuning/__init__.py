@@ -1,1 +1,1 @@
-"""The parts of `tuning.py`: sets, cells, systems, what is measured, results, tables and curves."""
+"""The parts of the benchmark of tuning: sets, cells, systems, measures, results, tables, curves."""

@@ -17,25 +17,30 @@ COLOURS = ("#5b6770", "#d1495b", "#00798c", "#edae49", "#66a182", "#8d6a9f", "#2
 
 
 def plot_curves(results: Results, path: Path) -> None:
-    """Writes a .png. Bars go from the least to the most over seeds."""
+    """Writes a .png."""
+    with whole_file(path) as fresh:
+        draw_curves(results).savefig(fresh, dpi=120, format="png")
+
+
+def draw_curves(results: Results) -> Figure:
+    """Medians over seeds; bars go from the least to the most."""
     sets = names_in_order(results)
     systems = names_in_order(results, systems=True)
     columns = min(COLUMNS, len(sets))
     rows = math.ceil(len(sets) / columns)
     figure = Figure(figsize=(3 * columns, 2.6 * rows + 0.5), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).flat
-    for axes in grid:
-        axes.set_visible(False)
+    panels = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
     lines = {}
-    for name, axes in zip(sets, grid, strict=False):
-        axes.set_visible(True)
+    for name, axes in zip(sets, panels, strict=False):
         lines |= _plot_set(axes, results, name, systems)
-    figure.legend(
-        lines.values(), lines, loc="outside lower center", ncols=len(lines), frameon=False
-    )
+    for axes in panels[len(sets) :]:
+        axes.remove()
+    if lines:
+        figure.legend(
+            lines.values(), lines, loc="outside lower center", ncols=len(lines), frameon=False
+        )
     figure.supylabel("F1 (test)", fontsize=9)
-    with whole_file(path) as fresh:
-        figure.savefig(fresh, dpi=120, format="png")
+    return figure
 
 
 def _plot_set(axes: Axes, results: Results, name: str, systems: list[str]) -> dict:
@@ -44,11 +49,8 @@ def _plot_set(axes: Axes, results: Results, name: str, systems: list[str]) -> di
     texts = {cell.size: r["texts"]["train"] for cell, r in results.items() if cell.set == name}
     lines = {}
     for i, system in enumerate(systems):
-        points = sorted(
-            (texts[size], of)
-            for (set_name, size, of_system), of in found.items()
-            if (set_name, of_system) == (name, system)
-        )
+        of_system = {n: found.get((name, size, system)) for size, n in texts.items()}
+        points = [(n, of) for n, of in sorted(of_system.items()) if of]
         if points:
             medians = [of.median for _, of in points]
             ends = [
@@ -68,7 +70,9 @@ def _plot_set(axes: Axes, results: Results, name: str, systems: list[str]) -> di
     axes.set_title(name, fontsize=9)
     axes.set_xscale("log")
     ticks = sorted(set(texts.values()))
-    axes.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    # Of two that are too close for their numbers, the larger has one.
+    said = [n for n, more in zip(ticks, [*ticks[1:], math.inf], strict=True) if more > 1.6 * n]
+    axes.set_xticks(said, [f"{n:,}" for n in said])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.tick_params(labelsize=7)
     axes.set_ylim(0, 100)

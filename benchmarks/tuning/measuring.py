@@ -32,12 +32,21 @@ def timed(call: Callable[[], T]) -> tuple[T, dict[str, float]]:
     return result, {clock: seconds / 60 for clock, seconds in minutes.items()}
 
 
-def score(nlp: Language, golds: Sequence[GoldText]) -> dict[str, Any]:
+def annotate(nlp: Language, texts: Sequence[str]) -> tuple[list[set[Item]], dict[str, float]]:
+    """The entities of each text, and the seconds that it took, "cpu" and "wall"."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = [
+        {(ent.label_, ent.start_char, ent.end_char) for ent in doc.ents}
+        for doc in nlp.pipe(texts, batch_size=BATCH)
+    ]
+    return found, {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+
+
+def score(golds: Sequence[GoldText], found: Sequence[set[Item]]) -> dict[str, Any]:
     """Strict span scores, micro: a span is right if both its characters and its label are.
 
     "by_label" has p, r, f and n, the gold spans, of each label.
     """
-    found = [_items(doc) for doc in nlp.pipe([gold.text for gold in golds], batch_size=BATCH)]
     scores = span_scores([gold.items() for gold in golds], found)
     n = Counter(label for gold in golds for label, _, _ in gold.items())
     by_label = {
@@ -47,22 +56,19 @@ def score(nlp: Language, golds: Sequence[GoldText]) -> dict[str, Any]:
     return {**{key: round(scores[key], 5) for key in "prf"}, "by_label": by_label}
 
 
-def time_texts(nlp: Language, texts: Sequence[str]) -> dict[str, float]:
-    """Texts a second at batch 32, warm, the median of some rounds over all texts.
+def score_and_time(
+    nlp: Language, golds: Sequence[GoldText]
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Scores, and texts a second at batch 32, warm: the median of some rounds over all texts.
 
-    "cpu" counts the seconds of the processor, which other processes on the machine do not change.
+    "cpu" counts the seconds of the processor, "wall" those of the clock.
     """
-    list(nlp.pipe(texts[:WARM_UP], batch_size=BATCH))
-    rounds: list[tuple[float, float]] = []
-    while len(rounds) < MOST_ROUNDS and sum(wall for wall, _ in rounds) < LEAST_SECONDS:
-        wall, cpu = time.perf_counter(), time.process_time()
-        for _ in nlp.pipe(texts, batch_size=BATCH):
-            pass
-        rounds.append((time.perf_counter() - wall, time.process_time() - cpu))
-    walls, cpus = zip(*rounds, strict=True)
-    medians = {"wall": statistics.median(walls), "cpu": statistics.median(cpus)}
-    return {clock: round(len(texts) / seconds, 2) for clock, seconds in medians.items()}
-
-
-def _items(doc: Any) -> set[Item]:
-    return {(ent.label_, ent.start_char, ent.end_char) for ent in doc.ents}
+    texts = [gold.text for gold in golds]
+    annotate(nlp, texts[:WARM_UP])
+    found, seconds = annotate(nlp, texts)
+    rounds = [seconds]
+    while len(rounds) < MOST_ROUNDS and sum(of["wall"] for of in rounds) < LEAST_SECONDS:
+        rounds.append(annotate(nlp, texts)[1])
+    medians = {clock: statistics.median(of[clock] for of in rounds) for clock in seconds}
+    rates = {clock: round(len(texts) / seconds, 2) for clock, seconds in medians.items()}
+    return score(golds, found), rates

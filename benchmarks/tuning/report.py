@@ -23,8 +23,8 @@ ABOUT = """\
 Texts for training are drawn from the training split, half as many (50 to 500) from the development
 split, at most 1,000 from the test split, by fixed seeds. F1 is that of strict spans (characters and
 label), micro, in percent. Figures are medians over seeds, with the least and the most where there
-are several; minutes and texts a second are those of one core's own time. Means are over the sets
-that all systems of the row have results for."""
+are several, or – where a budget gave no model. Minutes and texts a second are of the processor's
+time, one thread. Means are over the sets that all systems of the row have figures for."""
 
 
 def write_report(output: Path, path: Path, results: Results) -> str:
@@ -38,7 +38,7 @@ def write_report(output: Path, path: Path, results: Results) -> str:
         _table(results, "Texts a second, batch 32", texts_a_second, "{:.0f}"),
         _by_label(results),
     ]
-    lines = ["# Tuned on annotations of one's own", "", f"Of `{output.name}`.", ABOUT, ""]
+    lines = ["# Tuned on annotations of one's own", "", f"Of `{output.name}`.", "", ABOUT, ""]
     if importlib.util.find_spec("matplotlib"):
         from .curves import plot_curves
 
@@ -54,11 +54,12 @@ def _table(results: Results, title: str, figure: Figure, form: str) -> str:
     found = summarise(results, figure)
     systems = names_in_order(results, systems=True)
     lines = [f"## {title}", "", _row("set", "texts", *systems), "|---" * (2 + len(systems)) + "|"]
+    tried = {(cell.set, cell.size, cell.system) for cell in results}
     for name in names_in_order(results):
         for size in sizes_in_order(results):
-            summaries = [found.get((name, size, system)) for system in systems]
-            if any(summaries):
-                cells = [_say(summary, form) for summary in summaries]
+            keys = [(name, size, system) for system in systems]
+            if tried.intersection(keys):
+                cells = [_say(found.get(key), form, "–" if key in tried else "") for key in keys]
                 lines.append(_row(name, _texts(results, name, size), *cells))
     for size in sizes_in_order(results):
         sets, means = mean_over_sets(found, size, systems)
@@ -81,6 +82,7 @@ def _by_label(results: Results) -> str:
             label: of["n"]
             for record in largest.values()
             for label, of in record["test"]["by_label"].items()
+            if of["n"]
         }
         for label, n in sorted(numbers.items(), key=lambda item: (-item[1], item[0])):
             found = summarise(largest, lambda record, label=label: _f1_of(record, label))
@@ -93,9 +95,9 @@ def _f1_of(record: dict, label: str) -> float:
     return 100 * record["test"]["by_label"].get(label, {"f": 0.0})["f"]
 
 
-def _say(summary: Summary | None, form: str) -> str:
+def _say(summary: Summary | None, form: str, missing: str = "") -> str:
     if summary is None:
-        return ""
+        return missing
     median = form.format(summary.median)
     if summary.n == 1:
         return median

@@ -12,7 +12,7 @@ from spacy_padellm.atomic import BusyError, alone_in
 
 from .cells import Cell
 from .machine import describe
-from .measuring import score, time_texts, timed
+from .measuring import annotate, score, score_and_time, timed
 from .results import append_result, is_finished, read_results
 from .sets import Draw, draw
 from .systems import System
@@ -68,9 +68,9 @@ def _measure(
     nlp, minutes = timed(train)
     record: dict[str, Any] = {"test": None, "dev": None, "texts_a_second": None}
     if nlp is not None:
-        record["test"] = score(nlp, drawn.test)
-        record["dev"] = {key: value for key, value in score(nlp, drawn.dev).items() if key in "prf"}
-        record["texts_a_second"] = time_texts(nlp, [gold.text for gold in drawn.test])
+        record["test"], record["texts_a_second"] = score_and_time(nlp, drawn.test)
+        found, _ = annotate(nlp, [gold.text for gold in drawn.dev])
+        record["dev"] = score(drawn.dev, found)
         if keep:
             nlp.to_disk(work.parent / "model")
     return {
