@@ -1,0 +1,155 @@
+"""The command: what is asked for, a process for each cell that is not there yet, the report."""
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .cells import SIZES, Cell, plan, read_cell, read_size
+from .machine import ONE_THREAD
+from .report import write_report
+from .results import Results, is_finished, read_results
+from .running import LOG, cell_folder, run_cell
+from .sets import SETS, count_train
+from .systems import SYSTEM_FORM, System, get_systems
+
+PROGRAM = Path(__file__).resolve().parents[1] / "tuning.py"
+
+BUSY = 3  # exit status of a cell that another run is at
+
+
+def make_parser() -> argparse.ArgumentParser:
+    about = "Systems tuned on your own labels: F1, minutes and speed by the size of the training"
+    parser = argparse.ArgumentParser(PROGRAM.name, description=about)
+    parser.add_argument("--data", type=Path, help="where the sets are")
+    parser.add_argument("--sets", nargs="+", metavar="SET", help=f"default: {' '.join(SETS)}")
+    sizes = f"training texts; default: {' '.join(SIZES)}"
+    parser.add_argument("--sizes", nargs="+", metavar="SIZE", help=sizes)
+    parser.add_argument("--systems", nargs="+", metavar="NAME", help="default: all")
+    more = f"a further system, {SYSTEM_FORM}; without --systems only such ones run"
+    parser.add_argument("--system", action="append", default=[], metavar="NAME=...", help=more)
+    parser.add_argument("--smollm2", type=Path, help="the folder of SmolLM2-135M")
+    seeds = "default: 0 1 2 up to 200 texts, 0 above"
+    parser.add_argument("--seeds", nargs="+", type=int, help=seeds)
+    parser.add_argument("--budget", type=float, help="minutes of training a cell, by the clock")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/tuning.jsonl"))
+    parser.add_argument("--keep-models", action="store_true", help="in the folder of each cell")
+    only = "only write tables, and curves beside them, of what the output has; FILE.md"
+    parser.add_argument("--report", nargs="?", type=Path, const=True, metavar="FILE", help=only)
+    parser.add_argument("--cell", type=read_cell, help=argparse.SUPPRESS)
+    return parser
+
+
+def choose_systems(arguments: argparse.Namespace) -> dict[str, System]:
+    """Those asked for, in order. Raises ValueError for unknown names."""
+    systems = get_systems(arguments.system, arguments.smollm2)
+    given = [text.partition("=")[0] for text in arguments.system]
+    names = [*arguments.systems, *given] if arguments.systems else given or list(systems)
+    if unknown := [name for name in names if name not in systems]:
+        raise ValueError(f"no system {', '.join(unknown)}: there are {', '.join(systems)}")
+    return {name: systems[name] for name in dict.fromkeys(names)}
+
+
+def check_same(results: Results, systems: dict[str, System]) -> None:
+    """Raises ValueError where the output has results of another system under the same name."""
+    for cell, record in results.items():
+        system = systems.get(cell.system)
+        if system and record["made_of"] != system.made_of:
+            raise ValueError(
+                f"{cell.system} was {record['made_of']} in the output and is {system.made_of} now: "
+                f"give another --output, or another name by --system"
+            )
+
+
+def choose_results(arguments: argparse.Namespace) -> Results:
+    """What the output has of the sets, sizes and systems that are named, of all where none is.
+
+    Raises ValueError where that is nothing.
+    """
+    sizes = [read_size(size) for size in arguments.sizes or ()]
+    wanted = {"set": arguments.sets, "size": sizes, "system": arguments.systems}
+    found = {
+        cell: record
+        for cell, record in read_results(arguments.output).items()
+        if all(not those or getattr(cell, key) in those for key, those in wanted.items())
+    }
+    if not found:
+        raise ValueError(
+            f"{arguments.output} has no such results: run the cells first, with --data"
+        )
+    return found
+
+
+def run_process(cell: Cell, given: Sequence[str]) -> int:
+    """The exit status of a cell's process, which ends with this one."""
+    command = [sys.executable, str(PROGRAM), *given, "--cell", str(cell)]
+    with subprocess.Popen(command, env={**os.environ, **ONE_THREAD}) as process:
+        try:
+            return process.wait()
+        finally:
+            process.terminate()
+
+
+def say_result(cell: Cell, output: Path) -> str:
+    record = read_results(output)[cell]
+    f = f"F1 {100 * record['test']['f']:.1f}" if record["test"] else "no model in the budget"
+    minutes = record["minutes"]
+    return f"{cell}: {f}, {minutes['cpu']:.1f} minutes of CPU, {minutes['wall']:.1f} in all"
+
+
+def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
+    """All cells that are not there yet. Returns how many failed."""
+    systems = choose_systems(arguments)
+    for system in [system for system in systems.values() if system.missing]:
+        print(f"{system.name} is left out: {system.missing}", file=sys.stderr)
+        del systems[system.name]
+    sizes = [read_size(size) for size in arguments.sizes or SIZES]
+    totals = {name: count_train(arguments.data, name) for name in arguments.sets or SETS}
+    cells = list(plan(totals, sizes, list(systems), arguments.seeds))
+    results = read_results(arguments.output)
+    check_same(results, systems)
+    todo = [cell for cell in cells if not is_finished(results.get(cell), arguments.budget)]
+    failed = 0
+    with tqdm(total=len(cells), initial=len(cells) - len(todo), unit="cell", miniters=1) as bar:
+        for cell in todo:
+            bar.set_postfix_str(str(cell))
+            status = run_process(cell, given)
+            if status == 0:
+                bar.write(say_result(cell, arguments.output))
+            elif status == BUSY:
+                bar.write(f"{cell}: another run is at it")
+            else:
+                failed += 1
+                log = cell_folder(arguments.output, cell) / LOG
+                bar.write(f"{cell}: failed with status {status}; its log is {log}")
+            bar.update()
+    return failed
+
+
+def main(given: Sequence[str]) -> int:
+    """The exit status: 1 where cells failed."""
+    parser = make_parser()
+    arguments = parser.parse_args(given)
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        if arguments.report is not None:
+            beside = arguments.output.with_suffix(".md")
+            report = beside if arguments.report is True else arguments.report
+            print(write_report(arguments.output, report, choose_results(arguments)))
+            return 0
+        if arguments.data is None:
+            parser.error("--data is missing: the folder with the sets")
+        if arguments.cell is None:
+            return int(run(arguments, given) > 0)
+        cell, system = arguments.cell, choose_systems(arguments)[arguments.cell.system]
+        fixed = (arguments.data, arguments.output, arguments.budget, arguments.keep_models)
+        return 0 if run_cell(cell, system, *fixed) else BUSY
+    except ValueError as error:
+        if arguments.cell:
+            raise
+        parser.error(str(error))

@@ -1,0 +1,87 @@
+"""`spacy train`, in a process of its own."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import spacy
+from spacy.language import Language
+from spacy.util import load_config
+
+from .task import NoModelError, Task, write_docbin, write_jsonl
+
+QUIET, MOST_WAIT = 2.0, 30.0  # seconds without a change in a model that is being written
+
+
+def train_spacy_ner(task: Task) -> Language:
+    """spaCy's own `ner`, as its quickstart makes it."""
+    config = task.folder / "config.cfg"
+    command = ["init", "config", str(config), "--lang", "en", "--pipeline", "ner"]
+    _spacy([*command, "--optimize", "efficiency"])
+    return train_config(task, config, {})
+
+
+def train_config(task: Task, config: Path, overrides: Mapping[str, str]) -> Language:
+    """The best model of a config on the development texts, those up to `task.seconds`.
+
+    The config has `paths.train`, `paths.dev` and `system.seed`. Its corpora are JSON lines, spans
+    as they are, where this package reads them, else `.spacy`.
+
+    Raises NoModelError where the time was up before the first evaluation, and CalledProcessError
+    where training failed.
+    """
+    ours = _reader(config).startswith("spacy_padellm.")
+    write, suffix = (write_jsonl, "jsonl") if ours else (write_docbin, "spacy")
+    set_values = {
+        "paths.train": str(write(task.train, task.folder / f"train.{suffix}")),
+        "paths.dev": str(write(task.dev, task.folder / f"dev.{suffix}")),
+        "system.seed": str(task.seed),
+        **overrides,
+    }
+    output = task.folder / "trained"
+    best = output / "model-best"
+    options = [word for key, value in set_values.items() for word in (f"--{key}", value)]
+    command = ["train", str(config), "--output", str(output), *options]
+    in_time = _spacy(command, task.seconds, best)
+    if not in_time and not (best / "meta.json").exists():
+        raise NoModelError("the budget ended before the first evaluation")
+    return spacy.load(best)
+
+
+def _reader(config: Path) -> str:
+    corpora = load_config(config, interpolate=False).get("corpora", {})
+    return str(corpora.get("train", {}).get("@readers", ""))
+
+
+def _spacy(words: list[str], seconds: float | None = None, model: Path | None = None) -> bool:
+    """Runs a command of spaCy. Returns whether it came to its end in time.
+
+    model: the folder that it writes to, which is not left half written.
+    """
+    command = [sys.executable, "-m", "spacy", *words]
+    with subprocess.Popen(command) as process:
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            if model is not None:
+                _wait_until_written(model)
+            return False
+        finally:
+            process.kill()
+    if code:
+        raise subprocess.CalledProcessError(code, command)
+    return True
+
+
+def _wait_until_written(model: Path) -> None:
+    until = time.time() + MOST_WAIT
+    while time.time() < until:
+        changed = 0.0
+        with contextlib.suppress(FileNotFoundError):
+            changed = max((path.stat().st_mtime for path in model.rglob("*")), default=0.0)
+        if time.time() - changed > QUIET:
+            return
+        time.sleep(QUIET / 4)

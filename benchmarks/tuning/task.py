@@ -1,0 +1,47 @@
+"""What a system is given to train on, and the files that trainers read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import spacy
+
+from spacy_padellm.formats import docbin, jsonl
+from spacy_padellm.formats.annotated import AnnotatedText
+from spacy_padellm.formats.gold import GoldText
+
+
+@dataclass(frozen=True)
+class Task:
+    """labels: those of the training texts. folder: an empty one to write to, gone afterwards.
+    seconds: how long training may take, None for as long as it likes."""
+
+    train: Sequence[GoldText]
+    dev: Sequence[GoldText]
+    labels: tuple[str, ...]
+    seed: int
+    folder: Path
+    seconds: float | None = None
+
+
+class NoModelError(RuntimeError):
+    """The time was up before there was a model."""
+
+
+def write_jsonl(golds: Sequence[GoldText], path: Path) -> Path:
+    """Spans as they are."""
+    jsonl.write(path, _annotated(golds))
+    return path
+
+
+def write_docbin(golds: Sequence[GoldText], path: Path) -> Path:
+    """Entities of spaCy's English tokens: spans that are not on them are widened to them, and of
+    those that overlap the longest stays."""
+    nlp = spacy.blank("en")
+    settings = docbin.DocSettings(annotate="ents", alignment_mode="expand")
+    docbin.write(path, [docbin.to_doc(text, nlp, settings) for text in _annotated(golds)])
+    return path
+
+
+def _annotated(golds: Sequence[GoldText]) -> list[AnnotatedText]:
+    return [AnnotatedText(gold.text, gold.spans) for gold in golds]
