@@ -155,7 +155,7 @@ class CausalLMShim(DecodingShim):
         self._stepped = True
         self.calibrate(None)
         self._copies.forget()
-        if not self.loaded.has_adapter:
+        if not self.loaded.lm.adapter:
             self.self_contained = True
 
     def make_trainable(self) -> Updates:

@@ -97,7 +97,7 @@ def make_trainable(
 
     Raises ValueError for a model that cannot be trained so.
     """
-    with_adapter = peft is not None or loaded.has_adapter
+    with_adapter = peft is not None or loaded.lm.adapter
     if loaded.lm.quantized and not (with_adapter and hardware.bits):
         raise ValueError(
             "a quantised model cannot be trained: set model.quantize to null, or, for an "

@@ -73,7 +73,7 @@ class LanguageModel(ModelPasses):
         To be called again where weights change their dtype or modules are replaced. Raises
         RuntimeError where transformers is too old for it.
         """
-        self.static = StaticPasses(self.model, self.device, compiled)
+        self.static = StaticPasses(self.base, self.device, compiled)
 
     def open_session(
         self,

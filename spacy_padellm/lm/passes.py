@@ -3,9 +3,9 @@
 Knows Hugging Face models: mask forms, the KV cache, the output head, threads and turns.
 """
 
-import contextlib
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -26,17 +26,22 @@ class ModelPasses:
     """What a session asks of the model that opened it.
 
     tree: whether a tree mask is exact for this model. static: runs tree passes in fixed shapes
-    (`compile`). adapter: the name of its adapter in peft. turn: held while the model runs where
-    components share a base, each with an adapter of its own. wrapped: called instead of `model`,
-    the same model as it runs in several processes.
+    (`compile`). adapter: the name of its adapter in peft, None for a model without one. turn: held
+    while the model runs, by whoever shares it. wrapped: called instead of `model`, the same model
+    as it runs in several processes.
     """
 
     model: Any
     tree: bool = field(default=True, kw_only=True)
     static: StaticPasses | None = field(default=None, kw_only=True)
     adapter: str | None = field(default=None, kw_only=True)
-    turn: Any = field(default=None, kw_only=True)
+    turn: AbstractContextManager[Any] = field(default_factory=nullcontext, kw_only=True)
     wrapped: Any = field(default=None, kw_only=True)
+
+    @property
+    def base(self) -> Any:
+        """The model of transformers; layers of an adapter are in it."""
+        return self.model.get_base_model() if self.adapter else self.model
 
     @property
     def config(self) -> Any:
@@ -70,8 +75,7 @@ class ModelPasses:
 
     @cached_property
     def _takes_positions(self) -> bool:
-        model = self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
-        return "position_ids" in inspect.signature(model.forward).parameters
+        return "position_ids" in inspect.signature(self.base.forward).parameters
 
     def new_cache(self) -> DynamicCache:
         """A plain cache: one built from the config would crop sliding layers by column."""
@@ -150,7 +154,7 @@ class ModelPasses:
         places = inputs["input_ids"].numel()
         reads = HeadReads(self.model.get_output_embeddings(), rows, columns, choices)
         model = self.model if self.wrapped is None else self.wrapped
-        with self.few_threads(places), self.own_turn(), reads:
+        with self.few_threads(places), self.turn, reads:
             output = model(**inputs, past_key_values=cache, use_cache=cache is not None)
         return reads.take(output.logits).float()
 
@@ -158,7 +162,7 @@ class ModelPasses:
     def n_weights(self) -> int:
         return sum(weight.numel() for weight in self.model.parameters())
 
-    @contextlib.contextmanager
+    @contextmanager
     def few_threads(self, places: int) -> Iterator[None]:
         """One thread for a pass of little work on a CPU.
 
@@ -174,23 +178,6 @@ class ModelPasses:
             yield
         finally:
             torch.set_num_threads(before)
-
-    @contextlib.contextmanager
-    def own_turn(self) -> Iterator[None]:
-        """The model with this component's adapter, where others have theirs on it."""
-        if self.turn is None:
-            yield
-            return
-        with self.turn:
-            while self.turn.gone:
-                name = self.turn.gone.pop()
-                if len(self.model.peft_config) > 1 and name in self.model.peft_config:
-                    self.model.set_adapter(self.adapter)  # peft warns where the active one goes
-                    self.model.delete_adapter(name)
-            if self.turn.unsure or self.model.active_adapter != self.adapter:
-                self.model.set_adapter(self.adapter, inference_mode=True)
-                self.turn.unsure = False
-            yield
 
     def mask_tensor(self, mask: np.ndarray) -> torch.Tensor:
         """A boolean mask in the form that the attention in use understands.

@@ -46,7 +46,7 @@ class StaticSlot:
 class StaticPasses:
     """Runs the tree passes of a model in fixed shapes.
 
-    model: a causal LM of transformers, perhaps with a peft adapter. compiled: without, the same
+    model: of transformers, perhaps with layers of an adapter. compiled: without, the same
     shapes run uncompiled.
     """
 
@@ -261,8 +261,7 @@ class _ReadingHead(nn.Module):
 
 def _twin(model: Any, reads: _Reads) -> Any:
     """The model with the same weights and another head; its own head stays as it is."""
-    base = model.get_base_model() if hasattr(model, "peft_config") else model
-    twin = copy.copy(base)
-    twin._modules = dict(base._modules)
-    twin.set_output_embeddings(_ReadingHead(base.get_output_embeddings(), reads))
+    twin = copy.copy(model)
+    twin._modules = dict(model._modules)
+    twin.set_output_embeddings(_ReadingHead(model.get_output_embeddings(), reads))
     return twin

@@ -30,7 +30,8 @@ def load_adapter(model: Any, place: ModelPlace, base: str) -> "tuple[PeftModel, 
     from peft import PeftModel
 
     there = isinstance(model, PeftModel)
-    config = read_adapter_config(place, _module_names(model))
+    base_model = model.get_base_model() if there else model
+    config = read_adapter_config(place, _module_names(base_model))
     check_adapter_weights(place, config)
     # peft looks names up as parts of others: "adapter1" would be found in "adapter10".
     name = f"adapter{next(_numbers):06d}" if there else OWN_NAME
@@ -101,8 +102,6 @@ def _check_types(kind: "type[PeftConfig]", said: dict[str, Any]) -> None:
 
 def _module_names(model: Any) -> list[str]:
     """Of the base, as they are without adapters."""
-    if hasattr(model, "peft_config"):
-        model = model.get_base_model()
     wrapped = {name for name, module in model.named_modules() if hasattr(module, "base_layer")}
     inner = tuple(f"{name}." for name in wrapped)
     return [name for name, _ in model.named_modules() if name and not name.startswith(inner)]

@@ -1,9 +1,8 @@
 """Adapters (peft): put on a model untrained, shared, merged, saved; read by `adapter_reading`."""
 
 import copy
-import sys
-import weakref
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,26 +23,11 @@ if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter
 _WRAPPERS = frozenset({"base_layer", "original_module", "token_adapter"})
 
 
-def has_adapters(model: Any) -> bool:
-    """Whether it is a model of peft."""
-    peft = sys.modules.get("peft")  # whoever made such a model has imported it
-    kind = getattr(peft, "PeftModel", None)  # not there yet while another thread imports peft
-    return kind is not None and isinstance(model, kind)
-
-
-def release_with(lm: LanguageModel) -> None:
-    """The adapter of `lm` leaves the base, which others may go on using, when `lm` is gone.
-
-    Not at once, since another thread may be running the base, but at the next turn.
-    """
-    weakref.finalize(lm, lm.turn.gone.append, lm.adapter or OWN_NAME)
-
-
-def own_copy(lm: LanguageModel) -> LanguageModel:
-    """The model with a base of its own, without the adapters of others."""
+def own_copy(lm: LanguageModel, own: str) -> LanguageModel:
+    """The model with a base of its own, and of its adapters the one called `own`."""
     from peft import set_peft_model_state_dict
 
-    model, own = copy.deepcopy(lm.model), lm.adapter or OWN_NAME
+    model = copy.deepcopy(lm.model)
     for name in [name for name in model.peft_config if name != own]:
         model.delete_adapter(name)
     if own != OWN_NAME:  # checkpoints are read by name
@@ -53,7 +37,7 @@ def own_copy(lm: LanguageModel) -> LanguageModel:
         model.set_adapter(OWN_NAME)
         model.delete_adapter(own)
     model.set_adapter(OWN_NAME)
-    return replace(lm, model=model, adapter=OWN_NAME, turn=None, static=None)
+    return replace(lm, model=model, adapter=OWN_NAME, turn=nullcontext(), static=None)
 
 
 @load_turn()
@@ -71,9 +55,9 @@ def train_adapter(
     """
     from peft import get_peft_model
 
-    if has_adapters(lm.model):
-        _check_same(lm.model.peft_config[lm.adapter or OWN_NAME], settings)
-        lm.model.set_adapter(lm.adapter or OWN_NAME)  # marks its weights as trainable
+    if lm.adapter:
+        _check_same(lm.model.peft_config[lm.adapter], settings)
+        lm.model.set_adapter(lm.adapter)  # marks its weights as trainable
         return lm
     settings = settings or AdapterSettings()
     config: Any = settings.peft_config()
@@ -107,22 +91,21 @@ def merge_adapter(lm: LanguageModel) -> LanguageModel:
 
     Raises ValueError for a model without an adapter, or one that is quantised.
     """
-    if not has_adapters(lm.model):
+    if not lm.adapter:
         raise ValueError(f"{lm.name} has no adapter that could be merged")
     if lm.quantized:
         raise ValueError(
             "an adapter cannot be merged into quantised weights: set model.quantize to null"
         )
-    merged = lm.model.merge_and_unload(adapter_names=[lm.adapter or OWN_NAME])
+    merged = lm.model.merge_and_unload(adapter_names=[lm.adapter])
     return replace(lm, model=merged, adapter=None, static=None)
 
 
-def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
-    """Writes the adapter alone, as `PeftModel.from_pretrained` reads it.
+def save_adapter(lm: LanguageModel, name: str, folder: Path, base: str) -> None:
+    """Writes the adapter `name` alone, as `PeftModel.from_pretrained` reads it.
 
     base: what the adapter's config says it belongs to.
     """
-    name = lm.adapter or OWN_NAME
     found = _weights(lm.model, name, lm.gathered)
     weights = {key: value.contiguous().cpu() for key, value in found.items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,15 +122,14 @@ def save_adapter(lm: LanguageModel, folder: Path, base: str) -> None:
 @load_turn()
 def base_weights(lm: LanguageModel) -> dict[str, torch.Tensor]:
     """The base's own weights, under the names they had before the adapter was put on."""
-    base = lm.model.get_base_model()
     prefix = "base_model.model."
     held = {key.removeprefix(prefix): value for key, value in (lm.gathered or {}).items()}
     with torch.device("meta"):
         names = set(
-            AutoModelForCausalLM.from_config(base.config, trust_remote_code=False).state_dict()
+            AutoModelForCausalLM.from_config(lm.base.config, trust_remote_code=False).state_dict()
         )
     found: dict[str, torch.Tensor] = {}
-    for key, value in (held or base.state_dict()).items():
+    for key, value in (held or lm.base.state_dict()).items():
         plain = ".".join(part for part in key.split(".") if part not in _WRAPPERS)
         if plain in names:
             found.setdefault(plain, value)

@@ -3,9 +3,9 @@
 Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settings`).
 """
 
-import contextlib
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..lm.language_model import LanguageModel
 from ..lm.selfcheck import check_fixed_shapes, check_language_model
 from ..prompts.template import PromptTemplate
 from .adapter_reading import load_adapter
-from .adapters import own_copy, release_with
+from .adapters import own_copy
 from .files.causal import cannot_load, read_causal_config
 from .files.pretrained import check_model, count_ids, read_causal_lm, read_tokenizer
 from .files.trouble import foreign, reason
@@ -28,7 +28,7 @@ from .loaded_model import LoadedModel, ModelSource
 from .model_settings import ModelSettings, read_settings
 from .place import ModelPlace, find_place
 from .quantization import few_bits, quantize_weights
-from .shared_bases import SharedBases, Turn
+from .shared_bases import AdapterTurn, SharedBase, SharedBases, Turn
 
 logger = logging.getLogger(__name__)
 _shared = SharedBases()
@@ -103,24 +103,24 @@ def _load_parts(
         model.eval()
         quantized = hardware.quantize is not None
         lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
-        if key is not None:
-            lm.turn = turn
+        if key is not None and name is not None:
+            lm.turn = AdapterTurn(SharedBase(model, turn), name)
+            lm.turn.end_with(lm)
             _shared.add(key, model, turn)
-            release_with(lm)
-        with lm.own_turn():
+        with lm.turn:
             return ready(lm, hardware)
 
 
 @load_turn()
 def take_alone(lm: LanguageModel) -> LanguageModel:
     """The model with a base that no other component decodes with, for training."""
-    if lm.turn is None:
+    if not isinstance(lm.turn, AdapterTurn):
         return lm
     with lm.turn:
         if len(lm.model.peft_config) > 1:
-            return own_copy(lm)
+            return own_copy(lm, lm.turn.adapter)
         _shared.forget(lm.model)
-    lm.turn = None
+    lm.turn = nullcontext()
     return lm
 
 
@@ -206,7 +206,7 @@ def _odd(source: ModelSource, why: str) -> str:
     )
 
 
-@contextlib.contextmanager
+@contextmanager
 def no_progress_bars() -> Iterator[None]:
     """transformers' bars would tear the tables that training prints."""
     shown = transformers_logging.is_progress_bar_enabled()

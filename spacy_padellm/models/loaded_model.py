@@ -7,7 +7,6 @@ from typing import Any, Generic, Protocol, TypeVar
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PLAIN, PromptTemplate
 from ..spans.numeric import check_types
-from .adapters import has_adapters
 from .files.schemas import check_labels
 from .hardware import Hardware
 from .model_settings import ModelSettings
@@ -59,10 +58,6 @@ class LoadedModel(Generic[Lm]):
     def template(self) -> PromptTemplate:
         """What it was trained on; "plain" where nothing says so."""
         return self.settings.template or PLAIN
-
-    @property
-    def has_adapter(self) -> bool:
-        return has_adapters(getattr(self.lm, "model", None))  # a server has it to itself
 
     def having(self, **settings: Any) -> "LoadedModel[Lm]":
         """The same model with other `ModelSettings`."""

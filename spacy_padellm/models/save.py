@@ -44,7 +44,7 @@ def _save_weights(
     loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode
 ) -> dict[str, str | None] | None:
     """Returns the base that the folder refers to, if any."""
-    model = loaded.lm.model
+    adapter = loaded.lm.adapter
     if loaded.lm.quantized and mode == "full":
         raise ValueError(
             "a quantised model cannot be saved: set model.quantize to null to save it, and to "
@@ -52,16 +52,16 @@ def _save_weights(
         )
     if mode == "reference":
         source = loaded.source
-        if loaded.has_adapter:
-            save_adapter(loaded.lm, folder, source.name)
+        if adapter:
+            save_adapter(loaded.lm, adapter, folder, source.name)
         return {"name": source.name, "revision": source.revision}
-    if loaded.has_adapter:
-        base = model.get_base_model()
-        base.save_pretrained(folder / BASE_FOLDER, state_dict=base_weights(loaded.lm))
-        save_adapter(loaded.lm, folder, BASE_FOLDER)
+    if adapter:
+        base = folder / BASE_FOLDER
+        loaded.lm.base.save_pretrained(base, state_dict=base_weights(loaded.lm))
+        save_adapter(loaded.lm, adapter, folder, BASE_FOLDER)
         return {"name": BASE_FOLDER}
     gathered = loaded.lm.gathered
-    model.save_pretrained(folder, state_dict=dict(gathered) if gathered else None)
+    loaded.lm.model.save_pretrained(folder, state_dict=dict(gathered) if gathered else None)
     return None
 
 

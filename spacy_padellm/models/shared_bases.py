@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Hashable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 
 class Turn(ForkLock):
-    """gone: names of adapters that nobody needs any more, to be taken off at the next turn.
-    unsure: whether a fork came between, so that some layers may have another adapter than others.
+    """Held by whoever runs a base.
+
+    gone: names of adapters that nobody needs any more, to be taken off at the next turn. unsure:
+    whether a fork came between, so that some layers may have another adapter than others.
     """
 
     def __init__(self) -> None:
@@ -33,10 +36,42 @@ class Turn(ForkLock):
 
 @dataclass(frozen=True)
 class SharedBase:
-    """A base with the adapters that are on it. turn: held by whoever runs it."""
+    """A base with the adapters that are on it."""
 
     model: "PeftModel"
     turn: Turn
+
+
+@dataclass(frozen=True)
+class AdapterTurn:
+    """A turn of one adapter: inside, the base has it on."""
+
+    base: SharedBase
+    adapter: str
+
+    def __enter__(self) -> None:
+        model, turn = self.base.model, self.base.turn
+        with ExitStack() as held:
+            held.enter_context(turn)
+            while turn.gone:
+                name = turn.gone.pop()
+                if len(model.peft_config) > 1 and name in model.peft_config:
+                    model.set_adapter(self.adapter)  # peft warns where the active one goes
+                    model.delete_adapter(name)
+            if turn.unsure or model.active_adapter != self.adapter:
+                model.set_adapter(self.adapter, inference_mode=True)
+                turn.unsure = False
+            held.pop_all()
+
+    def __exit__(self, *_: object) -> None:
+        self.base.turn.__exit__()
+
+    def end_with(self, owner: object) -> None:
+        """The adapter leaves the base, which others may go on using, when `owner` is gone.
+
+        Not at once, since another thread may be running the base, but at the next turn.
+        """
+        weakref.finalize(owner, self.base.turn.gone.append, self.adapter)
 
 
 class SharedBases:

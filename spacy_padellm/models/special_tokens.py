@@ -30,7 +30,7 @@ def add_special_tokens(
     structure = loaded.template.special_tokens((), loaded.settings.max_count)
     if not set(missing) & set(structure):
         return loaded  # a label without a token of its own is spelled
-    if loaded.has_adapter:
+    if loaded.lm.adapter:
         raise ValueError(
             f"the adapter was not trained with the tokens of the template "
             f"{loaded.template.name!r}, and cannot learn them any more: leave model.template out, "

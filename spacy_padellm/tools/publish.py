@@ -39,13 +39,13 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
         raise ValueError(f"{pipe.name} has no labels: train it, or set `labels`")
     loaded = pipe.own_shim.loaded
     base = loaded.source.name
-    if loaded.has_adapter and Path(base).is_absolute():
+    if loaded.lm.adapter and Path(base).is_absolute():
         raise ValueError(
             f"the adapter's base is the folder {base!r}, which nobody else has: merge it into the "
             f"weights first (python -m spacy padellm merge)"
         )
     described = pipe.label_set.known(pipe.own_shim.known_labels())
-    pipe.own_shim.save(folder, "reference" if loaded.has_adapter else "full", described)
+    pipe.own_shim.save(folder, "reference" if loaded.lm.adapter else "full", described)
     make_card(nlp, pipe, facts).save(folder / "README.md")
 
 
@@ -81,7 +81,7 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         data,
         template_path=str(_TEMPLATE),
         title=title,
-        adapter_of=base if loaded.has_adapter else "",
+        adapter_of=base if loaded.lm.adapter else "",
         from_box=from_box,
         usage=_usage(nlp, pipe, facts.repo),
         labels=described,

@@ -244,7 +244,7 @@ def test_an_adapter_is_small_at_every_point(corpora, plain_lm_folder, tmp_path):
         (adapter,) = folder.glob("*.safetensors")
         assert adapter.stat().st_size < whole / 5
     nlp = spacy.load(best)
-    assert nlp.get_pipe("padellm_ner").shim.loaded.has_adapter
+    assert nlp.get_pipe("padellm_ner").shim.loaded.lm.adapter
     assert nlp("Ada Lovelace went to London.").text
 
 

@@ -158,6 +158,6 @@ def test_spacy_train_with_lora(tmp_path, plain_lm_folder):
     train(config, tmp_path / "out", overrides={**corpus(tmp_path), **steps, **base})
     nlp = spacy.load(tmp_path / "out" / "model-last")
     shim = nlp.get_pipe("padellm_ner").shim
-    assert shim.loaded.has_adapter and shim.loaded.template.name == "plain"
+    assert shim.loaded.lm.adapter and shim.loaded.template.name == "plain"
     assert nlp("Ada Lovelace lives in Paris.").has_annotation("ENT_IOB")
     assert nlp(f"Ada {END_OF_TEXT} Paris").text

@@ -136,7 +136,7 @@ def test_an_adapter_that_was_put_on_by_half_is_put_on_anew(adapted):
     def in_child():
         return [spans_of(doc) for doc in nlp.pipe(TEXTS)]
 
-    with own.own_turn():
+    with own.turn:
         model.base_model.set_adapter(other.adapter)
     assert model.active_adapter == own.adapter
     try:

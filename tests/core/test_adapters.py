@@ -168,7 +168,7 @@ def test_a_merged_model_is_a_plain_checkpoint(base, tmp_path):
     save_model(merged, tmp_path / "merged", "full")
     assert not (tmp_path / "merged" / "adapter_config.json").exists()
     again = load_model(ModelSource(str(tmp_path / "merged")))
-    assert not again.has_adapter and [[m[:3] for m in p] for p in answers(again)] == [
+    assert not again.lm.adapter and [[m[:3] for m in p] for p in answers(again)] == [
         [m[:3] for m in p] for p in expected
     ]
     with pytest.raises(ValueError, match="no adapter"):

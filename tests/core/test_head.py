@@ -41,7 +41,7 @@ def test_an_adapted_head_is_read_with_its_adapter(settings, compact_tokenizer):
     for name, weight in adapted.named_parameters():
         if "modules_to_save" in name:
             torch.nn.init.normal_(weight.data)
-    lm = LanguageModel(adapted.eval(), compact_tokenizer)
+    lm = LanguageModel(adapted.eval(), compact_tokenizer, adapter="default")
     choices = np.array([3, 7, 200])
     assert not torch.allclose(read(lm, None), read(LanguageModel(base, compact_tokenizer), None))
     torch.testing.assert_close(read(lm, choices), read(lm, None)[:, choices])

@@ -67,7 +67,7 @@ def test_an_adapter_comes_back_with_its_base(mode, loaded, tmp_path):
     if mode == "full":
         shutil.rmtree(tmp_path / "base")
     again = load_model(ModelSource(str(tmp_path / "tuned")))
-    assert again.has_adapter and answers(again) == answers(tuned)
+    assert again.lm.adapter and answers(again) == answers(tuned)
     size = (tmp_path / "tuned" / "adapter_model.safetensors").stat().st_size
     assert mode == "full" or not list((tmp_path / "tuned").glob("model*.safetensors"))
     assert size < 100_000

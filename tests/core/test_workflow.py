@@ -114,7 +114,7 @@ def test_an_adapter_is_all_that_is_kept(files):
     saved = [f"finetune/checkpoint-3/{name}.pt" for name in ("weights", "optimizer")]
     for name in ("model/adapter_model.safetensors", *saved):
         assert (files / "ner" / name).stat().st_size < whole / 3
-    assert load_model(ModelSource(str(files / "ner" / "model"))).has_adapter
+    assert load_model(ModelSource(str(files / "ner" / "model"))).lm.adapter
 
 
 def test_the_default_is_a_small_model_and_short_texts_do(files):
