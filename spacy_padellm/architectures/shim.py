@@ -15,6 +15,7 @@ from ..models.adapters import merge_adapter
 from ..models.hardware import Hardware, check_fork
 from ..models.load import load_model, take_alone
 from ..models.loaded_model import LoadedModel, ModelSource
+from ..models.pointer_files import add_pointers
 from ..models.save import folder_from_bytes, folder_to_bytes, replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
@@ -33,21 +34,27 @@ class CausalLMShim(DecodingShim):
     """Holds a `LoadedModel` and trains it.
 
     origin: where the model comes from; weights are read at first use. peft: an adapter to
-    train instead of all weights. mixed_precision: bfloat16 autocast in training.
+    train instead of all weights. mixed_precision: bfloat16 autocast in training. pointers:
+    whether training makes it point at mentions; a model that points goes on to.
     """
 
     def __init__(
-        self, origin: Origin, peft: AdapterSettings | None = None, mixed_precision: bool = False
+        self,
+        origin: Origin,
+        peft: AdapterSettings | None = None,
+        mixed_precision: bool = False,
+        pointers: bool = False,
     ) -> None:
         super().__init__(model=None)
-        if not isinstance(mixed_precision, bool):
-            raise ValueError(
-                f"the model setting `mixed_precision` is {mixed_precision!r}: it must be true or "
-                f"false"
-            )
+        for name, value in (("mixed_precision", mixed_precision), ("pointers", pointers)):
+            if not isinstance(value, bool):
+                raise ValueError(
+                    f"the model setting `{name}` is {value!r}: it must be true or false"
+                )
         self.origin = origin
         self.peft = peft
         self.mixed_precision = mixed_precision
+        self.pointers = pointers
         # Whether only a full copy can hold this model.
         self.self_contained = False
         self._loaded: LoadedModel[LanguageModel] | None = None
@@ -82,7 +89,7 @@ class CausalLMShim(DecodingShim):
     def prepare(self) -> None:
         """Readies the model for decoding. Raises RuntimeError as `check_process`."""
         self.check_process()
-        self.loaded.lm.model.eval()
+        self.loaded.lm.trained.eval()
 
     def make_decoder(
         self, name: str, encoder: PromptEncoder, settings: DecodingSettings
@@ -131,7 +138,10 @@ class CausalLMShim(DecodingShim):
             self.self_contained = False
         if self._updates is None:
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
-            self._set(add_special_tokens(loaded, tuple(labels)))
+            if self.pointers or loaded.lm.points:
+                self._set(add_pointers(loaded, tuple(labels)))
+            else:
+                self._set(add_special_tokens(loaded, tuple(labels)))
             self.self_contained |= bool(self.loaded.new_tokens) and self.peft is None
         self.make_trainable()
         self._loaded = self.loaded.for_labels(labels)

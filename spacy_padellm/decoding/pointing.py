@@ -1,6 +1,6 @@
 """Mentions from pointers: where they begin, and where each of them ends. One pass, no writing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -47,13 +47,3 @@ def _spans(
         if may_end[at].any():
             best = int(likely.argmax()) if likely.any() else int(may_end[at].argmax())
             yield first, first + best, float(starts[first] * likely[best])
-
-
-def cost_of(prompt: TextPrompt) -> int:
-    """Tokens that a text takes: its labels are asked apart."""
-    return len(prompt.trunk)
-
-
-def distinct_labels(prompts: Sequence[TextPrompt]) -> list[tuple[str, ...]]:
-    """What is asked of the texts of a batch, each set once."""
-    return list(dict.fromkeys(prompt.labels for prompt in prompts))

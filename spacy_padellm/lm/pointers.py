@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .session import AskedLabels
 from .word_encoder import WordEncoder
 
 START, END = 0, 1
@@ -45,7 +46,7 @@ class Pointers(nn.Module):
         self.bias = nn.Embedding(max(len(self.labels), 1), 2)
         nn.init.zeros_(self.bias.weight)
         self.rare = nn.Parameter(torch.full((2,), RARE))
-        self.kept: dict[tuple[tuple[int, ...], ...], torch.Tensor] = {}
+        self.kept: dict[AskedLabels, tuple[torch.Tensor, torch.Tensor]] = {}
 
     @property
     def config(self) -> dict[str, object]:

@@ -2,24 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch import nn
 
 from ..prompts.encoding import TextPrompt
 from ..prompts.words import N_FEATURES, words_of
 from .dropout import residual_dropout
-from .language_model import LanguageModel
+from .passes import ModelPasses
 from .pointers import Pointers
+from .session import AskedLabels
 
 
 @dataclass(frozen=True, eq=False)
 class PointingBatch:
-    """Texts side by side, padded on the right. All but `prompts`: [texts, columns], `words` and
-    `hashes` with a column a word. asked: their labels' prompts."""
+    """Texts side by side, padded on the right: [texts, columns] each.
 
-    prompts: Sequence[TextPrompt]
+    ids: of the tokens. real: which columns are no padding. hashes: [texts, words, features].
+    word_of: the word of each token. inside: which columns are tokens of the text itself.
+    """
+
     ids: torch.Tensor
     real: torch.Tensor
     hashes: torch.Tensor
@@ -28,7 +32,7 @@ class PointingBatch:
 
 
 def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> PointingBatch:
-    """inside: which columns are tokens of the text itself."""
+    """What the model reads of texts: the trunks of their prompts, and their words."""
     words = [words_of(prompt.encoded) for prompt in prompts]
     rows, columns = len(prompts), max(len(prompt.trunk) for prompt in prompts)
     ids = np.zeros((rows, columns), dtype=np.int64)
@@ -44,66 +48,85 @@ def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> Point
         hashes[row, : len(of_text.hashes)] = of_text.hashes
         word_of[row, text] = of_text.of_token
     arrays = (torch.from_numpy(a).to(device) for a in (ids, real, hashes, word_of, inside))
-    return PointingBatch(prompts, *arrays)
+    return PointingBatch(*arrays)
+
+
+class PointingModel(nn.Module):
+    """A language model with its pointers, trained as one. model: a causal LM.
+
+    Its `state_dict` has what is trained, and no weight twice: a checkpoint needs no more.
+    """
+
+    def __init__(self, model: Any, pointers: Pointers) -> None:
+        super().__init__()
+        self.model = model
+        self.pointers = pointers
+        self.register_state_dict_post_hook(_leave_out_untrained)
+
+    def forward(
+        self, batch: PointingBatch, asked: AskedLabels, mask: torch.Tensor, drop: float = 0.0
+    ) -> torch.Tensor:
+        """Logits [tokens, 2, labels], float32, of all texts' tokens, one text behind the other.
+
+        mask: which tokens see which, as the attention in use understands it. drop: of training, on
+        whole tokens, layers and words.
+        """
+        decoder, pointers = self.model.get_decoder(), self.pointers
+        with residual_dropout(decoder, drop):
+            queries = self._queries(decoder, asked)
+            words = pointers.words(batch.hashes, drop)
+            at = batch.word_of[..., None].expand(-1, -1, words.shape[-1])
+            of_token = words.gather(1, at) * batch.inside[..., None]
+            embedded = self.model.get_input_embeddings()(batch.ids)
+            if drop:
+                embedded = embedded * (torch.rand_like(embedded[..., :1]) >= drop)
+            embedded = embedded + pointers.into(of_token).to(embedded.dtype)
+            states = decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False)
+        hidden = states.last_hidden_state[batch.inside].float()
+        return pointers.scores(hidden, of_token[batch.inside].float(), queries, drop).float()
+
+    def _queries(self, decoder: Any, asked: AskedLabels) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of each label, by its prompt alone; kept while the weights stay as they are."""
+        kept = self.pointers.kept
+        if (found := kept.get(asked)) is not None:
+            return found
+        device = self.model.get_input_embeddings().weight.device
+        most = max(map(len, asked.prompts))
+        # Padded on the right, which nothing looks at.
+        ids = torch.tensor([[*ids, *[ids[-1]] * (most - len(ids))] for ids in asked.prompts])
+        lasts = torch.tensor([len(ids) - 1 for ids in asked.prompts])
+        states = decoder(input_ids=ids.to(device), use_cache=False).last_hidden_state
+        hidden = states[torch.arange(len(ids)), lasts].float()
+        queries = self.pointers.queries(hidden, asked.labels)
+        if not (self.training or torch.is_grad_enabled()):
+            kept[asked] = queries
+        return queries
 
 
 def point(
-    lm: LanguageModel,
-    pointers: Pointers,
-    batch: PointingBatch,
-    labels: Sequence[str],
-    label_prompts: Sequence[Sequence[int]],
+    lm: ModelPasses,
+    runner: Any,
+    prompts: Sequence[TextPrompt],
+    asked: AskedLabels,
     bidirectional: bool,
     drop: float = 0.0,
 ) -> torch.Tensor:
-    """Logits [tokens, 2, labels], float32, of all texts' tokens, one text behind the other.
-
-    label_prompts: ids that ask for each label. bidirectional: tokens of a text see each other
-    both ways. drop: of training, on whole tokens, layers and words.
-    """
-    decoder = lm.model.get_decoder()
-    with lm.few_threads(batch.ids.numel()), lm.own_turn(), residual_dropout(decoder, drop):
-        queries = _queries(lm, pointers, labels, label_prompts)
-        words = pointers.words(batch.hashes, drop)
-        width = words.shape[-1]
-        of_token = words.gather(1, batch.word_of[..., None].expand(-1, -1, width))
-        of_token = of_token * batch.inside[..., None]
-        embedded = lm.model.get_input_embeddings()(batch.ids)
-        if drop:
-            embedded = embedded * (torch.rand_like(embedded[..., :1]) >= drop)
-        embedded = embedded + pointers.into(of_token).to(embedded.dtype)
-        hidden = decoder(
-            inputs_embeds=embedded,
-            attention_mask=_mask(lm, batch.real) if bidirectional else batch.real.long(),
-            use_cache=False,
-        ).last_hidden_state
-        tokens, words = hidden[batch.inside].float(), of_token[batch.inside].float()
-        return pointers.scores(tokens, words, queries, drop).float()
+    """As `PointingModel`, for texts. runner: the PointingModel, or what stands for it where it
+    runs in several processes. bidirectional: tokens of a text see each other both ways."""
+    batch = pointing_batch(prompts, lm.device)
+    mask = _both_ways(lm, batch.real) if bidirectional else batch.real.long()
+    with lm.few_threads(batch.ids.numel()), lm.turn:
+        return runner(batch, asked, mask, drop)
 
 
-def _mask(lm: LanguageModel, real: torch.Tensor) -> torch.Tensor:
+def _both_ways(lm: ModelPasses, real: torch.Tensor) -> torch.Tensor:
     """Each token sees all of its text; padding sees itself, so that no row is masked whole."""
     seen = real[:, None, :] & real[:, :, None]
     allowed = seen | torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
     return lm.mask_tensor(allowed[:, None].cpu().numpy())
 
 
-def _queries(
-    lm: LanguageModel,
-    pointers: Pointers,
-    labels: Sequence[str],
-    label_prompts: Sequence[Sequence[int]],
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each label, by its prompt alone; kept while the weights stay as they are."""
-    key = (tuple(labels), *map(tuple, label_prompts))
-    if (found := pointers.kept.get(key)) is not None:
-        return found
-    most = max(map(len, label_prompts))
-    ids = torch.tensor([[*ids, *[ids[-1]] * (most - len(ids))] for ids in label_prompts])
-    lasts = torch.tensor([len(ids) - 1 for ids in label_prompts], device=lm.device)
-    states = lm.model.get_decoder()(input_ids=ids.to(lm.device), use_cache=False)
-    hidden = states.last_hidden_state[torch.arange(len(ids), device=lm.device), lasts].float()
-    queries = pointers.queries(hidden, labels)
-    if not torch.is_grad_enabled():
-        pointers.kept[key] = queries
-    return queries
+def _leave_out_untrained(module: nn.Module, state: dict[str, Any], *_: Any) -> None:
+    trained = {name for name, weight in module.named_parameters() if weight.requires_grad}
+    for name in set(state) - trained:  # tied weights have one name here
+        del state[name]

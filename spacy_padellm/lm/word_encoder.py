@@ -33,9 +33,7 @@ class WordEncoder(nn.Module):
     def __init__(self, width: int = 96, depth: int = 4) -> None:
         super().__init__()
         self.width = width
-        self.tables = nn.ModuleList(nn.Embedding(rows, width) for rows in ROWS)
-        for table in self.tables:
-            nn.init.uniform_(table.weight, -0.1, 0.1)
+        self.tables = nn.ModuleList(_table(rows, width) for rows in ROWS)
         self.mix = Maxout(len(ROWS) * width, width)
         self.layers = nn.ModuleList(Maxout(3 * width, width) for _ in range(depth))
         # Each of the four rows by another multiplication: two words seldom share all of them.
@@ -46,10 +44,10 @@ class WordEncoder(nn.Module):
     def forward(self, hashes: torch.Tensor, drop: float = 0.0) -> torch.Tensor:
         """hashes: [texts, words, features], 0 to 2**32. Returns [texts, words, width]; padding
         counts as words of their own."""
-        times, plus = self.factors
+        factors = self.get_buffer("factors")
         parts = []
         for i, (table, rows) in enumerate(zip(self.tables, ROWS, strict=True)):
-            mixed = ((hashes[..., i, None] * times[i] + plus[i]) >> _SHIFT) % rows
+            mixed = ((hashes[..., i, None] * factors[0, i] + factors[1, i]) >> _SHIFT) % rows
             parts.append(table(mixed).sum(-2))
         x = F.dropout(self.mix(F.dropout(torch.cat(parts, -1), drop)), drop)
         for layer in self.layers:
@@ -57,3 +55,9 @@ class WordEncoder(nn.Module):
             around = torch.cat([wide[:, :-2], x, wide[:, 2:]], -1)
             x = x + F.dropout(layer(around), drop)
         return x
+
+
+def _table(rows: int, width: int) -> nn.Embedding:
+    table = nn.Embedding(rows, width)
+    nn.init.uniform_(table.weight, -0.1, 0.1)
+    return table

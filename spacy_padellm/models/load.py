@@ -27,6 +27,7 @@ from .load_turn import check_undisturbed, load_turn
 from .loaded_model import LoadedModel, ModelSource
 from .model_settings import ModelSettings, read_settings
 from .place import ModelPlace, find_place
+from .pointer_files import read_pointers
 from .quantization import few_bits, quantize_weights
 from .shared_bases import AdapterTurn, SharedBase, SharedBases, Turn
 
@@ -103,6 +104,8 @@ def _load_parts(
         model.eval()
         quantized = hardware.quantize is not None
         lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
+        if (pointers := read_pointers(adapter or place, lm.config.hidden_size)) is not None:
+            lm.pointers = pointers.to(lm.device)
         if key is not None and name is not None:
             lm.turn = AdapterTurn(SharedBase(model, turn), name)
             lm.turn.end_with(lm)

@@ -35,8 +35,9 @@ from ..callbacks import (
     evaluations,
     is_over,
 )
+from ..pointing_task import PointingTask
 from ..report import write_report
-from ..trainer import StepTrainer
+from ..trainer import StepTrainer, Task
 from ..tree_task import TreeTask
 from .arguments import RunOptions, training_arguments
 from .folder import RunFolder, is_disk_full, tokenizer_digest
@@ -148,16 +149,17 @@ class ConfigRun:
         self.schedule = RunCallback(
             every, self.options.save_every or every, settings["patience"], min(10, every)
         )
-        task = TreeTask(
-            loaded.lm,
-            loaded.template,
-            pipe.settings.token_budget,
-            filler=make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels),
-            text_loss=pipe.settings.text_loss,
-        )
+        lm, budget = loaded.lm, pipe.settings.token_budget
+        filler = make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels)
+        task: Task
+        if lm.points:
+            task = PointingTask(lm, loaded.template, budget, filler, settings["dropout"])
+        else:
+            text_loss = pipe.settings.text_loss
+            task = TreeTask(lm, loaded.template, budget, filler, text_loss=text_loss)
         adam = adam_settings(settings["optimizer"])
         trainer = StepTrainer(
-            loaded.lm.model,
+            lm.trained,
             task,
             steps,
             args,
