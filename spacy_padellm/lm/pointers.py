@@ -31,6 +31,7 @@ class Pointers(nn.Module):
         super().__init__()
         self.hidden, self.labels = hidden, tuple(labels)
         self.words = WordEncoder(width, depth)
+        self.pieces = nn.Embedding(4, width)  # of a word: first, last, only one, other tokens
         self.into = nn.Linear(width, hidden)
         nn.init.normal_(self.into.weight, std=0.02)
         nn.init.zeros_(self.into.bias)

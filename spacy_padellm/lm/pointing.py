@@ -21,13 +21,15 @@ class PointingBatch:
     """Texts side by side, padded on the right: [texts, columns] each.
 
     ids: of the tokens. real: which columns are no padding. hashes: [texts, words, features].
-    word_of: the word of each token. inside: which columns are tokens of the text itself.
+    word_of: the word of each token; pieces: which part of it. inside: which columns are tokens of
+    the text itself.
     """
 
     ids: torch.Tensor
     real: torch.Tensor
     hashes: torch.Tensor
     word_of: torch.Tensor
+    pieces: torch.Tensor
     inside: torch.Tensor
 
 
@@ -39,7 +41,7 @@ def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> Point
     real = np.zeros((rows, columns), dtype=bool)
     inside = np.zeros((rows, columns), dtype=bool)
     hashes = np.zeros((rows, max(len(w.hashes) for w in words), N_FEATURES), dtype=np.int64)
-    word_of = np.zeros((rows, columns), dtype=np.int64)
+    word_of, pieces = np.zeros((2, rows, columns), dtype=np.int64)
     for row, (prompt, of_text) in enumerate(zip(prompts, words, strict=True)):
         ids[row, : len(prompt.trunk)] = prompt.trunk
         real[row, : len(prompt.trunk)] = True
@@ -47,7 +49,8 @@ def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> Point
         inside[row, text] = True
         hashes[row, : len(of_text.hashes)] = of_text.hashes
         word_of[row, text] = of_text.of_token
-    arrays = (torch.from_numpy(a).to(device) for a in (ids, real, hashes, word_of, inside))
+        pieces[row, text] = of_text.pieces
+    arrays = (torch.from_numpy(a).to(device) for a in (ids, real, hashes, word_of, pieces, inside))
     return PointingBatch(*arrays)
 
 
@@ -76,7 +79,8 @@ class PointingModel(nn.Module):
             queries = self._queries(decoder, asked)
             words = pointers.words(batch.hashes, drop)
             at = batch.word_of[..., None].expand(-1, -1, words.shape[-1])
-            of_token = words.gather(1, at) * batch.inside[..., None]
+            of_token = words.gather(1, at) + pointers.pieces(batch.pieces)
+            of_token = of_token * batch.inside[..., None]
             embedded = self.model.get_input_embeddings()(batch.ids)
             if drop:
                 embedded = embedded * (torch.rand_like(embedded[..., :1]) >= drop)

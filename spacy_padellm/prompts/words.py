@@ -24,10 +24,12 @@ _REPEATED = re.compile(r"(.)\1{3,}")
 @dataclass(frozen=True, eq=False)
 class TextWords:
     """hashes: [words, 4]; an empty text has one word, of nothing. of_token: [tokens], the word
-    that each token of the language model begins in."""
+    that each token of the language model begins in. pieces: [tokens], 1 for the first token of a
+    word, 2 for the last, 3 for the only one, 0 for others."""
 
     hashes: Ints
     of_token: Ints
+    pieces: Ints
 
 
 def words_of(encoded: EncodedText) -> TextWords:
@@ -35,8 +37,16 @@ def words_of(encoded: EncodedText) -> TextWords:
     places = [match.span() for match in _WORD.finditer(encoded.text)] or [(0, 0)]
     hashes = np.array([_hashes(encoded.text[start:end]) for start, end in places], dtype=np.int64)
     begins = [start for start, _ in places]
-    of_token = [max(bisect_right(begins, start) - 1, 0) for start, _ in encoded.offsets]
-    return TextWords(hashes, np.array(of_token, dtype=np.int64))
+    at = [max(bisect_right(begins, start) - 1, 0) for start, _ in encoded.offsets]
+    of_token = np.array(at, dtype=np.int64)
+    # A blank by itself has a token in some vocabularies, and is no part of a word.
+    part = np.array([start < end for start, end in encoded.offsets], dtype=bool)
+    pieces = np.zeros(len(at), dtype=np.int64)
+    own = of_token[part]
+    if len(own):
+        changes = np.diff(own) != 0
+        pieces[part] = np.append(True, changes) + 2 * np.append(changes, True).astype(np.int64)
+    return TextWords(hashes, of_token, pieces)
 
 
 @lru_cache(65536)
