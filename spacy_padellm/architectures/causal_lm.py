@@ -29,6 +29,7 @@ def build_causal_lm(
     device_map: str | None = None,
     quantize: str | None = None,
     compile: bool = False,
+    pointers: bool = False,
 ) -> Model[Any, Any]:
     """A pretrained causal LM. Nothing is read before it is used.
 
@@ -47,12 +48,14 @@ def build_causal_lm(
     device), on which an adapter can be trained.
     compile: passes of fixed shapes, compiled at first use; for servers, since each shape takes
     some seconds.
+    pointers: training makes it point at mentions, all in one pass, instead of writing them: the
+    form for labels of your own.
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     template = _check_template(template)
     origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
     adapter_settings = None if peft is None else AdapterSettings.read(peft)
-    return _wrap(CausalLMShim(origin, adapter_settings, mixed_precision))
+    return _wrap(CausalLMShim(origin, adapter_settings, mixed_precision, pointers))
 
 
 # Of a component that was added without a config: the model in the box.
@@ -76,6 +79,7 @@ def build_causal_lm_from_scratch(
     device_map: str | None = None,
     quantize: str | None = None,
     compile: bool = False,
+    pointers: bool = False,
 ) -> Model[Any, Any]:
     """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
 
@@ -87,6 +91,7 @@ def build_causal_lm_from_scratch(
     mixed_precision: bfloat16 autocast in training.
     device, dtype, devices, compile: as in "spacy_padellm.CausalLM.v1".
     device_map, quantize: the same; they take effect when the trained model is loaded.
+    pointers: as in "spacy_padellm.CausalLM.v1".
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
     origin = FromScratch(
@@ -97,7 +102,7 @@ def build_causal_lm_from_scratch(
         max_count,
         hardware,
     )
-    return _wrap(CausalLMShim(origin, None, mixed_precision))
+    return _wrap(CausalLMShim(origin, None, mixed_precision, pointers))
 
 
 @keeps_settings()

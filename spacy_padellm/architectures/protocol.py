@@ -58,7 +58,11 @@ class DecodingShim(Shim, ABC):
 
     @abstractmethod
     def add_gradients(
-        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float
+        self,
+        texts: Sequence[TrainingText],
+        token_budget: int,
+        text_loss: float,
+        drop: float,
     ) -> float:
         """As `Updates.add_gradients`. Raises ValueError for a model that cannot be trained."""
 

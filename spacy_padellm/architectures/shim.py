@@ -17,6 +17,7 @@ from ..models.adapters import merge_adapter
 from ..models.hardware import Hardware, check_fork
 from ..models.load import load_model, take_alone
 from ..models.loaded_model import LoadedModel, ModelSource
+from ..models.pointer_files import add_pointers
 from ..models.save import replace_model, save_mode_for
 from ..models.shared_result import SharedResult
 from ..models.special_tokens import add_special_tokens
@@ -37,21 +38,27 @@ class CausalLMShim(DecodingShim):
     """Holds a `LoadedModel` and trains it.
 
     origin: where the model comes from; weights are read at first use. peft: an adapter to
-    train instead of all weights. mixed_precision: bfloat16 autocast in training.
+    train instead of all weights. mixed_precision: bfloat16 autocast in training. pointers:
+    whether training makes it point at mentions; a model that points goes on to.
     """
 
     def __init__(
-        self, origin: Origin, peft: AdapterSettings | None = None, mixed_precision: bool = False
+        self,
+        origin: Origin,
+        peft: AdapterSettings | None = None,
+        mixed_precision: bool = False,
+        pointers: bool = False,
     ) -> None:
         super().__init__(model=None)
-        if not isinstance(mixed_precision, bool):
-            raise ValueError(
-                f"the model setting `mixed_precision` is {mixed_precision!r}: it must be true or "
-                f"false"
-            )
+        for name, value in (("mixed_precision", mixed_precision), ("pointers", pointers)):
+            if not isinstance(value, bool):
+                raise ValueError(
+                    f"the model setting `{name}` is {value!r}: it must be true or false"
+                )
         self.origin = origin
         self.peft = peft
         self.mixed_precision = mixed_precision
+        self.pointers = pointers
         self._loaded: LoadedModel[LanguageModel] | None = None
         self._loaded_in = os.getpid()  # the process
         self._loading: SharedResult[LoadedModel[LanguageModel]] = SharedResult()
@@ -84,7 +91,7 @@ class CausalLMShim(DecodingShim):
     def prepare(self) -> None:
         """Readies the model for decoding. Raises RuntimeError as `check_process`."""
         self.check_process()
-        self.loaded.lm.model.eval()
+        self.loaded.lm.trained.eval()
 
     def make_decoder(
         self, name: str, encoder: PromptEncoder, settings: DecodingSettings
@@ -131,9 +138,11 @@ class CausalLMShim(DecodingShim):
             self._set(self.origin.make(self.origin.train_tokenizer(texts(), labels), labels))
         elif self._stepped:
             self._set(self.origin.load())
-        if self._updates is None:
+        pointers = self.loaded.lm.pointers
+        if self._updates is None or (pointers and pointers.labels != tuple(labels)):
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
-            self._set(add_special_tokens(loaded, tuple(labels)))
+            ready = add_pointers if self.pointers or pointers else add_special_tokens
+            self._set(ready(loaded, tuple(labels)))
         self.make_trainable()
         self._loaded = self.loaded.for_labels(labels)
 
@@ -150,9 +159,13 @@ class CausalLMShim(DecodingShim):
         return self
 
     def add_gradients(
-        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float
+        self,
+        texts: Sequence[TrainingText],
+        token_budget: int,
+        text_loss: float,
+        drop: float,
     ) -> float:
-        return self.make_trainable().add_gradients(texts, token_budget, text_loss)
+        return self.make_trainable().add_gradients(texts, token_budget, text_loss, drop)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Raises ValueError as `Updates.step`."""

@@ -1,13 +1,14 @@
 """Training of the model that a shim holds: gradients of prompt trees, steps of torch's AdamW."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from thinc.api import Optimizer
 
-from ..learning.batch import batch_loss, batch_size, make_batch_for
+from ..learning.batch import TrainingBatch, batch_loss, batch_size, make_batch_for
 from ..learning.examples import TrainingText
 from ..learning.optimizer import check_gradient, check_loss, make_adam
+from ..learning.pointing import PointingPass, pointing_passes
 from ..lm.batching import plan_batches
 from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
@@ -35,25 +36,39 @@ class Updates:
 
     @gradients_on()
     def add_gradients(
-        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float = 0.0
+        self,
+        texts: Sequence[TrainingText],
+        token_budget: int,
+        text_loss: float = 0.0,
+        drop: float = 0.0,
     ) -> float:
         """Adds the gradients of all texts; returns the mean loss (nats) of a target token.
 
         token_budget: tokens of the language model in one forward pass. text_loss: see
-        `learning.batch.make_batch`. Raises ValueError where the loss is no number.
+        `learning.batch.make_batch`. drop: dropout, of a model that points. Raises ValueError where
+        the loss is no number.
         """
-        lm, template = self.loaded.lm, self.loaded.template
-        lm.model.train()
+        lm = self.loaded.lm
+        lm.trained.train()
         total, n_targets = 0.0, 0.0
-        for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
-            batch = make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)
+        for batch in self._batches(texts, token_budget, text_loss, drop):
             with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
-                loss = batch_loss(lm, batch)
+                loss = batch.loss(lm) if isinstance(batch, PointingPass) else batch_loss(lm, batch)
             total += check_loss(loss.item(), None, MEND)
             loss.backward()
             n_targets += batch.weight
             self._n_targets += batch.weight
         return total / max(n_targets, 1.0)
+
+    def _batches(
+        self, texts: Sequence[TrainingText], token_budget: int, text_loss: float, drop: float
+    ) -> Iterator[TrainingBatch | PointingPass]:
+        lm, template = self.loaded.lm, self.loaded.template
+        if lm.points:
+            yield from pointing_passes(texts, template.bidirectional, token_budget, drop)
+            return
+        for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
+            yield make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)
 
     @gradients_on()
     def step(self, optimizer: Optimizer) -> bool:
@@ -64,7 +79,7 @@ class Updates:
             return False
         settings = adam_settings(optimizer)
         if self.optimizer is None:
-            self.optimizer = make_adam(self.loaded.lm.model, settings)
+            self.optimizer = make_adam(self.loaded.lm.trained, settings)
         groups = self.optimizer.param_groups
         weights = [w for group in groups for w in group["params"] if w.grad is not None]
         for weight in weights:

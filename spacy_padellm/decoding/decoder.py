@@ -4,14 +4,16 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from ..lm.batching import halve_on_memory_error, plan_batches
-from ..lm.session import Session, SessionModel
+from ..lm.session import AskedLabels, PointingSessionModel, Session, SessionModel
 from ..prompts.encoding import PromptEncoder, TextPrompt
 from ..spans.prediction import Prediction
 from .copying import TextSlices
 from .counts import decode_counts
 from .mentions import decode_mentions
+from .pointing import read_pointers
 from .questions import Questions
 from .settings import DecodingSettings
 from .speculation import Speculation
@@ -72,6 +74,8 @@ class Decoder(TextDecoder):
         return replace(self, lm=lm)
 
     def _decode(self, items: Sequence[tuple[TextInput, TextPrompt]]) -> list[Prediction]:
+        if self.method == "pointers":
+            return self._read_pointers(items)
         prompts = [prompt for _, prompt in items]
         slices = None
         if self.settings.copy:
@@ -81,6 +85,26 @@ class Decoder(TextDecoder):
         opened = self.lm.open_session(prompts, self.method, both_ways, questions.choices)
         with contextlib.closing(opened) as session:
             return self._decode_with(session, prompts, questions)
+
+    def _read_pointers(self, items: Sequence[tuple[TextInput, TextPrompt]]) -> list[Prediction]:
+        """One pass for each set of labels that is asked; one in all where texts are alike."""
+        lm = cast(PointingSessionModel, self.lm)
+        found: dict[int, Prediction] = {}
+        for labels in dict.fromkeys(prompt.labels for _, prompt in items):
+            alike = [i for i, (_, prompt) in enumerate(items) if prompt.labels == labels]
+            prompts = [items[i][1] for i in alike]
+            asked = AskedLabels(labels, tuple(map(self.encoder.label_ids, labels)))
+            both_ways = self.encoder.template.bidirectional
+            probabilities = lm.point_at(prompts, asked, both_ways)
+            for i, of_text in zip(alike, probabilities, strict=True):
+                text, prompt = items[i]
+                slices = TextSlices(prompt.encoded, text.starts, text.ends)
+                longest = self.settings.max_mention_tokens
+                found[i] = read_pointers(prompt, slices, of_text, longest)
+            tokens = len(prompts) * max(len(prompt.trunk) for prompt in prompts)
+            self.work.add(DecodingWork(passes=1, tokens=tokens))
+        self.work.add(DecodingWork(texts=len(items), batches=1))
+        return [found[i] for i in range(len(items))]
 
     def _decode_with(
         self,
@@ -107,6 +131,8 @@ class Decoder(TextDecoder):
         return [Prediction(c, m) for c, m in zip(counts, mentions, strict=True)]
 
     def _cost(self, prompt: TextPrompt) -> int:
+        if self.method == "pointers":  # labels are asked apart
+            return len(prompt.trunk)
         if self.method == "tree":
             return prompt.size
         return (len(prompt.trunk) + max(map(len, prompt.branches))) * len(prompt.branches)

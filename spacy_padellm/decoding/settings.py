@@ -6,7 +6,7 @@ from typing import cast
 from ..lm.session import Method, SessionModel
 from ..spans.numeric import MOST_TOKENS, check_number
 
-METHODS = ("auto", "tree", "rows", "paper")
+METHODS = ("auto", "tree", "rows", "paper", "pointers")
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class DecodingSettings:
 
     method: "tree" (each text once, all branches in one packed row), "rows" (the text's cache
     repeated a branch, for any architecture), "paper" (every prompt encoded whole; to compare),
-    "auto" by what the model can do.
+    "pointers" (where mentions begin and end, in one pass, by a model trained for it), "auto" by
+    what the model can do.
     copy: mentions are copied from the text, with exact offsets. token_budget: step-1 tokens a
     batch. max_mention_tokens: a longer mention is cut, and reported. draft_tokens, guess_counts:
     how far to run ahead (`Speculation`); None chooses by cost. distinct: no two mentions of a
@@ -44,7 +45,17 @@ class DecodingSettings:
     def method_for(self, lm: SessionModel) -> Method:
         """The method with this model. Raises ValueError for one that cannot serve it."""
         if self.method == "auto":
-            return "tree" if lm.tree else "rows"
+            return "pointers" if lm.points else "tree" if lm.tree else "rows"
+        if self.method == "pointers" and not lm.points:
+            raise ValueError(
+                f"{lm.name} was not trained to point at mentions: set decoder = 'auto', or train "
+                f"it with the model setting pointers = true"
+            )
+        if self.method in ("tree", "rows") and lm.points:
+            raise ValueError(
+                f"{lm.name} was trained to point at mentions, and does not write them: set decoder "
+                f"= 'auto'"
+            )
         if self.method == "tree" and not lm.tree:
             raise ValueError(
                 f"{lm.name} does not keep the branches of a tree apart; set decoder = 'rows'"

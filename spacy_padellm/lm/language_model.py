@@ -4,15 +4,20 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 
 from ..prompts.encoding import TextPrompt
 from .choices import Choices
 from .passes import ModelPasses
+from .pointers import Pointers
+from .pointing import PointingModel, point
 from .row_session import RowSession
-from .session import Method, Session
+from .session import AskedLabels, Method, Session
 from .static_passes import StaticPasses
 from .tree_session import TreeSession
 
@@ -26,7 +31,7 @@ class LanguageModel(ModelPasses):
     name: what the user called it, for messages. rows_cached: whether its KV cache can be repeated
     row by row; this and `tree` are found by the self-check (`selfcheck.py`). quantized: whether
     weights were rounded to a few bits. gathered: its weights for saving, where the model holds but
-    a part of them.
+    a part of them. pointers: of a model that was trained to point at mentions.
     """
 
     tokenizer: Any
@@ -34,6 +39,7 @@ class LanguageModel(ModelPasses):
     rows_cached: bool = True
     quantized: bool = False
     gathered: Mapping[str, torch.Tensor] | None = None
+    pointers: Pointers | None = None
 
     @property
     def max_positions(self) -> int | None:
@@ -42,6 +48,36 @@ class LanguageModel(ModelPasses):
             if isinstance(value := getattr(self.config, name, None), int):
                 return value
         return None
+
+    @property
+    def points(self) -> bool:
+        return self.pointers is not None
+
+    @cached_property
+    def trained(self) -> nn.Module:
+        """All that can be trained: the model, with its pointers where it has some."""
+        return self.model if self.pointers is None else PointingModel(self.model, self.pointers)
+
+    def pointer_logits(
+        self,
+        prompts: Sequence[TextPrompt],
+        asked: AskedLabels,
+        bidirectional: bool,
+        drop: float = 0.0,
+    ) -> torch.Tensor:
+        """Logits [tokens, 2, labels], float32, of all texts, one behind the other: of a mention
+        that begins, and one that ends. drop: of training."""
+        runner = self.trained if self.wrapped is None else self.wrapped
+        return point(self, runner, prompts, asked, bidirectional, drop)
+
+    @torch.inference_mode()
+    def point_at(
+        self, prompts: Sequence[TextPrompt], asked: AskedLabels, bidirectional: bool
+    ) -> list[np.ndarray]:
+        """Probabilities, text by text (`SessionModel`)."""
+        found = self.pointer_logits(prompts, asked, bidirectional).sigmoid().cpu().numpy()
+        sizes = [len(prompt.encoded.ids) for prompt in prompts]
+        return np.split(found, np.cumsum(sizes)[:-1])
 
     def copy_to(self, device: torch.device) -> "LanguageModel":
         """The same model with weights of its own on another device."""
@@ -53,6 +89,8 @@ class LanguageModel(ModelPasses):
             is_weight = isinstance(tensor, torch.nn.Parameter)
             known[id(tensor)] = torch.nn.Parameter(moved, False) if is_weight else moved
         copied = replace(self, model=copy.deepcopy(self.model, known).eval(), static=None)
+        if self.pointers is not None:
+            copied.pointers = copy.deepcopy(self.pointers).to(device).eval()
         if self.static:
             copied.compile(self.static.compiled)
         return copied

@@ -13,7 +13,7 @@ from ..prompts.encoding import TextPrompt
 from ..prompts.tree import Ints
 from .choices import Choices
 
-Method = Literal["tree", "rows", "paper"]
+Method = Literal["tree", "rows", "paper", "pointers"]
 
 
 @dataclass(eq=False)
@@ -72,6 +72,14 @@ class Answer:
         return int(self.log_probs.argmax())
 
 
+@dataclass(frozen=True)
+class AskedLabels:
+    """Labels that are asked for apart from any text. prompts: the ids that ask for each."""
+
+    labels: tuple[str, ...]
+    prompts: tuple[tuple[int, ...], ...]
+
+
 class Session(Protocol):
     """The state of one batch.
 
@@ -115,10 +123,14 @@ class TextModel(Protocol):
 class SessionModel(TextModel, Protocol):
     """A model that a decoder can ask, on whatever runtime.
 
-    tree: whether it keeps the branches of a prompt tree apart.
+    tree: whether it keeps the branches of a prompt tree apart. points: whether it was trained to
+    point at mentions.
     """
 
     tree: bool
+
+    @property
+    def points(self) -> bool: ...
 
     def open_session(
         self,
@@ -132,4 +144,14 @@ class SessionModel(TextModel, Protocol):
 
     def free_memory(self) -> None:
         """Gives unused memory of the device back, before a batch is tried in two halves."""
+        ...
+
+
+class PointingSessionModel(SessionModel, Protocol):
+    """A model that was trained to point at mentions."""
+
+    def point_at(
+        self, prompts: Sequence[TextPrompt], asked: AskedLabels, bidirectional: bool
+    ) -> list[np.ndarray]:
+        """[tokens, 2, labels] of each text: the probabilities that a mention begins, and ends."""
         ...

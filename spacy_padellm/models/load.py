@@ -28,6 +28,7 @@ from .loaded_model import LoadedModel, ModelSource
 from .loading_lock import check_undisturbed, loading_lock
 from .model_settings import ModelSettings, read_base, read_settings
 from .place import ModelPlace, find_place
+from .pointer_files import read_pointers
 from .quantization import few_bits, quantize_weights
 from .shared_bases import AdapterTurn, SharedBase, SharedBases, Turn
 
@@ -104,6 +105,8 @@ def _load_parts(
         model.eval()
         quantized = hardware.quantize is not None
         lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
+        if (pointers := read_pointers(adapter or place, lm.config.hidden_size)) is not None:
+            lm.pointers = pointers.to(lm.device)
         if key is not None and name is not None:
             lm.turn = AdapterTurn(SharedBase(model, turn), name)
             weakref.finalize(lm, turn.gone.append, name)  # others may be running the base

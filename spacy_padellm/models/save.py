@@ -11,6 +11,7 @@ from .load import no_progress_bars
 from .loaded_model import LoadedModel
 from .model_settings import SETTINGS_FILE
 from .place import IN_THE_BOX
+from .pointer_files import save_pointers
 
 SaveMode = Literal["full", "reference"]
 SAVE_MODES = ("auto", "full", "reference")
@@ -26,6 +27,8 @@ def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode)
     folder.mkdir(parents=True, exist_ok=True)
     with no_progress_bars():
         base = _save_weights(loaded, folder, mode)
+    if loaded.lm.pointers is not None:
+        save_pointers(loaded.lm.pointers, folder)
     loaded.lm.tokenizer.save_pretrained(folder)
     replace(loaded.settings, template=loaded.template).write(folder, base)
 

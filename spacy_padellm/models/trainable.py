@@ -42,6 +42,6 @@ def make_trainable(
         logger.warning("all weights are trained in bfloat16, as `dtype` says: small steps are lost")
     else:
         loaded.lm.widen()
-    for parameter in loaded.lm.model.parameters():
+    for parameter in loaded.lm.trained.parameters():
         parameter.requires_grad_(True)
     return replace(loaded, only_here=loaded.only_here or bool(loaded.new_tokens))

@@ -201,13 +201,14 @@ class PaDeLLMNER(TrainablePipe):
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
         """Adds the gradients of a batch, all branches of its texts packed; steps with `sgd`.
-        losses[name] grows by the mean loss (nats) of a target token."""
+        losses[name] grows by the mean loss (nats) of a target token. drop: of a model that
+        points; others have none."""
         losses = {} if losses is None else losses
         examples = list(examples)
         validate_examples(examples, "PaDeLLMNER.update")
         texts = self.training_texts(examples)
         budget, text_loss = self.settings.token_budget, self.settings.text_loss
-        loss = self.shim.add_gradients(texts, budget, text_loss)
+        loss = self.shim.add_gradients(texts, budget, text_loss, drop)
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] = losses.get(self.name, 0.0) + loss

@@ -13,6 +13,8 @@ class ScriptedModel:
     """Answers from gold: {text: {label: [mention strings]}}. most_texts: in a batch, before its
     memory is full."""
 
+    points = False
+
     def __init__(self, encoder, answers, most_texts=math.inf):
         self.name, self.tree, self.max_positions = "scripted", True, None
         self.encoder, self.answers, self.most_texts = encoder, answers, most_texts

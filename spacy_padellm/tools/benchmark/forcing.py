@@ -32,6 +32,7 @@ class GoldForcedModel:
     lm: LanguageModel
     encoder: PromptEncoder
     golds: Sequence[GoldText]
+    points = False
 
     def __post_init__(self) -> None:
         self.name, self.tree, self.tokenizer = self.lm.name, self.lm.tree, self.lm.tokenizer

@@ -31,8 +31,9 @@ from ...models.load import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
 from ..checkpoints import telling_of_full_disk
+from ..pointing_task import PointingTask
 from ..report import write_report
-from ..trainer import StepTrainer
+from ..trainer import StepTrainer, Task
 from ..tree_task import TreeTask
 from .arguments import RunOptions, training_arguments
 from .folder import RunFolder, tokenizer_digest
@@ -136,16 +137,17 @@ class ConfigRun:
         self.schedule = RunCallback(
             every, self.options.save_every or every, settings["patience"], min(10, every), mend=MEND
         )
-        task = TreeTask(
-            loaded.lm,
-            loaded.template,
-            pipe.settings.token_budget,
-            filler=make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels),
-            text_loss=pipe.settings.text_loss,
-        )
+        lm, budget = loaded.lm, pipe.settings.token_budget
+        filler = make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels)
+        task: Task
+        if lm.points:
+            task = PointingTask(lm, loaded.template, budget, filler, settings["dropout"])
+        else:
+            text_loss = pipe.settings.text_loss
+            task = TreeTask(lm, loaded.template, budget, filler, text_loss=text_loss)
         adam = adam_settings(settings["optimizer"])
         trainer = StepTrainer(
-            loaded.lm.model,
+            lm.trained,
             task,
             steps,
             args,

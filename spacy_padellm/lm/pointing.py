@@ -1,0 +1,136 @@
+"""One pass of a language model over texts, and where its pointers point in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..prompts.encoding import TextPrompt
+from ..prompts.words import N_FEATURES, words_of
+from .dropout import residual_dropout
+from .passes import ModelPasses
+from .pointers import Pointers
+from .session import AskedLabels
+
+
+@dataclass(frozen=True, eq=False)
+class PointingBatch:
+    """Texts side by side, padded on the right: [texts, columns] each.
+
+    ids: of the tokens. real: which columns are no padding. hashes: [texts, words, features].
+    word_of: the word of each token; pieces: which part of it. inside: which columns are tokens of
+    the text itself.
+    """
+
+    ids: torch.Tensor
+    real: torch.Tensor
+    hashes: torch.Tensor
+    word_of: torch.Tensor
+    pieces: torch.Tensor
+    inside: torch.Tensor
+
+
+def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> PointingBatch:
+    """What the model reads of texts: the trunks of their prompts, and their words."""
+    words = [words_of(prompt.encoded) for prompt in prompts]
+    rows, columns = len(prompts), max(len(prompt.trunk) for prompt in prompts)
+    ids = np.zeros((rows, columns), dtype=np.int64)
+    real = np.zeros((rows, columns), dtype=bool)
+    inside = np.zeros((rows, columns), dtype=bool)
+    hashes = np.zeros((rows, max(len(w.hashes) for w in words), N_FEATURES), dtype=np.int64)
+    word_of, pieces = np.zeros((2, rows, columns), dtype=np.int64)
+    for row, (prompt, of_text) in enumerate(zip(prompts, words, strict=True)):
+        ids[row, : len(prompt.trunk)] = prompt.trunk
+        real[row, : len(prompt.trunk)] = True
+        text = slice(prompt.text_start, prompt.text_start + len(prompt.encoded.ids))
+        inside[row, text] = True
+        hashes[row, : len(of_text.hashes)] = of_text.hashes
+        word_of[row, text] = of_text.of_token
+        pieces[row, text] = of_text.pieces
+    arrays = (torch.from_numpy(a).to(device) for a in (ids, real, hashes, word_of, pieces, inside))
+    return PointingBatch(*arrays)
+
+
+class PointingModel(nn.Module):
+    """A language model with its pointers, trained as one. model: a causal LM.
+
+    Its `state_dict` has what is trained, and no weight twice: a checkpoint needs no more.
+    """
+
+    def __init__(self, model: Any, pointers: Pointers) -> None:
+        super().__init__()
+        self.model = model
+        self.pointers = pointers
+        self.register_state_dict_post_hook(_leave_out_untrained)
+
+    def forward(
+        self, batch: PointingBatch, asked: AskedLabels, mask: torch.Tensor, drop: float = 0.0
+    ) -> torch.Tensor:
+        """Logits [tokens, 2, labels], float32, of all texts' tokens, one text behind the other.
+
+        mask: which tokens see which, as the attention in use understands it. drop: of training, on
+        whole tokens, layers and words.
+        """
+        decoder, pointers = self.model.get_decoder(), self.pointers
+        with residual_dropout(decoder, drop):
+            queries = self._queries(decoder, asked)
+            words = pointers.words(batch.hashes, drop)
+            at = batch.word_of[..., None].expand(-1, -1, words.shape[-1])
+            of_token = words.gather(1, at) + pointers.pieces(batch.pieces)
+            of_token = of_token * batch.inside[..., None]
+            embedded = self.model.get_input_embeddings()(batch.ids)
+            if drop:
+                embedded = embedded * (torch.rand_like(embedded[..., :1]) >= drop)
+            embedded = embedded + pointers.into(of_token).to(embedded.dtype)
+            states = decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False)
+        hidden = states.last_hidden_state[batch.inside].float()
+        return pointers.scores(hidden, of_token[batch.inside].float(), queries, drop).float()
+
+    def _queries(self, decoder: Any, asked: AskedLabels) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of each label, by its prompt alone; kept while the weights stay as they are."""
+        kept = self.pointers.kept
+        if (found := kept.get(asked)) is not None:
+            return found
+        device = self.model.get_input_embeddings().weight.device
+        most = max(map(len, asked.prompts))
+        # Padded on the right, which nothing looks at.
+        ids = torch.tensor([[*ids, *[ids[-1]] * (most - len(ids))] for ids in asked.prompts])
+        lasts = torch.tensor([len(ids) - 1 for ids in asked.prompts])
+        states = decoder(input_ids=ids.to(device), use_cache=False).last_hidden_state
+        hidden = states[torch.arange(len(ids)), lasts].float()
+        queries = self.pointers.queries(hidden, asked.labels)
+        if not (self.training or torch.is_grad_enabled()):
+            kept[asked] = queries
+        return queries
+
+
+def point(
+    lm: ModelPasses,
+    runner: Any,
+    prompts: Sequence[TextPrompt],
+    asked: AskedLabels,
+    bidirectional: bool,
+    drop: float = 0.0,
+) -> torch.Tensor:
+    """As `PointingModel`, for texts. runner: the PointingModel, or what stands for it where it
+    runs in several processes. bidirectional: tokens of a text see each other both ways."""
+    batch = pointing_batch(prompts, lm.device)
+    mask = _both_ways(lm, batch.real) if bidirectional else batch.real.long()
+    with lm.few_threads(batch.ids.numel()), lm.turn:
+        return runner(batch, asked, mask, drop)
+
+
+def _both_ways(lm: ModelPasses, real: torch.Tensor) -> torch.Tensor:
+    """Each token sees all of its text; padding sees itself, so that no row is masked whole."""
+    seen = real[:, None, :] & real[:, :, None]
+    allowed = seen | torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
+    return lm.mask_tensor(allowed[:, None].cpu().numpy())
+
+
+def _leave_out_untrained(module: nn.Module, state: dict[str, Any], *_: Any) -> None:
+    trained = {name for name, weight in module.named_parameters() if weight.requires_grad}
+    for name in set(state) - trained:  # tied weights have one name here
+        del state[name]

@@ -1,0 +1,107 @@
+"""Pointers of a model: added before training, kept beside its weights."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ..lm.language_model import LanguageModel
+from ..lm.pointers import Pointers
+from .files.json_file import broken, parse_checked
+from .files.schemas import Label, Open
+from .files.trouble import foreign
+from .loaded_model import LoadedModel
+from .place import ModelPlace
+
+FILE = "pointers.safetensors"
+WINDOW = 256  # tokens of the texts that pointers are trained on
+_KEY = "pointers"  # of the file's metadata
+Size = Annotated[int, Field(ge=1, le=65_536)]
+
+
+class _Sizes(Open):
+    """What a file of pointers says of itself."""
+
+    hidden: Size
+    labels: list[Label]
+    width: Size
+    depth: Annotated[int, Field(ge=0, le=64)]
+
+
+def add_pointers(
+    loaded: LoadedModel[LanguageModel], labels: tuple[str, ...]
+) -> LoadedModel[LanguageModel]:
+    """The model with pointers that can be trained for these labels.
+
+    Pointers that it has keep what they know: of words, and of labels that are among these. Texts
+    are read both ways from now on, where the model takes it.
+
+    Raises ValueError for a template that tokenises text and prompt as one.
+    """
+    lm, template = loaded.lm, loaded.template
+    if template.joint:
+        raise ValueError(
+            f"pointers need labels that are asked apart from the text, and template "
+            f"{template.name!r} is joint: set model.template to 'plain' or 'compact'"
+        )
+    before = lm.pointers
+    if before is not None and before.labels == labels:
+        return loaded
+    pointers = Pointers(lm.config.hidden_size, labels)
+    if before is not None:
+        _take_over(pointers, before)
+    if lm.tree and not template.bidirectional:
+        template = replace(template, bidirectional=True)
+    settings = replace(loaded.settings, template=template, calibration=None, window=WINDOW)
+    return replace(
+        loaded, lm=replace(lm, pointers=pointers.to(lm.device).eval()), settings=settings
+    )
+
+
+def _take_over(pointers: Pointers, before: Pointers) -> None:
+    known = {k: v for k, v in before.state_dict().items() if not k.startswith(("own.", "bias."))}
+    pointers.load_state_dict(known, strict=False)
+    with torch.no_grad():
+        for i, label in enumerate(pointers.labels):
+            if label in before.labels:
+                at = before.labels.index(label)
+                pointers.own.weight[i] = before.own.weight[at]
+                pointers.bias.weight[i] = before.bias.weight[at]
+
+
+def save_pointers(pointers: Pointers, folder: Path) -> None:
+    weights = {name: weight.contiguous().cpu() for name, weight in pointers.state_dict().items()}
+    about = json.dumps(pointers.config, ensure_ascii=False)
+    save_file(weights, folder / FILE, {_KEY: about, "format": "pt"})
+
+
+def read_pointers(place: ModelPlace, hidden: int) -> Pointers | None:
+    """None where the model has none. hidden: width of the language model.
+
+    Raises ValueError naming the file for one that is broken, or belongs to another model.
+    """
+    path = place.file(FILE)
+    if path is None:
+        return None
+    with foreign(lambda why: broken(path, why)), safe_open(path, framework="pt") as file:
+        about = (file.metadata() or {}).get(_KEY, "")
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    sizes = parse_checked(about, _Sizes, path)
+    if sizes.hidden != hidden:
+        raise ValueError(
+            f"{path} belongs to a model of width {sizes.hidden}, and this one has {hidden}: copy "
+            f"the model's folder again, or train it anew"
+        )
+    into = weights.get("into.weight", torch.empty(0))
+    if into.shape == (sizes.hidden, sizes.width) and sizes.depth <= len(weights):
+        pointers = Pointers(sizes.hidden, sizes.labels, sizes.width, sizes.depth)
+        wanted = {name: weight.shape for name, weight in pointers.state_dict().items()}
+        if wanted == {name: weight.shape for name, weight in weights.items()}:
+            pointers.load_state_dict(weights)
+            return pointers.eval()
+    raise ValueError(broken(path, "its weights are not those that it says it has"))

@@ -1,0 +1,195 @@
+"""Components that point at mentions: one pass for all of them, trained at every token."""
+
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+import spacy
+from safetensors.torch import load_file, save_file
+from sample_pipelines import SCRATCH_MODEL, TEXTS, make_examples, spans_of
+from spacy.tokens import Doc
+from spacy.util import fix_random_seed
+
+
+def pointing_nlp(model=None, **settings):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(
+        "padellm_ner", config={"model": {**(model or SCRATCH_MODEL), "pointers": True}, **settings}
+    )
+    return nlp
+
+
+def train(nlp, examples, steps=60, rate=0.003, drop=0.1):
+    fix_random_seed(0)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = rate
+    draw = random.Random(0)
+    for _ in range(steps):
+        nlp.update(draw.sample(examples, 16), sgd=optimizer, drop=drop)
+    return optimizer
+
+
+@pytest.fixture(scope="module")
+def pointing_folder(tmp_path_factory):
+    nlp = pointing_nlp()
+    train(nlp, make_examples(nlp, 80))
+    folder = tmp_path_factory.mktemp("pointing") / "pipeline"
+    nlp.to_disk(folder)
+    return folder
+
+
+@pytest.fixture
+def pointing(pointing_folder):
+    return spacy.load(pointing_folder)
+
+
+def found(nlp, texts=TEXTS):
+    key = nlp.get_pipe("padellm_ner").settings.spans_key
+    docs = list(nlp.pipe(texts))
+    return [(spans_of(doc), doc.spans[key].attrs.get("scores") if key in doc.spans else None)
+            for doc in docs]  # fmt: skip
+
+
+def test_it_learns_soon(pointing):
+    scores = pointing.evaluate(make_examples(pointing, 30, seed=1))
+    assert scores["ents_f"] > 0.95
+
+
+def test_a_batch_takes_one_pass(pointing):
+    decoder = pointing.get_pipe("padellm_ner").doc_decoder
+    before = decoder.work
+    list(pointing.pipe([text for text in TEXTS if text] * 5))
+    assert decoder.work.passes - before.passes == decoder.work.batches - before.batches == 1
+
+
+def test_texts_are_found_alone_as_in_batches(pointing):
+    texts = [*TEXTS, "In Oslo we met Ada Lovelace. Tim Lee left Rome today. Nobody came."]
+    assert [spans_of(doc) for doc in pointing.pipe(texts)] == [
+        spans_of(pointing(text)) for text in texts
+    ]
+
+
+def test_bytes_copies_and_devices_find_the_same(pointing, pointing_folder):
+    expected = found(pointing)
+    assert any(spans for spans, _ in expected)
+    other = spacy.blank("en").from_config(pointing.config).from_bytes(pointing.to_bytes())
+    assert found(other) == expected
+    config = {"components": {"padellm_ner": {"model": {"devices": ["cpu", "cpu"]}}}}
+    shared = spacy.load(pointing_folder, config=config)
+    assert found(shared) == expected
+
+
+def test_an_adapter_is_saved_by_reference_with_its_pointers(plain_lm_folder, tmp_path):
+    model = {
+        "@architectures": "spacy_padellm.CausalLM.v1",
+        "name": str(plain_lm_folder),
+        "peft": {"rank": 4, "targets": "all-linear"},
+    }
+    nlp = pointing_nlp(model)
+    train(nlp, make_examples(nlp, 60), steps=80, rate=0.005)
+    assert nlp.evaluate(make_examples(nlp, 30, seed=1))["ents_f"] > 0.9
+    nlp.to_disk(tmp_path / "saved")
+    names = {path.name for path in (tmp_path / "saved" / "padellm_ner" / "model").iterdir()}
+    assert {"pointers.safetensors", "adapter_model.safetensors"} <= names
+    assert "base" not in names
+    assert found(spacy.load(tmp_path / "saved")) == found(nlp)
+
+
+def test_training_goes_on_with_further_labels(pointing):
+    examples = make_examples(pointing, 40)
+    for example in examples:
+        doc = example.reference
+        doc.ents = [*doc.ents, *(doc.char_span(t.idx, t.idx + len(t), "VERB")
+                                 for t in doc if t.text in ("lives", "left", "met"))]  # fmt: skip
+    pipe = pointing.get_pipe("padellm_ner")
+    pipe.add_label("VERB")
+    train(pointing, examples, steps=40)
+    scores = pointing.evaluate(examples)
+    assert pipe.labels == ("PER", "LOC", "VERB") and scores["ents_f"] > 0.9
+
+
+def test_nothing_is_learned_of_labels_that_were_not_looked_for():
+    nlp = pointing_nlp()
+    examples = make_examples(nlp, 60)
+    for example in examples[::2]:  # half of the texts were read for people alone
+        doc = example.reference
+        doc.ents = [ent for ent in doc.ents if ent.label_ == "PER"]
+        doc._.padellm_labels = ["PER"]
+    train(nlp, examples, steps=80)
+    assert nlp.evaluate(make_examples(nlp, 30, seed=1))["ents_f"] > 0.9
+
+
+def test_mentions_begin_and_end_on_tokens_of_the_doc(pointing):
+    doc = Doc(pointing.vocab, ["AdaLovelace", "lives", "inParis", "."])
+    for ent in pointing(doc).ents:
+        assert doc.char_span(ent.start_char, ent.end_char) is not None
+
+
+@pytest.mark.parametrize("decoder", ["tree", "rows"])
+def test_it_does_not_write_mentions(pointing_folder, decoder):
+    nlp = spacy.load(pointing_folder, config={"components": {"padellm_ner": {"decoder": decoder}}})
+    with pytest.raises(ValueError, match=r"was trained to point.*set decoder = 'auto'"):
+        nlp("Ada Lovelace lives in Paris.")
+
+
+def test_a_joint_template_cannot_point(plain_lm_folder):
+    template = {"@misc": "spacy_padellm.PromptTemplate.v1", "preset": "paper_english"}
+    nlp = pointing_nlp({"@architectures": "spacy_padellm.CausalLM.v1",
+                        "name": str(plain_lm_folder), "template": template})  # fmt: skip
+    examples = make_examples(nlp, 4)
+    with pytest.raises(ValueError, match=r"set model.template to 'plain' or 'compact'"):
+        nlp.initialize(lambda: examples)
+
+
+def test_a_setting_of_another_type_is_named():
+    nlp = spacy.blank("en")
+    with pytest.raises(ValueError, match="`pointers` is 'yes'"):
+        nlp.add_pipe("padellm_ner", config={"model": {**SCRATCH_MODEL, "pointers": "yes"}})
+
+
+def damage(kind, path):
+    weights = load_file(path)
+    if kind == "cut":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif kind == "no words about it":
+        save_file(weights, path)
+    elif kind == "another width":
+        about = {"hidden": 32, "labels": ["PER"], "width": 96, "depth": 4}
+        save_file(weights, path, {"pointers": json.dumps(about)})
+    else:
+        del weights["rare"]
+        about = {"hidden": 64, "labels": ["PER", "LOC"], "width": 96, "depth": 4}
+        save_file(weights, path, {"pointers": json.dumps(about)})
+
+
+@pytest.mark.parametrize("kind", ["cut", "no words about it", "another width", "a weight less"])
+def test_a_damaged_file_is_named(pointing, tmp_path, kind):
+    pointing.to_disk(tmp_path / "saved")
+    damage(kind, tmp_path / "saved" / "padellm_ner" / "model" / "pointers.safetensors")
+    with pytest.raises(ValueError, match=r"pointers\.safetensors"):
+        spacy.load(tmp_path / "saved")("Ada Lovelace lives in Paris.")
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
+    nlp = pointing_nlp()
+    docs = [example.reference for example in make_examples(nlp, 40)]
+    spacy.tokens.DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    command = [
+        *(sys.executable, "-m", "spacy", "padellm", "train", "configs/padellm_scratch.cfg"),
+        *("--paths.train", str(tmp_path / "train.spacy")),
+        *("--paths.dev", str(tmp_path / "train.spacy"), "--training.eval_frequency", "3"),
+        *("--components.padellm_ner.model.pointers", "true", "--training.dropout", "0.1"),
+        *("--training.optimizer.learn_rate.total_steps", "6", "--training.batcher.size", "60"),
+    ]
+    stopped = [*command, "-o", str(tmp_path / "b")]
+    subprocess.run([*command, "-o", str(tmp_path / "a")], check=True, capture_output=True)
+    subprocess.run([*stopped, "--training.max_steps", "3"], check=True, capture_output=True)
+    subprocess.run([*stopped, "--resume"], check=True, capture_output=True)
+    once, twice = (
+        load_file(tmp_path / run / "model-last/padellm_ner/model/pointers.safetensors")
+        for run in "ab"
+    )
+    assert once.keys() == twice.keys()
+    assert all((once[name] == twice[name]).all() for name in once)
