@@ -12,9 +12,9 @@ import pytest
 import spacy
 from spacy.cli.init_config import init_config
 from spacy.tokens import DocBin
-from spacy_padellm.formats.gold import GoldText
 
 from spacy_padellm.atomic import alone_in
+from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.formats.json_records import write_records
 
 ROOT = Path(__file__).parent.parent

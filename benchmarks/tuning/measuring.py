@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from spacy.language import Language
-from spacy_padellm.formats.gold import GoldText, Item
 
+from spacy_padellm.formats.gold_text import GoldText, Item
 from spacy_padellm.spans.scoring import span_scores
 
 BATCH = 32

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from spacy_padellm.formats.gold import GoldText
-
 from spacy_padellm.formats import jsonl
+from spacy_padellm.formats.gold_text import GoldText
 
 SETS = (
     "tasteset",

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import spacy
-from spacy_padellm.formats.annotated import AnnotatedText
-from spacy_padellm.formats.gold import GoldText
 
 from spacy_padellm.formats import docbin, jsonl
+from spacy_padellm.formats.annotated_text import AnnotatedText
+from spacy_padellm.formats.gold_text import GoldText
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,19 @@ from pathlib import Path
 
 import srsly
 
-# Bytes end up in one msgpack string, which holds 4 GiB at most, together with the vocab.
-MAX_BYTES = 2 * 1024**3
 
-
-def folder_to_bytes(save: Callable[[Path], object]) -> bytes:
-    """What `save` writes into a folder, as one bytestring.
-
-    Raises ValueError beyond `MAX_BYTES`.
-    """
+def folder_to_bytes(save: Callable[[Path], object], most: int = 2 * 1024**3) -> bytes:
+    """What `save` writes into a folder, as one bytestring. Raises ValueError beyond `most`
+    bytes: of one msgpack string, which the vocab is in too, 4 GiB are the end."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save(folder)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         size = sum(path.stat().st_size for path in files)
-        if size > MAX_BYTES:
+        if size > most:
             raise ValueError(
                 f"the model takes {size / 1024**3:.1f} GiB and to_bytes holds "
-                f"{MAX_BYTES / 1024**3:.1f}: use to_disk"
+                f"{most / 1024**3:.1f}: use to_disk"
             )
         packed = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
     return srsly.msgpack_dumps(packed)

@@ -13,13 +13,6 @@ from ..models.loaded_model import LoadedModel
 from ..prompts.encoding import PromptEncoder
 
 
-class ModelError(OSError):
-    """A model that cannot answer. of_all: whether all other texts would fare alike, as where no
-    server is reached; they need not be tried one by one."""
-
-    of_all = False
-
-
 class DecodingShim(Shim, ABC):
     """Decodes, and is saved and loaded with its component.
 

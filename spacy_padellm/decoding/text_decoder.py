@@ -75,6 +75,13 @@ class DecodingWork:
                 setattr(self, name, getattr(self, name) + value)
 
 
+class ModelError(OSError):
+    """A model that cannot answer. of_all: whether all other texts would fare alike, as where no
+    server is reached; they need not be tried one by one."""
+
+    of_all = False
+
+
 class TextDecoder(ABC):
     """Asks a model for labels of texts: in this process, on copies of it, or behind a server."""
 

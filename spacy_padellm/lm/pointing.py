@@ -66,6 +66,16 @@ class PointingModel(nn.Module):
         self.pointers = pointers
         self.register_state_dict_post_hook(_leave_out_untrained)
 
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """What is not trained stays as it is. Raises KeyError, where `strict`, for other weights
+        than those that are trained."""
+        found = super().load_state_dict(state_dict, strict=False, assign=assign)
+        trained = _trained_names(self)
+        missing = [name for name in found.missing_keys if name in trained]
+        if strict and (missing or found.unexpected_keys):
+            raise KeyError(f"not the weights of this model: {[*missing, *found.unexpected_keys]}")
+        return type(found)(missing, found.unexpected_keys)
+
     def forward(
         self, batch: PointingBatch, asked: AskedLabels, mask: torch.Tensor, drop: float = 0.0
     ) -> torch.Tensor:
@@ -131,6 +141,10 @@ def _both_ways(lm: ModelPasses, real: torch.Tensor) -> torch.Tensor:
 
 
 def _leave_out_untrained(module: nn.Module, state: dict[str, Any], *_: Any) -> None:
-    trained = {name for name, weight in module.named_parameters() if weight.requires_grad}
-    for name in set(state) - trained:  # tied weights have one name here
+    for name in set(state) - _trained_names(module):
         del state[name]
+
+
+def _trained_names(module: nn.Module) -> set[str]:
+    """Of tied weights, one name."""
+    return {name for name, weight in module.named_parameters() if weight.requires_grad}

@@ -20,7 +20,8 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
-from ..architectures.protocol import DecodingShim, ModelError, shim_of
+from ..architectures.protocol import DecodingShim, shim_of
+from ..decoding.text_decoder import ModelError
 from ..formats.doc_gold import GoldSource
 from ..learning.examples import TrainingText
 from ..logs import first_line, warn_of_few

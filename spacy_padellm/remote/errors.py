@@ -1,6 +1,6 @@
 """What a model server may do wrong."""
 
-from ..architectures.protocol import ModelError
+from ..decoding.text_decoder import ModelError
 
 
 class ServerError(ModelError):

@@ -107,7 +107,7 @@ def test_training_goes_on_with_further_labels(pointing):
     pipe.add_label("VERB")
     train(pointing, examples, steps=40)
     scores = pointing.evaluate(examples)
-    assert pipe.labels == ("PER", "LOC", "VERB") and scores["ents_f"] > 0.9
+    assert set(pipe.labels) == {"PER", "LOC", "VERB"} and scores["ents_f"] > 0.9
 
 
 def test_nothing_is_learned_of_labels_that_were_not_looked_for():
@@ -145,7 +145,7 @@ def test_a_joint_template_cannot_point(plain_lm_folder):
 
 def test_a_setting_of_another_type_is_named():
     nlp = spacy.blank("en")
-    with pytest.raises(ValueError, match="`pointers` is 'yes'"):
+    with pytest.raises(ValueError, match=r"(?s)pointers.*'yes' is not"):
         nlp.add_pipe("padellm_ner", config={"model": {**SCRATCH_MODEL, "pointers": "yes"}})
 
 

@@ -7,9 +7,9 @@ import pytest
 import spacy
 from sample_pipelines import TEXTS, add_scratch_pipe, change, make_examples, spans_of
 
+from spacy_padellm.architectures.folder_bytes import folder_to_bytes
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
-from spacy_padellm.models.save import folder_to_bytes
 from spacy_padellm.pipeline.annotation import entity_scores
 
 
