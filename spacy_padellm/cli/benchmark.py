@@ -120,10 +120,9 @@ def _sizes(batch_sizes: str) -> list[int]:
 
 
 def _load(model: str) -> tuple["LoadedModel", "GoldSource"]:
-    from ..architectures.causal_lm import own_shim_of
 
     _, pipe = open_pipeline(model)
-    return own_shim_of(pipe.model).loaded.having(labels=pipe.labels), pipe.gold_source
+    return pipe.shim.own().loaded.having(labels=pipe.labels), pipe.gold_source
 
 
 def _known(out: Printer, golds: "list[GoldText]", forced: bool) -> "list[GoldText]":

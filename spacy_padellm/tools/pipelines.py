@@ -39,11 +39,9 @@ def merge_pipeline(pipeline: Path, output: Path) -> None:
     and where `output` is the pipeline itself."""
     if output.exists() and output.resolve() == pipeline.resolve():
         raise ValueError(f"{output} is the pipeline itself: give another folder")
-    from ..architectures.causal_lm import own_shim_of
-
     nlp, pipe = load_pipeline(pipeline)
     output.parent.mkdir(parents=True, exist_ok=True)
-    own_shim_of(pipe.model).merge()
+    pipe.shim.own().merge()
     save_pipeline(nlp, output)
 
 
