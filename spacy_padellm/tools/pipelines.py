@@ -40,8 +40,10 @@ def merge_pipeline(pipeline: Path, output: Path) -> None:
     if output.exists() and output.resolve() == pipeline.resolve():
         raise ValueError(f"{output} is the pipeline itself: give another folder")
     nlp, pipe = load_pipeline(pipeline)
+    from ..architectures.causal_lm import own_shim_of  # loaded by now
+
     output.parent.mkdir(parents=True, exist_ok=True)
-    pipe.shim.own().merge()
+    own_shim_of(pipe.model).merge()
     save_pipeline(nlp, output)
 
 
