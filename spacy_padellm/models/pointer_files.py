@@ -47,7 +47,8 @@ def add_pointers(
     if template.joint:
         raise ValueError(
             f"pointers need labels that are asked apart from the text, and template "
-            f"{template.name!r} is joint: set model.template to 'plain' or 'compact'"
+            f"{template.name!r} is joint: set model.pointers to false, or model.template to "
+            f"'plain' or 'compact'"
         )
     before = lm.pointers
     if before is not None and before.labels == labels:

@@ -139,7 +139,7 @@ def test_a_joint_template_cannot_point(plain_lm_folder):
     nlp = pointing_nlp({"@architectures": "spacy_padellm.CausalLM.v1",
                         "name": str(plain_lm_folder), "template": template})  # fmt: skip
     examples = make_examples(nlp, 4)
-    with pytest.raises(ValueError, match=r"set model.template to 'plain' or 'compact'"):
+    with pytest.raises(ValueError, match=r"set model.pointers to false"):
         nlp.initialize(lambda: examples)
 
 

@@ -6,7 +6,7 @@ passes there are, and random weights would never end a mention.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,17 +21,23 @@ from ...prompts.encoding import PromptEncoder, TextPrompt
 from .autoregressive import AutoregressiveDecoder, make_answer_text
 from .autoregressive.prompt import AnswerEncoder
 
+Forced = Literal["all", "counts", "starts"]
 FORCED = 1e4  # a logit above all others
 NEVER = -1e4  # a log-probability below all others
 
 
 @dataclass
 class GoldForcedModel:
-    """A model that answers with the gold mentions of each text, after passes of its own."""
+    """A model that answers with the gold mentions of each text, after passes of its own.
+
+    forced: "all"; "counts" alone, or "starts", counts with the first token of each mention: what
+    the model says of the rest is its own.
+    """
 
     lm: LanguageModel
     encoder: PromptEncoder
     golds: Sequence[GoldText]
+    forced: Forced = "all"
     points = False
 
     def __post_init__(self) -> None:
@@ -53,9 +59,10 @@ class GoldForcedModel:
         expected: dict[tuple[int, tuple[int, ...]], int] = {}
         for text, prompt in enumerate(prompts):
             gold = self._by_text.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
-            expected |= _answers(self.encoder, text, prompt, gold)
+            expected |= _answers(self.encoder, text, prompt, gold, self.forced)
         starts = [len(prompt.trunk) for prompt in prompts]
-        return _ForcedSession(real, expected, starts, self.encoder.mention_end_ids[0])
+        otherwise = self.encoder.mention_end_ids[0] if self.forced == "all" else None
+        return _ForcedSession(real, expected, starts, otherwise)
 
     def free_memory(self) -> None:
         self.lm.free_memory()
@@ -100,12 +107,13 @@ class ForcedLogits:
 
 @dataclass(eq=False)
 class _ForcedSession:
-    """expected: the id that follows, by text and by the ids behind its common start."""
+    """expected: the id that follows, by text and by the ids behind its common start. otherwise:
+    the id where that says nothing; None leaves the answer as it is."""
 
     session: Session
     expected: Mapping[tuple[int, tuple[int, ...]], int]
     starts: Sequence[int]
-    otherwise: int
+    otherwise: int | None
     passes: int = 0
     tokens: int = 0
     kept: int = 0
@@ -123,7 +131,7 @@ class _ForcedSession:
                 targets.append(self.expected.get((branch.text, behind[:end]), self.otherwise))
         flat = [question for asked in questions for question in asked]
         return [
-            _forced(question, answer, target)
+            answer if target is None else _forced(question, answer, target)
             for question, answer, target in zip(flat, answers, targets, strict=True)
         ]
 
@@ -138,12 +146,15 @@ def _forced(question: Question, answer: Answer, target: int) -> Answer:
 
 
 def _answers(
-    encoder: PromptEncoder, text: int, prompt: TextPrompt, gold: GoldText
+    encoder: PromptEncoder, text: int, prompt: TextPrompt, gold: GoldText, forced: Forced
 ) -> dict[tuple[int, tuple[int, ...]], int]:
     start = len(prompt.trunk)
     expected = {}
     asked = make_training_text(encoder, gold, prompt.labels)
     for path in asked.paths:
-        for end in range(len(path.ids) - path.n_targets, len(path.ids)):
+        if path.is_mention and forced == "counts":
+            continue
+        first, last = len(path.ids) - path.n_targets, len(path.ids)
+        for end in range(first, first + 1 if path.is_mention and forced == "starts" else last):
             expected[text, path.ids[start:end]] = path.ids[end]
     return expected
