@@ -56,10 +56,11 @@ class Decoder(TextDecoder):
         for _, prompt in items:
             self._check_length(prompt)
         sizes = [self._cost(prompt) for _, prompt in items]
-        budget = min(self.settings.token_budget, -(-sum(sizes) // parts))
-        return [
-            Batch(indices, [items[i] for i in indices]) for indices in plan_batches(sizes, budget)
-        ]
+        padded = self.method == "pointers"
+        total = len(sizes) * max(sizes, default=0) if padded else sum(sizes)
+        budget = min(self.settings.token_budget, -(-total // parts))
+        plans = plan_batches(sizes, budget, padded)
+        return [Batch(indices, [items[i] for i in indices]) for indices in plans]
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
         """A prediction for each text that the batches were planned for."""

@@ -18,8 +18,8 @@ def read_pointers(
     tokens that a mention may have.
 
     A mention's probability is that of its beginning times that of its end: that there is an end
-    here and none before. A count is of the mentions found; its probability, that each token says
-    rightly whether a mention begins there.
+    here and none before. A count is of the mentions found, and nothing that the model says: its
+    probability is 1, so that a `Calibration` goes by the mention's own.
     """
     counts, mentions = [], []
     for i, label in enumerate(prompt.labels):
@@ -29,8 +29,7 @@ def read_pointers(
             begin, end = slices.encoded.offsets[first][0], slices.encoded.offsets[last][1]
             text = slices.encoded.text[begin:end]
             mentions.append(Mention(label, index, text, begin, end, probability, (probability,)))
-        sure = np.where(starts > LIKELY, starts, 1.0 - starts)
-        counts.append(Count(label, len(found), float(np.prod(sure, dtype=np.float64))))
+        counts.append(Count(label, len(found), 1.0))
     return Prediction(counts, mentions)
 
 

@@ -51,7 +51,7 @@ class DecodingSettings:
                 f"{lm.name} was not trained to point at mentions: set decoder = 'auto', or train "
                 f"it with the model setting pointers = true"
             )
-        if self.method in ("tree", "rows") and lm.points:
+        if self.method not in ("auto", "pointers") and lm.points:
             raise ValueError(
                 f"{lm.name} was trained to point at mentions, and does not write them: set decoder "
                 f"= 'auto'"

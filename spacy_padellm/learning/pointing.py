@@ -59,6 +59,10 @@ class PointingPass:
         for text in self.texts:
             end = begin + len(text.prompt.encoded.ids)
             counted[begin:end, :, [columns[label] for label in text.prompt.labels]] = 1.0
+            for start, stop, label in text.unaligned:  # where a mention is, but none can be taught
+                for at, (first, last) in enumerate(text.prompt.encoded.offsets):
+                    if first < stop and start < last:
+                        counted[begin + at, :, columns[label]] = 0.0
             for mention in text.mentions:
                 targets[begin + mention.start, 0, columns[mention.label]] = 1.0
                 targets[begin + mention.end - 1, 1, columns[mention.label]] = 1.0
@@ -69,8 +73,9 @@ class PointingPass:
 def pointing_passes(
     texts: Sequence[TrainingText], bidirectional: bool, token_budget: int, drop: float = 0.0
 ) -> list[PointingPass]:
-    """token_budget: tokens of a pass. Texts of like length share one; those without tokens, from
-    which nothing is learned, are left out."""
+    """token_budget: tokens of a pass, padding included. Texts without tokens, from which nothing
+    is learned, are left out."""
     known = [text for text in texts if text.prompt.encoded.ids]
-    plans = plan_batches([len(text.prompt.trunk) for text in known], token_budget)
+    sizes = [len(text.prompt.trunk) for text in known]
+    plans = plan_batches(sizes, token_budget, padded=True)
     return [PointingPass([known[i] for i in plan], bidirectional, drop) for plan in plans]

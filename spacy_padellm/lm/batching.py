@@ -9,16 +9,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def plan_batches(sizes: Sequence[int], budget: int) -> list[list[int]]:
-    """Indices by batch, longest first, each batch at most `budget` tokens (or one item)."""
+def plan_batches(sizes: Sequence[int], budget: int, padded: bool = False) -> list[list[int]]:
+    """Indices by batch, longest first, each batch at most `budget` tokens (or one item). padded:
+    items are as long as the longest of their batch."""
     batches: list[list[int]] = []
     filled = 0
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        if not batches or filled + sizes[i] > budget:
+        size = sizes[batches[-1][0]] if padded and batches else sizes[i]
+        if not batches or filled + size > budget:
             batches.append([])
-            filled = 0
+            filled, size = 0, sizes[i]
         batches[-1].append(i)
-        filled += sizes[i]
+        filled += size
     return batches
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import torch.nn.functional as F
 from torch import nn
 
-_PARTS = ("self_attn", "attn", "attention", "mlp", "feed_forward")
+_ATTENTION = ("self_attn", "attn")
 
 
 @contextlib.contextmanager
 def residual_dropout(decoder: nn.Module, drop: float) -> Iterator[None]:
-    """decoder: a transformer with a list of layers; one that has none is left as it is. drop:
-    the part of each output that is set to 0."""
+    """decoder: a transformer of layers with `self_attn` or `attn`, and `mlp`; another is left as
+    it is. drop: the part of each output that is set to 0."""
 
     def hook(_module: nn.Module, _args: Any, output: Any) -> Any:
         if isinstance(output, tuple):
@@ -25,8 +25,11 @@ def residual_dropout(decoder: nn.Module, drop: float) -> Iterator[None]:
         return F.dropout(output, drop)
 
     layers = getattr(decoder, "layers", None) or getattr(decoder, "h", None) or ()
-    parts = [getattr(layer, name, None) for layer in layers for name in _PARTS]
-    hooks = [part.register_forward_hook(hook) for part in parts if part is not None and drop]
+    hooks = []
+    for layer in layers if drop else ():
+        parts = [getattr(layer, name) for name in _ATTENTION if hasattr(layer, name)]
+        if parts and hasattr(layer, "mlp"):  # what each of them says is added to what it read
+            hooks += [part.register_forward_hook(hook) for part in (*parts, layer.mlp)]
     try:
         yield
     finally:

@@ -90,7 +90,8 @@ class LanguageModel(ModelPasses):
             known[id(tensor)] = torch.nn.Parameter(moved, False) if is_weight else moved
         copied = replace(self, model=copy.deepcopy(self.model, known).eval(), static=None)
         if self.pointers is not None:
-            copied.pointers = copy.deepcopy(self.pointers).to(device).eval()
+            copied.pointers = copy.deepcopy(self.pointers).to(device)
+            copied.trained.eval()
         if self.static:
             copied.compile(self.static.compiled)
         return copied

@@ -74,7 +74,8 @@ class ModelPasses:
         return self.window is not None and len(kinds) > 1
 
     @cached_property
-    def _takes_positions(self) -> bool:
+    def takes_positions(self) -> bool:
+        """Alibi models count positions by the mask."""
         return "position_ids" in inspect.signature(self.base.forward).parameters
 
     def new_cache(self) -> DynamicCache:
@@ -123,7 +124,7 @@ class ModelPasses:
             "attention_mask": self._tree_mask(taken),
         }
         if static:
-            if not self._takes_positions:
+            if not self.takes_positions:
                 del inputs["position_ids"]
             with self.few_threads(taken.ids.size):
                 return static.run(inputs, cache, rows, columns, choices)  # type: ignore[arg-type]
@@ -149,7 +150,7 @@ class ModelPasses:
         choices: Ints | None = None,
     ) -> torch.Tensor:
         """Runs the model; logits [len(rows), choices] in float32 at the places asked for."""
-        if not self._takes_positions:  # alibi models count positions by the mask
+        if not self.takes_positions:  # alibi models count positions by the mask
             inputs = {k: v for k, v in inputs.items() if k != "position_ids"}
         places = inputs["input_ids"].numel()
         reads = HeadReads(self.model.get_output_embeddings(), rows, columns, choices)

@@ -61,7 +61,8 @@ class Pointers(nn.Module):
         }
 
     def train(self, mode: bool = True) -> "Pointers":
-        self.kept.clear()  # queries of labels, made with weights that are about to change
+        if mode:
+            self.kept.clear()  # queries of labels, made with weights that are about to change
         return super().train(mode)
 
     def queries(

@@ -15,12 +15,15 @@ from .passes import ModelPasses
 from .pointers import Pointers
 from .session import AskedLabels
 
+MOST_KEPT = 64  # sets of labels whose queries are kept
+
 
 @dataclass(frozen=True, eq=False)
 class PointingBatch:
     """Texts side by side, padded on the right: [texts, columns] each.
 
-    ids: of the tokens. real: which columns are no padding. hashes: [texts, words, features].
+    ids: of the tokens. real: which columns are no padding. hashes: [texts, words, features]; words:
+    [texts, words], which of them are no padding.
     word_of: the word of each token; pieces: which part of it. inside: which columns are tokens of
     the text itself.
     """
@@ -28,6 +31,7 @@ class PointingBatch:
     ids: torch.Tensor
     real: torch.Tensor
     hashes: torch.Tensor
+    words: torch.Tensor
     word_of: torch.Tensor
     pieces: torch.Tensor
     inside: torch.Tensor
@@ -41,6 +45,7 @@ def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> Point
     real = np.zeros((rows, columns), dtype=bool)
     inside = np.zeros((rows, columns), dtype=bool)
     hashes = np.zeros((rows, max(len(w.hashes) for w in words), N_FEATURES), dtype=np.int64)
+    known = np.zeros(hashes.shape[:2], dtype=bool)
     word_of, pieces = np.zeros((2, rows, columns), dtype=np.int64)
     for row, (prompt, of_text) in enumerate(zip(prompts, words, strict=True)):
         ids[row, : len(prompt.trunk)] = prompt.trunk
@@ -48,9 +53,12 @@ def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> Point
         text = slice(prompt.text_start, prompt.text_start + len(prompt.encoded.ids))
         inside[row, text] = True
         hashes[row, : len(of_text.hashes)] = of_text.hashes
+        known[row, : len(of_text.hashes)] = True
         word_of[row, text] = of_text.of_token
         pieces[row, text] = of_text.pieces
-    arrays = (torch.from_numpy(a).to(device) for a in (ids, real, hashes, word_of, pieces, inside))
+    arrays = (
+        torch.from_numpy(a).to(device) for a in (ids, real, hashes, known, word_of, pieces, inside)
+    )
     return PointingBatch(*arrays)
 
 
@@ -64,7 +72,19 @@ class PointingModel(nn.Module):
         super().__init__()
         self.model = model
         self.pointers = pointers
+        self.checkpointing = False
         self.register_state_dict_post_hook(_leave_out_untrained)
+
+    def gradient_checkpointing_enable(self, *arguments: Any, **options: Any) -> None:
+        """As of a model of transformers. Layers have no dropout of ours then: they are run again
+        for the gradients, and would draw anew."""
+        self.model.gradient_checkpointing_enable(*arguments, **options)
+        self.checkpointing = True
+
+    def activation_checkpointing_enable(self, *arguments: Any, **options: Any) -> None:
+        """What newer releases of transformers call it."""
+        self.model.activation_checkpointing_enable(*arguments, **options)
+        self.checkpointing = True
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """What is not trained stays as it is. Raises KeyError, where `strict`, for other weights
@@ -77,17 +97,23 @@ class PointingModel(nn.Module):
         return type(found)(missing, found.unexpected_keys)
 
     def forward(
-        self, batch: PointingBatch, asked: AskedLabels, mask: torch.Tensor, drop: float = 0.0
+        self,
+        batch: PointingBatch,
+        asked: AskedLabels,
+        mask: torch.Tensor,
+        positions: torch.Tensor | None = None,
+        drop: float = 0.0,
     ) -> torch.Tensor:
         """Logits [tokens, 2, labels], float32, of all texts' tokens, one text behind the other.
 
-        mask: which tokens see which, as the attention in use understands it. drop: of training, on
-        whole tokens, layers and words.
+        mask: which tokens see which, as the attention in use understands it. positions: [texts,
+        columns], None for a model that counts them itself. drop: of training, on whole tokens,
+        layers and words.
         """
         decoder, pointers = self.model.get_decoder(), self.pointers
-        with residual_dropout(decoder, drop):
+        with residual_dropout(decoder, 0.0 if self.checkpointing else drop):
             queries = self._queries(decoder, asked)
-            words = pointers.words(batch.hashes, drop)
+            words = pointers.words(batch.hashes, batch.words, drop)
             at = batch.word_of[..., None].expand(-1, -1, words.shape[-1])
             of_token = words.gather(1, at) + pointers.pieces(batch.pieces)
             of_token = of_token * batch.inside[..., None]
@@ -95,14 +121,15 @@ class PointingModel(nn.Module):
             if drop:
                 embedded = embedded * (torch.rand_like(embedded[..., :1]) >= drop)
             embedded = embedded + pointers.into(of_token).to(embedded.dtype)
-            states = decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False)
+            placed = {} if positions is None else {"position_ids": positions}
+            states = decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False, **placed)
         hidden = states.last_hidden_state[batch.inside].float()
         return pointers.scores(hidden, of_token[batch.inside].float(), queries, drop).float()
 
     def _queries(self, decoder: Any, asked: AskedLabels) -> tuple[torch.Tensor, torch.Tensor]:
         """Of each label, by its prompt alone; kept while the weights stay as they are."""
         kept = self.pointers.kept
-        if (found := kept.get(asked)) is not None:
+        if not torch.is_grad_enabled() and (found := kept.get(asked)) is not None:
             return found
         device = self.model.get_input_embeddings().weight.device
         most = max(map(len, asked.prompts))
@@ -113,6 +140,8 @@ class PointingModel(nn.Module):
         hidden = states[torch.arange(len(ids)), lasts].float()
         queries = self.pointers.queries(hidden, asked.labels)
         if not (self.training or torch.is_grad_enabled()):
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
             kept[asked] = queries
         return queries
 
@@ -129,19 +158,23 @@ def point(
     runs in several processes. bidirectional: tokens of a text see each other both ways."""
     batch = pointing_batch(prompts, lm.device)
     mask = _both_ways(lm, batch.real) if bidirectional else batch.real.long()
+    positions = torch.arange(batch.ids.shape[1], device=lm.device).expand_as(batch.ids)
     with lm.few_threads(batch.ids.numel()), lm.turn:
-        return runner(batch, asked, mask, drop)
+        return runner(batch, asked, mask, positions if lm.takes_positions else None, drop)
 
 
 def _both_ways(lm: ModelPasses, real: torch.Tensor) -> torch.Tensor:
     """Each token sees all of its text; padding sees itself, so that no row is masked whole."""
-    seen = real[:, None, :] & real[:, :, None]
-    allowed = seen | torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
-    return lm.mask_tensor(allowed[:, None].cpu().numpy())
+    known = real.cpu().numpy()
+    allowed = (known[:, None, :] & known[:, :, None]) | np.eye(known.shape[1], dtype=bool)
+    return lm.mask_tensor(allowed[:, None])
 
 
-def _leave_out_untrained(module: nn.Module, state: dict[str, Any], *_: Any) -> None:
-    for name in set(state) - _trained_names(module):
+def _leave_out_untrained(
+    module: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any
+) -> None:
+    trained = {prefix + name for name in _trained_names(module)}
+    for name in [name for name in state if name.startswith(prefix) and name not in trained]:
         del state[name]
 
 

@@ -41,19 +41,20 @@ class WordEncoder(nn.Module):
         factors = torch.randint(1, 2**29, (2, len(ROWS), N_HASHES), generator=draw)
         self.register_buffer("factors", 2 * factors + 1)
 
-    def forward(self, hashes: torch.Tensor, drop: float = 0.0) -> torch.Tensor:
-        """hashes: [texts, words, features], 0 to 2**32. Returns [texts, words, width]; padding
-        counts as words of their own."""
+    def forward(self, hashes: torch.Tensor, real: torch.Tensor, drop: float = 0.0) -> torch.Tensor:
+        """hashes: [texts, words, features], 0 to 2**32. real: [texts, words], which of them are no
+        padding. Returns [texts, words, width], 0 for padding, so that a text has the same vectors
+        alone and beside others."""
         factors = self.get_buffer("factors")
         parts = []
         for i, (table, rows) in enumerate(zip(self.tables, ROWS, strict=True)):
             mixed = ((hashes[..., i, None] * factors[0, i] + factors[1, i]) >> _SHIFT) % rows
             parts.append(table(mixed).sum(-2))
-        x = F.dropout(self.mix(F.dropout(torch.cat(parts, -1), drop)), drop)
+        x = F.dropout(self.mix(F.dropout(torch.cat(parts, -1), drop)), drop) * real[..., None]
         for layer in self.layers:
             wide = F.pad(x, (0, 0, 1, 1))
             around = torch.cat([wide[:, :-2], x, wide[:, 2:]], -1)
-            x = x + F.dropout(layer(around), drop)
+            x = (x + F.dropout(layer(around), drop)) * real[..., None]
         return x
 
 

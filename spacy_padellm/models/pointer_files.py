@@ -15,11 +15,13 @@ from ..lm.pointers import Pointers
 from .files.json_file import broken, parse_checked
 from .files.schemas import Label, Open
 from .files.trouble import foreign
+from .hardware import Hardware
 from .loaded_model import LoadedModel
 from .place import ModelPlace
+from .special_tokens import add_special_tokens
 
 FILE = "pointers.safetensors"
-WINDOW = 256  # tokens of the texts that pointers are trained on
+WINDOW = 256  # tokens, where the component names no window of its own
 _KEY = "pointers"  # of the file's metadata
 Size = Annotated[int, Field(ge=1, le=65_536)]
 
@@ -36,23 +38,25 @@ class _Sizes(Open):
 def add_pointers(
     loaded: LoadedModel[LanguageModel], labels: tuple[str, ...]
 ) -> LoadedModel[LanguageModel]:
-    """The model with pointers that can be trained for these labels.
+    """The model with the tokens of its template, and pointers that can be trained for these labels.
 
     Pointers that it has keep what they know: of words, and of labels that are among these. Texts
     are read both ways from now on, where the model takes it.
 
-    Raises ValueError for a template that tokenises text and prompt as one.
+    Raises ValueError for a template that tokenises text and prompt as one, and for a model that is
+    spread over devices.
     """
-    lm, template = loaded.lm, loaded.template
+    template = loaded.template
+    check_whole(loaded.source.hardware)
     if template.joint:
         raise ValueError(
             f"pointers need labels that are asked apart from the text, and template "
             f"{template.name!r} is joint: set model.pointers to false, or model.template to "
             f"'plain' or 'compact'"
         )
+    loaded = add_special_tokens(loaded, labels)
+    lm = loaded.lm
     before = lm.pointers
-    if before is not None and before.labels == labels:
-        return loaded
     pointers = Pointers(lm.config.hidden_size, labels)
     if before is not None:
         _take_over(pointers, before)
@@ -62,6 +66,15 @@ def add_pointers(
     return replace(
         loaded, lm=replace(lm, pointers=pointers.to(lm.device).eval()), settings=settings
     )
+
+
+def check_whole(hardware: Hardware) -> None:
+    """Raises ValueError for a model that is spread over devices."""
+    if hardware.device_map is not None:
+        raise ValueError(
+            f"model.device_map is {hardware.device_map!r}, and a model that points is on one "
+            f"device: set device_map to null"
+        )
 
 
 def _take_over(pointers: Pointers, before: Pointers) -> None:

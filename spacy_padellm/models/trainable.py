@@ -44,4 +44,15 @@ def make_trainable(
         loaded.lm.widen()
     for parameter in loaded.lm.trained.parameters():
         parameter.requires_grad_(True)
-    return replace(loaded, only_here=loaded.only_here or bool(loaded.new_tokens))
+    points = loaded.lm.points
+    if points:
+        _spare_head(loaded.lm)
+    return replace(loaded, only_here=loaded.only_here or bool(loaded.new_tokens) or points)
+
+
+def _spare_head(lm: LanguageModel) -> None:
+    """An output head that nothing reads while a model learns to point gets no gradients."""
+    head = lm.model.get_output_embeddings()
+    embeddings = lm.model.get_input_embeddings()
+    if head is not None and head.weight is not embeddings.weight:
+        head.requires_grad_(False)

@@ -40,8 +40,8 @@ class PaDeLLMNER(TrainablePipe):
 
     Settings are in the pipeline's config alone, where a user may change them at load.
     Source: PaDeLLM-NER (Lu et al., NeurIPS 2024). Scores of entities: `annotation.entity_scores`.
-    `drop` of `update` has no effect: a causal LM has its dropout in its own config, an adapter in
-    `peft.dropout`. Weight averages of the optimizer are not kept.
+    `drop` of `update` is for models that point: another has its dropout in its own config, an
+    adapter in `peft.dropout`. Weight averages of the optimizer are not kept.
     """
 
     def __init__(

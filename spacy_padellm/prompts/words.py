@@ -5,20 +5,24 @@ do. The same four features as spaCy's `MultiHashEmbed` (Miranda et al., Multi ha
 spaCy, 2022).
 """
 
-import re
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import regex
 
 from .plain_text import EncodedText
 from .tree import Ints
 
 N_FEATURES = 4
-_WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
-_REPEATED = re.compile(r"(.)\1{3,}")
+# Scripts without blanks between words: each character is one. Elsewhere marks belong to letters.
+_ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_WORD = regex.compile(
+    rf"[{_ALONE}]|(?:(?![{_ALONE}])[\p{{L}}\p{{M}}])+|\p{{N}}+|[^\s\p{{L}}\p{{M}}\p{{N}}]"
+)
+_REPEATED = regex.compile(r"(.)\1{3,}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,8 @@ class TextWords:
 
 
 def words_of(encoded: EncodedText) -> TextWords:
-    """Words are runs of letters or of digits, and other characters one by one."""
+    """Words are runs of letters or of digits, and other characters one by one; so are letters of
+    scripts without blanks, such as Chinese and Thai."""
     places = [match.span() for match in _WORD.finditer(encoded.text)] or [(0, 0)]
     hashes = np.array([_hashes(encoded.text[start:end]) for start, end in places], dtype=np.int64)
     begins = [start for start, _ in places]

@@ -119,6 +119,11 @@ class ConfigRun:
             settings["before_update"],
         )
         self.is_sharded = bool(args.fsdp) or bool(args.deepspeed)
+        if self.is_sharded and loaded.lm.points:
+            raise ValueError(
+                "a model that points cannot be spread over accelerators: leave out fsdp and "
+                "deepspeed, or set model.pointers to false"
+            )
         if self.is_sharded and args.use_cpu:
             raise ValueError(
                 "weights can be spread over accelerators only: leave out fsdp and deepspeed on CPUs"
