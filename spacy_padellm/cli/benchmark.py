@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from ..formats.gold_text import GoldText
     from ..models.loaded_model import LoadedModel
 
-_METHODS_HELP = "Any of " + ", ".join(METHODS) + "; the first is what the others are compared with"
+_METHODS_HELP = (
+    f"Any of {', '.join(METHODS)}; the first is what the others are compared with. Without it "
+    f"paper-copy,tree,ahead, or pointers for a model that points"
+)
 
 
 @padellm_app.command("benchmark", no_args_is_help=True)
 def benchmark_cli(
     model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
     corpus: Annotated[Path, Arg(help="Annotated texts, .spacy", exists=True, dir_okay=False)],
-    methods: Annotated[str, Opt("--methods", "-m", help=_METHODS_HELP)] = "paper-copy,tree,ahead",
+    methods: Annotated[str, Opt("--methods", "-m", help=_METHODS_HELP)] = "",
     batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts a batch")] = "1,32",
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
     rounds: Annotated[int, Opt("--rounds", "-r", help="Runs of each method")] = 3,
@@ -47,7 +50,7 @@ def benchmark_cli(
     names = [name.strip() for name in methods.split(",") if name.strip()]
     try:
         sizes = _sizes(batch_sizes)
-        if not names:
+        if methods and not names:
             raise ValueError(f"--methods is empty: name some of {', '.join(METHODS)}")
         for name in names:
             check_method(name)
@@ -55,6 +58,8 @@ def benchmark_cli(
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
         loaded, source = _load(model)
+        if not names:
+            names = ["pointers"] if loaded.lm.points else ["paper-copy", "tree", "ahead"]
         from ..tools.benchmark.corpus import read_corpus
         from ..tools.benchmark.measuring import measure
         from ..tools.benchmark.methods import make_decoder
@@ -75,7 +80,16 @@ def benchmark_cli(
         found = measure(decoders, golds, labels, sizes, rounds, loaded.lm.device, bar.update)
     typer.echo(make_table(found))
     if output is not None:
-        settings: list[object] = ["-m", methods, "-b", batch_sizes, "-n", limit, "-r", rounds]
+        settings: list[object] = [
+            "-m",
+            ",".join(names),
+            "-b",
+            batch_sizes,
+            "-n",
+            limit,
+            "-r",
+            rounds,
+        ]
         settings += ["--forced"] if forced else []
         # As given, but for where on this machine an absolute path leads.
         places = [p.name if p.is_absolute() else str(p) for p in (Path(model), corpus, output)]

@@ -8,6 +8,7 @@ METHODS: dict[str, str] = {
     "tree": "one prompt tree a text, mentions copied",
     "ahead": "the same, drafts and likely mentions read along (the default)",
     "compiled": "the same in fixed shapes, compiled before the measurement begins",
+    "pointers": "where mentions begin and end, in one pass (models that point, and no other way)",
     "structured": "autoregressive: one list of label and mention pairs a text",
     "augmented": "autoregressive: the text again, mentions marked in it",
 }

@@ -11,6 +11,7 @@ from .autoregressive import get_answer_format
 from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
 from .method_names import check_method
 
+_DECODING = {"paper": "paper", "paper-copy": "paper", "rows": "rows", "pointers": "pointers"}
 NO_BUDGET = MOST_TOKENS  # the batch size alone decides
 
 
@@ -19,9 +20,14 @@ def make_decoder(
 ) -> TextDecoder:
     """golds: forces these answers upon the model; None lets it answer.
 
-    Raises ValueError for a method that does not exist.
+    Raises ValueError for a method that does not exist, or is not this model's.
     """
     check_method(method)
+    if loaded.lm.points and (method != "pointers" or golds is not None):
+        raise ValueError(
+            f"method {method!r}: {loaded.lm.name} points at mentions and does not write them, so "
+            f"that nothing can be forced: give --methods pointers, without --forced"
+        )
     if method in ("structured", "augmented"):
         return ForcedAutoregressiveDecoder(
             loaded.lm,
@@ -35,7 +41,7 @@ def make_decoder(
     if method == "compiled":
         lm.compile()
     settings = DecodingSettings(
-        method={"paper": "paper", "paper-copy": "paper", "rows": "rows"}.get(method, "tree"),
+        method=_DECODING.get(method, "tree"),
         copy=method not in ("paper", "tree-free"),
         token_budget=NO_BUDGET,
         draft_tokens=None if runs_ahead else 0,
