@@ -157,6 +157,7 @@ def runs(pid):
     return True
 
 
+@pytest.mark.slow
 def test_configs_are_trained_by_spacy(data, run):
     config = init_config(lang="en", pipeline=["ner"])
     place = data.parent

@@ -30,7 +30,7 @@ _METHODS_HELP = (
 def benchmark_cli(
     model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
     corpus: Annotated[Path, Arg(help="Annotated texts, .spacy", exists=True, dir_okay=False)],
-    methods: Annotated[str, Opt("--methods", "-m", help=_METHODS_HELP)] = "",
+    methods: Annotated[str | None, Opt("--methods", "-m", help=_METHODS_HELP)] = None,
     batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts a batch")] = "1,32",
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
     rounds: Annotated[int, Opt("--rounds", "-r", help="Runs of each method")] = 3,
@@ -47,10 +47,10 @@ def benchmark_cli(
     All run the same model on the same texts in one process, in turn, after a warm-up.
     """
     out = Printer(no_print=False)
-    names = [name.strip() for name in methods.split(",") if name.strip()]
+    names = [name.strip() for name in (methods or "").split(",") if name.strip()]
     try:
         sizes = _sizes(batch_sizes)
-        if methods and not names:
+        if methods is not None and not names:
             raise ValueError(f"--methods is empty: name some of {', '.join(METHODS)}")
         for name in names:
             check_method(name)

@@ -33,16 +33,19 @@ def run(*arguments):
     return CliRunner().invoke(app, ["padellm", "benchmark", *map(str, arguments)])
 
 
+WRITING = [method for method in METHODS if method != "pointers"]
+
+
 def test_all_methods_find_the_forced_gold(lm_folder, corpus, tmp_path):
     output = tmp_path / "out" / "speed"
     done = run(
-        *(lm_folder, corpus, "--forced", "-m", ",".join(METHODS), "-b", "1,2", "-r", 2),
+        *(lm_folder, corpus, "--forced", "-m", ",".join(WRITING), "-b", "1,2", "-r", 2),
         *("-o", output),
     )
     assert done.exit_code == 0, done.output
     rows = json.loads(output.with_suffix(".json").read_text())["rows"]
-    assert [row["method"] for row in rows] == 2 * list(METHODS)
-    assert {(row["method"], round(row["f"], 6)) for row in rows} == {(m, 1.0) for m in METHODS}
+    assert [row["method"] for row in rows] == 2 * WRITING
+    assert {(row["method"], round(row["f"], 6)) for row in rows} == {(m, 1.0) for m in WRITING}
     by_method = {row["method"]: row for row in rows if row["batch"] == 2}
     assert by_method["tree"]["tokens_a_text"] < by_method["paper"]["tokens_a_text"]
     assert by_method["ahead"]["passes_a_batch"] <= by_method["tree"]["passes_a_batch"]

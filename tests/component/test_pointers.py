@@ -211,6 +211,7 @@ def test_a_damaged_file_is_named(pointing, tmp_path, kind):
         spacy.load(tmp_path / "saved")("Ada Lovelace lives in Paris.")
 
 
+@pytest.mark.slow  # three runs in processes of their own
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
     nlp = pointing_nlp()
     docs = [example.reference for example in make_examples(nlp, 40)]
