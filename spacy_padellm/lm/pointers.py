@@ -15,7 +15,6 @@ from torch import nn
 from .session import AskedLabels
 from .word_encoder import WordEncoder
 
-START, END = 0, 1
 RARE = -4.0  # logit of a mention before anything is learned: one token in fifty
 
 

@@ -28,7 +28,7 @@ from .loaded_model import LoadedModel, ModelSource
 from .loading_lock import check_undisturbed, loading_lock
 from .model_settings import ModelSettings, read_base, read_settings
 from .place import ModelPlace, find_place
-from .pointer_files import read_pointers
+from .pointer_files import check_whole, read_pointers
 from .quantization import few_bits, quantize_weights
 from .shared_bases import AdapterTurn, SharedBase, SharedBases, Turn
 
@@ -106,6 +106,7 @@ def _load_parts(
         quantized = hardware.quantize is not None
         lm = LanguageModel(model, tokenizer, source.name, quantized=quantized, adapter=name)
         if (pointers := read_pointers(adapter or place, lm.config.hidden_size)) is not None:
+            check_whole(hardware)
             lm.pointers = pointers.to(lm.device)
         if key is not None and name is not None:
             lm.turn = AdapterTurn(SharedBase(model, turn), name)
