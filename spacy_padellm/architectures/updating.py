@@ -65,7 +65,7 @@ class Updates:
     ) -> Iterator[TrainingBatch | PointingPass]:
         lm, template = self.loaded.lm, self.loaded.template
         if lm.points:
-            yield from pointing_passes(texts, template.bidirectional, token_budget, drop)
+            yield from pointing_passes(lm, texts, template.bidirectional, token_budget, drop)
             return
         for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
             yield make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)

@@ -56,9 +56,12 @@ class Decoder(TextDecoder):
         for _, prompt in items:
             self._check_length(prompt)
         sizes = [self._cost(prompt) for _, prompt in items]
+        budget, total = self.settings.token_budget, sum(sizes)
         padded = self.method == "pointers"
-        total = len(sizes) * max(sizes, default=0) if padded else sum(sizes)
-        budget = min(self.settings.token_budget, -(-total // parts))
+        if padded:
+            total = len(sizes) * max(sizes, default=0)
+            budget = min(budget, cast(PointingSessionModel, self.lm).pointing_tokens)
+        budget = min(budget, -(-total // parts))
         plans = plan_batches(sizes, budget, padded)
         return [Batch(indices, [items[i] for i in indices]) for indices in plans]
 

@@ -71,11 +71,15 @@ class PointingPass:
 
 
 def pointing_passes(
-    texts: Sequence[TrainingText], bidirectional: bool, token_budget: int, drop: float = 0.0
+    lm: LanguageModel,
+    texts: Sequence[TrainingText],
+    bidirectional: bool,
+    token_budget: int,
+    drop: float = 0.0,
 ) -> list[PointingPass]:
-    """token_budget: tokens of a pass, padding included. Texts without tokens, from which nothing
-    is learned, are left out."""
+    """token_budget: the most tokens of a pass, padding included. Texts without tokens, from which
+    nothing is learned, are left out."""
     known = [text for text in texts if text.prompt.encoded.ids]
     sizes = [len(text.prompt.trunk) for text in known]
-    plans = plan_batches(sizes, token_budget, padded=True)
+    plans = plan_batches(sizes, min(token_budget, lm.pointing_tokens), padded=True)
     return [PointingPass([known[i] for i in plan], bidirectional, drop) for plan in plans]

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +16,7 @@ from ..prompts.encoding import TextPrompt
 from .choices import Choices
 from .passes import ModelPasses
 from .pointers import Pointers
-from .pointing import PointingModel, point
+from .pointing import CPU_TOKENS, PointingModel, point
 from .row_session import RowSession
 from .session import AskedLabels, Method, Session
 from .static_passes import StaticPasses
@@ -69,6 +70,11 @@ class LanguageModel(ModelPasses):
         that begins, and one that ends. drop: of training."""
         runner = self.trained if self.wrapped is None else self.wrapped
         return point(self, runner, prompts, asked, bidirectional, drop)
+
+    @property
+    def pointing_tokens(self) -> int:
+        """Up to how many tokens, padding included, one pass that points is the faster for more."""
+        return CPU_TOKENS if self.device.type == "cpu" else sys.maxsize
 
     @torch.inference_mode()
     def point_at(

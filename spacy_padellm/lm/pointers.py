@@ -32,7 +32,7 @@ class Pointers(nn.Module):
         self.words = WordEncoder(width, depth)
         self.pieces = nn.Embedding(4, width)  # of a word: first, last, only one, other tokens
         self.into = nn.Linear(width, hidden)
-        nn.init.normal_(self.into.weight, std=0.02)
+        nn.init.zeros_(self.into.weight)  # at first the model reads what it was trained on
         nn.init.zeros_(self.into.bias)
         size = hidden + width
         self.size = size

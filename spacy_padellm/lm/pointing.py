@@ -10,12 +10,14 @@ from torch import nn
 
 from ..prompts.encoding import TextPrompt
 from ..prompts.words import N_FEATURES, words_of
+from .attention import plain_attention
 from .dropout import residual_dropout
 from .passes import ModelPasses
 from .pointers import Pointers
 from .session import AskedLabels
 
 MOST_KEPT = 64  # sets of labels whose queries are kept
+CPU_TOKENS = 1024  # of a pass: what more would hold is padding, and falls out of the caches
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,19 +109,24 @@ class PointingModel(nn.Module):
         """Logits [tokens, 2, labels], float32, of all texts' tokens, one text behind the other.
 
         mask: which tokens see which, as the attention in use understands it. positions: [texts,
-        columns], None for a model that counts them itself. drop: of training, on whole tokens,
-        layers and words.
+        columns], None for a model that counts them itself. drop: of training, on words and on what
+        is compared; where all weights are trained, also on whole tokens and on layers, which an
+        adapter could not make up for.
         """
         decoder, pointers = self.model.get_decoder(), self.pointers
-        with residual_dropout(decoder, 0.0 if self.checkpointing else drop):
+        weight = self.model.get_input_embeddings().weight
+        whole = drop if weight.requires_grad else 0.0
+        dropped = 0.0 if self.checkpointing else whole
+        plain = batch.ids.device.type == "cpu" and not self.checkpointing
+        with residual_dropout(decoder, dropped), plain_attention(plain):
             queries = self._queries(decoder, asked)
             words = pointers.words(batch.hashes, batch.words, drop)
             at = batch.word_of[..., None].expand(-1, -1, words.shape[-1])
             of_token = words.gather(1, at) + pointers.pieces(batch.pieces)
             of_token = of_token * batch.inside[..., None]
             embedded = self.model.get_input_embeddings()(batch.ids)
-            if drop:
-                embedded = embedded * (torch.rand_like(embedded[..., :1]) >= drop)
+            if whole:
+                embedded = embedded * (torch.rand_like(embedded[..., :1]) >= whole)
             embedded = embedded + pointers.into(of_token).to(embedded.dtype)
             placed = {} if positions is None else {"position_ids": positions}
             states = decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False, **placed)

@@ -148,7 +148,13 @@ class SessionModel(TextModel, Protocol):
 
 
 class PointingSessionModel(SessionModel, Protocol):
-    """A model that was trained to point at mentions."""
+    """A model that was trained to point at mentions.
+
+    pointing_tokens: up to how many tokens, padding included, a pass is the faster for more.
+    """
+
+    @property
+    def pointing_tokens(self) -> int: ...
 
     def point_at(
         self, prompts: Sequence[TextPrompt], asked: AskedLabels, bidirectional: bool

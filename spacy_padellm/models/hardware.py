@@ -98,6 +98,14 @@ def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"
     return getattr(torch, dtype)
 
 
+def is_fast_in_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices in bfloat16 faster than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+
+
 def check_fork(loaded_in: int, devices: Iterable[torch.device]) -> None:
     """Makes a forked worker (`nlp.pipe(n_process=2)`) of the process `loaded_in`, where the model
     was loaded, safe: neither threads nor accelerators survive a fork. Raises RuntimeError where the

@@ -25,7 +25,7 @@ class PointingTask:
 
     def passes(self, step: Step) -> list[PointingPass]:
         both_ways = self.template.bidirectional
-        return pointing_passes(step.texts, both_ways, self.token_budget, self.drop)
+        return pointing_passes(self.lm, step.texts, both_ways, self.token_budget, self.drop)
 
     def idle(self) -> PointingPass:
         return PointingPass([self.filler], self.template.bidirectional, self.drop)
