@@ -36,7 +36,8 @@ def build_causal_lm(
     name: a folder, a Hub id or a model in the box; null is refused when the model is used.
     adapter: folder or Hub id of a peft adapter.
     device: "auto", "cpu", "cuda", "cuda:1", "mps".
-    dtype: "auto" (the checkpoint's, float32 on a CPU), "float32", "bfloat16", "float16".
+    dtype: "auto" (the checkpoint's; on a CPU float32, but for a checkpoint in bfloat16 on a
+        CPU that is fast in it), "float32", "bfloat16", "float16".
     template: instead of the one saved with the model ("plain" where none is).
     peft: the adapter to train, as the block `model.peft` below; None trains all weights.
     mixed_precision: bfloat16 autocast in training.

@@ -86,10 +86,17 @@ def find_device(device: str, setting: str = "device") -> torch.device:
     return found
 
 
-def find_dtype(dtype: str, device: torch.device) -> torch.dtype | Literal["auto"]:
-    """Raises ValueError for a name that is no floating dtype."""
+def find_dtype(
+    dtype: str, device: torch.device, saved: object = None
+) -> torch.dtype | Literal["auto"]:
+    """saved: the dtype of the checkpoint, which "auto" takes; on a CPU only where that is bfloat16
+    and the CPU is fast in it, else float32. Raises ValueError for a name that is no floating
+    dtype."""
     if dtype == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
+        if device.type != "cpu":
+            return "auto"
+        is_fast = saved in (torch.bfloat16, "bfloat16") and is_fast_in_bfloat16(device)
+        return torch.bfloat16 if is_fast else torch.float32
     if dtype not in ("float64", "float32", "bfloat16", "float16"):
         raise ValueError(
             f"the model setting `dtype` is {dtype!r}: use 'auto', 'float32', 'bfloat16' or "

@@ -83,8 +83,9 @@ def _load_parts(
     """Base, tokenizer and adapter, ready to decode."""
     hardware = source.hardware
     device = hardware.find_first()
-    dtype = find_dtype(hardware.dtype, device)
-    check_model(place, read_causal_config(place))
+    config = read_causal_config(place)
+    dtype = find_dtype(hardware.dtype, device, getattr(config.get_text_config(), "dtype", None))
+    check_model(place, config)
     tokenizer = read_tokenizer(adapter if adapter and adapter.file("tokenizer.json") else place)
     n_tokens = count_ids(tokenizer)
     if adapter is None or alone:
