@@ -12,6 +12,7 @@ from spacy.cli._util import app
 from spacy.util import load_config
 from typer.testing import CliRunner
 
+from spacy_padellm import cli
 from spacy_padellm.learning.held_out import place_of
 from spacy_padellm.pipeline.corpora import make_corpus
 from spacy_padellm.training.from_config.own_data import OwnData, make_config
@@ -29,6 +30,7 @@ NAMES = ["Ada", "Bo", "Cy", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jo"]
 
 
 def train(*words):
+    assert cli  # which adds the command
     done = CliRunner().invoke(app, ["padellm", "train", *map(str, words)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -69,25 +71,25 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(data.parent)
     out = tmp_path / "out"
     rate = ["--training.optimizer.learn_rate.initial_rate", "0.01"]
-    more = ["--training.optimizer.learn_rate.total_steps", "80", "--training.batcher.size", "150"]
+    more = ["--training.optimizer.learn_rate.total_steps", "50", "--training.batcher.size", "100"]
     command = ["train.csv", "-o", out, "--base", lm_folder, *rate, *more]
     code, told = train(*command)
     assert code == 0, told
-    assert "all are trained" in told and "held out to score on; 80 steps" in told
+    assert "all are trained" in told and "held out to score on; 50 steps" in told
     nlp = spacy.load(out / "model-best")
     assert spans_of(nlp("Grace Hopper lives in Oslo.")) == [(0, 12, "PER"), (22, 26, "LOC")]
     report = json.loads((out / "report.json").read_text())
-    assert len(report["evaluations"]) == 8
+    assert len(report["evaluations"]) == 5
 
     # The config stands by itself, from anywhere; it goes on, and elsewhere it begins anew.
     monkeypatch.chdir(tmp_path)
-    assert load_config(out / "config.cfg")["training"]["max_steps"] == 80
+    assert load_config(out / "config.cfg", interpolate=True)["training"]["max_steps"] == 50
     code, told = train(out / "config.cfg", "-o", "again", "--training.max_steps", 1)
     assert code == 0 and Path("again/model-last").exists(), told
     code, told = train(data, "-o", out, "--base", lm_folder)
     assert code == 1 and "--resume" in told
     code, told = train(data, "-o", out, "--resume", "--base", lm_folder)
-    assert code == 0 and "config of the run" in told and "80 steps" not in told
+    assert code == 0 and "config of the run" in told and "50 steps" not in told
     assert json.loads((out / "report.json").read_text())["evaluations"] == report["evaluations"]
     other = write_csv(tmp_path / "other.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
     for words in (
@@ -110,7 +112,7 @@ def test_parts_are_disjoint_and_whole(data):
         assert parts[part] == [eg.reference.text for eg in read(nlp)] != []
     assert not set(parts["train"]) & set(parts["dev"])
     assert sorted(parts["train"] + parts["dev"]) == sorted(whole)
-    assert place_of("Ada met\tBo. ") == place_of("Ada met Bo.") == 0.8287264690117385
+    assert place_of("Ada met\tBo. ") == place_of("Ada met Bo.") == pytest.approx(0.146014646)
     first = make_corpus(data, part="dev", dev_share=0.3, limit=2)(nlp)
     assert [eg.reference.text for eg in first] == parts["dev"][:2]
     smaller = make_corpus(data, part="dev", dev_share=0.1)(nlp)
@@ -133,8 +135,8 @@ def test_parts_that_are_none(settings, words, data):
 
 def test_an_empty_part_says_what_to_do(tmp_path):
     path = write_csv(tmp_path / "one.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
-    with pytest.raises(ValueError, match=r"none of its 1 texts is in the part 'dev'.*--dev"):
-        list(make_corpus(path, part="dev")(spacy.blank("en")))
+    with pytest.raises(ValueError, match=r"none of its 1 texts is in the part 'train'.*--dev"):
+        list(make_corpus(path, part="train")(spacy.blank("en")))
 
 
 @pytest.mark.parametrize("n, dev", [(2, 1), (3, 1), (10, 5), (20, 5), (50, 10), (4560, 500)])
