@@ -1,5 +1,6 @@
 """A file of annotated texts in place of a config: a recipe makes the config."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from spacy import util
 from spacy.language import Language
-from spacy.util import load_model_from_config, registry
+from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config, registry
 from thinc.api import Config
 
 from ...architectures.config_values import write_value
@@ -75,7 +76,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
         config = make_config(data, overrides, say)
         run = ConfigRun(config, options)
         if run.is_main:
-            folder.write_config(config.to_str(interpolate=False))
+            folder.write_config(_in_order(config.to_str(interpolate=False)))
         say(f"The config is in {folder.config}: change that, and train with it, for more")
         return run.run()
 
@@ -106,9 +107,10 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
         if name not in overrides:
             _set(config, name, value)
     scored = f"{len(held_out):,} held out to score on" if data.dev is None else f"dev: {data.dev}"
+    training = config.interpolate()["training"]
     say(
-        f"{len(texts):,} texts to learn from ({words:,} words), {scored}; {steps:,} steps, scored "
-        f"every {config['training']['eval_frequency']}"
+        f"{len(texts):,} texts to learn from ({words:,} words), {scored}; "
+        f"{training['max_steps'] or steps:,} steps, scored every {training['eval_frequency']}"
     )
     if missing := labels_of(held_out) - labels_of(texts):
         say(
@@ -152,6 +154,21 @@ def _set(config: Config, name: str, value: Any) -> None:
     for section in sections:
         block = block[section]
     block[last] = value
+
+
+def _in_order(text: str) -> str:
+    """A config's sections in the order of spaCy's own configs, each before those inside it."""
+    sections = re.findall(r"^\[(.+)\]$", text, re.MULTILINE)
+    blocks = re.split(r"^\[.+\]$", text, flags=re.MULTILINE)[1:]
+    names = dict.fromkeys([*CONFIG_SECTION_ORDER, *sections])
+    found = {name: number for number, name in enumerate(names)}
+
+    def place(name: str) -> list[int]:
+        parts = name.split(".")
+        return [found[".".join(parts[: i + 1])] for i in range(len(parts))]
+
+    ordered = sorted(zip(sections, blocks, strict=True), key=lambda block: place(block[0]))
+    return "\n\n".join(f"[{name}]\n{block.strip()}".strip() for name, block in ordered)
 
 
 def _read_all(config: Config) -> Callable[[Language], Any]:
