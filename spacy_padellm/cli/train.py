@@ -1,4 +1,5 @@
-"""`python -m spacy padellm train`: a `spacy train` config on one device or on many."""
+"""`python -m spacy padellm train`: a file of texts, or a `spacy train` config, on one device or on
+many."""
 
 import os
 from pathlib import Path
@@ -8,9 +9,13 @@ import typer
 from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_validation_error
 from wasabi import Printer
 
+from ..formats.guess import FORMATS, named_format
 from ..formats.json_text import read_json
 from .app import padellm_app
 from .options import read_text
+
+# Options that go with data, and what a config has for each.
+_WITH_DATA = {"--dev": "paths.dev", "--base": "paths.base", "--lang": "nlp.lang"}
 
 
 @padellm_app.command(
@@ -18,10 +23,35 @@ from .options import read_text
 )
 def train_cli(
     ctx: typer.Context,
-    config_path: Annotated[Path, Arg(help="Path to config file", exists=True, dir_okay=False)],
+    source: Annotated[
+        Path,
+        Arg(
+            metavar="DATA|CONFIG",
+            help="Annotated texts (csv, jsonl, conll, .spacy, ...), or a config (.cfg)",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ],
     output: Annotated[
         Path, Opt("--output", "-o", help="Folder for model-best, model-last and checkpoints")
     ],
+    dev: Annotated[
+        Path | None,
+        Opt(
+            "--dev",
+            help="With data: texts to score on. Without it some of DATA are held out",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        Opt("--base", help="With data: folder or Hub id of the model to train. Without it english"),
+    ] = None,
+    lang: Annotated[
+        str | None, Opt("--lang", help="With data: language of the texts. Without it en")
+    ] = None,
     code_path: Annotated[
         Path | None, Opt("--code", "-c", help="Python file with functions that the config names")
     ] = None,
@@ -45,30 +75,74 @@ def train_cli(
 ) -> None:
     """Train a pipeline with checkpoints, on one device or on many.
 
-    Takes the config of `spacy train` and the same overrides, such as --paths.train. On several
-    devices start it with torchrun or accelerate:
+    Of annotated texts it makes the config itself, by their number and the size of the model, and
+    writes it to OUTPUT. Or it takes the config of `spacy train`. The same overrides go with
+    both, such as --training.max_steps. On several devices start it with torchrun or accelerate:
 
     torchrun --nproc-per-node 4 -m spacy padellm train config.cfg -o training/model
     """
     msg = Printer()
+    is_config = source.suffix.lower() == ".cfg"
+    is_main = int(os.environ.get("RANK", 0)) == 0
     try:
         overrides = parse_config_overrides(ctx.args)
         import_code(code_path)
         every, kept = _positive("--save-every", save_every), _positive("--keep", keep) or 1
         reports = tuple(name.strip() for name in report_to.split(",") if name.strip())
         others = _read_arguments(arguments)
+        given = {"--dev": dev, "--base": base, "--lang": lang}
+        if is_config:
+            _refuse_options(source, given)
+        else:
+            _check_data(source, dev, overrides)
+        base = base and read_text(base, "--base")
+        from ..training.from_config.own_data import OwnData, train_on_data
         from ..training.from_config.run import RunOptions, load_train_config, train_config
 
         options = RunOptions(output, resume, every, kept, reports, gradient_checkpointing, others)
-        with show_validation_error(config_path):
-            config = load_train_config(config_path, overrides)
-            best = train_config(config, options)
+        if is_config:
+            with show_validation_error(source):
+                best = train_config(load_train_config(source, overrides), options)
+        else:
+            say = msg.info if is_main else lambda text: None
+            with show_validation_error(hint_fill=False):
+                best = train_on_data(OwnData(source, dev, base, lang), overrides, options, say)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     except KeyboardInterrupt:
         msg.warn("Stopped. Go on from the last checkpoint with --resume", exits=130)
-    if best.exists() and int(os.environ.get("RANK", 0)) == 0:
+    if best.exists() and is_main:
         msg.good(f"The best pipeline is in {best}")
+
+
+def _refuse_options(config: Path, given: dict[str, Any]) -> None:
+    """Raises ValueError for options that go with data alone."""
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{option} goes with a file of texts, and {config} is a config: give "
+                f"--{_WITH_DATA[option]} instead"
+            )
+
+
+def _check_data(train: Path, dev: Path | None, overrides: dict[str, Any]) -> None:
+    """Raises ValueError for settings that have options of their own, and for files of no known
+    format."""
+    if "paths.train" in overrides:
+        raise ValueError(
+            f"--paths.train goes with a config, and {train} is taken for the texts to learn from: "
+            f"leave it out, or name a config (.cfg) first"
+        )
+    for option, setting in _WITH_DATA.items():
+        if setting in overrides:
+            raise ValueError(f"--{setting} goes with a config: beside texts give {option} instead")
+    for name, path in (("train", train), ("dev", dev)):
+        setting = f"corpora.{name}.format"
+        if path is not None and named_format(path) is None and setting not in overrides:
+            raise ValueError(
+                f"{path} is no config (.cfg), and no format of texts is known by its name: rename "
+                f"it, or name its format by --{setting} ({', '.join(FORMATS)})"
+            )
 
 
 def _positive(option: str, value: int | None) -> int | None:

@@ -1,6 +1,5 @@
 """Readers for `[corpora]` of a config: annotated files of any format, and mixtures of corpora."""
 
-import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +16,9 @@ from ..formats.conversion import Conversion
 from ..formats.doc_gold import LABELS, GoldSource
 from ..formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
 from ..formats.guess import Format, guess_input
+from ..learning.held_out import PARTS, Part, is_in
 from ..learning.mixture import draw
+from ..logs import told
 from ..spans.numeric import check_number
 from .labels import read_labels
 
@@ -35,6 +36,8 @@ def make_corpus(
     annotate: Annotate = "both",
     spans_key: str = "sc",
     alignment_mode: AlignmentMode = "contract",
+    part: Part | None = None,
+    dev_share: float = 0.2,
 ) -> Reader:
     """The reader "spacy_padellm.Corpus.v1": a `.spacy` file, or one that `padellm convert` reads.
 
@@ -44,16 +47,21 @@ def make_corpus(
     it learns from them; None for all.
     limit: texts to read, 0 for all.
     annotate, spans_key, alignment_mode: as `padellm convert` has them.
+    part: "train" and "dev" are two parts of one file, for a corpus that has no other for
+    development; null is the whole file. A hash of a text says where it belongs: equal texts are on
+    the same side, and every run has the same parts.
+    dev_share: of the texts, in "dev"; give both parts the same.
 
-    Raises ValueError for labels and limits that are none; FormatError, naming file and line, for
-    what cannot be read, and for a file without texts.
+    Raises ValueError for settings that are none; FormatError, naming file and line, for what cannot
+    be read, and for a file or a part without texts.
     """
     check_number("`limit` of the corpus", limit, least=0, whole=True)
+    check_number("`dev_share` of the corpus", dev_share, above=0, most=1)
+    if part not in (None, *PARTS):
+        raise ValueError(f"`part` of the corpus is {part!r}: it must be 'train', 'dev' or null")
     asked = _looked_for(labels, "`labels` of the corpus")
-    told = False
 
     def read(nlp: Language) -> Iterator[Example]:
-        nonlocal told
         if path is None:
             raise ValueError("a corpus of the config has no path: set it, as by --paths.train")
         place = Path(path)
@@ -68,18 +76,27 @@ def make_corpus(
             settings = DocSettings(annotate, spans_key, alignment_mode)
             texts = Conversion(doc=settings, problems=problems).read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
-        number = 0
-        for number, doc in enumerate(itertools.islice(docs, limit or None), 1):
+        number = given = 0
+        for number, doc in enumerate(docs, 1):
+            if not is_in(part, doc.text, dev_share):
+                continue
             if len(doc.text) > nlp.max_length:
                 what = f"text {number} has more than nlp.max_length ({nlp.max_length:,}) characters"
                 raise FormatError(place, 0, what, "Cut it into shorter ones or raise that")
             if asked is not None:
                 doc._.set(LABELS, asked)
             yield Example(nlp.make_doc(doc.text), doc)
+            given += 1
+            if given == limit:
+                break
         if not number:
             mend = "Check path and format (the columns, or what was accepted) in [corpora]"
             raise FormatError(place, 0, "no text was read from it", mend)
-        told = _tell(problems, told)
+        if not given:
+            what = f"none of its {number} texts is in the part {part!r} (dev_share = {dev_share:g})"
+            mend = "Add texts, change dev_share, or give texts for development in another file"
+            raise FormatError(place, 0, what, f"{mend} (--dev of `padellm train`, or paths.dev)")
+        _tell(problems)
 
     return read
 
@@ -92,19 +109,18 @@ def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
     return None if found is None else list(found)
 
 
-def _tell(problems: list[Problem], told: bool) -> bool:
-    """Logs once what of a file's annotation could not be kept as it was."""
-    if problems and not told:
-        shown = "; ".join(
-            f"{p.file}:{p.line}: {p.string!r} ({p.label}) {p.reason}" for p in problems[:5]
-        )
-        logger.warning(
-            "%s are lost and %d changed in reading, for example %s",
-            say_lost(problems) or "no spans",
-            sum(not problem.lost for problem in problems),
-            shown,
-        )
-    return told or bool(problems)
+def _tell(problems: list[Problem]) -> None:
+    """Logs what of a file's annotation could not be kept as it was: once, whoever reads it."""
+    if not problems:
+        return
+    shown = "; ".join(
+        f"{p.file}:{p.line}: {p.string!r} ({p.label}) {p.reason}" for p in problems[:5]
+    )
+    lost, changed = say_lost(problems) or "no spans", sum(not problem.lost for problem in problems)
+    message = f"{lost} are lost and {changed} changed in reading, for example {shown}"
+    told[message] += 1
+    if told[message] == 1:
+        logger.warning("%s", message)
 
 
 @keeps_settings()

@@ -42,6 +42,9 @@ WRONG = [
     ["train", "no-config.cfg", "-o", "out"],
     ["train", "TEXTS", "-o", "out", "--keep", "0"],
     ["train", "TEXTS", "-o", "out", "--arguments", "{"],
+    ["train", "TEXTS", "-o", "out", "--dev", "no-file.csv"],
+    ["train", "TEXTS", "-o", "out", "--paths.train", "x.csv"],
+    ["train", "TEXTS", "-o", "out", "--base", "\udcff"],
     # What is typed in a terminal may be no characters at all.
     ["annotate", "english", "TEXTS", "-o", "out", "-l", "PER,\ud800"],
     ["annotate", "english", "TEXTS", "-o", "out", "--text-field", "\udcff"],

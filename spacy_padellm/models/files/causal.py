@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import torch
+from transformers import AutoModelForCausalLM
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from ..hub_access import hub_or_downloads
 from ..place import ModelPlace
-from .pretrained import read_config
-from .trouble import reason
+from .pretrained import NO_CODE, read_config
+from .trouble import foreign, reason
 
 
 def read_causal_config(place: ModelPlace) -> Any:
@@ -36,6 +39,16 @@ def read_causal_config(place: ModelPlace) -> Any:
             f"choose a decoder model such as llama, qwen3, mistral, gemma3 or gpt2"
         )
     return config
+
+
+@hub_or_downloads()
+def count_weights(place: ModelPlace) -> int:
+    """How many weights a model has, by its config alone: nothing is downloaded or loaded but that.
+    Raises ValueError as `read_causal_config`, and for a config that no model can be made of."""
+    config = read_causal_config(place)
+    with foreign(lambda why: cannot_load(place, ValueError(why))), torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, **NO_CODE)
+    return sum(weights.numel() for weights in model.parameters())
 
 
 def cannot_load(place: ModelPlace, error: Exception) -> str:

@@ -18,17 +18,20 @@ from ..checkpoints import last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
 RUN = "run.json"
+_MADE = "# Made by `padellm train` for a file of texts; it may be changed, and trained with.\n"
 # What may change between a run and its continuation without changing what is learned.
 _FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "before_to_disk")
 
 
 class RunFolder:
-    """`model-best`, `model-last`, `checkpoints/`, `run.json` under `path`."""
+    """`model-best`, `model-last`, `checkpoints/`, `run.json` under `path`, and `config.cfg` where
+    the run has made its own."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.best = path / "model-best"
+        self.config = path / "config.cfg"
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -90,6 +93,18 @@ class RunFolder:
                     ", ".join(changed),
                 )
         write_whole(self.path / RUN, json.dumps(now, indent=2) + "\n")
+
+    def check_config(self) -> None:
+        """Raises ValueError where `config.cfg` is there and no run has made it."""
+        if self.config.exists() and not self.config.read_bytes().startswith(_MADE.encode()):
+            raise ValueError(
+                f"{self.config} is not of a run like this, which would write over it: give another "
+                f"--output, or train with that config"
+            )
+
+    def write_config(self, text: str) -> None:
+        """text: of a config that a recipe has made."""
+        write_whole(self.config, f"{_MADE}\n{text.strip()}\n")
 
     def write_pipeline(self, nlp: Language, name: str) -> None:
         """Whole, in the place of the old one."""

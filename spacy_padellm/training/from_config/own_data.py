@@ -1,0 +1,204 @@
+"""A file of annotated texts in place of a config: a recipe makes the config."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spacy import util
+from spacy.language import Language
+from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config, registry
+from thinc.api import Config
+
+from ...architectures.config_values import write_value
+from ...formats.doc_gold import GoldSource
+from ...logs import first_line
+from ...models.files.causal import count_weights
+from ...models.place import IN_THE_BOX, find_place
+from ...spans.numeric import check_number
+from .arguments import RunOptions
+from .folder import RunFolder
+from .recipe import SMALL, WHOLE, Recipe, choose_dev_share, choose_recipe, choose_steps, schedule
+from .run import ConfigRun, load_train_config
+from .survey import labels_of, survey
+
+Say = Callable[[str], None]
+TEMPLATE = Path(__file__).parent / "recipe.cfg"
+DEFAULTS = {"paths.base": "english", "nlp.lang": "en", "paths.dev": "${paths.train}"}
+_STEPS = "training.optimizer.learn_rate.total_steps"
+_SHARE = "corpora.train.dev_share"
+_OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """train: a file that "spacy_padellm.Corpus.v1" reads. dev: one to score on; None holds texts of
+    `train` out. base: a folder, Hub id, or model in the box; None for the English one. lang: a code
+    of spaCy; None for "en"."""
+
+    train: Path
+    dev: Path | None = None
+    base: str | None = None
+    lang: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What was given, by the names in a config; folders and files are absolute, so that a run
+        goes on from anywhere. Raises ValueError for a base that is no folder and no Hub id."""
+        base = self.base
+        if base is not None and base not in IN_THE_BOX:
+            base = str(find_place(base, "base").folder or base)
+        files = {"paths.train": self.train, "paths.dev": self.dev}
+        paths = {name: str(path.resolve()) for name, path in files.items() if path is not None}
+        others = {"paths.base": base, "nlp.lang": self.lang}
+        given = paths | {name: value for name, value in others.items() if value is not None}
+        return {name: write_value(value) for name, value in given.items()}
+
+
+def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions, say: Say) -> Path:
+    """Trains a model on the texts of a file; returns the folder of the best pipeline. The config is
+    written to the output folder as `config.cfg`, and a run that is resumed takes it from there.
+
+    overrides: of that config, by dotted names. say: is told what was chosen, and why. Raises
+    ValueError as `train_config`, for data that cannot be read or is too little to hold texts out,
+    and for a run that was begun with other data.
+    """
+    folder = RunFolder(options.output)
+    with folder.alone():
+        if options.resume and folder.config.is_file():
+            config = load_train_config(folder.config, overrides)
+            _check_same(data.given(), config, folder.config)
+            say(f"It goes on with the config of the run, {folder.config}")
+            return ConfigRun(config, options).run()
+        folder.check_config()
+        if not options.resume:
+            folder.where_to_begin(resume=False)
+        config = make_config(data, overrides, say)
+        run = ConfigRun(config, options)
+        if run.is_main:
+            folder.write_config(_in_order(config.to_str(interpolate=False)))
+        say(f"The config is in {folder.config}: change that, and train with it, for more")
+        return run.run()
+
+
+def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config:
+    """The filled config of a training on these texts. Raises ValueError as `train_on_data`."""
+    given = DEFAULTS | data.given()
+    recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
+    config, nlp = _fill(given, recipe)
+    config = util.load_config_from_str(
+        config.to_str(interpolate=False), overrides=dict(overrides), interpolate=False
+    )
+    train = config["corpora"]["train"]
+    texts = survey(_read_all(config), nlp, _gold_source(config))
+    chosen: dict[str, Any] = {}
+    held_out = []
+    if data.dev is None:
+        chosen = {f"corpora.dev.{name}": train[name] for name in train if name != "path"}
+        chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
+        share = overrides.get(_SHARE) or _choose_share(data.train, texts)
+        chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}
+        held_out = [text for text in texts if text.place < share]
+        texts = [text for text in texts if text.place >= share]
+    words = sum(text.words for text in texts)
+    steps = overrides.get(_STEPS, choose_steps(recipe, words))
+    check_number(_STEPS, steps, least=1, whole=True)
+    for name, value in (chosen | schedule(recipe, steps)).items():
+        if name not in overrides:
+            _set(config, name, value)
+    scored = f"{len(held_out):,} held out to score on" if data.dev is None else f"dev: {data.dev}"
+    training = config.interpolate()["training"]
+    say(
+        f"{len(texts):,} texts to learn from ({words:,} words), {scored}; "
+        f"{training['max_steps'] or steps:,} steps, scored every {training['eval_frequency']}"
+    )
+    if missing := labels_of(held_out) - labels_of(texts):
+        say(
+            f"Not learned, as only texts that are held out have it: {', '.join(sorted(missing))}. "
+            f"Give more texts, or others by --dev"
+        )
+    return config
+
+
+def _choose_recipe(base: str, say: Say) -> Recipe:
+    place = find_place(base, "base")
+    weights = count_weights(place)
+    recipe = choose_recipe(weights)
+    limit = f"{SMALL // 1_000_000} million"
+    why = (
+        f"all are trained, as they are fewer than {limit}"
+        if recipe is WHOLE
+        else f"an adapter (LoRA) is trained, as they are {limit} or more"
+    )
+    say(f"The base is {base!r}, {weights / 1e6:,.1f} million weights: {why}")
+    return recipe
+
+
+def _fill(given: Mapping[str, str], recipe: Recipe) -> tuple[Config, Language]:
+    """The template with a recipe's settings and all defaults, and a pipeline of it, its model not
+    loaded."""
+    config = Config().from_disk(TEMPLATE, interpolate=False)
+    settings = {**given, **recipe.settings, **schedule(recipe, recipe.least_steps)}
+    for name, value in settings.items():
+        _set(config, name, value)
+    try:
+        nlp = load_model_from_config(config, auto_fill=True)
+    except ImportError as error:  # also of what a language needs
+        raise ValueError(f"--lang is {given['nlp.lang']!r}: {first_line(error)}") from error
+    return nlp.config, nlp
+
+
+def _set(config: Config, name: str, value: Any) -> None:
+    *sections, last = name.split(".")
+    block: dict[str, Any] = config
+    for section in sections:
+        block = block[section]
+    block[last] = value
+
+
+def _in_order(text: str) -> str:
+    """A config's sections in the order of spaCy's own configs, each before those inside it."""
+    sections = re.findall(r"^\[(.+)\]$", text, re.MULTILINE)
+    blocks = re.split(r"^\[.+\]$", text, flags=re.MULTILINE)[1:]
+    names = dict.fromkeys([*CONFIG_SECTION_ORDER, *sections])
+    found = {name: number for number, name in enumerate(names)}
+
+    def place(name: str) -> list[int]:
+        parts = name.split(".")
+        return [found[".".join(parts[: i + 1])] for i in range(len(parts))]
+
+    ordered = sorted(zip(sections, blocks, strict=True), key=lambda block: place(block[0]))
+    return "\n\n".join(f"[{name}]\n{block.strip()}".strip() for name, block in ordered)
+
+
+def _read_all(config: Config) -> Callable[[Language], Any]:
+    """The reader of the training corpus, of all of its file."""
+    block = {**config.interpolate()["corpora"]["train"], "part": None}
+    return registry.resolve({"corpus": block})["corpus"]
+
+
+def _gold_source(config: Config) -> GoldSource:
+    settings = config["components"]["padellm_ner"]
+    return GoldSource(settings["annotate"], settings["spans_key"])
+
+
+def _choose_share(path: Path, texts: list[Any]) -> float:
+    try:
+        places = [text.place for text in texts]
+        return choose_dev_share(places, [text.place for text in texts if text.labels])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _check_same(given: Mapping[str, str], config: Config, path: Path) -> None:
+    """Raises ValueError for what was given and is not what a run goes on with."""
+    known = config.interpolate()
+    for name, value in given.items():
+        section, last = name.split(".")
+        before = known[section].get(last)
+        if before != value:
+            what = _OPTIONS.get(name, "the file of texts")
+            raise ValueError(
+                f"{what} is {value}, and the run in {path.parent} was begun with {before}: go on "
+                f"with that, or begin anew with another --output"
+            )

@@ -1,0 +1,298 @@
+"""`padellm train` of a file of texts: the config that is made for it, and the run."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+from sample_pipelines import make_examples, spans_of
+from spacy.cli._util import app
+from spacy.util import load_config, registry
+from typer.testing import CliRunner
+
+from spacy_padellm import cli
+from spacy_padellm.learning.held_out import place_of
+from spacy_padellm.pipeline.corpora import make_corpus
+from spacy_padellm.training.from_config.own_data import OwnData, make_config
+from spacy_padellm.training.from_config.recipe import (
+    ADAPTER,
+    WHOLE,
+    choose_dev_share,
+    choose_recipe,
+    choose_steps,
+    schedule,
+)
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+NAMES = ["Ada", "Bo", "Cy", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jo"]
+
+
+def train(*words):
+    assert cli.padellm_app.registered_commands
+    done = CliRunner().invoke(app, ["padellm", "train", *map(str, words)])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, " ".join(done.output.split())
+
+
+def write_csv(path, rows):
+    with path.open("w", newline="", encoding="utf8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "entities"])
+        writer.writerows((text, json.dumps(spans)) for text, spans in rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """120 rows, of some hundred different texts."""
+    examples = make_examples(spacy.blank("en"), 120)
+    rows = [(eg.reference.text, [[*span] for span in spans_of(eg.reference)]) for eg in examples]
+    return write_csv(tmp_path_factory.mktemp("data") / "train.csv", rows)
+
+
+def made(data, overrides=None, **given):
+    said = []
+    config = make_config(OwnData(data, **given), overrides or {}, said.append)
+    return config, said
+
+
+def texts_of(config, part):
+    block = config.interpolate()["corpora"][part]
+    nlp = spacy.blank("en")
+    return [eg.reference.text for eg in registry.resolve({"it": block})["it"](nlp)]
+
+
+def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(data.parent)
+    out = tmp_path / "out"
+    rate = ["--training.optimizer.learn_rate.initial_rate", "0.01"]
+    more = ["--training.optimizer.learn_rate.total_steps", "50", "--training.batcher.size", "100"]
+    command = ["train.csv", "-o", out, "--base", lm_folder, *rate, *more]
+    code, told = train(*command)
+    assert code == 0, told
+    assert "all are trained" in told and "held out to score on; 50 steps" in told
+    nlp = spacy.load(out / "model-best")
+    assert spans_of(nlp("Grace Hopper lives in Oslo.")) == [(0, 12, "PER"), (22, 26, "LOC")]
+    report = json.loads((out / "report.json").read_text())
+    assert len(report["evaluations"]) == 5
+
+    # The config stands by itself, from anywhere; it goes on, and elsewhere it begins anew.
+    monkeypatch.chdir(tmp_path)
+    assert load_config(out / "config.cfg", interpolate=True)["training"]["max_steps"] == 50
+    sections = [s for s in (out / "config.cfg").read_text().splitlines() if s.startswith("[")]
+    assert sections[:4] == ["[paths]", "[system]", "[nlp]", "[nlp.tokenizer]"]
+    code, told = train(out / "config.cfg", "-o", "again", "--training.max_steps", 1)
+    assert code == 0 and Path("again/model-last").exists(), told
+    code, told = train(data, "-o", out, "--base", lm_folder)
+    assert code == 1 and "--resume" in told
+    code, told = train(data, "-o", out, "--resume", "--base", lm_folder)
+    assert code == 0 and "config of the run" in told and "50 steps" not in told
+    assert json.loads((out / "report.json").read_text())["evaluations"] == report["evaluations"]
+    other = write_csv(tmp_path / "other.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
+    for words in (
+        [other],
+        [data, "--base", "english"],
+        [data, "--dev", other],
+        [data, "--lang=de"],
+    ):
+        code, told = train(*words, "-o", out, "--resume")
+        assert code == 1 and "was begun with" in told, told
+
+
+def test_parts_are_disjoint_and_whole(data):
+    nlp = spacy.blank("en")
+    whole = [eg.reference.text for eg in make_corpus(data)(nlp)]
+    parts = {}
+    for part in ("train", "dev"):
+        read = make_corpus(data, part=part, dev_share=0.3)
+        parts[part] = [eg.reference.text for eg in read(nlp)]
+        assert parts[part] == [eg.reference.text for eg in read(nlp)] != []
+    assert not set(parts["train"]) & set(parts["dev"])
+    assert sorted(parts["train"] + parts["dev"]) == sorted(whole)
+    assert place_of("Ada met\tBo. ") == place_of("Ada met Bo.") == pytest.approx(0.146014646)
+    first = make_corpus(data, part="dev", dev_share=0.3, limit=2)(nlp)
+    assert [eg.reference.text for eg in first] == parts["dev"][:2]
+    smaller = make_corpus(data, part="dev", dev_share=0.1)(nlp)
+    assert {eg.reference.text for eg in smaller} < set(parts["dev"])
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"part": "test"}, "part"),
+        ({"dev_share": 0.0}, "dev_share` of the corpus is 0"),
+        ({"dev_share": 1.5}, "at most 1"),
+        ({"dev_share": True}, "a number"),
+    ],
+)
+def test_parts_that_are_none(settings, words, data):
+    with pytest.raises(ValueError, match=words):
+        make_corpus(data, **settings)
+
+
+def test_an_empty_part_says_what_to_do(tmp_path):
+    path = write_csv(tmp_path / "one.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
+    with pytest.raises(ValueError, match=r"none of its 1 texts is in the part 'train'.*--dev"):
+        list(make_corpus(path, part="train")(spacy.blank("en")))
+
+
+@pytest.mark.parametrize("n, dev", [(2, 1), (3, 1), (10, 5), (20, 5), (50, 10), (4560, 500)])
+def test_how_many_are_held_out(n, dev):
+    places = [place_of(str(i)) for i in range(n)]
+    share = choose_dev_share([*places, *places], places)
+    assert sum(place < share for place in places) == dev
+    assert len(str(share)) < 12
+
+
+def test_texts_with_entities_are_on_both_sides():
+    places = [i / 100 for i in range(100)]
+    assert 0.4 < choose_dev_share(places, [0.4, 0.9]) <= 0.41
+    assert 0.02 < choose_dev_share(places, [0.02, 0.05]) <= 0.05
+    for spans in ([], [0.1], [0.7, 0.8]):
+        with pytest.raises(ValueError, match=f"100 different texts, {len(spans)} with.*--dev"):
+            choose_dev_share(places, spans)
+
+
+def test_too_few_texts(tmp_path):
+    rows = [("Ada met Bo.", [[0, 3, "PER"]])] * 4
+    with pytest.raises(ValueError, match=r"few\.csv: of 1 different texts, 1 with.*--dev"):
+        made(write_csv(tmp_path / "few.csv", rows))
+    rows = [(f"{name} ran.", [[0, len(name), "PER"]]) for name in NAMES[:4]]
+    config, said = made(write_csv(tmp_path / "few.csv", rows))
+    assert len(texts_of(config, "train")) == len(texts_of(config, "dev")) == 2
+    assert "2 texts to learn from" in said[1] and "2 held out" in said[1]
+    assert "100 steps" in said[1]
+
+
+def test_a_label_that_only_texts_held_out_have_is_told(tmp_path):
+    rows = [(f"{name} ran.", [[0, len(name), "PER"]]) for name in NAMES]
+    first = min(range(10), key=lambda i: place_of(rows[i][0]))
+    rows[first] = (rows[first][0], [[0, len(NAMES[first]), "RARE"]])
+    _, said = made(write_csv(tmp_path / "few.csv", rows))
+    assert "RARE" in said[-1] and "--dev" in said[-1]
+
+
+# Words of 50 and all 560 recipes of TASTEset, and of all sentences of BC5CDR.
+@pytest.mark.parametrize(
+    "words, steps, every, warmup",
+    [
+        (0, 100, 10, 12),
+        (1_760, 120, 12, 15),
+        (19_700, 400, 40, 50),
+        (118_000, 970, 97, 50),
+        (10**7, 2_000, 200, 50),
+    ],
+)
+def test_numbers_of_the_recipe(words, steps, every, warmup):
+    for recipe in (WHOLE, ADAPTER):
+        assert choose_steps(recipe, words) == steps
+        assert [*schedule(recipe, steps).values()] == [steps, warmup, every]
+    assert schedule(WHOLE, 5)["training.eval_frequency"] == 5
+
+
+def test_overrides_win_and_the_rest_follows(data):
+    total = "training.optimizer.learn_rate.total_steps"
+    overrides = {total: 60, "training.dropout": 0.4, "corpora.train.dev_share": 0.5}
+    config, said = made(data, overrides)
+    training = config.interpolate()["training"]
+    assert training["max_steps"] == 60 and training["eval_frequency"] == 10
+    assert training["optimizer"]["learn_rate"]["warmup_steps"] == 7 and training["dropout"] == 0.4
+    assert config.interpolate()["corpora"]["dev"]["dev_share"] == 0.5
+    assert "60 steps, scored every 10" in said[1]
+    with pytest.raises(ValueError, match="total_steps is 'many'"):
+        made(data, {total: "many"})
+
+
+def test_both_parts_are_read_in_the_same_way(data, tmp_path):
+    path = tmp_path / "rows.data"
+    path.write_text(data.read_text())
+    code, told = train(path, "-o", tmp_path / "out")
+    assert code == 1 and "--corpora.train.format" in told
+    config, _ = made(path, {"corpora.train.format": "table"})
+    assert len(texts_of(config, "train")) + len(texts_of(config, "dev")) == 120
+
+
+def test_texts_to_score_on_may_be_given(data, tmp_path):
+    dev = write_csv(tmp_path / "dev.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
+    config, said = made(data, dev=dev, lang="de")
+    assert len(texts_of(config, "train")) == 120 and texts_of(config, "dev") == ["Ada met Bo."]
+    assert "120 texts" in said[1] and str(dev) in said[1]
+    assert config["nlp"]["lang"] == "de"
+    with pytest.raises(ValueError, match="--lang is 'klingon'"):
+        made(data, dev=dev, lang="klingon")
+
+
+LARGE = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "vocab_size": 50_000,
+    "hidden_size": 2_048,
+    "intermediate_size": 8_192,
+    "num_hidden_layers": 20,
+}
+
+
+def test_a_large_model_gets_an_adapter(data, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(LARGE))
+    config, said = made(data, base=str(tmp_path))
+    assert "1,5" in said[0] and "LoRA" in said[0]
+    model = config.interpolate()["components"]["padellm_ner"]["model"]
+    assert model["name"] == str(tmp_path) and model["peft"]["method"] == "lora"
+    assert choose_recipe(49_999_999) is WHOLE and choose_recipe(50_000_000) is ADAPTER
+    with pytest.raises(ValueError, match=r"`base` is './nowhere'"):
+        made(data, base="./nowhere")
+    (tmp_path / "config.json").write_text(json.dumps({**LARGE, "architectures": ["BertModel"]}))
+    with pytest.raises(ValueError, match="not a causal LM"):
+        made(data, base=str(tmp_path))
+
+
+def without(config, *names):
+    for name in names:
+        *sections, last = name.split(".")
+        block = config
+        for section in sections:
+            block = block[section]
+        block.pop(last)
+    return {section: dict(block) for section, block in config.items()}
+
+
+@pytest.mark.parametrize("name", ["padellm_finetune", "padellm_lora"])
+def test_the_shipped_configs_are_the_recipes(name, data, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(LARGE))
+    ours, _ = made(data, base=None if name == "padellm_finetune" else str(tmp_path))
+    rate = "training.optimizer.learn_rate"
+    steps = [f"{rate}.total_steps", f"{rate}.warmup_steps", "training.eval_frequency"]
+    apart = ["paths", "corpora", "training.patience", *steps]
+    shipped = load_config(CONFIGS / f"{name}.cfg", interpolate=False)
+    assert without(ours, *apart) == without(shipped, *apart)
+
+
+def test_options_that_do_not_go_together(data, tmp_path):
+    config = CONFIGS / "padellm_finetune.cfg"
+    options = {"--dev": data, "--base": "english", "--lang": "en"}
+    mends = {"--dev": "--paths.dev", "--base": "--paths.base", "--lang": "--nlp.lang"}
+    for option, value in options.items():
+        code, told = train(config, "-o", tmp_path / "out", option, value)
+        assert code == 1 and f"{option} goes with" in told and mends[option] in told
+        code, told = train(data, "-o", tmp_path / "out", mends[option], value)
+        assert code == 1 and f"give {option} instead" in told
+    code, told = train(data, "-o", tmp_path / "out", "--paths.train", data)
+    assert code == 1 and "--paths.train goes with a config" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_config_of_others_is_not_written_over(data, lm_folder, tmp_path):
+    (tmp_path / "config.cfg").write_text("[mine]")
+    code, told = train(data, "-o", tmp_path, "--base", lm_folder)
+    assert code == 1 and "give another --output" in told
+    assert (tmp_path / "config.cfg").read_text() == "[mine]"
+
+
+def test_what_is_lost_in_reading_is_told_once(tmp_path, caplog):
+    rows = [(f"{name} ran.", [[0, len(name), "PER"]]) for name in NAMES]
+    path = write_csv(tmp_path / "gold.csv", [*rows, ("Zoe ran.", [[0, 99, "PER"]])])
+    config, _ = made(path)
+    assert len(texts_of(config, "train")) + len(texts_of(config, "dev")) == 11
+    assert caplog.text.count("in reading") == 1
