@@ -1,4 +1,4 @@
-"""`spacy train`, in a process of its own."""
+"""`spacy train` and `padellm train`, in a process of their own."""
 
 import contextlib
 import subprocess
@@ -41,11 +41,26 @@ def train_config(task: Task, config: Path, overrides: Mapping[str, str]) -> Lang
         "system.seed": str(task.seed),
         **overrides,
     }
+    options = [word for key, value in set_values.items() for word in (f"--{key}", value)]
+    return _train(task, ["train", str(config), *options])
+
+
+def train_padellm(task: Task, base: str) -> Language:
+    """What `padellm train` makes of the texts of a task without a config. Raises as
+    `train_config`."""
+    train, dev = (
+        write_jsonl(golds, task.folder / f"{name}.jsonl")
+        for name, golds in (("train", task.train), ("dev", task.dev))
+    )
+    files = [str(train), "--dev", str(dev)]
+    options = ["--base", base, "--system.seed", str(task.seed)]
+    return _train(task, ["padellm", "train", *files, *options])
+
+
+def _train(task: Task, command: list[str]) -> Language:
     output = task.folder / "trained"
     best = output / "model-best"
-    options = [word for key, value in set_values.items() for word in (f"--{key}", value)]
-    command = ["train", str(config), "--output", str(output), *options]
-    in_time = _spacy(command, task.seconds, best)
+    in_time = _spacy([*command, "--output", str(output)], task.seconds, best)
     if not in_time and not (best / "meta.json").exists():
         raise NoModelError("the budget ended before the first evaluation")
     return spacy.load(best)

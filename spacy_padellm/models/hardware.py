@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -109,7 +109,8 @@ def is_fast_in_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies matrices in bfloat16 faster than in float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+    get = getattr(torch.cpu, "get_capabilities", None)
+    known: dict[str, Any] = get() if get and device.type == "cpu" else {}
     return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
 
 

@@ -81,7 +81,7 @@ def _take_over(pointers: Pointers, before: Pointers) -> None:
     known = {k: v for k, v in before.state_dict().items() if not k.startswith(("own.", "bias."))}
     pointers.load_state_dict(known, strict=False)
     with torch.no_grad():
-        pointers.own.weight.zero_()  # what the model makes of a label's name is enough to begin with
+        pointers.own.weight.zero_()  # the label's name is enough to begin with
         for i, label in enumerate(pointers.labels):
             if label in before.labels:
                 at = before.labels.index(label)
