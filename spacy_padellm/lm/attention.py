@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+PLAIN = SDPBackend.MATH
+
 
 @contextlib.contextmanager
 def plain_attention(wanted: bool) -> Iterator[None]:
@@ -18,5 +20,5 @@ def plain_attention(wanted: bool) -> Iterator[None]:
     if not (wanted and torch.is_grad_enabled()):
         yield
         return
-    with sdpa_kernel(SDPBackend.MATH):
+    with sdpa_kernel(PLAIN):
         yield

@@ -8,10 +8,17 @@ from dataclasses import replace
 
 import pytest
 import spacy
+import torch
 from safetensors.torch import load_file, save_file
 from sample_pipelines import SCRATCH_MODEL, TEXTS, make_examples, spans_of
 from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.util import fix_random_seed
+from torch.nn.attention import SDPBackend
+
+from spacy_padellm.learning.pointing import PointingPass
+
+PRETRAINED = {"@architectures": "spacy_padellm.CausalLM.v1"}
 
 
 def pointing_nlp(model=None, **settings):
@@ -90,6 +97,43 @@ def test_a_batch_is_as_large_as_its_padding(pointing):
     for batch in replace(decoder, settings=budget).plan(texts, ["PER"]):
         longest = max(len(prompt.trunk) for _, prompt in batch.items)
         assert len(batch.items) == 1 or longest * len(batch.items) <= 200
+
+
+def test_many_texts_on_a_cpu_are_read_in_several_passes(pointing):
+    texts = ["In Oslo we met Tim Lee. " * 9, *["Nobody came to Rome."] * 200]
+    decoder = pointing.get_pipe("padellm_ner").doc_decoder.decoder
+    batches = decoder.plan(texts, ["PER"])
+    padded = [len(b.items) * max(len(prompt.trunk) for _, prompt in b.items) for b in batches]
+    assert len(batches) > 1 and max(padded) <= 1024 < decoder.settings.token_budget
+    assert found(pointing, texts)[1:] == [found(pointing, texts[1:2])[0]] * 200
+
+
+def test_training_begins_with_what_a_model_knows(pointing_folder):
+    """Of words it is told nothing before it learns; a further label is no more than its name."""
+    folder = str(pointing_folder / "padellm_ner" / "model")
+    first = pointing_nlp({**PRETRAINED, "name": "english"})
+    further = pointing_nlp({**PRETRAINED, "name": folder})
+    for nlp in (first, further):
+        doc = nlp.make_doc("Tim Lee left Rome today.")
+        example = Example.from_dict(doc, {"entities": [(8, 12, "VERB")]})
+        nlp.initialize(lambda example=example: [example])
+    into, own = (nlp.get_pipe("padellm_ner").shim.loaded.lm.pointers for nlp in (first, further))
+    assert not into.into.weight.any() and into.own.weight.any()
+    assert own.labels == ("VERB",) and own.into.weight.any() and not own.own.weight.any()
+
+
+def test_gradients_do_not_depend_on_the_form_of_attention(pointing, monkeypatch):
+    pipe = pointing.get_pipe("padellm_ner")
+    examples = make_examples(pointing, 6)
+    texts = pipe.training_texts(examples, random.Random(0))
+    lm = pipe.shim.loaded.lm
+    grads = []
+    for form in (SDPBackend.MATH, SDPBackend.FLASH_ATTENTION):
+        monkeypatch.setattr("spacy_padellm.lm.attention.PLAIN", form)
+        lm.trained.zero_grad()
+        PointingPass(texts, True).loss(lm).backward()
+        grads.append([w.grad.clone() for w in lm.trained.parameters() if w.grad is not None])
+    assert grads[0] and all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*grads, strict=True))
 
 
 def test_gradient_checkpointing_learns(tmp_path):
