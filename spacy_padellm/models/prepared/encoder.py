@@ -2,6 +2,7 @@
 over its words that is to be trained."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer, BertConfig, BertLMHeadModel, BertModel
@@ -44,7 +45,8 @@ def make_causal(files: tuple[Path, ...], folder: Path, described: str) -> None:
         config = BertConfig.from_pretrained(source)
         config.is_decoder, config.architectures = True, ["BertLMHeadModel"]
         torch.manual_seed(_SEED)
-        model = BertLMHeadModel(config).to(encoder.dtype)
+        model: Any = BertLMHeadModel(config)
+        model.to(encoder.dtype)
         model.bert.load_state_dict(encoder.state_dict())
         model.tie_weights()
         model.save_pretrained(folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from ..files.pretrained import NO_CODE
@@ -17,15 +18,12 @@ from ..loading_lock import loading_lock
 from ..progress_bars import no_progress_bars
 from .content import join_files
 
-try:
-    from transformers import GgufConfig
-except ImportError:  # releases that dequantise always
-    GgufConfig = None
 _MAGIC = b"GGUF"
 _LFS = b"vers"  # of a pointer of git-lfs
 _DTYPE = torch.bfloat16
 _OTHER_FILES = 100_000_000  # bytes, at most: the tokenizer
 _NAME = "model.gguf"
+_GgufConfig: Any = getattr(transformers, "GgufConfig", None)  # older releases: none to choose
 _OPTIONS: dict[str, Any] = {"gguf_file": _NAME, **NO_CODE}
 
 
@@ -113,13 +111,15 @@ def _make_plain(source: Path) -> tuple[Any, Any]:
 
 
 def _fill(plain: Any, source: Path, config: Any) -> None:
-    if GgufConfig is None:
-        options = _OPTIONS
-    else:  # else transformers may fetch kernels that compute with packed weights, and run them
-        options = {**_OPTIONS, "quantization_config": GgufConfig(dequantize=True)}
-    read, info = AutoModelForCausalLM.from_pretrained(
+    options = dict(_OPTIONS)
+    if (
+        _GgufConfig is not None
+    ):  # else transformers may fetch kernels for packed weights from the Hub
+        options["quantization_config"] = _GgufConfig(dequantize=True)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         source, config=config, dtype=_DTYPE, output_loading_info=True, **options
     )
+    read, info = loaded
     if missing := sorted(info["missing_keys"]):
         raise ValueError(f"it lacks {missing[0]} and {len(missing) - 1} more weights")
     plain.load_state_dict(read.state_dict(), assign=True)

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -25,7 +24,6 @@ CACHE_VARIABLE = "SPACY_PADELLM_CACHE"
 _FORMAT = 1  # of what is made here; another makes all folders anew
 _MADE = "prepared.json"  # written last: all files of the folder, with their sizes
 _LONGEST_WAIT = 3_600  # seconds for another process that prepares the same model
-_MOST_OF_NAME = 40
 
 
 def prepare(place: ModelPlace) -> ModelPlace:
@@ -59,7 +57,7 @@ def cache_folder() -> Path:
 def _find_or_make(place: ModelPlace, named: NamedModel, cache: Path) -> Path:
     files = _content_files(named)
     key = _key(named, digest_files(files, cache))
-    outer = cache / f"{_readable(place.name)}-{key}"
+    outer = cache / f"{'gguf' if named.is_gguf else 'encoder'}-{key}"
     folder = outer / "model"
     if _is_whole(folder):
         return folder
@@ -68,7 +66,7 @@ def _find_or_make(place: ModelPlace, named: NamedModel, cache: Path) -> Path:
             logger.info("preparing %s for its first use, in %s", place.described, folder)
             with whole_folder(folder) as fresh:
                 _maker(named)(files, fresh, place.described)
-                _write_made(fresh)
+                _write_made(fresh, place.name)
     return folder
 
 
@@ -90,22 +88,18 @@ def _key(named: NamedModel, digest: str) -> str:
     return sha256(key.encode()).hexdigest()[:24]
 
 
-def _readable(name: str) -> str:
-    stem = Path(name).stem if Path(name).is_absolute() else name
-    return re.sub(r"[^\w.-]+", "_", stem)[:_MOST_OF_NAME].strip(".") or "model"
-
-
-def _write_made(folder: Path) -> None:
+def _write_made(folder: Path, name: str) -> None:
+    """name: of the model, for whoever finds the folder."""
     sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-    write_whole(folder / _MADE, json.dumps(sizes, indent=1) + "\n")
+    write_whole(folder / _MADE, json.dumps({"made_of": name, "files": sizes}, indent=1) + "\n")
 
 
 def _is_whole(folder: Path) -> bool:
     """Whether it has all its files: some tidy caches by age, file by file."""
     try:
-        sizes = json.loads((folder / _MADE).read_text(encoding="utf8"))
+        sizes = json.loads((folder / _MADE).read_text(encoding="utf8"))["files"]
         return bool(sizes) and all(
             (folder / name).stat().st_size == size for name, size in sizes.items()
         )
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
