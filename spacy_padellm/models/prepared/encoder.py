@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, BertConfig, BertLMHeadModel, BertModel
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, BertConfig, BertLMHeadModel
 
 from ..files.json_file import read_checked
-from ..files.pretrained import SAFE
+from ..files.pretrained import NO_CODE
 from ..files.schemas import ConfigFile
 from ..files.trouble import foreign
+from ..files.weights import WEIGHTS
 from ..loading_lock import loading_lock
 from ..progress_bars import no_progress_bars
 
 ENCODER_FILES = (
-    "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    "config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "vocab.txt",
 )  # fmt: skip
 _SEED = 0  # of the head: an adapter for it holds wherever the model is made
@@ -28,8 +30,9 @@ def make_causal(files: tuple[Path, ...], folder: Path, described: str) -> None:
     """
     source = files[0].parent if files else folder
     config_file = source / "config.json"
-    if config_file not in files:
-        raise ValueError(f"{described} has no config.json: install its package again")
+    for path in (config_file, source / WEIGHTS):
+        if path not in files:
+            raise ValueError(f"{described} has no {path.name}: install its package again")
     if (kind := read_checked(config_file, ConfigFile).model_type) != "bert":
         raise ValueError(
             f"{described} is an encoder of kind {kind!r}: of encoders, only BERT can be made into "
@@ -41,16 +44,15 @@ def make_causal(files: tuple[Path, ...], folder: Path, described: str) -> None:
         foreign(lambda why: f"{described} cannot be read ({why}): install its package again"),
         torch.random.fork_rng(devices=[]),
     ):
-        encoder = BertModel.from_pretrained(source, add_pooling_layer=False, **SAFE)
+        weights = load_file(source / WEIGHTS)
         config = BertConfig.from_pretrained(source)
         config.is_decoder, config.architectures = True, ["BertLMHeadModel"]
         torch.manual_seed(_SEED)
         model: Any = BertLMHeadModel(config)
-        model.to(encoder.dtype)
-        model.bert.load_state_dict(encoder.state_dict())
+        model.bert.load_state_dict({name: weights[name] for name in model.bert.state_dict()})
         model.tie_weights()
         model.save_pretrained(folder)
-        tokenizer = AutoTokenizer.from_pretrained(source, **SAFE)
+        tokenizer = AutoTokenizer.from_pretrained(source, **NO_CODE)
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
         tokenizer.bos_token, tokenizer.eos_token = tokenizer.cls_token, tokenizer.sep_token
