@@ -41,7 +41,7 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
     base = loaded.source.name
     if loaded.lm.adapter and Path(base).is_absolute():
         raise ValueError(
-            f"the adapter's base is the folder {base!r}, which nobody else has: merge it into the "
+            f"the adapter's base is in {base!r}, which nobody else has: merge it into the "
             f"weights first (python -m spacy padellm merge)"
         )
     pipe.shim.save(folder, "reference" if loaded.lm.adapter else "full", pipe.described)

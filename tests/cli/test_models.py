@@ -1,8 +1,13 @@
 """`padellm models`, and a pipeline whose model is a GGUF file."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 import spacy
 from spacy.cli._util import app
+from spacy.util import load_config
 from typer.testing import CliRunner
 
 from spacy_padellm.models.named import lookup
@@ -10,6 +15,8 @@ from spacy_padellm.models.named.lookup import Listed
 from spacy_padellm.models.prepared.prepare import CACHE_VARIABLE
 from spacy_padellm.tools.annotate.plan import Job
 from spacy_padellm.tools.publish import CardFacts, make_card
+
+NAMES = ["Ada", "Bo", "Cy", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jo"]
 
 
 def test_the_models_that_can_be_named_are_listed(monkeypatch):
@@ -76,3 +83,24 @@ def test_a_card_names_the_base_as_the_hub_has_it(trained, monkeypatch):
     )
     data = make_card(trained, pipe, CardFacts("me/model")).data
     assert (data.base_model, data.license) == ("google/gemma-3-270m", "gemma")
+
+
+def test_training_begins_with_a_gguf_file(lm_folder, tmp_path, monkeypatch):
+    pytest.importorskip("gguf")
+    from remote.gguf_model import write_gguf
+
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    write_gguf(lm_folder, tmp_path / "small.gguf")
+    rows = [{"text": f"{name} came.", "entities": [[0, len(name), "PER"]]} for name in NAMES]
+    Path("train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    steps = ["--training.optimizer.learn_rate.total_steps", "2"]
+    command = ["padellm", "train", "train.jsonl", "-o", "out", "--base", "small.gguf", *steps]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    config = load_config(Path("out/config.cfg")).interpolate()
+    assert config["paths"]["base"] == str(tmp_path / "small.gguf")
+    monkeypatch.chdir("/")
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "small.gguf").unlink()
+    assert spacy.load(tmp_path / "out" / "model-best").get_pipe("padellm_ner").labels == ("PER",)
