@@ -20,7 +20,7 @@ from spacy_padellm.learning.examples import TrainingText
 from spacy_padellm.learning.mixture import Mixture
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
-from spacy_padellm.models.place import IN_THE_BOX
+from spacy_padellm.models.named.box import IN_THE_BOX
 from spacy_padellm.models.save import save_model
 from spacy_padellm.tools.benchmark.autoregressive import (
     AutoregressiveDecoder,

@@ -36,7 +36,7 @@ from spacy_padellm.models.hardware import Hardware
 from spacy_padellm.models.loaded_model import LoadedModel
 from spacy_padellm.models.make import create_model, train_tokenizer
 from spacy_padellm.models.model_settings import ModelSettings
-from spacy_padellm.models.place import IN_THE_BOX
+from spacy_padellm.models.named.box import IN_THE_BOX
 from spacy_padellm.models.save import save_model
 from spacy_padellm.prompts.template import get_template
 from spacy_padellm.spans.calibration import Calibration

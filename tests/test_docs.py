@@ -26,6 +26,7 @@ ELSEWHERE = (
     "serve",
     "push",
     "Qwen",
+    "smollm2",
 )
 
 

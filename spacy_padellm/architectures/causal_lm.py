@@ -33,8 +33,9 @@ def build_causal_lm(
 ) -> Model[Any, Any]:
     """A pretrained causal LM. Nothing is read before it is used.
 
-    name: a folder, a Hub id or a model in the box; null is refused when the model is used.
-    adapter: folder or Hub id of a peft adapter.
+    name: a folder, a GGUF file, the name of a model in an installed package (`python -m spacy
+        padellm models`), or a Hub id; null is refused when the model is used.
+    adapter: folder, name or Hub id of a peft adapter.
     device: "auto", "cpu", "cuda", "cuda:1", "mps".
     dtype: "auto" (the checkpoint's; on a CPU float32, but for a checkpoint in bfloat16 on a
         CPU that is fast in it), "float32", "bfloat16", "float16".

@@ -12,7 +12,7 @@ from ..models.load import load_model
 from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.make import NewModel
 from ..models.model_settings import read_settings
-from ..models.place import IN_THE_BOX, find_place
+from ..models.place import find_place, in_the_box
 from ..prompts.template import PromptTemplate
 
 Texts = Callable[[], Iterable[str]]
@@ -20,8 +20,8 @@ Texts = Callable[[], Iterable[str]]
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A folder, a Hub id or a model in the box, with its adapter. template: used instead of the one
-    saved with the model."""
+    """A folder, a GGUF file, a name or a Hub id, with its adapter. template: used instead of the
+    one saved with the model."""
 
     source: ModelSource
     template: PromptTemplate | None = None
@@ -32,7 +32,7 @@ class Pretrained:
 
     @property
     def in_the_box(self) -> bool:
-        return self.source.name in IN_THE_BOX
+        return in_the_box(self.source.name)
 
     def load(self) -> LoadedModel[LanguageModel]:
         """Raises ValueError where there is no name, or the model cannot be read."""

@@ -47,7 +47,10 @@ def train_cli(
     ] = None,
     base: Annotated[
         str | None,
-        Opt("--base", help="With data: folder or Hub id of the model to train. Without it english"),
+        Opt(
+            "--base",
+            help="With data: folder, GGUF file, name or Hub id of the model to train; else english",
+        ),
     ] = None,
     lang: Annotated[
         str | None, Opt("--lang", help="With data: language of the texts. Without it en")

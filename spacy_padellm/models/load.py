@@ -1,16 +1,13 @@
-"""Models from disk: a path, a Hub id or the model in the box, with its adapter.
+"""Models from disk, by path, name or Hub id, with their adapters.
 
 Beside the usual Hugging Face files a folder holds `padellm.json` (`model_settings`).
 """
 
 import logging
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
-
-from transformers.utils import logging as transformers_logging
 
 from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
@@ -29,6 +26,8 @@ from .loading_lock import check_undisturbed, loading_lock
 from .model_settings import ModelSettings, read_base, read_settings
 from .place import ModelPlace, find_place
 from .pointer_files import check_whole, read_pointers
+from .prepared.prepare import prepare
+from .progress_bars import no_progress_bars
 from .quantization import few_bits, quantize_weights
 from .shared_bases import AdapterTurn, SharedBase, SharedBases, Turn
 
@@ -70,7 +69,7 @@ def _fetch(place: ModelPlace, adapter: ModelPlace | None) -> None:
         part.fetch()
     if adapter is not None:
         adapter.file(ADAPTER)
-    if place.folder is None:
+    if place.on_hub:
         with loading_lock():
             config = read_causal_config(place)  # of a model that is none, no weights are fetched
         find_weights(place, config.get_text_config())
@@ -140,13 +139,13 @@ def ready(lm: LanguageModel, hardware: Hardware) -> LanguageModel:
 
 def _find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
     """Base, adapter, and what the model is asked: as the adapter says, else the base."""
-    place = find_place(source.name, "name", source.revision)
+    place = prepare(find_place(source.name, "name", source.revision))
     adapter = find_place(source.adapter, "adapter") if source.adapter else None
     settings = read_settings(place)
     if base := read_base(place):  # a folder that refers to its base
         if adapter is None and place.file("adapter_config.json"):
             adapter = place
-        place = find_place(base.name, "base", base.revision, within=place.folder)
+        place = prepare(find_place(base.name, "base", base.revision, within=place.folder))
         settings = _over(settings, read_settings(place))
     if adapter is not None:
         if settings is not None:  # the base's calibration is not the adapter's
@@ -211,15 +210,3 @@ def _odd(source: ModelSource, why: str) -> str:
         f"the model {source.name!r}{adapter} cannot be loaded ({why}): one of its files is not as "
         f"it should be; copy it again, or choose another model"
     )
-
-
-@contextmanager
-def no_progress_bars() -> Iterator[None]:
-    """transformers' bars would tear the tables that training prints."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()

@@ -19,8 +19,9 @@ Lm = TypeVar("Lm", bound=TextModel)
 class ModelSource:
     """Where a model comes from.
 
-    name: a folder, a Hub id, or a model in the box. adapter: folder or Hub id of a peft
-    adapter. revision: of a Hub id; an adapter's is written behind its id, "id@revision".
+    name: a folder, a GGUF file, a Hub id, or the name of a model in an installed package. adapter:
+    folder, name or Hub id of a peft adapter. revision: of a Hub id; an adapter's is written behind
+    its id, "id@revision".
 
     Raises ValueError for a setting of another type.
     """
@@ -37,7 +38,7 @@ class ModelSource:
 @dataclass(frozen=True)
 class LoadedModel(Generic[Lm]):
     """lm: a `LanguageModel`, or a model behind a server. source: where the base is: an absolute
-    folder, a Hub id or a model in the box. new_tokens: ids that were added to it since it was
+    folder or GGUF file, a Hub id or a name. new_tokens: ids that were added to it since it was
     loaded (`special_tokens`). only_here: whether its weights are in no other place (made or trained
     here, or read from a full copy)."""
 

@@ -75,7 +75,8 @@ def read_settings(place: ModelPlace) -> ModelSettings | None:
     Raises ValueError naming the file for one that is broken, or written by a newer release.
     """
     if (saved := _read(place)) is None:
-        return None
+        template = place.named.template if place.named else None
+        return ModelSettings(template) if template else None
     known = ModelSettings.__dataclass_fields__
     settings = ModelSettings(**{k: v for k, v in saved if k in known and v is not None})
     return replace(settings, labels=tuple(settings.labels))

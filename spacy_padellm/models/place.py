@@ -1,12 +1,18 @@
-"""Where a model's files are: a folder, the model in the box, or a Hub id."""
+"""Where a model's files are: a folder, a GGUF file, an installed package, or the Hub."""
 
 import difflib
+import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..logs import warn_of_few
 from .hub_access import NotOnHubError, hub_file
+from .named.box import IN_THE_BOX
+from .named.lookup import find_named, known_names
+from .named.named_model import GGUF, NamedModel
 
+logger = logging.getLogger(__name__)
 # What a model may have beside its weights.
 FILES = (
     "config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json",
@@ -17,19 +23,32 @@ _OLD_TOKENIZERS = (
     "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
     "sentencepiece.bpe.model", "tekken.json",
 )  # fmt: skip
-IN_THE_BOX = {"english": Path(__file__).parent / "english"}
+_OF_A_MODEL = ("config.json", "adapter_config.json", "padellm.json")  # a model's folder has one
+
+
+_HIDDEN = (
+    "the model setting `%s` is %r, taken for the folder %s, which hides the model of that name: "
+    "rename the folder to have that"
+)
 
 
 @dataclass(frozen=True)
 class ModelPlace:
-    """folder: absolute; None for a Hub id. name: the Hub id, the name of a model in the box, or
+    """folder: absolute; None for a Hub id, and for what must be made into a folder first
+    (`prepared`). name: the Hub id, the name of a model in an installed package, the GGUF file, or
     the folder: what a reference to this model must say. revision: of a Hub id. setting: that has
-    led here, for messages."""
+    led here, for messages. named: what the name stands for; None for a plain folder and a Hub
+    id."""
 
     name: str
     folder: Path | None
     revision: str | None = None
     setting: str = field(default="name", compare=False)
+    named: NamedModel | None = field(default=None, compare=False)
+
+    @property
+    def on_hub(self) -> bool:
+        return self.folder is None and self.named is None
 
     @property
     def source(self) -> str:
@@ -44,6 +63,8 @@ class ModelPlace:
 
     @property
     def described(self) -> str:
+        if self.named is not None:
+            return f"the model {self.name!r}" + (f" in {self.folder}" if self.folder else "")
         return f"the folder {self.folder}" if self.folder else f"the Hub model {self.name!r}"
 
     def file(self, name: str) -> Path | None:
@@ -52,6 +73,8 @@ class ModelPlace:
         if self.folder is not None:
             path = self.folder / name
             return path if path.is_file() else None
+        if not self.on_hub:
+            return None
         try:
             return hub_file(self.name, name, self.revision)
         except NotOnHubError as error:
@@ -59,19 +82,19 @@ class ModelPlace:
 
     def fetch(self) -> None:
         """Downloads what a Hub model has beside its weights. Raises ValueError as `file`."""
-        if self.folder is None:
+        if self.on_hub:
             found = {name: self.file(name) for name in FILES}
             if not found["tokenizer.json"]:
                 for name in _OLD_TOKENIZERS:
                     self.file(name)
 
     def _not_there(self, error: NotOnHubError) -> str:
-        boxed = list(IN_THE_BOX) if self.setting in ("name", "base") else []
-        close = difflib.get_close_matches(self.name, boxed, n=1)
+        names = known_names() if self.setting in ("name", "base") else []
+        close = difflib.get_close_matches(self.name, names, n=1)
         meant = f" Did you mean {close[0]!r}?" if close else ""
         when = "Give" if error.reached else "Offline, give"
         hub = ", the id of another" if error.reached else ""
-        others = f", or a model in the box ({', '.join(map(repr, boxed))})" if boxed else ""
+        others = f", or the name of a model ({', '.join(map(repr, names))})" if names else ""
         return (
             f"the model setting `{self.setting}` is {self.name!r}: there is no such folder, and it "
             f"could not be fetched from the Hub: {error}.{meant} {when} the path of a downloaded "
@@ -82,26 +105,67 @@ class ModelPlace:
 def find_place(
     name: str, setting: str, revision: str | None = None, within: Path | None = None
 ) -> ModelPlace:
-    """A folder where there is one; else the name is taken for a Hub id, "id@revision" or "id".
+    """A folder or a GGUF file where there is one; else the name of a model in an installed package
+    (`named`); else it is taken for a Hub id, "id@revision" or "id".
 
-    within: a folder in which a relative path is looked up first.
+    within: the folder of a saved model that refers to this one: a relative path is looked up there
+    first, and a name means a package, whatever the working directory holds.
 
-    Raises ValueError naming the setting for a path that leads to no folder.
+    Raises ValueError naming the setting for a path that leads to no folder or GGUF file, for a name
+    whose package is not installed, and for one that is broken.
     """
-    if name in IN_THE_BOX:
-        return ModelPlace(name, IN_THE_BOX[name])
-    if name:
-        for path in ([within / name] if within else []) + [Path(name).expanduser()]:
-            if path.is_dir():
-                return ModelPlace(str(path.resolve()), path.resolve())
+    if within is not None and name and (place := _on_disk(within / name)):
+        return place
+    here = _on_disk(Path(name).expanduser()) if name else None
+    if here is not None and (within is None or Path(name).is_absolute()) and _holds_model(here):
+        if _may_be_name(name) and name in known_names():
+            warn_of_few(logger, _HIDDEN, setting, name, here.name)
+        return here
+    try:
+        named = find_named(name) if _may_be_name(name) else None
+    except ValueError as error:
+        raise ValueError(f"the model setting `{setting}` is {name!r}: {error}") from error
+    if named is not None:
+        folder = named.files[0] if named.is_ready else None
+        return ModelPlace(name, folder, setting=setting, named=named)
+    if here is not None:
+        return here
     looks_like_path = (
         name.startswith((".", "/", "~")) or (os.sep == "\\" and "\\" in name) or name.count("/") > 1
     )
-    if looks_like_path or not name or Path(name).is_file():
-        boxed = f", or one of {', '.join(map(repr, IN_THE_BOX))}" if setting == "name" else ""
+    if Path(name).is_file():
         raise ValueError(
-            f"the model setting `{setting}` is {name!r}, but there is no such folder: give a "
-            f"folder, or a Hub id{boxed}"
+            f"the model setting `{setting}` is the file {name!r}: give a folder, or a GGUF file, "
+            f"whose name ends in {GGUF}"
+        )
+    if looks_like_path or not name or name.lower().endswith(GGUF):
+        names = f", or one of {', '.join(map(repr, known_names()))}" if setting == "name" else ""
+        raise ValueError(
+            f"the model setting `{setting}` is {name!r}, but there is no such folder or GGUF file: "
+            f"give a folder, or a Hub id{names}"
         )
     repo, _, own_revision = name.partition("@")
     return ModelPlace(repo, None, own_revision or revision, setting)
+
+
+def in_the_box(name: str) -> bool:
+    """Whether a setting `name` leads to the model in the box."""
+    return name in IN_THE_BOX and find_place(name, "name").folder == IN_THE_BOX[name]
+
+
+def _on_disk(path: Path) -> ModelPlace | None:
+    """Links to files keep their names: those of the Hub's downloads lead to others."""
+    if path.is_dir():
+        return ModelPlace(str(path.resolve()), path.resolve())
+    if path.suffix.lower() == GGUF and path.is_file():
+        path = Path(os.path.abspath(path))
+        return ModelPlace(str(path), None, named=NamedModel(path))
+    return None
+
+
+def _holds_model(place: ModelPlace) -> bool:
+    return place.folder is None or any((place.folder / name).is_file() for name in _OF_A_MODEL)
+
+
+def _may_be_name(name: str) -> bool:
+    return bool(name) and "/" not in name and os.sep not in name

@@ -7,11 +7,11 @@ from typing import Literal
 from ..atomic import check_owner, whole_folder
 from ..lm.language_model import LanguageModel
 from .adapters import base_weights, save_adapter
-from .load import no_progress_bars
 from .loaded_model import LoadedModel
 from .model_settings import SETTINGS_FILE
-from .place import IN_THE_BOX
+from .place import in_the_box
 from .pointer_files import save_pointers
+from .progress_bars import no_progress_bars
 
 SaveMode = Literal["full", "reference"]
 SAVE_MODES = ("auto", "full", "reference")
@@ -72,7 +72,7 @@ def save_mode_for(save_mode: str, loaded: LoadedModel) -> SaveMode:
                 "trained here, or read from a full copy): set save_mode to 'full' or 'auto'"
             )
         return "reference"
-    return "full" if loaded.only_here or loaded.source.name in IN_THE_BOX else "reference"
+    return "full" if loaded.only_here or in_the_box(loaded.source.name) else "reference"
 
 
 def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:

@@ -19,6 +19,7 @@ from ..models.loaded_model import LoadedModel
 from ..models.loading_lock import loading_lock
 from ..models.model_settings import ModelSettings, read_settings
 from ..models.place import ModelPlace, find_place
+from ..models.prepared.prepare import prepare
 from ..models.shared_result import SharedResult
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
@@ -85,9 +86,10 @@ class ServerShim(DecodingShim):
     def _read(self) -> LoadedModel[ServedModel]:
         settings = self._settings.asking(self.template, self.server.model)
         try:
-            self._place.fetch()
+            place = prepare(self._place)
+            place.fetch()
             with loading_lock():
-                tokenizer = read_tokenizer(self._place)
+                tokenizer = read_tokenizer(place)
         except ValueError as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "

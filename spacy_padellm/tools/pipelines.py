@@ -51,7 +51,7 @@ def check_name(name: str) -> None:
     """Raises ValueError for a name that is neither pipeline nor model, before seconds of imports
     and, where the Hub is not reached, without its retries."""
     if not is_pipeline(Path(name)) and not util.is_package(name):
-        find_place(name, "name").file("config.json")
+        find_place(name, "name").file("config.json")  # asks the Hub, where it leads there
 
 
 def find_pipe(nlp: Language, name: str) -> "PaDeLLMNER":

@@ -11,7 +11,8 @@ from spacy.language import Language
 from ..architectures.causal_lm import own_shim_of
 from ..architectures.config_values import write_value
 from ..logs import first_line
-from ..models.place import IN_THE_BOX
+from ..models.named.named_model import NamedModel
+from ..models.place import find_place, in_the_box
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
 
@@ -40,7 +41,7 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
     base = loaded.source.name
     if loaded.lm.adapter and Path(base).is_absolute():
         raise ValueError(
-            f"the adapter's base is the folder {base!r}, which nobody else has: merge it into the "
+            f"the adapter's base is in {base!r}, which nobody else has: merge it into the "
             f"weights first (python -m spacy padellm merge)"
         )
     pipe.shim.save(folder, "reference" if loaded.lm.adapter else "full", pipe.described)
@@ -54,8 +55,9 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
     """
     loaded = own_shim_of(pipe.model).loaded
     base = loaded.source.name
-    is_public = bool(base) and not Path(base).is_absolute() and base not in IN_THE_BOX
-    from_box = own_shim_of(pipe.model).origin.in_the_box or base in IN_THE_BOX
+    named = _named(base)
+    is_public = bool(base) and not Path(base).is_absolute() and named is None
+    from_box = own_shim_of(pipe.model).origin.in_the_box or in_the_box(base)
     if from_box and facts.licence not in ("", BOX_LICENCE):
         raise ValueError(
             f"the model was made from the model in the box, which is under {BOX_LICENCE}, and so "
@@ -69,8 +71,11 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         tags=["spacy", "token-classification", "named-entity-recognition"],
         pipeline_tag="token-classification",
         language=nlp.lang,
-        base_model=base if is_public else None,
-        license=facts.licence or (BOX_LICENCE if from_box else None),
+        base_model=base if is_public else (named.hub if named else "") or None,
+        license=facts.licence
+        or (BOX_LICENCE if from_box else None)
+        or (named.licence if named else None)
+        or None,
         model_name=title if results else None,
         eval_results=results or None,
     )
@@ -87,6 +92,14 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         template=loaded.template.name,
         asked=loaded.template.label_prompt("TEXT", pipe.labels[0], pipe.described[pipe.labels[0]]),
     )
+
+
+def _named(base: str) -> NamedModel | None:
+    """What the name of a base stands for, if it is one."""
+    try:
+        return find_place(base, "base").named if base else None
+    except ValueError:  # its package is gone since it was loaded
+        return None
 
 
 def push(folder: Path, repo: str, private: bool = False, message: str = "Upload model") -> str:

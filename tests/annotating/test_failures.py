@@ -8,7 +8,7 @@ import spacy
 from spacy.language import Language
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
-from spacy_padellm.models.place import IN_THE_BOX
+from spacy_padellm.models.named.box import IN_THE_BOX
 from spacy_padellm.tools.annotate.plan import Job
 from spacy_padellm.tools.annotate.running import FailingError, Failures, annotate_records, run_job
 from spacy_padellm.tools.annotate.sources import read_records

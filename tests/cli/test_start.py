@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from spacy_padellm.cli.options import read_text
 
-COMMANDS = "analyze annotate benchmark calibrate convert explain merge push serve train".split()
+COMMANDS = (
+    "analyze annotate benchmark calibrate convert explain merge models push serve train".split()
+)
 WRONG = [
     ["analyze", "english", "./no-corpus.spacy"],
     ["analyze", "english", "GOLD", "-o", "page.json"],

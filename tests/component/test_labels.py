@@ -8,7 +8,7 @@ import srsly
 from sample_pipelines import add_scratch_pipe, make_examples
 from spacy.training import Example
 
-from spacy_padellm.models.place import IN_THE_BOX
+from spacy_padellm.models.named.box import IN_THE_BOX
 
 
 def test_labels_of_the_model_need_no_weights(random_nlp):

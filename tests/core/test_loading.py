@@ -16,7 +16,8 @@ from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.make import create_model
 from spacy_padellm.models.model_settings import ModelSettings
-from spacy_padellm.models.place import IN_THE_BOX, find_place
+from spacy_padellm.models.named.box import IN_THE_BOX
+from spacy_padellm.models.place import find_place
 from spacy_padellm.models.save import save_model
 from spacy_padellm.prompts.template import get_template
 

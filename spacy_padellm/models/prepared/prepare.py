@@ -1,0 +1,105 @@
+"""One prepared folder for one content, whoever asks for it, and in how many processes."""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+
+from huggingface_hub import constants
+
+from ...atomic import alone_in, whole_folder, write_whole
+from ...logs import first_line
+from ..named.named_model import NamedModel
+from ..place import ModelPlace
+from .content import digest_files
+from .encoder import ENCODER_FILES, make_causal
+from .gguf_file import check_gguf, dequantize
+
+logger = logging.getLogger(__name__)
+CACHE_VARIABLE = "SPACY_PADELLM_CACHE"
+_FORMAT = 1  # of what is made here; another makes all folders anew
+_MADE = "prepared.json"  # written last: all files of the folder, with their sizes
+_LONGEST_WAIT = 3_600  # seconds for another process that prepares the same model
+
+
+def prepare(place: ModelPlace) -> ModelPlace:
+    """The place with its folder, which is made where it is not in the cache yet; a place that has
+    one, or is on the Hub, as it is. Raises ValueError for a file that cannot be read or is of an
+    architecture that transformers cannot read, where a package is missing, and where there is no
+    room."""
+    named = place.named
+    if named is None or place.folder is not None:
+        return place
+    cache = cache_folder()
+    if named.is_gguf:
+        check_gguf(named.files, place.described)
+    try:
+        folder = _find_or_make(place, named, cache)
+    except OSError as error:
+        raise ValueError(
+            f"{place.described} cannot be prepared in {cache} ({first_line(error)}): set the "
+            f"environment variable {CACHE_VARIABLE} to a folder that can be written to and has room"
+        ) from error
+    return replace(place, folder=folder)
+
+
+def cache_folder() -> Path:
+    """`SPACY_PADELLM_CACHE`, or a folder among the assets of the Hugging Face cache."""
+    if given := os.environ.get(CACHE_VARIABLE, "").strip():
+        return Path(given).expanduser().absolute()
+    return Path(constants.HF_ASSETS_CACHE) / "spacy_padellm"
+
+
+def _find_or_make(place: ModelPlace, named: NamedModel, cache: Path) -> Path:
+    files = _content_files(named)
+    key = _key(named, digest_files(files, cache))
+    outer = cache / f"{'gguf' if named.is_gguf else 'encoder'}-{key}"
+    folder = outer / "model"
+    if _is_whole(folder):
+        return folder
+    with alone_in(outer, wait=_LONGEST_WAIT):
+        if not _is_whole(folder):  # another process may have made it meanwhile
+            logger.info("preparing %s for its first use, in %s", place.described, folder)
+            with whole_folder(folder) as fresh:
+                _maker(named)(files, fresh, place.described)
+                _write_made(fresh, place.name)
+    return folder
+
+
+def _content_files(named: NamedModel) -> tuple[Path, ...]:
+    if named.is_gguf:
+        return named.files
+    return tuple(path for name in ENCODER_FILES if (path := named.files[0] / name).is_file())
+
+
+def _maker(named: NamedModel) -> Callable[[tuple[Path, ...], Path, str], None]:
+    return dequantize if named.is_gguf else make_causal
+
+
+def _key(named: NamedModel, digest: str) -> str:
+    """Of the content and of what reads it: another release may read it in another way."""
+    packages = ("transformers", "gguf") if named.is_gguf else ("transformers",)
+    versions = [metadata.version(package) for package in packages]
+    key = json.dumps([_FORMAT, "gguf" if named.is_gguf else "encoder", versions, digest])
+    return sha256(key.encode()).hexdigest()[:24]
+
+
+def _write_made(folder: Path, name: str) -> None:
+    """name: of the model, for whoever finds the folder."""
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    write_whole(folder / _MADE, json.dumps({"made_of": name, "files": sizes}, indent=1) + "\n")
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether it has all its files: some tidy caches by age, file by file."""
+    try:
+        sizes = json.loads((folder / _MADE).read_text(encoding="utf8"))["files"]
+        return bool(sizes) and all(
+            (folder / name).stat().st_size == size for name, size in sizes.items()
+        )
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return False
