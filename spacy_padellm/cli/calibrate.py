@@ -112,23 +112,20 @@ def _tell(msg: Printer, chosen: "list[LabelThreshold]", aim: Aim) -> None:
             f"{one.recall:.3f}",
             one.n,
             one.n_gold,
-            f"{one.bound:.3f}",
-            "yes" if one.reached else "no",
+            "not reached" if one.bound is None else f"{one.bound:.3f}",
         )
         for one in chosen
     ]
-    header = (
-        *("label", "threshold", "precision", "recall", "found", "annotated"),
-        *(f"{aim.name} at least", f"{aim.share:g} reached"),
-    )
-    msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrrl"))
-    msg.info(
-        f"In texts like these, each threshold that reached it keeps a {aim.name} of {aim.share:g} "
-        f"with a confidence of {aim.confidence:g}, each label by itself."
-    )
+    header = ("label", "threshold", "precision", "recall", "found", "annotated", "at least")
+    msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr"))
+    if any(one.bound is not None for one in chosen):
+        msg.info(
+            f'In texts like these, {aim.name} is what "at least" says, with a confidence of '
+            f"{aim.confidence:g} for each label by itself"
+        )
     for one in chosen:
-        if not one.reached:
-            msg.warn(f"{one.label} does not reach it: {_why(one, aim)}")
+        if one.bound is None:
+            msg.warn(f"{one.label} does not reach a {aim.name} of {aim.share:g}: {_why(one, aim)}")
 
 
 def _why(one: "LabelThreshold", aim: Aim) -> str:
@@ -137,11 +134,9 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
     if one.threshold is None:
         what = "mention of it was found" if aim.precision else "text has one"
         return f"no {what}, and its threshold stays as it was"
-    fewest, there = (
-        fewest_mentions(aim.share, aim.confidence),
-        one.n if aim.precision else one.n_gold,
-    )
     kept = "the threshold is the one that comes nearest" if aim.precision else "it keeps all"
-    if there < fewest:
+    fewest = fewest_mentions(aim.share, aim.confidence)
+    if (there := one.n if aim.precision else one.n_gold) < fewest:
         return f"{there} mentions are too few, it takes {fewest} that are all right; {kept}"
-    return f"{aim.name} is {one.bound:.3f} at least, with this confidence; {kept}"
+    share = one.precision if aim.precision else one.recall
+    return f"{share:.3f} here is too low to be sure; {kept}"

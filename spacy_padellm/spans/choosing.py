@@ -45,12 +45,15 @@ class Aim:
 class Choice:
     """A threshold between the probabilities `below` and `least`, of which the first is dropped and
     the second kept; below is None where nothing is dropped. bound: what the share that is aimed at
-    is at least. reached: whether that is enough."""
+    is at least; None where that is not enough."""
 
     below: float | None
     least: float
-    bound: float
-    reached: bool
+    bound: float | None
+
+    @property
+    def reached(self) -> bool:
+        return self.bound is not None
 
 
 def lower_bound(right: int, n: int, confidence: float) -> float:
@@ -107,7 +110,7 @@ def choose_for_precision(scored: Scored, aim: float, confidence: float) -> Choic
             reached = max(reached, n)
     chosen = reached or max(cuts, key=lambda n: (bounds[n], n))
     below = ranked[chosen][0] if chosen < len(ranked) else None
-    return Choice(below, ranked[chosen - 1][0], bounds[chosen], bool(reached))
+    return Choice(below, ranked[chosen - 1][0], bounds[reached] if reached else None)
 
 
 def choose_for_recall(scored: Scored, n_gold: int, aim: float, confidence: float) -> Choice | None:
@@ -125,12 +128,11 @@ def choose_for_recall(scored: Scored, n_gold: int, aim: float, confidence: float
         range(len(gold)), True, key=lambda i: lower_bound(i + 1, n_gold, confidence) >= aim
     )
     if kept == len(gold):
-        bound = lower_bound(len(gold), n_gold, confidence)
-        return Choice(None, gold[-1] if gold else 0.0, bound, False)
+        return Choice(None, gold[-1] if gold else 0.0, None)
     least = gold[kept]
     below = max((p for p, _ in scored if p < least - TIE), default=None)
     n = sum(p >= least - TIE for p in gold)
-    return Choice(below, least, lower_bound(n, n_gold, confidence), True)
+    return Choice(below, least, lower_bound(n, n_gold, confidence))
 
 
 def _cuts(ranked: Sequence[float]) -> list[int]:

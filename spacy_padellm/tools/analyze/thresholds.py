@@ -22,7 +22,7 @@ from .corpus import AnalyzedText
 class LabelThreshold:
     """threshold: None where nothing was found, or nothing was there to find. precision, recall: on
     these texts with all the thresholds. n: mentions that it leaves. n_gold: those in the texts.
-    bound: of the share that is aimed at; reached: whether the bound is as high as the aim."""
+    bound: of the share that is aimed at; None where it is below the aim."""
 
     label: str
     threshold: float | None
@@ -30,8 +30,7 @@ class LabelThreshold:
     recall: float
     n: int
     n_gold: int
-    bound: float
-    reached: bool
+    bound: float | None
 
 
 def choose_thresholds(
@@ -83,13 +82,15 @@ def _row(
     right = sum(len(some & others) for some, others in zip(found, gold, strict=True))
     precision, recall = right / n if n else 0.0, right / n_gold if n_gold else 0.0
     if choice is None:
-        return LabelThreshold(label, None, precision, recall, n, n_gold, 0.0, False)
+        return LabelThreshold(label, None, precision, recall, n, n_gold, None)
     below = None if choice.below is None else calibrated(choice.below)
     threshold = between(below, calibrated(choice.least))
     total = n if aim.precision else n_gold
-    bound = min(choice.bound, lower_bound(right, total, aim.confidence) if total else 0.0)
-    reached = choice.reached and bound >= aim.share
-    return LabelThreshold(label, threshold, precision, recall, n, n_gold, bound, reached)
+    bound = choice.bound
+    if bound is not None:
+        bound = min(bound, lower_bound(right, total, aim.confidence))
+        bound = bound if bound >= aim.share else None
+    return LabelThreshold(label, threshold, precision, recall, n, n_gold, bound)
 
 
 def set_thresholds(nlp: Language, pipe: PaDeLLMNER, chosen: Iterable[LabelThreshold]) -> None:
