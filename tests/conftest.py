@@ -111,8 +111,8 @@ class ScriptedDecoder:
     def __getattr__(self, name):
         return getattr(self.real, name)
 
-    def plan(self, texts, labels):
-        return [(text.text, labels) for text in texts]
+    def plan(self, texts, labels=()):
+        return [(text.text, text.labels or labels) for text in texts]
 
     def decode(self, asked) -> list[Prediction]:
         self.asked.append([text for text, _ in asked])

@@ -21,7 +21,7 @@ _SECTION = "__SECTION__:"  # what spaCy writes in place of a variable that stand
 # What a config file, read by configparser, takes for the end of a name, a comment or a section.
 _BREAKS_NAME = re.compile(r"[:=\n\r]|^[#;\[\s@]|\s$|^\*?$")
 _BREAKS_SECTION = re.compile(r"[.\]]")
-_PAIRS = ("labels", "label_definitions", "label_noise.names")
+_PAIRS = ("labels", "label_definitions", "label_noise.names", "threshold")
 
 
 def keeps_settings(*apart: str) -> Callable[[Callable[Arguments, Made]], Callable[Arguments, Made]]:

@@ -1,16 +1,20 @@
 """`python -m spacy padellm calibrate`: probabilities that come true as often as they say."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
 from ..formats.docbin import read_docs
+from ..spans.choosing import Aim
 from ..tools.pipelines import open_pipeline, save_pipeline
 from .app import padellm_app
 from .options import check_numbers
+
+if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need not wait for
+    from ..tools.analyze.thresholds import LabelThreshold
 
 
 @padellm_app.command("calibrate", no_args_is_help=True)
@@ -24,25 +28,115 @@ def calibrate_cli(
     ],
     output: Annotated[Path, Arg(help="Folder for the calibrated pipeline")],
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts a batch")] = 64,
+    precision: Annotated[
+        float | None,
+        Opt("--precision", help="Set a threshold for each label that keeps this precision"),
+    ] = None,
+    recall: Annotated[
+        float | None, Opt("--recall", help="Set a threshold for each label that keeps this recall")
+    ] = None,
+    confidence: Annotated[
+        float, Opt("--confidence", help="How sure it is to be that a label's threshold keeps it")
+    ] = 0.9,
 ) -> None:
     """Fit the probabilities of mentions to how often they are right, so that `threshold` and
-    `ent._.padellm_score` mean what they say. The model writes the same mentions as before."""
+    `ent._.padellm_score` mean what they say. The model writes the same mentions as before.
+
+    With --precision or --recall, also set the lowest, or the highest, threshold of each label that
+    keeps it in texts like these, with a stated confidence."""
     msg = Printer()
     try:
+        aim = _read_aim(precision, recall, confidence)
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise ValueError(f"{output} is not an empty folder: name another")
         check_numbers(batch_size=batch_size)
         output.parent.mkdir(parents=True, exist_ok=True)
         nlp, pipe = open_pipeline(pipeline)
         from ..tools.analyze.calibrating import calibrate
-        from ..tools.analyze.corpus import read_examples
+        from ..tools.analyze.corpus import analyze_texts, read_examples
+        from ..tools.analyze.thresholds import choose_thresholds, set_thresholds
 
         examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
-        with tqdm(total=len(examples), unit=" texts") as bar:
-            found = calibrate(nlp, pipe, examples, batch_size, bar.update)
+        found, curve_error = None, ""
+        try:
+            with tqdm(total=len(examples), unit=" texts") as bar:
+                found = calibrate(nlp, pipe, examples, batch_size, bar.update)
+        except ValueError as error:
+            if aim is None:
+                raise
+            curve_error = str(error)
+        if aim is not None and found is not None:
+            curve = found.calibration
+            chosen = choose_thresholds(
+                found.texts, pipe.labels, aim, lambda p: curve.probability(1.0, p)
+            )
+        elif aim is not None:
+            with tqdm(total=len(examples), unit=" texts") as bar:
+                texts = analyze_texts(nlp, pipe, examples, batch_size, bar.update)
+            chosen = choose_thresholds(texts, pipe.labels, aim)
+        if aim is not None:
+            set_thresholds(nlp, pipe, chosen)
         save_pipeline(nlp, output)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
-    quality = "too few mentions to say" if found.error is None else f"{found.error:.3f}"
-    msg.info(f"{found.n_mentions} mentions; ECE of the half that was left out of a fit: {quality}")
+    if found is not None:
+        quality = "too few mentions to say" if found.error is None else f"{found.error:.3f}"
+        msg.info(
+            f"{found.n_mentions} mentions; ECE of the half that was left out of a fit: {quality}"
+        )
+    else:
+        msg.warn(f"No curve was fitted, and probabilities stay as they were: {curve_error}")
+    if aim is not None:
+        _tell(msg, chosen, aim)
     msg.good(f"Wrote {output}")
+
+
+def _read_aim(precision: float | None, recall: float | None, confidence: float) -> Aim | None:
+    """Raises ValueError, naming the option, for two aims, and for numbers not between 0 and 1."""
+    if precision is not None and recall is not None:
+        raise ValueError("give --precision or --recall, not both: a threshold keeps one of them")
+    share = recall if precision is None else precision
+    try:
+        aim = Aim(precision is not None, 0.5 if share is None else share, confidence)
+    except ValueError as error:
+        raise ValueError(f"--{error}") from None
+    return None if share is None else aim
+
+
+def _tell(msg: Printer, chosen: "list[LabelThreshold]", aim: Aim) -> None:
+    rows = [
+        (
+            one.label,
+            "as it was" if one.threshold is None else f"{one.threshold:g}",
+            f"{one.precision:.3f}",
+            f"{one.recall:.3f}",
+            one.n,
+            one.n_gold,
+            "not reached" if one.bound is None else f"{one.bound:.3f}",
+        )
+        for one in chosen
+    ]
+    header = ("label", "threshold", "precision", "recall", "found", "annotated", "at least")
+    msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr"))
+    if any(one.bound is not None for one in chosen):
+        msg.info(
+            f'In texts like these, {aim.name} is what "at least" says, with a confidence of '
+            f"{aim.confidence:g} for each label by itself"
+        )
+    for one in chosen:
+        if one.bound is None:
+            msg.warn(f"{one.label} does not reach a {aim.name} of {aim.share:g}: {_why(one, aim)}")
+
+
+def _why(one: "LabelThreshold", aim: Aim) -> str:
+    from ..spans.choosing import fewest_mentions
+
+    if one.threshold is None:
+        what = "mention of it was found" if aim.precision else "text has one"
+        return f"no {what}, and its threshold stays as it was"
+    kept = "the threshold is the one that comes nearest" if aim.precision else "it keeps all"
+    fewest = fewest_mentions(aim.share, aim.confidence)
+    if (there := one.n if aim.precision else one.n_gold) < fewest:
+        return f"{there} mentions are too few, it takes {fewest} that are all right; {kept}"
+    share = one.precision if aim.precision else one.recall
+    return f"{share:.3f} here is too low to be sure; {kept}"

@@ -47,10 +47,11 @@ class Decoder(TextDecoder):
             )
 
     def plan(
-        self, texts: Sequence[TextInput | str], labels: Sequence[str], parts: int = 1
+        self, texts: Sequence[TextInput | str], labels: Sequence[str] = (), parts: int = 1
     ) -> list[Batch]:
-        """The batches of some texts, encoded, the longest first; about `parts` at least. Raises
-        ValueError without labels, or for a text beyond the model's positions.
+        """The batches of some texts, encoded, the longest first; about `parts` at least. Where
+        labels are asked apart from texts, those of a batch have the same. Raises ValueError for a
+        text without labels, or beyond the model's positions.
         """
         items = ask_texts(self.encoder, texts, labels)
         for _, prompt in items:
@@ -62,7 +63,14 @@ class Decoder(TextDecoder):
             total = len(sizes) * max(sizes, default=0)
             budget = min(budget, cast(PointingSessionModel, self.lm).pointing_tokens)
         budget = min(budget, -(-total // parts))
-        plans = plan_batches(sizes, budget, padded)
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for i, (_, prompt) in enumerate(items):
+            alike.setdefault(prompt.labels if padded else (), []).append(i)
+        plans = [
+            [some[i] for i in plan]
+            for some in alike.values()
+            for plan in plan_batches([sizes[i] for i in some], budget, padded)
+        ]
         return [Batch(indices, [items[i] for i in indices]) for indices in plans]
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:

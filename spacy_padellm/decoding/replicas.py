@@ -48,7 +48,7 @@ class ReplicaDecoder(TextDecoder):
             return known
         return self._decoders.setdefault(replica, self._decoder.on(replica.lm))
 
-    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()) -> list[Batch]:
         """As `Decoder.plan`, with a batch for each replica, where there are texts enough."""
         return self._decoder.plan(texts, labels, parts=len(self.replicas()))
 

@@ -20,12 +20,14 @@ class TextInput:
 
     starts, ends: characters at which a copied mention may start and end; anywhere if None.
     encoded: the text as the decoder's encoder encodes it, where that is known.
+    labels: that this text is asked for, instead of those of all.
     """
 
     text: str
     starts: Collection[int] | None = None
     ends: Collection[int] | None = None
     encoded: EncodedText | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,20 @@ class Batch:
 def ask_texts(
     encoder: PromptEncoder, texts: Sequence[TextInput | str], labels: Sequence[str]
 ) -> list[tuple[TextInput, TextPrompt]]:
-    """The texts with their prompts. Raises ValueError without labels."""
+    """The texts with their prompts. labels: of texts without labels of their own. Raises ValueError
+    for a text without any."""
     if isinstance(labels, str):
         raise ValueError(f"labels: give a list, such as [{labels!r}], not a string")
     inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
-    return [(text, encoder.prompt(text.encoded or text.text, labels)) for text in inputs]
+    return [
+        (
+            text,
+            encoder.prompt(
+                text.encoded or text.text, labels if text.labels is None else text.labels
+            ),
+        )
+        for text in inputs
+    ]
 
 
 def in_order(batches: Iterable[Batch], results: Iterable[list[Prediction]]) -> list[Prediction]:
@@ -90,14 +101,16 @@ class TextDecoder(ABC):
     settings: DecodingSettings
     work: DecodingWork
 
-    def predict(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Prediction]:
+    def predict(
+        self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()
+    ) -> list[Prediction]:
         """A prediction for each text, in the order given. Raises as `plan` and `decode`."""
         return self.decode(self.plan(texts, labels))
 
     @abstractmethod
-    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
-        """The batches of some texts, encoded. Raises ValueError without labels, or for a text
-        beyond the model's positions."""
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()) -> list[Batch]:
+        """The batches of some texts, encoded. labels: of texts without labels of their own. Raises
+        ValueError for a text without any, or beyond the model's positions."""
 
     @abstractmethod
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:

@@ -15,6 +15,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..spans.numeric import is_probability
 from ..spans.prediction import Mention
 from ..spans.resolution import Dropped, resolve
+from ..spans.thresholds import threshold_of
 
 if TYPE_CHECKING:  # with what makes them, which takes seconds to import
     from .doc_decoder import DocPrediction
@@ -35,8 +36,8 @@ class Placed:
     """The mentions of a Doc on its tokens.
 
     found: what they were decoded as. spans, mentions: those that stay, in the order of the text.
-    below: under the threshold. unaligned: without a place in the text, or off the Doc's tokens.
-    yielding: to entities that are there already, or to blocked tokens.
+    below: under their label's threshold. unaligned: without a place in the text, or off the Doc's
+    tokens. yielding: to entities that are there already, or to blocked tokens.
     """
 
     found: "DocPrediction"
@@ -81,7 +82,7 @@ class Annotator:
         likely: list[Mention] = []
         spans: dict[int, Span] = {}
         for mention in found.prediction.mentions:
-            if mention.probability < self._threshold:
+            if mention.probability < threshold_of(self._threshold, mention.label):
                 placed.below.append(mention)
             elif span := self._span(doc, mention):
                 on_tokens = replace(mention, start=span.start_char, end=span.end_char)

@@ -28,6 +28,8 @@ from ..logs import first_line, warn_of_few
 from ..models.files.json_file import parse_checked, read_checked
 from .annotation import Annotator, LeftOut
 from .doc_decoder import DocDecoder, DocDecoders, DocPrediction, PreparedDocs
+from .doc_labels import DocLabels, asks_something
+from .label_thresholds import check_thresholds
 from .labels import Labels, LabelSet, SavedComponent
 from .prefetch import prefetch
 from .scorer import warn_of_score_weights
@@ -63,9 +65,11 @@ class PaDeLLMNER(TrainablePipe):
         self.cfg: dict[str, Any] = {}
         self.shim: DecodingShim = shim_of(model)
         self.label_set = LabelSet(name, labels)
+        check_thresholds(name, self.settings.threshold, self.label_set.configured)
         self._left_out = LeftOut()
         self._random = random.Random(0)
         self._decoders = DocDecoders(name, self.shim)
+        self._doc_labels = DocLabels(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Raises AttributeError for a setting: as an attribute it would change nothing."""
@@ -112,11 +116,13 @@ class PaDeLLMNER(TrainablePipe):
         return self.prepare(list(docs)).decode()
 
     def prepare(self, docs: Sequence[Doc]) -> PreparedDocs:
-        """All that `predict` does before the model runs."""
-        if not any(doc.text.strip() for doc in docs):
+        """All that `predict` does before the model runs. Docs with labels of their own
+        (`doc._.padellm_labels`) are asked for those; raises ValueError where they are none."""
+        if not any([asks_something(doc) for doc in docs]):
             return PreparedDocs(docs)
         self.shim.prepare()
-        labels = self.label_set.require(self.shim.known_labels())
+        of_model, trained = self.shim.known_labels(), self.shim.loaded.settings
+        labels = self._doc_labels.read(docs, self.label_set, of_model, trained)
         return self.doc_decoder.prepare(docs, labels)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:

@@ -18,6 +18,7 @@ from ..spans.prediction import Mention, Prediction
 from ..spans.resolution import Dropped
 from ..spans.windows import merge_windows
 from .doc_splitting import DocWindow, split_doc, tokens_left, window_input
+from .label_thresholds import warn_of_idle_thresholds
 from .labels import warn_of_untrained
 from .settings import Settings
 
@@ -79,11 +80,14 @@ class DocDecoder:
         """What it has taken so far: passes and tokens of the model, of all its copies."""
         return replace(self.decoder.work)
 
-    def prepare(self, docs: Sequence[Doc], labels: tuple[str, ...]) -> PreparedDocs:
+    def prepare(self, docs: Sequence[Doc], labels: Sequence[tuple[str, ...]]) -> PreparedDocs:
         """All that is done before the model runs: windows, prompts, batches. All windows of all
-        Docs are decoded together, the longest first."""
-        size = self.window_size(labels)
-        windows = [split_doc(doc, self.encoder, size, self._overlap(size)) for doc in docs]
+        Docs are decoded together, the longest first. labels: of each Doc, () to ask nothing."""
+        sizes = {asked: self.window_size(asked) for asked in {*labels} if asked}
+        windows = [
+            self._windows(doc, sizes[of_doc]) if of_doc else []
+            for doc, of_doc in zip(docs, labels, strict=True)
+        ]
         on_tokens = self.settings.alignment_mode == "strict"
         asked: list[tuple[int, int]] = []
         inputs = []
@@ -91,8 +95,8 @@ class DocDecoder:
             for w, part in enumerate(parts):
                 if part.text.strip():
                     asked.append((d, w))
-                    inputs.append(window_input(doc, part, on_tokens))
-        batches = self.decoder.plan(inputs, labels) if inputs else []
+                    inputs.append(window_input(doc, part, on_tokens, labels[d]))
+        batches = self.decoder.plan(inputs) if inputs else []
 
         def decode() -> list[DocPrediction]:
             placed: list[list[_PlacedWindow]] = [[] for _ in docs]
@@ -102,6 +106,9 @@ class DocDecoder:
             return [_join(doc.text, of_doc) for doc, of_doc in zip(docs, placed, strict=True)]
 
         return PreparedDocs(docs, decode)
+
+    def _windows(self, doc: Doc, size: int) -> list[DocWindow]:
+        return split_doc(doc, self.encoder, size, self._overlap(size))
 
     def window_size(self, labels: tuple[str, ...]) -> int:
         """Tokens of the language model that a window may have. Raises ValueError for none."""
@@ -151,6 +158,8 @@ class DocDecoders:
     def _make(self, described: Mapping[str, str], settings: Settings) -> DocDecoder:
         loaded = self._shim.loaded
         warn_of_untrained(self._name, described, loaded.settings)
+        if described:
+            warn_of_idle_thresholds(self._name, settings.threshold, described)
         descriptions = {label: text for label, text in described.items() if text}
         encoder = loaded.encoder(descriptions, settings.max_count)
         return DocDecoder(

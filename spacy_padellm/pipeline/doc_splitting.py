@@ -114,16 +114,18 @@ def _cut_long_units(
     return new_begins, new_sentences
 
 
-def window_input(doc: Doc, window: DocWindow, on_tokens: bool) -> TextInput:
-    """on_tokens: copied mentions begin and end where tokens of the Doc do."""
+def window_input(
+    doc: Doc, window: DocWindow, on_tokens: bool, labels: tuple[str, ...]
+) -> TextInput:
+    """on_tokens: copied mentions begin and end where tokens of the Doc do. labels: of the Doc."""
     if not on_tokens:
-        return TextInput(window.text, encoded=window.encoded)
+        return TextInput(window.text, encoded=window.encoded, labels=labels)
     starts, ends = set(), set()
     inside = doc.char_span(window.start, window.end, alignment_mode="expand") or doc
     for token in inside:
         starts.add(token.idx - window.start)
         ends.add(token.idx + len(token) - window.start)
-    return TextInput(window.text, starts, ends, window.encoded)
+    return TextInput(window.text, starts, ends, window.encoded, labels)
 
 
 def tokens_left(decoder: TextDecoder, labels: tuple[str, ...]) -> int | None:

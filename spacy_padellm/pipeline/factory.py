@@ -9,7 +9,7 @@ from thinc.api import Model
 from ..architectures.causal_lm import DEFAULT_MODEL
 from ..architectures.config_values import keeps_settings
 from .component import PaDeLLMNER
-from .labels import Labels
+from .labels import Labels, Thresholds
 from .settings import Settings
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -42,7 +42,7 @@ def make_padellm_ner(
     spans_key: str,
     alignment_mode: str,
     resolution: str,
-    threshold: float,
+    threshold: Thresholds,
     copy_constraint: bool,
     decoder: str,
     run_ahead: bool,

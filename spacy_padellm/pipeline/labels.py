@@ -13,6 +13,7 @@ from ..models.save import SaveMode
 
 logger = logging.getLogger(__name__)
 Labels = str | list[str] | list[list[str]] | dict[str, str] | None  # as configs have them
+Thresholds = float | dict[str, Any] | list[list[Any]]  # as configs have them
 Given = str | Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
 Descriptions = dict[str, str]
 

@@ -12,6 +12,7 @@ from ..models.save import SAVE_MODES
 from ..prompts.template import MOST_COUNT
 from ..spans.numeric import MOST_TOKENS, check_number, check_types
 from ..spans.resolution import FLAT_RESOLUTIONS, RESOLUTIONS
+from ..spans.thresholds import Threshold, read_threshold
 
 _CHOICES = {
     "annotate": ("ents", "spans"),
@@ -30,7 +31,9 @@ class Settings:
     alignment_mode: as `Doc.char_span`; with "strict", copied mentions are held to Doc tokens.
     resolution: which of competing mentions stay: "flat" (no overlaps), "nested", "paper" (one label
     a string), "paper_flat", "none" (all); "auto" is "flat" for ents and "nested" for spans.
-    threshold: the least probability of a mention, 0 to 1.
+    threshold: the least probability of a mention, 0 to 1: a number, or a number for each label, as
+    a mapping or as pairs [[label, number], ...]. A label that is not named keeps all its mentions;
+    no name stands for the others, since spaCy's configs cannot hold an entry "*".
     copy_constraint: a mention is a slice of its text; without it any string, found by search.
     decoder: "tree" (fast), "rows" (any architecture), "auto" by what the model can do.
     run_ahead: read drafts of mentions, copied from the text, and mentions of likely counts along
@@ -55,7 +58,7 @@ class Settings:
     spans_key: str = "sc"
     alignment_mode: str = "strict"
     resolution: str = "auto"
-    threshold: float = 0.0
+    threshold: Threshold = field(default=0.0, hash=False)
     copy_constraint: bool = True
     decoder: str = "auto"
     run_ahead: bool = True
@@ -72,6 +75,7 @@ class Settings:
     label_noise: dict[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "threshold", read_threshold(self.threshold))
         check_types(self)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
@@ -92,7 +96,6 @@ class Settings:
             )
         check_number("text_loss", self.text_loss, least=0)
         LabelNoise.read(self.label_noise)
-        check_number("threshold", self.threshold, least=0, most=1)
         if self.annotate == "spans" and not self.spans_key:
             raise ValueError("spans_key is empty: name the span group to write to")
         if self.annotate == "ents" and not self.is_flat:
@@ -130,7 +133,11 @@ class Settings:
         return cls(**{name: given[name] for name in cls.__dataclass_fields__ if name in given})
 
     def to_config(self) -> dict[str, Any]:
-        return asdict(self)
+        """Thresholds of labels are pairs, which hold any name."""
+        config = asdict(self)
+        if isinstance(self.threshold, dict):
+            config["threshold"] = [list(pair) for pair in self.threshold.items()]
+        return config
 
 
 def how_to_set(component: str, setting: str, value: Any) -> str:

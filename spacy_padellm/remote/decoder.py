@@ -77,8 +77,8 @@ class ServerDecoder(TextDecoder):
         if not self.send_ids:
             self._compare_tokens()
 
-    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
-        """All texts in one batch. Raises ValueError without labels."""
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()) -> list[Batch]:
+        """All texts in one batch. Raises ValueError for a text without labels."""
         return [Batch(list(range(len(texts))), ask_texts(self.encoder, texts, labels))]
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:

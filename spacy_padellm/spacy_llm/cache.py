@@ -2,7 +2,8 @@
 
 spacy-llm adds up the hashes of a Doc's words, so that "dog bites man" is answered with what was
 found in "man bites dog", and looks at the task's labels once, before they may have been set. Here
-the key is a digest of the text, its tokens, what the task asks at that moment, and the model.
+the key is a digest of the text, its tokens, what the task asks at that moment, the labels that the
+Doc names for itself, and the model.
 
 A cache is there to save work: what cannot be read is asked again, and what cannot be written is
 not kept; either is said once.
@@ -28,6 +29,7 @@ from ..atomic import BusyError, alone_in, append_whole, whole_file
 from ..formats.json_text import read_json
 from ..lm.locks import ForkLock
 from ..logs import first_line
+from ..pipeline.doc_labels import own_labels
 from ..spans.numeric import check_number
 
 logger = logging.getLogger(__name__)
@@ -208,6 +210,8 @@ class TextCache(BatchCache):
             digest.update(len(data).to_bytes(8, "little") + data)
         for token in doc:
             digest.update(token.idx.to_bytes(4, "little") + len(token).to_bytes(4, "little"))
+        if (own := own_labels(doc)) is not None:
+            digest.update(json.dumps(sorted(own)).encode("utf8"))
         return int.from_bytes(digest.digest(), "little")
 
     @staticmethod

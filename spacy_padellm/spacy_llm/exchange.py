@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 
 from ..formats.json_text import write_json
 from ..pipeline.doc_decoder import DocPrediction
+from ..pipeline.doc_labels import own_labels
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,26 @@ class NERQuestion:
 
 
 class NERPrompt(str):
-    """One Doc's question. As a string, for `save_io`: what is asked of which text."""
+    """One Doc's question. As a string, for `save_io`: what is asked of which text.
+
+    labels: those of the question, or the Doc's own (`doc._.padellm_labels`). Raises ValueError as
+    `own_labels`."""
 
     doc: Doc
     question: NERQuestion
+    labels: dict[str, str]
 
     def __new__(cls, doc: Doc, question: NERQuestion) -> "NERPrompt":
-        asked = [f"{k}: {v}" if v else k for k, v in question.labels.items()]
+        own = own_labels(doc)
+        labels = question.labels
+        if own is not None:
+            labels = {label: question.labels.get(label, "") for label in own}
+        asked = [f"{k}: {v}" if v else k for k, v in labels.items()]
         lines = [f"Text: {doc.text}", "Labels: " + "; ".join(asked)]
         if question.examples:
             lines.append(f"Examples: {len(question.examples)}")
         prompt = super().__new__(cls, "\n".join(lines))
-        prompt.doc, prompt.question = doc, question
+        prompt.doc, prompt.question, prompt.labels = doc, question, labels
         return prompt
 
 

@@ -18,7 +18,8 @@ from ..formats.doc_gold import GoldSource
 from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.schemas import Label, Open, Text
 from ..pipeline.annotation import Annotator
-from ..pipeline.labels import Given, read_labels
+from ..pipeline.label_thresholds import check_thresholds, warn_of_idle_thresholds
+from ..pipeline.labels import Given, Thresholds, read_labels
 from ..pipeline.scorer import score_ner
 from ..pipeline.settings import Settings
 from .exchange import Demonstration, NERAnswer, NERPrompt, NERQuestion
@@ -61,12 +62,17 @@ class NERTask:
         self._examples = list(examples)
         self._settings = settings
         self._scorer = scorer
+        self._told = False  # of thresholds for labels that there are not
 
     # --- what spacy-llm asks of a task
 
     def generate_prompts(self, docs: Iterable[Doc]) -> Iterable[NERPrompt]:
-        """A prompt a Doc; without labels, those of the model are asked for."""
+        """A prompt a Doc, for the labels that it names (`doc._.padellm_labels`), else for those of
+        the task; without labels, those of the model are asked for."""
         question = self.question()
+        if question.labels and not self._configured and not self._told:
+            self._told = True
+            warn_of_idle_thresholds("spacy_padellm.NER.v1", self._settings.threshold, self._labels)
         for doc in docs:
             yield NERPrompt(doc, question)
 
@@ -208,7 +214,7 @@ def make_ner_task(
     annotate: str = "ents",
     spans_key: str = "sc",
     resolution: str = "auto",
-    threshold: float = 0.0,
+    threshold: Thresholds = 0.0,
     overwrite_ents: bool = False,
 ) -> NERTask:
     """The task "spacy_padellm.NER.v1".
@@ -224,6 +230,7 @@ def make_ner_task(
     """
     settings = Settings.among(locals())
     asked = _read_labels(labels, label_definitions)
+    check_thresholds("spacy_padellm.NER.v1", settings.threshold, asked or None)
     shown = (examples() if callable(examples) else examples) or ()
     return NERTask(asked, [_read_example(e) for e in shown], settings, scorer)
 

@@ -12,11 +12,12 @@ from spacy.tokens import Doc
 
 from ..logs import warn_of_few
 from ..pipeline.doc_decoder import DocPrediction
+from ..pipeline.doc_labels import own_labels
 from ..remote.secrets import Secrets
 from ..spans.alignment import align_mentions
 from ..spans.numeric import check_number
 from ..spans.prediction import Count, Mention, Prediction
-from .exchange import NERAnswer, NERPrompt, NERQuestion
+from .exchange import NERAnswer, NERPrompt
 from .model import CausalLM
 
 logger = logging.getLogger(__name__)
@@ -49,20 +50,20 @@ class TwoSteps:
         nested = [list(of_doc) for of_doc in prompts]
         asked = [_check(prompt) for of_doc in nested for prompt in of_doc]
         count_prompts = [
-            [_count_prompt(p, label) for label in p.question.labels] if p.doc.text.strip() else []
+            [_count_prompt(p, label) for label in p.labels] if p.doc.text.strip() else []
             for p in asked
         ]
         announced = [
             [_read_count(answer, label) for answer, label in zip(of_doc, labels, strict=False)]
             for of_doc, labels in zip(
-                self._ask(count_prompts), (p.question.labels for p in asked), strict=True
+                self._ask(count_prompts), (p.labels for p in asked), strict=True
             )
         ]
         counts = [[min(n, self._max_count) for n in of_doc] for of_doc in announced]
         places: list[list[tuple[str, int]]] = []  # label and index of each mention of a Doc
         mention_prompts: list[list[str]] = []
         for prompt, of_doc in zip(asked, counts, strict=True):
-            of_label = list(zip(prompt.question.labels, of_doc, strict=False))
+            of_label = list(zip(prompt.labels, of_doc, strict=False))
             places.append([(label, i) for label, n in of_label for i in range(1, n + 1)])
             numbered = ((label, n, i) for label, n in of_label for i in range(1, n + 1))
             mention_prompts.append([_mention_prompt(prompt, *one) for one in numbered])
@@ -99,7 +100,7 @@ def _check(prompt: Any) -> NERPrompt:
             f"spacy_padellm.TwoSteps.v1 finds entities and cannot answer a "
             f'{type(prompt).__name__}: set @llm_tasks to "spacy_padellm.NER.v1"'
         )
-    if not prompt.question.labels:
+    if not prompt.labels and own_labels(prompt.doc) is None:
         raise ValueError(
             "a text model has no labels of its own: set `labels` in [components.llm.task]"
         )
@@ -109,7 +110,7 @@ def _check(prompt: Any) -> NERPrompt:
 def _count_prompt(prompt: NERPrompt, label: str) -> str:
     shown = [(e.text, str(len(e.entities.get(label, [])))) for e in prompt.question.examples]
     examples = _examples(f"Mentions of {label}", shown)
-    named = _named(prompt.question, label)
+    named = _named(prompt, label)
     return COUNT.replace("{label}", named, 1).format(
         label=label, examples=examples, text=prompt.doc.text
     )
@@ -122,15 +123,15 @@ def _mention_prompt(prompt: NERPrompt, label: str, n: int, i: int) -> str:
         if len(e.entities.get(label, [])) >= i
     ]
     examples = _examples(f"Mention number {i} of {label}", shown)
-    named = _named(prompt.question, label)
+    named = _named(prompt, label)
     return MENTION.replace("{label}", named, 1).format(
         label=label, n=n, i=i, examples=examples, text=prompt.doc.text
     )
 
 
-def _named(question: NERQuestion, label: str) -> str:
+def _named(prompt: NERPrompt, label: str) -> str:
     """The label with its definition; braces are doubled, as it goes through `format`."""
-    definition = question.labels[label]
+    definition = prompt.labels[label]
     named = f"{label} ({definition})" if definition else label
     return named.replace("{", "{{").replace("}", "}}")
 
@@ -165,7 +166,7 @@ def _answer(
     placed, left = align_mentions(prompt.doc.text, mentions, prompt.question.flat)
     numbers = [
         Count(label, min(n, max_count), 1.0, capped=n > max_count)
-        for label, n in zip(prompt.question.labels, counts, strict=False)
+        for label, n in zip(prompt.labels, counts, strict=False)
     ]
     found = DocPrediction(Prediction(numbers, placed), [], left)
     return NERAnswer(found, probable=False, asked=prompts)

@@ -277,3 +277,17 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
     )
     assert once.keys() == twice.keys()
     assert all((once[name] == twice[name]).all() for name in once)
+
+
+def test_texts_with_labels_of_their_own_take_a_pass_for_each_set(pointing):
+    sets = [["PER"], None, ["LOC"], ["LOC", "PER"], [], ["PER"]]
+    docs = [pointing.make_doc("Ada Lovelace lives in Paris.") for _ in sets]
+    for doc, labels in zip(docs, sets, strict=True):
+        doc._.padellm_labels = labels
+    decoder = pointing.get_pipe("padellm_ner").doc_decoder
+    before = decoder.work
+    both = {"PER": (0, 12, "PER"), "LOC": (22, 27, "LOC")}
+    for doc, labels in zip(pointing.pipe(docs), sets, strict=True):
+        wanted = ["PER", "LOC"] if labels is None else sorted(labels, reverse=True)
+        assert spans_of(doc) == [both[label] for label in wanted]
+    assert decoder.work.passes - before.passes == 3

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...spans.scoring import span_scores, string_set_scores
+from ...spans.thresholds import Threshold, show_threshold
 from .corpus import AnalyzedText
 from .errors import Item, Kind, SpanError, find_errors
 from .reliability import (
@@ -39,7 +40,7 @@ class Analysis:
     the gold one → how many texts. errors: kind → label → how many."""
 
     texts: int
-    threshold: float
+    threshold: Threshold
     spans: dict[str, Any]
     strings: dict[str, Any]
     counts: dict[str, dict[int, int]]
@@ -51,6 +52,10 @@ class Analysis:
     @property
     def calibration_error(self) -> float:
         return expected_calibration_error(self.bins)
+
+    @property
+    def shown_threshold(self) -> str:
+        return show_threshold(self.threshold)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON; without the examples."""
@@ -67,7 +72,7 @@ class Analysis:
         }
 
 
-def analyze(texts: Sequence[AnalyzedText], threshold: float, n_examples: int = 20) -> Analysis:
+def analyze(texts: Sequence[AnalyzedText], threshold: Threshold, n_examples: int = 20) -> Analysis:
     """threshold: of the pipeline. n_examples: of each kind of error. Raises ValueError without an
     annotated text."""
     if not texts:

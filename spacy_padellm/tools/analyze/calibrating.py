@@ -1,7 +1,7 @@
 """Fits the calibration of a pipeline's model on annotated texts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spacy.language import Language
 from spacy.training import Example
@@ -18,11 +18,12 @@ Scored = list[tuple[float, bool]]
 @dataclass(frozen=True)
 class Calibrated:
     """error: expected calibration error, each half of the texts by the curve of the other half;
-    None where a half has too few mentions."""
+    None where a half has too few mentions. texts: with the probabilities before the curve."""
 
     calibration: Calibration
     n_mentions: int
     error: float | None
+    texts: Sequence[AnalyzedText] = field(default=(), repr=False)
 
 
 def calibrate(
@@ -49,7 +50,8 @@ def calibrate(
         shim.calibrate(before)
         raise
     shim.calibrate(fitted)
-    return Calibrated(fitted, len(halves[0]) + len(halves[1]), _crosswise(*halves))
+    n_mentions = len(halves[0]) + len(halves[1])
+    return Calibrated(fitted, n_mentions, _crosswise(*halves), texts)
 
 
 def _score(texts: Sequence[AnalyzedText]) -> Scored:

@@ -12,6 +12,7 @@ from ...pipeline.annotation import Annotator
 from ...pipeline.component import PaDeLLMNER
 from ...pipeline.doc_decoder import DocPrediction
 from ...pipeline.training_texts import report_unknown
+from ...spans.thresholds import Threshold
 from ..pipelines import run_before
 from .errors import Item
 
@@ -25,7 +26,7 @@ class AnalyzedText:
     text: str
     gold: set[Item]
     counts: dict[str, int]
-    placed: Callable[[float], dict[Item, float]] = field(repr=False)
+    placed: Callable[[Threshold], dict[Item, float]] = field(repr=False)
 
 
 def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
@@ -71,10 +72,10 @@ def analyze_texts(
 
 def _placer(
     pipe: PaDeLLMNER, doc: Doc, predicted: DocPrediction, gold: GoldText
-) -> Callable[[float], dict[Item, float]]:
+) -> Callable[[Threshold], dict[Item, float]]:
     settings = pipe.settings
 
-    def placed(threshold: float) -> dict[Item, float]:
+    def placed(threshold: Threshold) -> dict[Item, float]:
         found = Annotator(replace(settings, threshold=threshold)).place(doc, predicted)
         return {
             (m.label, span.start_char, span.end_char): m.probability

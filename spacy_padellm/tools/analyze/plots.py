@@ -35,8 +35,10 @@ def plot_calibration(analysis: Analysis) -> Any:
     for name, title in (("p", "precision"), ("r", "recall"), ("f", "F1")):
         values = [getattr(row, name) for row in analysis.sweep]
         right.plot([row.threshold for row in analysis.sweep], values, label=title)
-    if analysis.threshold:
-        right.axvline(analysis.threshold, color="#9aa3b2", linestyle="--", linewidth=1)
+    threshold = analysis.threshold
+    drawn = threshold.values() if isinstance(threshold, dict) else [threshold]
+    for value in sorted({*drawn} - {0}):
+        right.axvline(value, color="#9aa3b2", linestyle="--", linewidth=1)
     right.set(xlabel="threshold", title="What a threshold buys", xlim=(0, 0.95), ylim=(0, 1.02))
     right.legend(fontsize=8)
     return figure

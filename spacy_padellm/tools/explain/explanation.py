@@ -11,6 +11,7 @@ from ...pipeline.annotation import Annotator, Placed
 from ...pipeline.component import PaDeLLMNER
 from ...spans.prediction import Mention
 from ...spans.resolution import Dropped
+from ...spans.thresholds import Threshold, show_threshold, threshold_of
 from ..pipelines import run_before
 
 REASONS = {
@@ -62,7 +63,7 @@ class Explanation:
     windows: int
     seconds: float
     model: str
-    threshold: float
+    threshold: Threshold
     calibrated: bool = False
 
     @property
@@ -70,6 +71,10 @@ class Explanation:
         """The entities, in the order of the text."""
         found = [m for label in self.labels for m in label.mentions if m.fate == "kept"]
         return sorted(found, key=lambda m: (m.start or 0, -(m.end or 0)))
+
+    @property
+    def shown_threshold(self) -> str:
+        return show_threshold(self.threshold)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -104,8 +109,9 @@ def _labels(pipe: PaDeLLMNER, placed: Placed) -> list[ExplainedLabel]:
     mentions = _mentions(placed, pipe.settings.threshold)
     counts = {count.label: count for count in placed.found.prediction.counts}
     found = []
-    for label, description in pipe.described.items():
-        count = counts.get(label)
+    described = pipe.described
+    for label in counts or described:
+        count, description = counts.get(label), described.get(label, "")
         found.append(
             ExplainedLabel(
                 label,
@@ -119,14 +125,13 @@ def _labels(pipe: PaDeLLMNER, placed: Placed) -> list[ExplainedLabel]:
     return found
 
 
-def _mentions(placed: Placed, threshold: float) -> list[ExplainedMention]:
-    below = f"its probability is below the threshold, {threshold:g}"
+def _mentions(placed: Placed, threshold: Threshold) -> list[ExplainedMention]:
     astray = "it is not in the text, or not on the tokens of the Doc"
     there = "an entity is there already (overwrite_ents is false)"
     return [
         *_explained(placed.mentions, "kept"),
         *(_dropped(drop) for drop in placed.dropped),
-        *_explained(placed.below, "below threshold", below),
+        *(_below(mention, threshold) for mention in placed.below),
         *_explained(placed.unaligned, "not aligned", astray),
         *_explained(placed.yielding, "dropped", there),
     ]
@@ -137,6 +142,13 @@ def _explained(mentions: Iterable[Mention], fate: str, reason: str = "") -> list
         ExplainedMention(m.label, m.index, m.text, m.start, m.end, m.probability, fate, reason)
         for m in mentions
     ]
+
+
+def _below(mention: Mention, threshold: Threshold) -> ExplainedMention:
+    of_label = f" of {mention.label}" if isinstance(threshold, dict) else ""
+    least = threshold_of(threshold, mention.label)
+    reason = f"its probability is below the threshold{of_label}, {least:g}"
+    return _explained([mention], "below threshold", reason)[0]
 
 
 def _dropped(drop: Dropped) -> ExplainedMention:

@@ -31,10 +31,10 @@ class AutoregressiveDecoder(TextDecoder):
     answer: AnswerFormat = field(default_factory=Structured)
     max_new_tokens: int | None = None
 
-    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str]) -> list[Batch]:
+    def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()) -> list[Batch]:
         answers = AnswerEncoder(self.encoder)
         inputs = [TextInput(text) if isinstance(text, str) else text for text in texts]
-        prompts = [answers.prompt(text.text, labels) for text in inputs]
+        prompts = [answers.prompt(text.text, text.labels or labels) for text in inputs]
         plans = plan_batches([prompt.size for prompt in prompts], self.settings.token_budget)
         return [Batch(plan, [(inputs[i], prompts[i]) for i in plan]) for plan in plans]
 

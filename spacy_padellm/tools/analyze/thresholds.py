@@ -1,0 +1,111 @@
+"""A threshold for each label that keeps a promise, found on annotated texts, and set."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from spacy.language import Language
+
+from ...architectures.config_values import write_value
+from ...pipeline.component import PaDeLLMNER
+from ...spans.choosing import (
+    Aim,
+    Choice,
+    between,
+    choose_for_precision,
+    choose_for_recall,
+    lower_bound,
+)
+from .corpus import AnalyzedText
+
+
+@dataclass(frozen=True)
+class LabelThreshold:
+    """threshold: None where nothing was found, or nothing was there to find. precision, recall: on
+    these texts with all the thresholds. n: mentions that it leaves. n_gold: those in the texts.
+    bound: of the share that is aimed at; None where it is below the aim."""
+
+    label: str
+    threshold: float | None
+    precision: float
+    recall: float
+    n: int
+    n_gold: int
+    bound: float | None
+
+
+def choose_thresholds(
+    texts: Sequence[AnalyzedText],
+    labels: Sequence[str],
+    aim: Aim,
+    calibrated: Callable[[float], float] = lambda probability: probability,
+) -> list[LabelThreshold]:
+    """One for each label, by itself. calibrated: what becomes of a text's probabilities where the
+    thresholds apply; it keeps their order.
+
+    A label that cannot reach the aim gets the threshold that comes nearest to it: that of the
+    highest bound of the precision; 0 for a recall.
+    """
+    free = [text.placed(0.0) for text in texts]
+    choices: dict[str, Choice | None] = {}
+    for label in labels:
+        scored = [
+            (p, item in text.gold)
+            for text, found in zip(texts, free, strict=True)
+            for item, p in found.items()
+            if item[0] == label
+        ]
+        if aim.precision:
+            choices[label] = choose_for_precision(scored, aim.share, aim.confidence)
+        else:
+            n_gold = sum(item[0] == label for text in texts for item in text.gold)
+            choices[label] = choose_for_recall(scored, n_gold, aim.share, aim.confidence)
+    set_here = {label: between(c.below, c.least) for label, c in choices.items() if c}
+    placed = [text.placed(set_here or 0.0) for text in texts]
+    return [
+        _row(label, choice, texts, placed, aim, calibrated) for label, choice in choices.items()
+    ]
+
+
+def _row(
+    label: str,
+    choice: Choice | None,
+    texts: Sequence[AnalyzedText],
+    placed: Sequence[dict[tuple[str, int, int], float]],
+    aim: Aim,
+    calibrated: Callable[[float], float],
+) -> LabelThreshold:
+    """With all thresholds: where a mention of one label gave way to one of another label that is
+    dropped now, it is there again."""
+    found = [{item for item in of_text if item[0] == label} for of_text in placed]
+    gold = [{item for item in text.gold if item[0] == label} for text in texts]
+    n, n_gold = sum(map(len, found)), sum(map(len, gold))
+    right = sum(len(some & others) for some, others in zip(found, gold, strict=True))
+    precision, recall = right / n if n else 0.0, right / n_gold if n_gold else 0.0
+    if choice is None:
+        return LabelThreshold(label, None, precision, recall, n, n_gold, None)
+    below = None if choice.below is None else calibrated(choice.below)
+    threshold = between(below, calibrated(choice.least))
+    total = n if aim.precision else n_gold
+    bound = choice.bound
+    if bound is not None:
+        bound = min(bound, lower_bound(right, total, aim.confidence))
+        bound = bound if bound >= aim.share else None
+    return LabelThreshold(label, threshold, precision, recall, n, n_gold, bound)
+
+
+def set_thresholds(nlp: Language, pipe: PaDeLLMNER, chosen: Iterable[LabelThreshold]) -> None:
+    """In the component, and in the config of its pipeline. A label without one keeps what it has.
+    Labels that were added beside the config come into it: a threshold is for a label that it
+    names."""
+    before = pipe.settings.threshold
+    rest = before if isinstance(before, dict) else dict.fromkeys(pipe.labels, before)
+    found = {one.label: one.threshold for one in chosen if one.threshold is not None}
+    thresholds = {**rest, **found}
+    config = nlp.get_pipe_config(next(name for name, made in nlp.pipeline if made is pipe))
+    configured = pipe.label_set.configured
+    if configured is not None and not thresholds.keys() <= configured.keys():
+        described = pipe.described
+        pipe.label_set.configured = described
+        config["labels"] = write_value([list(pair) for pair in described.items()])
+    pipe.settings = replace(pipe.settings, threshold=thresholds)
+    config["threshold"] = write_value(pipe.settings.to_config()["threshold"])

@@ -1,0 +1,136 @@
+"""`padellm calibrate --precision`: a threshold for each label, written into the pipeline."""
+
+import random
+import warnings
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import DocBin, Span
+from typer.testing import CliRunner
+
+from spacy_padellm import cli  # noqa: F401 - registers the commands
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["padellm", "calibrate", *map(str, arguments)])
+
+
+def said(result):
+    return " ".join(result.output.split())
+
+
+def corpus(n, path, seed=0):
+    """Docs, and a script: people are right as often as they are likely, places nearly always; no
+    company is there to be found, and none is found."""
+    nlp, rng = spacy.blank("en"), random.Random(seed)
+    docs, script = [], {}
+    for i in range(n):
+        doc = nlp.make_doc(f"Number {i} is Ada Byron of Rome.")
+        person, place = rng.random(), rng.random()
+        gold = [Span(doc, 3, 5, label="PER")] if rng.random() < 0.4 + 0.6 * person else []
+        gold += [Span(doc, 6, 7, label="LOC")] if rng.random() < 0.98 else []
+        doc.set_ents(gold, default="outside")
+        docs.append(doc)
+        script[doc.text] = [("PER", "Ada Byron", person), ("LOC", "Rome", place)]
+    DocBin(docs=docs).to_disk(path)
+    return docs, script
+
+
+@pytest.fixture
+def pipeline(random_nlp, tmp_path):
+    random_nlp(threshold=0.125).to_disk(tmp_path / "pipeline")
+    return tmp_path / "pipeline"
+
+
+def share_right(docs, script, nlp, label):
+    found = [{(e.start, e.end) for e in d.ents if e.label_ == label} for d in nlp.pipe(script)]
+    gold = [{(e.start, e.end) for e in doc.ents if e.label_ == label} for doc in docs]
+    right = sum(len(a & b) for a, b in zip(found, gold, strict=True))
+    return right / sum(map(len, found)), right / sum(map(len, gold))
+
+
+def test_a_precision_for_each_label(scripted, pipeline, tmp_path):
+    docs, script = corpus(400, tmp_path / "dev.spacy")
+    scripted(script)
+    done = run(pipeline, tmp_path / "dev.spacy", tmp_path / "out", "--precision", 0.85)
+    assert done.exit_code == 0, done.output
+    nlp = spacy.load(tmp_path / "out")
+    pipe = nlp.get_pipe("padellm_ner")
+    threshold = pipe.settings.threshold
+    assert 0.5 < threshold["PER"] < 1 and threshold["LOC"] == 0
+    assert dict(nlp.config["components"]["padellm_ner"]["threshold"]) == threshold
+    assert pipe.shim.loaded.settings.calibration is not None
+    precision, _ = share_right(docs, script, nlp, "PER")
+    assert precision >= 0.85
+    assert f"PER {threshold['PER']:g} {precision:.3f}" in said(done)
+    assert "with a confidence of 0.9 for each label" in said(done)
+    new_docs, new_script = corpus(400, tmp_path / "test.spacy", seed=1)
+    script.clear()
+    script.update(new_script)
+    assert share_right(new_docs, script, nlp, "PER")[0] > 0.82
+
+
+def test_a_recall_for_each_label(scripted, pipeline, tmp_path):
+    docs, script = corpus(200, tmp_path / "dev.spacy")
+    scripted(script)
+    options = ("--recall", 0.8, "--confidence", 0.95)
+    done = run(pipeline, tmp_path / "dev.spacy", tmp_path / "out", *options)
+    assert done.exit_code == 0, done.output
+    nlp = spacy.load(tmp_path / "out")
+    for label in ("PER", "LOC"):
+        assert nlp.get_pipe("padellm_ner").settings.threshold[label] > 0
+        assert 0.8 <= share_right(docs, script, nlp, label)[1] < 0.95
+
+
+def test_what_is_not_reached_is_said(scripted, pipeline, tmp_path):
+    _, script = corpus(15, tmp_path / "few.spacy")
+    scripted(script)
+    done = run(pipeline, tmp_path / "few.spacy", tmp_path / "few", "--precision", 0.9)
+    assert done.exit_code == 0, done.output
+    assert "No curve was fitted" in said(done) and "30 mentions were found" in said(done)
+    assert "PER does not reach a precision of 0.9" in said(done)
+    assert "too few, it takes 22 that are all right" in said(done)
+    nearest = spacy.load(tmp_path / "few").get_pipe("padellm_ner").settings.threshold
+    assert set(nearest) == {"PER", "LOC"}
+
+
+def test_a_label_that_is_nowhere_keeps_what_it_has(random_nlp, scripted, tmp_path):
+    _, script = corpus(100, tmp_path / "dev.spacy")
+    scripted(script)
+    with warnings.catch_warnings(action="ignore"):
+        nlp = random_nlp(labels=["PER", "LOC"], threshold={"PER": 0.25})
+        nlp.get_pipe("padellm_ner").add_label("ORG")
+        nlp.to_disk(tmp_path / "pipeline")
+        done = run(tmp_path / "pipeline", tmp_path / "dev.spacy", tmp_path / "out", "--recall", 0.7)
+        assert done.exit_code == 0, done.output
+        pipe = spacy.load(tmp_path / "out").get_pipe("padellm_ner")
+    assert "ORG as it was" in said(done) and "no text has one" in said(done)
+    assert pipe.labels == ("PER", "LOC", "ORG")
+    assert set(pipe.settings.threshold) == {"PER", "LOC"}
+
+
+def test_added_labels_get_theirs(random_nlp, scripted, tmp_path):
+    _, script = corpus(100, tmp_path / "dev.spacy")
+    scripted(script)
+    with warnings.catch_warnings(action="ignore"):
+        nlp = random_nlp(labels=["PER"])
+        nlp.get_pipe("padellm_ner").add_label("LOC", "places")
+        nlp.to_disk(tmp_path / "pipeline")
+        done = run(tmp_path / "pipeline", tmp_path / "dev.spacy", tmp_path / "out", "--recall", 0.7)
+        assert done.exit_code == 0, done.output
+        pipe = spacy.load(tmp_path / "out").get_pipe("padellm_ner")
+    assert pipe.described == {"PER": "", "LOC": "places"}
+    assert set(pipe.settings.threshold) == {"PER", "LOC"}
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (("--precision", 0.9, "--recall", 0.9), "not both"),
+    (("--precision", 1.5), "--precision is 1.5: it must be below 1"),
+    (("--recall", 0), "--recall is 0.0: it must be a number above 0"),
+    (("--precision", 0.9, "--confidence", 1), "--confidence is 1.0"),
+])  # fmt: skip
+def test_options_that_make_no_aim(pipeline, tmp_path, options, words):
+    DocBin().to_disk(tmp_path / "dev.spacy")
+    done = run(pipeline, tmp_path / "dev.spacy", tmp_path / "out", *options)
+    assert done.exit_code == 1 and words in said(done)
