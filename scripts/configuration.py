@@ -38,7 +38,7 @@ Two things to know about strings in a config:
 - Write `\\u0024` for `$`, in Python as in a file: `"at most \\\\u00245"`. spaCy takes `${x}` for a
   variable and doubles other `$` each time it saves and loads a config, so such strings are refused.
 - Give labels with descriptions as pairs, `[["a:b", "what it is"]]`, where a name has `:` or `=` or
-  begins with `@`. spaCy reads a mapping as a section, whose names cannot.
+  begins with `@`, and so with thresholds. spaCy reads a mapping as a section, whose names cannot.
 
 Labels that you add with `add_label` may hold anything.
 """

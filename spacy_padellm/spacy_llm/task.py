@@ -18,6 +18,7 @@ from ..formats.doc_gold import GoldSource
 from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.schemas import Label, Open, Text
 from ..pipeline.annotation import Annotator
+from ..pipeline.doc_labels import own_labels
 from ..pipeline.label_thresholds import check_thresholds, warn_of_idle_thresholds
 from ..pipeline.labels import Given, Thresholds, read_labels
 from ..pipeline.scorer import score_ner
@@ -70,9 +71,6 @@ class NERTask:
         """A prompt a Doc, for the labels that it names (`doc._.padellm_labels`), else for those of
         the task; without labels, those of the model are asked for."""
         question = self.question()
-        if question.labels and not self._configured and not self._told:
-            self._told = True
-            warn_of_idle_thresholds("spacy_padellm.NER.v1", self._settings.threshold, self._labels)
         for doc in docs:
             yield NERPrompt(doc, question)
 
@@ -92,9 +90,19 @@ class NERTask:
                         f'"spacy_padellm.CausalLM.v1", or to "spacy_padellm.TwoSteps.v1" with '
                         f"this model in its block `model`"
                     )
+                if own_labels(doc) is None:
+                    self._look_at_thresholds(
+                        [count.label for count in answer.found.prediction.counts]
+                    )
                 annotator = Annotator(self._settings, scored=answer.probable)
                 annotator.write(doc, annotator.place(doc, answer.found))
             yield doc
+
+    def _look_at_thresholds(self, asked: list[str]) -> None:
+        """Warns once, of those for labels that the Docs are not asked for."""
+        if asked and not (self._configured or self._told):
+            self._told = True
+            warn_of_idle_thresholds("spacy_padellm.NER.v1", self._settings.threshold, asked)
 
     def question(self) -> NERQuestion:
         """What is asked of every Doc."""
