@@ -138,17 +138,18 @@ def _take_lock(folder: Path, wait: float) -> BaseFileLock | None:
     """None where the file system has no locks."""
     until = time.monotonic() + wait
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK, thread_local=False)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / LOCK, thread_local=False)
             lock.acquire(timeout=max(until - time.monotonic(), 0))
             return lock
         except Timeout:
             raise BusyError(
                 f"another run is writing to {folder}: wait until it ends, or name another folder"
             ) from None
-        except FileNotFoundError:  # another run has just left, and taken the folder away
-            if time.monotonic() > until + _MOST_TRIES:
+        except (FileNotFoundError, FileExistsError):
+            # Another run has just left, and taken the folder away, be it while it was looked at.
+            if folder.is_file() or time.monotonic() > until + _MOST_TRIES:
                 raise
         except (NotImplementedError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in _NO_LOCKS:

@@ -33,7 +33,7 @@ def test_windows_cover_a_doc_and_have_the_ids_of_their_text(
         covered.update(range(window.start, window.end))
         assert window.text == doc.text[window.start : window.end]
         assert window.encoded in (None, encoder.encode_text(window.text))
-        given_text = window_input(doc, window, on_tokens)
+        given_text = window_input(doc, window, on_tokens, ("PER", "LOC"))
         asked = encoder.prompt(given_text.encoded or given_text.text, ("PER", "LOC"))
         assert asked == encoder.prompt(window.text, ("PER", "LOC"))
         assert window.encoded is None or len(window.encoded.ids) <= size

@@ -24,7 +24,7 @@ _DTYPE = torch.bfloat16
 _OTHER_FILES = 100_000_000  # bytes, at most: the tokenizer
 _NAME = "model.gguf"
 _GgufConfig: Any = getattr(transformers, "GgufConfig", None)  # older releases: none to choose
-_OPTIONS: dict[str, Any] = {"gguf_file": _NAME, **NO_CODE}
+_FILE: dict[str, Any] = {"gguf_file": _NAME}
 
 
 def check_gguf(files: tuple[Path, ...], described: str) -> None:
@@ -70,7 +70,7 @@ def dequantize(files: tuple[Path, ...], folder: Path, described: str) -> None:
             check_room(folder, plain.num_parameters() * _DTYPE.itemsize + _OTHER_FILES, described)
             with foreign(lambda why: _unread(described, why)):
                 _fill(plain, source, config)
-                tokenizer = AutoTokenizer.from_pretrained(source, config=config, **_OPTIONS)
+                tokenizer = AutoTokenizer.from_pretrained(source, config=config, **_FILE, **NO_CODE)
             with foreign(lambda why: f"{described} cannot be written as a folder ({why})"):
                 plain.save_pretrained(folder)
                 tokenizer.save_pretrained(folder)
@@ -104,20 +104,18 @@ def check_room(folder: Path, size: int, described: str) -> None:
 def _make_plain(source: Path) -> tuple[Any, Any]:
     """The config, and a model of it without weights yet: one that was read from a GGUF file says
     that it is quantised, and cannot be saved."""
-    config = AutoConfig.from_pretrained(source, **_OPTIONS)
+    config = AutoConfig.from_pretrained(source, **_FILE, **NO_CODE)
     config.dtype = _DTYPE
     with torch.device("meta"):
         return config, AutoModelForCausalLM.from_config(copy.deepcopy(config), **NO_CODE)
 
 
 def _fill(plain: Any, source: Path, config: Any) -> None:
-    options = dict(_OPTIONS)
-    if (
-        _GgufConfig is not None
-    ):  # else transformers may fetch kernels for packed weights from the Hub
+    options = dict(_FILE)
+    if _GgufConfig is not None:  # or transformers may fetch kernels for packed weights
         options["quantization_config"] = _GgufConfig(dequantize=True)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
-        source, config=config, dtype=_DTYPE, output_loading_info=True, **options
+        source, config=config, dtype=_DTYPE, output_loading_info=True, **options, **NO_CODE
     )
     read, info = loaded
     if missing := sorted(info["missing_keys"]):
