@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ..formats.gold_text import GoldText
     from ..models.loaded_model import LoadedModel
 
+_WRITING, _POINTING = ("paper-copy", "tree", "ahead"), ("pointers",)
 _METHODS_HELP = (
     f"Any of {', '.join(METHODS)}; the first is what the others are compared with. Without it "
-    f"paper-copy,tree,ahead, or pointers for a model that points"
+    f"{','.join(_WRITING)}, or {','.join(_POINTING)} for a model that points"
 )
 
 
@@ -59,7 +60,7 @@ def benchmark_cli(
             output.parent.mkdir(parents=True, exist_ok=True)
         loaded, source = _load(model)
         if not names:
-            names = ["pointers"] if loaded.lm.points else ["paper-copy", "tree", "ahead"]
+            names = [*(_POINTING if loaded.lm.points else _WRITING)]
         from ..tools.benchmark.corpus import read_corpus
         from ..tools.benchmark.measuring import measure
         from ..tools.benchmark.methods import make_decoder
@@ -80,17 +81,8 @@ def benchmark_cli(
         found = measure(decoders, golds, labels, sizes, rounds, loaded.lm.device, bar.update)
     typer.echo(make_table(found))
     if output is not None:
-        settings: list[object] = [
-            "-m",
-            ",".join(names),
-            "-b",
-            batch_sizes,
-            "-n",
-            limit,
-            "-r",
-            rounds,
-        ]
-        settings += ["--forced"] if forced else []
+        settings: list[object] = ["-m", ",".join(names), "-b", batch_sizes]
+        settings += ["-n", limit, "-r", rounds, *(["--forced"] if forced else [])]
         # As given, but for where on this machine an absolute path leads.
         places = [p.name if p.is_absolute() else str(p) for p in (Path(model), corpus, output)]
         arguments = [*places[:2], *settings, "-o", places[2]]

@@ -95,7 +95,7 @@ def find_dtype(
     if dtype == "auto":
         if device.type != "cpu":
             return "auto"
-        is_fast = saved in (torch.bfloat16, "bfloat16") and is_fast_in_bfloat16(device)
+        is_fast = saved in (torch.bfloat16, "bfloat16") and is_cpu_fast_in_bfloat16()
         return torch.bfloat16 if is_fast else torch.float32
     if dtype not in ("float64", "float32", "bfloat16", "float16"):
         raise ValueError(
@@ -105,12 +105,10 @@ def find_dtype(
     return getattr(torch, dtype)
 
 
-def is_fast_in_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies matrices in bfloat16 faster than in float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+def is_cpu_fast_in_bfloat16() -> bool:
+    """Whether the CPU multiplies matrices in bfloat16 faster than in float32."""
     get = getattr(torch.cpu, "get_capabilities", None)
-    known: dict[str, Any] = get() if get and device.type == "cpu" else {}
+    known: dict[str, Any] = get() if get else {}
     return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
 
 
