@@ -63,7 +63,7 @@ class DocLabels:
         Warns of labels that are the Doc's alone and that the model was not trained with. Raises
         ValueError as `own_labels`, and as `LabelSet.require` for a Doc that names none.
         """
-        own = [own_labels(doc) if asks_something(doc) else () for doc in docs]
+        own = [own_labels(doc) if doc.text.strip() else () for doc in docs]
         known = tuple(label_set.known(of_model))
         if None in own:
             known = label_set.require(of_model)

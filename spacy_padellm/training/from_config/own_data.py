@@ -35,9 +35,8 @@ _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 @dataclass(frozen=True)
 class OwnData:
     """train: a file that "spacy_padellm.Corpus.v1" reads. dev: one to score on; None holds texts of
-    `train` out. base: a folder, GGUF file, Hub id, or
-    the name of a model; None for the English one. lang: a code
-    of spaCy; None for "en"."""
+    `train` out. base: a folder, GGUF file, Hub id, or the name of a model; None for the English
+    one. lang: a code of spaCy; None for "en"."""
 
     train: Path
     dev: Path | None = None
