@@ -1,6 +1,6 @@
 """A causal LM runs: passes of a tree or of rows, with a cache, and answers in numpy.
 
-Knows torch and transformers; nothing of labels, counts or mentions. `session` is the door for
-whoever decodes; it, `choices` and `batching` need neither of the two.
-`locks` serves all that share a model among threads.
+`session` is the door for whoever decodes; sessions run on either runtime by its `Passes`
+(`runtime`). `language_model` is that of torch and transformers, `onnx/` the other. Nothing here
+knows of labels, counts or mentions. `locks` serves all that share a model among threads.
 """

@@ -4,7 +4,7 @@ Knows Hugging Face models: mask forms, the KV cache, the output head, threads an
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,8 +14,12 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from ..prompts.tree import Ints, TreePass
+from ..prompts.tree import Bools, Ints, TreePass
+from .answers import read_answers
+from .choices import Choices
 from .head import HeadReads
+from .logit_tensor import LogitTensor
+from .session import Answer, Question
 from .static_passes import StaticPasses, StaticSlot, pass_width
 
 SMALL_PASS = 2.5e8  # floating-point operations, some milliseconds on one core
@@ -93,6 +97,25 @@ class ModelPasses:
         if self.static and isinstance(cache, StaticSlot):
             self.static.close(cache)
 
+    def select_rows(self, cache: Any, rows: Ints) -> DynamicCache:
+        """A cache of these rows of another, some perhaps several times."""
+        index = torch.as_tensor(rows)
+        selected = self.new_cache()
+        for i, layer in enumerate(cache.layers):
+            at = index.to(layer.keys.device)
+            selected.update(layer.keys[at], layer.values[at], i)
+        return selected
+
+    def decoding(self) -> AbstractContextManager[Any]:
+        """Held while a session runs."""
+        return torch.inference_mode()
+
+    def read_logits(
+        self, logits: torch.Tensor, questions: Sequence[Question], choices: Choices
+    ) -> list[Answer]:
+        """Answers each question by its row of logits, [questions, choices]."""
+        return read_answers(LogitTensor(logits), questions, choices)
+
     def pass_width(self, nodes: int) -> int:
         """How wide a pass of so many nodes a row must be."""
         return pass_width(nodes) if self.static else nodes
@@ -128,6 +151,23 @@ class ModelPasses:
                 del inputs["position_ids"]
             with self.few_threads(taken.ids.size):
                 return static.run(inputs, cache, rows, columns, choices)  # type: ignore[arg-type]
+        return self.forward(inputs, cache, rows, columns, choices)
+
+    def causal_pass(
+        self,
+        ids: Ints,
+        known: Bools,
+        positions: Ints,
+        cache: Any | None,
+        rows: Ints,
+        columns: Ints,
+        choices: Ints | None = None,
+    ) -> torch.Tensor:
+        """As `tree_pass`, of sequences without a mask of ours, padded on the right (`Passes`)."""
+        inputs = {"input_ids": torch.from_numpy(ids).to(self.device)}
+        if cache is not None:
+            inputs["attention_mask"] = torch.from_numpy(known.astype(np.int64)).to(self.device)
+            inputs["position_ids"] = torch.from_numpy(positions).to(self.device)
         return self.forward(inputs, cache, rows, columns, choices)
 
     def row_pass(

@@ -1,7 +1,6 @@
 """One pass of a language model over texts, and where its pointers point in them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,59 +8,20 @@ import torch
 from torch import nn
 
 from ..prompts.encoding import TextPrompt
-from ..prompts.words import N_FEATURES, words_of
 from .attention import plain_attention
 from .dropout import residual_dropout
 from .passes import ModelPasses
 from .pointers import Pointers
+from .pointing_batch import PointingBatch, pointing_batch, seen
 from .session import AskedLabels
 
 MOST_KEPT = 64  # sets of labels whose queries are kept
 CPU_TOKENS = 1024  # of a pass: what more would hold is padding, and falls out of the caches
 
 
-@dataclass(frozen=True, eq=False)
-class PointingBatch:
-    """Texts side by side, padded on the right: [texts, columns] each.
-
-    ids: of the tokens. real: which columns are no padding. hashes: [texts, words, features]; words:
-    [texts, words], which of them are no padding.
-    word_of: the word of each token; pieces: which part of it. inside: which columns are tokens of
-    the text itself.
-    """
-
-    ids: torch.Tensor
-    real: torch.Tensor
-    hashes: torch.Tensor
-    words: torch.Tensor
-    word_of: torch.Tensor
-    pieces: torch.Tensor
-    inside: torch.Tensor
-
-
-def pointing_batch(prompts: Sequence[TextPrompt], device: torch.device) -> PointingBatch:
-    """What the model reads of texts: the trunks of their prompts, and their words."""
-    words = [words_of(prompt.encoded) for prompt in prompts]
-    rows, columns = len(prompts), max(len(prompt.trunk) for prompt in prompts)
-    ids = np.zeros((rows, columns), dtype=np.int64)
-    real = np.zeros((rows, columns), dtype=bool)
-    inside = np.zeros((rows, columns), dtype=bool)
-    hashes = np.zeros((rows, max(len(w.hashes) for w in words), N_FEATURES), dtype=np.int64)
-    known = np.zeros(hashes.shape[:2], dtype=bool)
-    word_of, pieces = np.zeros((2, rows, columns), dtype=np.int64)
-    for row, (prompt, of_text) in enumerate(zip(prompts, words, strict=True)):
-        ids[row, : len(prompt.trunk)] = prompt.trunk
-        real[row, : len(prompt.trunk)] = True
-        text = slice(prompt.text_start, prompt.text_start + len(prompt.encoded.ids))
-        inside[row, text] = True
-        hashes[row, : len(of_text.hashes)] = of_text.hashes
-        known[row, : len(of_text.hashes)] = True
-        word_of[row, text] = of_text.of_token
-        pieces[row, text] = of_text.pieces
-    arrays = (
-        torch.from_numpy(a).to(device) for a in (ids, real, hashes, known, word_of, pieces, inside)
-    )
-    return PointingBatch(*arrays)
+def _on(batch: PointingBatch[np.ndarray], device: torch.device) -> PointingBatch[torch.Tensor]:
+    arrays = {name: torch.from_numpy(array).to(device) for name, array in vars(batch).items()}
+    return PointingBatch(**arrays)
 
 
 class PointingModel(nn.Module):
@@ -100,7 +60,7 @@ class PointingModel(nn.Module):
 
     def forward(
         self,
-        batch: PointingBatch,
+        batch: PointingBatch[torch.Tensor],
         asked: AskedLabels,
         mask: torch.Tensor,
         positions: torch.Tensor | None = None,
@@ -163,18 +123,12 @@ def point(
 ) -> torch.Tensor:
     """As `PointingModel`, for texts. runner: the PointingModel, or what stands for it where it
     runs in several processes. bidirectional: tokens of a text see each other both ways."""
-    batch = pointing_batch(prompts, lm.device)
-    mask = _both_ways(lm, batch.real) if bidirectional else batch.real.long()
+    read = pointing_batch(prompts)
+    batch = _on(read, lm.device)
+    mask = lm.mask_tensor(seen(read.real, True)[:, None]) if bidirectional else batch.real.long()
     positions = torch.arange(batch.ids.shape[1], device=lm.device).expand_as(batch.ids)
     with lm.few_threads(batch.ids.numel()), lm.turn:
         return runner(batch, asked, mask, positions if lm.takes_positions else None, drop)
-
-
-def _both_ways(lm: ModelPasses, real: torch.Tensor) -> torch.Tensor:
-    """Each token sees all of its text; padding sees itself, so that no row is masked whole."""
-    known = real.cpu().numpy()
-    allowed = (known[:, None, :] & known[:, :, None]) | np.eye(known.shape[1], dtype=bool)
-    return lm.mask_tensor(allowed[:, None])
 
 
 def _leave_out_untrained(

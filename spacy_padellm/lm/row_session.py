@@ -4,18 +4,16 @@ With `share=False` it is the paper's own algorithm: every prompt of both steps i
 With `cached=False` no cache is kept at all (recurrent models), every pass reads whole rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import Bools, Ints, TreePass
-from .answers import read_answers
 from .choices import Choices
-from .passes import ModelPasses
+from .runtime import Passes
 from .session import Answer, Branch, Question
 
 
@@ -26,7 +24,7 @@ class RowSession:
 
     def __init__(
         self,
-        lm: ModelPasses,
+        lm: Passes,
         prompts: Sequence[TextPrompt],
         bidirectional: bool = False,
         share: bool = True,
@@ -42,18 +40,20 @@ class RowSession:
         self.passes = self.tokens = self.kept = 0
         self._states: dict[Branch, tuple[_Rows, int]] = {}
 
-    @torch.inference_mode()
     def extend(
         self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
     ) -> list[Answer]:
-        logits = self._logits(branches, [len(asked) for asked in questions])
-        return read_answers(logits, [q for asked in questions for q in asked], self.choices)
+        with self.lm.decoding():
+            found = self._ask(branches, questions)
+        return [answer for of_branch in found for answer in of_branch]
 
-    def _logits(self, branches: Sequence[Branch], wanted: Sequence[int]) -> torch.Tensor:
-        """Behind the last `wanted` ids of each branch, [sum of wanted, choices]."""
+    def _ask(
+        self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
+    ) -> list[list[Answer]]:
+        """The answers of each branch."""
         if not self.cached:
             rows = _Rows.empty(None, len(branches))
-            return torch.cat(self._run(rows, [branch.ids for branch in branches], wanted))
+            return self._run(rows, [branch.ids for branch in branches], questions)
         self._encode_origins(branches)
         if not self.share:  # no other branch goes on from what these do not
             self._states = {b: self._states[b] for b in branches if b in self._states}
@@ -61,18 +61,18 @@ class RowSession:
         starts = [self._start(branch) for branch in branches]
         for i, start in enumerate(starts):
             groups.setdefault(id(start.rows), []).append(i)
-        logits: dict[int, torch.Tensor] = {}
+        found: dict[int, list[Answer]] = {}
         for members in groups.values():
             group = [branches[i] for i in members]
             rows, news = self._go_on(group, [starts[i] for i in members])
-            of_group = self._run(rows, news, [wanted[i] for i in members], group)
-            logits.update(zip(members, of_group, strict=True))
+            of_group = self._run(rows, news, [questions[i] for i in members], group)
+            found.update(zip(members, of_group, strict=True))
             for row, branch in enumerate(group):
                 branch.nodes = list(range(len(branch.ids)))
                 self._states[branch] = (rows, row)
         held = {id(rows): rows for rows, _ in self._states.values()}
         self.kept = max(self.kept, sum(rows.columns.size for rows in held.values()))
-        return torch.cat([logits[i] for i in range(len(branches))])
+        return [found[i] for i in range(len(branches))]
 
     def close(self) -> None:
         self._states = {}
@@ -83,7 +83,7 @@ class RowSession:
             origins = {b.origin: None for b in branches if not b.nodes and b.origin is not None}
             fresh = [origin for origin in origins if origin not in self._states]
             if fresh:
-                self._logits(fresh, [1] * len(fresh))
+                self._ask(fresh, [[]] * len(fresh))
 
     def _start(self, branch: Branch) -> "_Start":
         """Where a branch goes on from: its own row, its origin's, or nothing."""
@@ -103,16 +103,17 @@ class RowSession:
         source = starts[0].rows
         if source is None:
             return _Rows.empty(self.lm.new_cache(), len(branches)), news
-        return source.select([s.row for s in starts], [s.known for s in starts]), news
+        picked, known = [s.row for s in starts], [s.known for s in starts]
+        return source.select(picked, known, self.lm.select_rows), news
 
     def _run(
         self,
         rows: "_Rows",
         news: Sequence[Sequence[int]],
-        wanted: Sequence[int],
+        questions: Sequence[Sequence[Question]],
         branches: Sequence[Branch] = (),
-    ) -> tuple[torch.Tensor, ...]:
-        """Logits of the last `wanted` ids of each row."""
+    ) -> list[list[Answer]]:
+        """Answers the questions behind the last ids of each row."""
         width = max(map(len, news))
         ids = np.zeros((len(news), width), dtype=np.int64)
         real = np.zeros((len(news), width), dtype=bool)
@@ -125,6 +126,8 @@ class RowSession:
         rows.lengths = rows.lengths + real.sum(axis=1)
         self.passes += 1
         self.tokens += ids.size
+        sizes = [len(asked) for asked in questions]
+        wanted = [max(size, 1) for size in sizes]
         at = (
             np.repeat(np.arange(len(news)), wanted),
             np.concatenate(
@@ -135,13 +138,15 @@ class RowSession:
             inside = self._both_ways(real, branches) if self.bidirectional and first else None
             taken = _as_pass(ids, positions, rows.columns, inside, self.lm.window)
             logits = self.lm.tree_pass(taken, rows.cache, *at, self.choices.ids)
-            return logits.split(list(wanted))
-        inputs = {"input_ids": torch.from_numpy(ids).to(self.lm.device)}
-        if self.cached:  # without: right padding cannot reach a row's end in a causal model
-            mask = torch.from_numpy(rows.columns.astype(np.int64))
-            inputs["attention_mask"] = mask.to(self.lm.device)
-            inputs["position_ids"] = torch.from_numpy(positions).to(self.lm.device)
-        return self.lm.forward(inputs, rows.cache, *at, self.choices.ids).split(list(wanted))
+        else:
+            known = rows.columns
+            logits = self.lm.causal_pass(ids, known, positions, rows.cache, *at, self.choices.ids)
+        if not any(sizes):
+            return [[] for _ in sizes]
+        answers = iter(
+            self.lm.read_logits(logits, [q for asked in questions for q in asked], self.choices)
+        )
+        return [[next(answers) for _ in asked] for asked in questions]
 
     def _both_ways(self, real: Bools, branches: Sequence[Branch]) -> Bools:
         """[rows, columns], the part of each row whose tokens see each other both ways."""
@@ -188,20 +193,17 @@ class _Rows:
     def empty(cls, cache: Any, n: int) -> "_Rows":
         return cls(cache, np.zeros((n, 0), dtype=bool), np.zeros(n, dtype=np.int64))
 
-    def select(self, picked: Sequence[int], known: Sequence[int]) -> "_Rows":
+    def select(
+        self,
+        picked: Sequence[int],
+        known: Sequence[int],
+        select_rows: Callable[[Any, Ints], Any],
+    ) -> "_Rows":
         """Rows picked (some perhaps several times), each forgetting all after `known` ids."""
         index = np.asarray(picked)
         columns = self.columns[index]
         lengths = np.asarray(known, dtype=np.int64)
         columns = columns & (np.cumsum(columns, axis=1) <= lengths[:, None])
         same = np.array_equal(index, np.arange(len(self.lengths)))
-        cache = self.cache if same else _copy_cache(self.cache, torch.as_tensor(index))
+        cache = self.cache if same else select_rows(self.cache, index)
         return _Rows(cache, columns, lengths)
-
-
-def _copy_cache(cache: Any, index: torch.Tensor) -> Any:
-    copy = type(cache)()
-    for i, layer in enumerate(cache.layers):
-        at = index.to(layer.keys.device)
-        copy.update(layer.keys[at], layer.values[at], i)
-    return copy

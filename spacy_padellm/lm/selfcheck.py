@@ -1,22 +1,23 @@
 """Does a tree mask give this model's own logits? Asked at load, answered by a toy tree.
 
-Two texts with branches are run as packed trees in two passes with a cache, and as plain rows
-with no mask of ours. A model that ignores the mask, shifts positions or drops its window
-differs by several standard deviations of its logits; rounding (bf16) by a few hundredths.
+A model that ignores the mask, shifts positions or drops its window differs by several standard
+deviations of its logits; rounding (bf16) by a few hundredths.
 """
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..logs import first_line
-from ..prompts.tree import PromptTree
+from ..prompts.tree import Ints, TreePass
 from .language_model import LanguageModel
 from .row_session import RowSession
 from .session import Branch, Question
+from .toy_tree import toy_difference
 
 logger = logging.getLogger(__name__)
 
@@ -101,41 +102,31 @@ def _check_finite(lm: LanguageModel) -> None:
 @torch.inference_mode()
 def tree_difference(lm: LanguageModel) -> float:
     """Largest difference between tree and rows, in standard deviations of the logits."""
-    vocabulary = lm.model.get_input_embeddings().weight.shape[0]
-    draw = np.random.default_rng(0)
-
-    def ids(n: int) -> list[int]:
-        return [int(i) for i in draw.integers(0, vocabulary, n)]
-
-    texts = [ids(9), ids(6)]
-    paths: list[tuple[int, list[int]]] = []
-    for text, trunk in enumerate(texts):
-        for first in (ids(3), ids(2)):
-            paths += [(text, [*trunk, *first, *ids(4)]), (text, [*trunk, *first, *ids(2)])]
     with _small_window(lm, 5), _evaluating(lm):
-        tree = PromptTree([0, 0], window=lm.window)
-        cache = lm.open_cache(1, 32)
-        in_tree: dict[tuple[int, ...], torch.Tensor] = {}
-        # The first pass ends inside the branches, the second one goes on behind the cache.
-        for cut in (10, None):
-            first_new = len(tree)
-            grown = [(path[:cut], tree.add(text, path[:cut])) for text, path in paths]
-            taken = tree.take_pass(lm.pass_width(tree.pending))
-            new = [
-                (p[: i + 1], n) for p, nodes in grown for i, n in enumerate(nodes) if n >= first_new
-            ]
-            rows, columns = tree.place([node for _, node in new], taken)
-            logits = lm.tree_pass(taken, cache, rows, columns)
-            for (prefix, _), row in zip(new, logits, strict=True):
-                in_tree[tuple(prefix)] = row
-        worst, spread = 0.0, 0.0
-        for _, path in paths:
-            plain = lm.model(input_ids=torch.tensor([path], device=lm.device)).logits[0].float()
-            spread = max(spread, float(plain.std()))
-            ours = torch.stack([in_tree[tuple(path[: i + 1])] for i in range(len(path))])
-            difference = (ours - plain).abs().max()
-            worst = max(worst, float(difference)) if torch.isfinite(difference) else float("inf")
-    return worst / max(spread, 1e-9)
+        return toy_difference(_Toy(lm))
+
+
+class _Toy:
+    """The logits of a model, for `toy_difference`."""
+
+    cached = True
+
+    def __init__(self, lm: LanguageModel) -> None:
+        self.lm = lm
+        self.vocabulary = lm.model.get_input_embeddings().weight.shape[0]
+        self.window = lm.window
+        self.pass_width = lm.pass_width
+
+    def open_cache(self, columns: int) -> Any:
+        return self.lm.open_cache(1, columns)
+
+    def in_tree(self, taken: TreePass, cache: Any, rows: Ints, columns: Ints) -> np.ndarray:
+        return self.lm.tree_pass(taken, cache, rows, columns).cpu().numpy()
+
+    def in_row(self, ids: Sequence[int]) -> np.ndarray:
+        """As the model runs by itself, with no mask of ours."""
+        given = torch.tensor([list(ids)], device=self.lm.device)
+        return self.lm.model(input_ids=given).logits[0].float().cpu().numpy()
 
 
 @torch.inference_mode()

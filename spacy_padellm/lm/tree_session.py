@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import PromptTree, pack_rows
-from .answers import read_answers
 from .choices import Choices
-from .passes import ModelPasses
+from .runtime import Passes
 from .session import Answer, Branch, Question
 
 
@@ -17,10 +15,9 @@ class TreeSession:
     """Encodes each text once; labels and mentions are branches of it. row_width: about how many
     nodes share a row; short texts are packed together."""
 
-    @torch.inference_mode()
     def __init__(
         self,
-        lm: ModelPasses,
+        lm: Passes,
         prompts: Sequence[TextPrompt],
         bidirectional: bool = False,
         choices: Choices | None = None,
@@ -32,10 +29,10 @@ class TreeSession:
         self.bidirectional = bidirectional
         self.tree = PromptTree(pack_rows([p.size for p in prompts], row_width), lm.window)
         first = np.bincount(self.tree.rows, [prompt.size for prompt in prompts]).max()
-        self.cache = lm.open_cache(self.tree.n_rows, int(1.5 * first))
+        with lm.decoding():
+            self.cache = lm.open_cache(self.tree.n_rows, int(1.5 * first))
         self.passes = self.tokens = self.kept = 0
 
-    @torch.inference_mode()
     def extend(
         self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
     ) -> list[Answer]:
@@ -48,8 +45,10 @@ class TreeSession:
         self.passes += 1
         self.tokens += self.lm.pass_rows(self.cache, taken) * taken.ids.shape[1]
         self.kept = self.tokens  # no node is forgotten before the end
-        logits = self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
-        return read_answers(logits, [q for asked in questions for q in asked], self.choices)
+        with self.lm.decoding():
+            logits = self.lm.tree_pass(taken, self.cache, rows, columns, self.choices.ids)
+            asked_all = [question for asked in questions for question in asked]
+            return self.lm.read_logits(logits, asked_all, self.choices)
 
     def close(self) -> None:
         self.lm.close_cache(self.cache)
