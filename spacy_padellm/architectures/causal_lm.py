@@ -30,6 +30,7 @@ def build_causal_lm(
     quantize: str | None = None,
     compile: bool = False,
     pointers: bool = False,
+    runtime: str = "auto",
 ) -> Model[Any, Any]:
     """A pretrained causal LM. Nothing is read before it is used.
 
@@ -52,8 +53,10 @@ def build_causal_lm(
     some seconds.
     pointers: training makes it point at mentions, all in one pass, instead of writing them: the
     form for labels of your own.
+    runtime: "torch", "onnx" (onnxruntime, for a model that `python -m spacy padellm export` wrote),
+    or "auto": onnx on a CPU where the model has it. Training is torch's in any case.
     """
-    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
+    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile, runtime)
     template = _check_template(template)
     origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
     adapter_settings = None if peft is None else AdapterSettings.read(peft)
@@ -82,6 +85,7 @@ def build_causal_lm_from_scratch(
     quantize: str | None = None,
     compile: bool = False,
     pointers: bool = False,
+    runtime: str = "auto",
 ) -> Model[Any, Any]:
     """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
 
@@ -94,8 +98,9 @@ def build_causal_lm_from_scratch(
     device, dtype, devices, compile: as in "spacy_padellm.CausalLM.v1".
     device_map, quantize: the same; they take effect when the trained model is loaded.
     pointers: as in "spacy_padellm.CausalLM.v1".
+    runtime: the same; a trained model can be exported.
     """
-    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile)
+    hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile, runtime)
     origin = FromScratch(
         architecture,
         dict(sizes or {}),

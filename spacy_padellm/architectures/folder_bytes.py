@@ -24,14 +24,11 @@ def folder_to_bytes(save: Callable[[Path], object], most: int = 2 * 1024**3) -> 
     return srsly.msgpack_dumps(packed)
 
 
-def folder_from_bytes(data: bytes, read: Callable[[Path], object]) -> None:
-    """Unpacks `folder_to_bytes` into a folder for `read`; the folder is gone afterwards."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "model"
-        for name, content in srsly.msgpack_loads(data).items():
-            path = (folder / name).resolve()
-            if not path.is_relative_to(folder.resolve()):
-                raise ValueError(f"the bytes name a file outside their folder: {name!r}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        read(folder)
+def folder_from_bytes(data: bytes, folder: Path) -> None:
+    """Unpacks `folder_to_bytes` into a folder. Raises ValueError for a file outside of it."""
+    for name, content in srsly.msgpack_loads(data).items():
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise ValueError(f"the bytes name a file outside their folder: {name!r}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

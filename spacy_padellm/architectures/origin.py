@@ -5,10 +5,10 @@ Made from the config alone, without touching weights; a saved pipeline never ask
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from ..lm.language_model import LanguageModel
+from ..models.decodable import load_decodable
 from ..models.hardware import Hardware
-from ..models.load import load_model
 from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.make import NewModel
 from ..models.model_settings import read_settings
@@ -34,14 +34,15 @@ class Pretrained:
     def in_the_box(self) -> bool:
         return in_the_box(self.source.name)
 
-    def load(self) -> LoadedModel[LanguageModel]:
-        """Raises ValueError where there is no name, or the model cannot be read."""
+    def load(self) -> LoadedModel[Any]:
+        """As `load_decodable`. Raises ValueError where there is no name, or the model cannot be
+        read."""
         if not self.source.name:
             raise ValueError(
                 "the model setting `name` is null: name a folder or a Hub id, in the configs of "
                 "this package by --paths.base"
             )
-        return load_model(self.source, self.template)
+        return load_decodable(self.source, self.template)
 
     def known_labels(self) -> dict[str, str]:
         """Label → description, as far as a local folder tells without loading weights."""
@@ -56,7 +57,7 @@ class FromScratch(NewModel):
 
     in_the_box = False
 
-    def load(self) -> LoadedModel[LanguageModel]:
+    def load(self) -> LoadedModel[Any]:
         raise ValueError(
             "this model is made from scratch and does not exist yet: call nlp.initialize() "
             "with examples (spacy train does), or load a trained pipeline"

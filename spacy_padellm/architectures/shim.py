@@ -1,10 +1,11 @@
-"""The torch model behind the thinc model: loaded late, kept, saved; `updating` trains it."""
+"""The model behind the thinc model: loaded late, kept, saved; `updating` trains it on torch."""
 
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from thinc.api import Optimizer
 
@@ -14,6 +15,8 @@ from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from ..models.adapter_settings import AdapterSettings
 from ..models.adapters import merge_adapter
+from ..models.decodable import load_decodable, load_trainable
+from ..models.exported.copy import KeptFolder, replace_exported
 from ..models.hardware import Hardware, check_fork
 from ..models.load import load_model, take_alone
 from ..models.loaded_model import LoadedModel, ModelSource
@@ -59,9 +62,9 @@ class CausalLMShim(DecodingShim):
         self.peft = peft
         self.mixed_precision = mixed_precision
         self.pointers = pointers
-        self._loaded: LoadedModel[LanguageModel] | None = None
+        self._loaded: LoadedModel[Any] | None = None
         self._loaded_in = os.getpid()  # the process
-        self._loading: SharedResult[LoadedModel[LanguageModel]] = SharedResult()
+        self._loading: SharedResult[LoadedModel[Any]] = SharedResult()
         self._copies = ModelCopies()
         self._updates: Updates | None = None  # of a model that is ready for training
         self._stepped = False  # whether training has changed the weights
@@ -73,11 +76,11 @@ class CausalLMShim(DecodingShim):
         return self._loaded is not None
 
     @property
-    def loaded(self) -> LoadedModel[LanguageModel]:
-        """The model, read now if it was not yet. Raises what `load_model` raises."""
+    def loaded(self) -> LoadedModel[Any]:
+        """The model, read now if it was not yet. Raises what `load_decodable` raises."""
         return self._loading.get(self._load) if self._loaded is None else self._loaded
 
-    def _load(self) -> LoadedModel[LanguageModel]:
+    def _load(self) -> LoadedModel[Any]:
         if self._loaded is None:
             self._set(self.origin.load())
         assert self._loaded is not None
@@ -91,7 +94,7 @@ class CausalLMShim(DecodingShim):
     def prepare(self) -> None:
         """Readies the model for decoding. Raises RuntimeError as `check_process`."""
         self.check_process()
-        self.loaded.lm.trained.eval()
+        self.loaded.lm.prepare()
 
     def make_decoder(
         self, name: str, encoder: PromptEncoder, settings: DecodingSettings
@@ -138,6 +141,7 @@ class CausalLMShim(DecodingShim):
             self._set(self.origin.make(self.origin.train_tokenizer(texts(), labels), labels))
         elif self._stepped:
             self._set(self.origin.load())
+        self._take_to_torch()
         pointers = self.loaded.lm.pointers
         if self._updates is None or (pointers and pointers.labels != tuple(labels)):
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
@@ -146,7 +150,7 @@ class CausalLMShim(DecodingShim):
         self.make_trainable()
         self._loaded = self.loaded.for_labels(labels)
 
-    def _set(self, loaded: LoadedModel[LanguageModel]) -> None:
+    def _set(self, loaded: LoadedModel[Any]) -> None:
         self._loaded_in = os.getpid()
         self._copies.forget()
         self._updates = None
@@ -187,6 +191,7 @@ class CausalLMShim(DecodingShim):
         """
         self._copies.forget()
         if self._updates is None:
+            self._take_to_torch()
             self._set(make_trainable(self.loaded, self.peft))
             self._updates = Updates(self.loaded, self.mixed_precision)
         return self._updates
@@ -194,9 +199,15 @@ class CausalLMShim(DecodingShim):
     @gradients_on()
     def merge(self) -> None:
         """Works the adapter into the weights. Raises ValueError where there is none."""
+        self._take_to_torch()
         loaded = self.loaded
         merged = merge_adapter(take_alone(loaded.lm))
         self._set(replace(loaded, lm=merged, only_here=True))
+
+    def _take_to_torch(self) -> None:
+        """An exported model is read anew, to be trained. Raises ValueError as `load_trainable`."""
+        if not isinstance(self.loaded.lm, LanguageModel):
+            self._set(load_trainable(self.loaded))
 
     # --- devices and processes
 
@@ -208,7 +219,7 @@ class CausalLMShim(DecodingShim):
 
         Raises RuntimeError for a fork of a process whose model is on an accelerator.
         """
-        if self.is_loaded:
+        if self.is_loaded and isinstance(self.loaded.lm, LanguageModel):
             check_fork(self._loaded_in, (self.loaded.lm.device, *self._copies.devices))
 
     # --- to and from disk
@@ -220,6 +231,9 @@ class CausalLMShim(DecodingShim):
         """
         loaded = self.loaded.for_labels(labels)
         mode = save_mode_for(save_mode, loaded)
+        if not isinstance(loaded.lm, LanguageModel):
+            replace_exported(loaded, folder, mode)
+            return mode
         if loaded.lm.quantized and mode == "full":
             loaded = self._unquantised(loaded)
         replace_model(loaded, folder, mode)
@@ -235,14 +249,18 @@ class CausalLMShim(DecodingShim):
         source = replace(loaded.source, hardware=Hardware("cpu"))
         return replace(loaded, lm=load_model(source, alone=True).lm)
 
-    def read(self, folder: Path, full: bool) -> None:
-        """Reads what `save` wrote, onto the device and in the dtype of the config."""
-        loaded = load_model(ModelSource(str(folder), hardware=self.origin.hardware))
-        self._set(replace(loaded, only_here=full))
+    def read(self, folder: Path, full: bool, keeps: Any = None) -> None:
+        """Reads what `save` wrote, onto the device and in the dtype of the config. keeps: what must
+        live as long as the folder is read."""
+        source = ModelSource(str(folder), hardware=self.origin.hardware)
+        self._set(replace(load_decodable(source, keeps=keeps), only_here=full))
 
     def to_bytes(self) -> bytes:
         return folder_to_bytes(lambda folder: self.save(folder, "full", self.known_labels()))
 
     def from_bytes(self, data: bytes) -> "CausalLMShim":
-        folder_from_bytes(data, lambda folder: self.read(folder, full=True))
+        kept = KeptFolder()  # an exported model goes on reading it
+        folder = kept.path / "model"
+        folder_from_bytes(data, folder)
+        self.read(folder, full=True, keeps=kept)
         return self

@@ -16,7 +16,8 @@ from ..prompts.encoding import TextPrompt
 from .choices import Choices
 from .passes import ModelPasses
 from .pointers import Pointers
-from .pointing import CPU_TOKENS, PointingModel, point
+from .pointing import PointingModel, point
+from .pointing_batch import CPU_TOKENS
 from .row_session import RowSession
 from .session import AskedLabels, Method, Session
 from .static_passes import StaticPasses
@@ -128,6 +129,10 @@ class LanguageModel(ModelPasses):
             return TreeSession(self, prompts, bidirectional, choices)
         share, cached = method == "rows", self.rows_cached
         return RowSession(self, prompts, bidirectional, share, cached, choices)
+
+    def prepare(self) -> None:
+        """Readies the model for decoding."""
+        self.trained.eval()
 
     def free_memory(self) -> None:
         """Gives unused memory of the device back."""

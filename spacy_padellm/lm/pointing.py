@@ -12,11 +12,8 @@ from .attention import plain_attention
 from .dropout import residual_dropout
 from .passes import ModelPasses
 from .pointers import Pointers
-from .pointing_batch import PointingBatch, pointing_batch, seen
+from .pointing_batch import MOST_KEPT, PointingBatch, pointing_batch, seen
 from .session import AskedLabels
-
-MOST_KEPT = 64  # sets of labels whose queries are kept
-CPU_TOKENS = 1024  # of a pass: what more would hold is padding, and falls out of the caches
 
 
 def _on(batch: PointingBatch[np.ndarray], device: torch.device) -> PointingBatch[torch.Tensor]:

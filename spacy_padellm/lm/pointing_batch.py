@@ -11,6 +11,8 @@ from ..prompts.tree import Bools
 from ..prompts.words import N_FEATURES, words_of
 
 Array = TypeVar("Array")
+MOST_KEPT = 64  # sets of labels whose queries are kept
+CPU_TOKENS = 1024  # of a pass: what more would hold is padding, and falls out of the caches
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from ..spans.numeric import check_types
 
 logger = logging.getLogger(__name__)
 QUANTIZATIONS = (None, "int8", "8bit", "4bit")
+RUNTIMES = ("auto", "torch", "onnx")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Hardware:
     device_map: str | None = None
     quantize: str | None = None
     compile: bool = False
+    runtime: str = "auto"
 
     def __post_init__(self) -> None:
         if isinstance(self.devices, str):
@@ -49,11 +51,40 @@ class Hardware:
                 f"the model setting `quantize` is {self.quantize!r}: use 'int8' (decoding on any "
                 f"device), '8bit' or '4bit' (bitsandbytes), or null"
             )
+        if self.runtime not in RUNTIMES:
+            raise ValueError(
+                f"the model setting `runtime` is {self.runtime!r}: use 'auto', 'torch' or 'onnx'"
+            )
+        if self.runtime == "onnx" and (other := self._asks_for_torch()):
+            raise ValueError(
+                f"the model setting `runtime` is 'onnx', which runs on a CPU in float32, and "
+                f"{other} asks for torch: set runtime to 'auto', or leave {other} out"
+            )
         if self.compile and self.device_map is not None:
             raise ValueError(
                 "the model settings compile and device_map exclude each other: set device_map to "
                 "null, or compile to false"
             )
+
+    def _asks_for_torch(self) -> str:
+        """The first setting that only torch can follow; "" where there is none."""
+        asked = {
+            "device": self.device not in ("auto", "cpu"),
+            "devices": bool(self.devices),
+            "device_map": self.device_map is not None,
+            "dtype": self.dtype not in ("auto", "float32"),
+            "quantize": self.quantize is not None,
+            "compile": self.compile,
+        }
+        return next((name for name, is_set in asked.items() if is_set), "")
+
+    @property
+    def takes_onnx(self) -> bool:
+        """Whether an exported model is run by onnxruntime: as `runtime` says, and with "auto"
+        where it would run on a CPU."""
+        if self.runtime != "auto":
+            return self.runtime == "onnx"
+        return not self._asks_for_torch() and self.find_first().type == "cpu"
 
     @property
     def bits(self) -> int | None:

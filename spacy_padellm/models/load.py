@@ -50,9 +50,9 @@ def load_model(
     causal LM, an adapter that does not fit, a device or dtype that is not there; naming the file
     for one that is broken.
     """
-    with foreign(lambda why: _odd(source, why), own=(ValueError,)):
+    with foreign(lambda why: cannot_read(source, why), own=(ValueError,)):
         source.hardware.find_first()  # before anything is downloaded
-        place, adapter, settings = _find_parts(source)
+        place, adapter, settings = find_parts(source)
         _fetch(place, adapter)
         with gradients_on():
             lm = _load_parts(source, place, adapter, alone)
@@ -137,8 +137,9 @@ def ready(lm: LanguageModel, hardware: Hardware) -> LanguageModel:
     return lm
 
 
-def _find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
-    """Base, adapter, and what the model is asked: as the adapter says, else the base."""
+def find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
+    """Base, adapter, and what the model is asked: as the adapter says, else the base. Raises
+    ValueError naming the setting for a model that is not there."""
     place = prepare(find_place(source.name, "name", source.revision))
     adapter = find_place(source.adapter, "adapter") if source.adapter else None
     settings = read_settings(place)
@@ -204,7 +205,8 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
     return model
 
 
-def _odd(source: ModelSource, why: str) -> str:
+def cannot_read(source: ModelSource, why: str) -> str:
+    """What to say where a file of the model is wrong in a way that nothing else tells."""
     adapter = f" with the adapter {source.adapter!r}" if source.adapter else ""
     return (
         f"the model {source.name!r}{adapter} cannot be loaded ({why}): one of its files is not as "

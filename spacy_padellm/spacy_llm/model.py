@@ -82,6 +82,7 @@ def make_causal_lm(
     device_map: str | None = None,
     quantize: str | None = None,
     compile: bool = False,
+    runtime: str = "auto",
     copy_constraint: bool = True,
     decoder: str = "auto",
     run_ahead: bool = True,
@@ -93,7 +94,7 @@ def make_causal_lm(
 ) -> CausalLM:
     """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.
 
-    name to compile: as in the component's model, "spacy_padellm.CausalLM.v1".
+    name to runtime: as in the component's model, "spacy_padellm.CausalLM.v1".
     copy_constraint to overlap: as in the component `padellm_ner`, but that token_budget None
     decodes all Docs of a call together.
 

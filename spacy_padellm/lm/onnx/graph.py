@@ -1,0 +1,82 @@
+"""An ONNX graph that runs, with threads that a forked process does not wait for."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from ..locks import ForkLock
+
+_ERRORS_ONLY = 3
+_first_process = os.getpid()
+
+
+def default_threads() -> int:
+    """`OMP_NUM_THREADS` where it is set, else the cores that this process may run on; one in a
+    forked process, beside which others run."""
+    if os.getpid() != _first_process:
+        return 1
+    given = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Graph:
+    """path: of the ONNX file; weights that it names as byte ranges are in files beside it. keeps:
+    what must live as long as the graph, such as a temporary folder.
+
+    Raises what onnxruntime raises for a file that is none, or broken.
+    """
+
+    def __init__(self, path: Path, keeps: Any = None) -> None:
+        self.path = path
+        self.keeps = keeps
+        self._lock = ForkLock()
+        self._sessions: dict[int, ort.InferenceSession] = {}  # by process
+        self._session()
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        return frozenset(one.name for one in self._session().get_inputs())
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self._session().get_outputs())
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Several threads may run it at once."""
+        return self._session().run(list(outputs), dict(feeds))
+
+    def __deepcopy__(self, _known: Any) -> "Graph":
+        """Nothing of it changes."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy reads the file again."""
+        return Graph, (self.path, self.keeps)
+
+    def _session(self) -> ort.InferenceSession:
+        process = os.getpid()
+        found = self._sessions.get(process)
+        if found is None:
+            with self._lock:
+                # Those of a parent stay where they are: to end them would be to wait for threads
+                # that are not there.
+                found = self._sessions.get(process) or self._open()
+                self._sessions[process] = found
+        return found
+
+    def _open(self) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = default_threads()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ONLY
+        # Threads that spin while they wait take the core from whoever else would work.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])

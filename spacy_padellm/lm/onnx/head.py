@@ -1,0 +1,80 @@
+"""Embeddings and the output head in numpy: rows of few ids, and logits of few."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...prompts.tree import Ints
+
+
+class Table:
+    """A matrix with a row for each id, as it is stored: mapped from a file, in 16 or 32 bits.
+
+    stored: [ids, width] of float16 or float32, or of uint16, the upper halves of float32
+    (bfloat16).
+    """
+
+    def __init__(self, stored: np.ndarray, scale: float = 1.0) -> None:
+        self.stored = stored
+        self.scale = np.float32(scale)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def width(self) -> int:
+        return int(self.stored.shape[1])
+
+    def rows(self, ids: Ints) -> np.ndarray:
+        """[..., width], float32."""
+        found = widen(self.stored[ids])
+        return found if self.scale == 1 else found * self.scale
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """[ids, width], float32; made when it is first asked for."""
+        return widen(self.stored)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"stored": np.asarray(self.stored), "scale": self.scale}
+
+
+def widen(stored: np.ndarray) -> np.ndarray:
+    """float32 of what a `Table` stores."""
+    if stored.dtype == np.uint16:
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    return np.asarray(stored, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A linear head. bias: [ids]. softcap: logits are squeezed between this and its negative.
+    scale: all logits are multiplied by it, before that."""
+
+    weight: Table
+    bias: np.ndarray | None = None
+    softcap: float | None = None
+    scale: float = 1.0
+
+    def rows(self, choices: Ints) -> tuple[np.ndarray, np.ndarray | None]:
+        """Weights [choices, width] and biases of some ids."""
+        return self.weight.rows(choices), None if self.bias is None else self.bias[choices]
+
+    @property
+    def whole(self) -> tuple[np.ndarray, np.ndarray | None]:
+        return self.weight.whole, self.bias
+
+    def logits(self, states: np.ndarray, rows: tuple[np.ndarray, np.ndarray | None]) -> np.ndarray:
+        """[..., choices] of states [..., width]."""
+        weight, bias = rows
+        found = states @ weight.T
+        if bias is not None:
+            found += bias
+        if self.scale != 1:
+            found *= np.float32(self.scale)
+        if self.softcap is not None:
+            cap = np.float32(self.softcap)
+            found = np.tanh(found / cap) * cap
+        return found

@@ -1,0 +1,98 @@
+"""An exported model from its folder, ready to decode. Neither torch nor transformers run it."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...lm.onnx.graph import Graph
+from ...lm.onnx.head import Head, Table, widen
+from ...lm.onnx.model import OnnxModel, check_onnx_model
+from ...lm.onnx.passes import LayerShape
+from ...lm.onnx.pointers import OnnxPointers
+from ..files.json_file import broken
+from ..files.trouble import foreign
+from ..place import ModelPlace
+from .description import DESCRIPTION, Description, Stored
+from .tensors import find_tensors
+
+logger = logging.getLogger(__name__)
+POINTERS = "pointers.safetensors"
+
+
+def read_exported(
+    place: ModelPlace, described: Description, tokenizer: Any, name: str, keeps: Any = None
+) -> OnnxModel:
+    """name: what the user called it. keeps: what must live as long as the model, such as a
+    temporary folder.
+
+    Raises ValueError naming the file for one that is missing or broken.
+    """
+    files = _Files(place)
+    head = None
+    if (part := described.head) is not None:
+        bias = None if part.bias is None else widen(files.tensor(part.bias))
+        head = Head(Table(files.tensor(part.weight)), bias, part.softcap, part.scale)
+    model = OnnxModel(
+        files.graph(described.body, keeps),
+        Table(files.tensor(described.embeddings), described.embedding_scale),
+        tuple(LayerShape(p.heads, p.key_size, p.value_size) for p in described.layers),
+        head,
+        described.window,
+        tokenizer=tokenizer,
+        folder=files.path(DESCRIPTION).parent,
+        name=name,
+        max_positions=described.max_positions,
+        rounded=described.precision == "int8",
+        pointers=files.pointers(described.words, keeps) if described.words else None,
+    )
+    path = files.path(described.body)
+    with foreign(lambda why: broken(path, why)):
+        check_onnx_model(model)
+    logger.info("%s: decodes on onnxruntime, in %s", name, described.precision)
+    return model
+
+
+class _Files:
+    def __init__(self, place: ModelPlace) -> None:
+        self.place = place
+
+    def path(self, name: str) -> Path:
+        path = self.place.file(name)
+        if path is None:
+            raise ValueError(
+                f"{self.place.described} lacks {name}, which {DESCRIPTION} names: export the "
+                f"model again (python -m spacy padellm export)"
+            )
+        return path
+
+    def graph(self, name: str, keeps: Any) -> Graph:
+        path = self.path(name)
+        return self._checked(path, lambda: Graph(path, keeps))
+
+    def tensor(self, stored: Stored) -> np.ndarray:
+        path = self.path(stored.file)
+        return self._checked(path, lambda: find_tensors(path)[stored.name].map())
+
+    def pointers(self, words: str, keeps: Any) -> OnnxPointers:
+        path = self.path(POINTERS)
+
+        def read() -> tuple[dict[str, np.ndarray], list[str]]:
+            with path.open("rb") as file:
+                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            weights = {
+                name: widen(found.map())
+                for name, found in find_tensors(path).items()
+                if not name.startswith("words.")
+            }
+            return weights, json.loads(header["__metadata__"]["pointers"])["labels"]
+
+        weights, labels = self._checked(path, read)
+        return OnnxPointers(self.graph(words, keeps), weights, labels)
+
+    def _checked(self, path: Path, read: Callable[[], Any]) -> Any:
+        with foreign(lambda why: broken(path, why)):
+            return read()

@@ -1,0 +1,166 @@
+"""A model of torch as a folder that both runtimes read."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from ...lm.language_model import LanguageModel
+from ..loaded_model import LoadedModel
+from ..save import save_model
+from .bodies import Body, CachedBody, PlainBody, WordsBody, layer_shapes
+from .description import BODY, WORDS, Description, HeadPart, LayerPart, Precision
+from .probing import check_exportable, embedding_scale, find_head
+from .stored_weights import StoredWeights
+
+logger = logging.getLogger(__name__)
+_OPSET = 17
+_NARROW = (torch.float16, torch.bfloat16)
+
+
+def write_exported(
+    loaded: LoadedModel[LanguageModel], folder: Path, precision: Precision = "fp32"
+) -> Description:
+    """Writes the model as `save_model` does, in full, and beside it what the ONNX runtime reads.
+
+    The model must be on a CPU in float32, and be nobody else's: with "fp16" its own weights are
+    rounded. Raises ValueError with a mend for a model that cannot be exported.
+    """
+    lm = loaded.lm
+    check_exportable(lm)
+    if precision == "fp16":
+        _round(lm)
+    with _narrow(lm):
+        save_model(loaded, folder, "full")
+    stored = StoredWeights(folder)
+    embeddings = lm.model.get_input_embeddings().weight
+    layers = () if lm.points else layer_shapes(lm)
+    description = Description(
+        precision=precision,
+        embeddings=stored.require(_array(embeddings)),
+        embedding_scale=embedding_scale(lm),
+        layers=[LayerPart(**vars(shape)) for shape in layers],
+        window=lm.window,
+        max_positions=lm.max_positions,
+        head=None if lm.points else _head_part(lm, stored),
+        words=WORDS if lm.points else None,
+    )
+    body: Body = PlainBody(lm) if lm.points else CachedBody(lm, layers)
+    with lm.turn:
+        graph = trace(body, body.example, body.inputs, body.outputs, body.axes)
+    if lm.pointers is not None:
+        axes = {0: "texts", 1: "words"}
+        words = trace(
+            WordsBody(lm.pointers.words),
+            [torch.ones(2, 3, 4, dtype=torch.long), torch.ones(2, 3, dtype=torch.bool)],
+            ["hashes", "words"],
+            ["vectors"],
+            {name: axes for name in ("hashes", "words", "vectors")},
+        )
+        _save(words, folder / WORDS, stored)
+    _save(graph, folder / BODY, stored)
+    description.write(folder)
+    return description
+
+
+def trace(
+    module: nn.Module,
+    example: Sequence[torch.Tensor],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    axes: dict[str, dict[int, str]],
+) -> onnx.ModelProto:
+    """The graph of a module, by torch's exporter of traces: with a cache whose columns vary that of
+    `torch.export` takes minutes, and fails for some architectures. axes: of inputs and outputs,
+    those that vary. Raises ValueError for what cannot be traced."""
+    module.eval()
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    try:
+        exporter.setLevel(logging.ERROR)
+        with (
+            tempfile.TemporaryDirectory() as temporary,
+            warnings.catch_warnings(),
+            torch.inference_mode(False),
+            torch.no_grad(),
+        ):
+            warnings.simplefilter("ignore")
+            path = Path(temporary) / BODY
+            torch.onnx.export(
+                module,
+                tuple(example),
+                str(path),
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes=axes,
+                opset_version=_OPSET,
+                dynamo=False,
+                do_constant_folding=False,
+            )
+            return onnx.load(str(path))
+    except Exception as error:  # whatever an architecture does that cannot be traced
+        raise ValueError(
+            f"the model cannot be exported ({type(error).__name__}: {str(error)[:200]}): run it "
+            f"with runtime = 'torch'"
+        ) from error
+    finally:
+        exporter.setLevel(level)
+
+
+def _save(graph: onnx.ModelProto, path: Path, stored: StoredWeights) -> None:
+    stored.refer(graph)
+    path.write_bytes(graph.SerializeToString())
+
+
+def _head_part(lm: LanguageModel, stored: StoredWeights) -> HeadPart:
+    head = find_head(lm)
+    return HeadPart(
+        weight=stored.require(_array(head.weight)),
+        bias=None if head.bias is None else stored.require(_array(head.bias)),
+        softcap=head.softcap,
+        scale=head.scale,
+    )
+
+
+def _array(tensor: torch.Tensor) -> Any:
+    return tensor.detach().float().cpu().numpy()
+
+
+def _weights(lm: LanguageModel) -> list[torch.Tensor]:
+    return [weight for weight in lm.model.parameters() if weight.dtype == torch.float32]
+
+
+def _round(lm: LanguageModel) -> None:
+    """To what float16 holds. Raises ValueError where that is not enough."""
+    for weight in _weights(lm):
+        weight.data = weight.data.half().float()
+        if not bool(weight.isfinite().all()):
+            raise ValueError(
+                f"{lm.name} has weights that float16 does not hold: give --precision fp32"
+            )
+
+
+@contextmanager
+def _narrow(lm: LanguageModel) -> Iterator[None]:
+    """Weights that 16 bits hold without loss are in these, to be saved so."""
+    weights = _weights(lm)
+    dtype = next((d for d in _NARROW if all(_fits(w, d) for w in weights)), None)
+    if dtype is not None:
+        for weight in weights:
+            weight.data = weight.data.to(dtype)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.data = weight.data.float()
+
+
+def _fits(weight: torch.Tensor, dtype: torch.dtype) -> bool:
+    return bool((weight.data.to(dtype).float() == weight.data).all())

@@ -1,0 +1,5 @@
+"""Fixtures of the core, for models that are exported."""
+
+from core.conftest import compact_tokenizer
+
+__all__ = ["compact_tokenizer"]
