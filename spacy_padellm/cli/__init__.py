@@ -10,6 +10,7 @@ from .benchmark import benchmark_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .explain import explain_cli, serve_cli
+from .export import export_cli
 from .models import models_cli
 from .train import train_cli
 from .trained import merge_cli, push_cli
@@ -21,6 +22,7 @@ __all__ = [
     "calibrate_cli",
     "convert_cli",
     "explain_cli",
+    "export_cli",
     "merge_cli",
     "models_cli",
     "padellm_app",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from spacy_padellm.cli.options import read_text
 
 COMMANDS = (
-    "analyze annotate benchmark calibrate convert explain merge models push serve train".split()
+    *"analyze annotate benchmark calibrate convert explain export".split(),
+    *"merge models push serve train".split(),
 )
 WRONG = [
     ["analyze", "english", "./no-corpus.spacy"],
@@ -35,6 +36,8 @@ WRONG = [
     ["convert", "TEXTS", "out.spacy", "--labels-map", "x"],
     ["explain", " "],
     ["explain", "A text.", "-p", "./no-folder"],
+    ["export", "./no-folder", "-o", "out"],
+    ["export", "english", "-o", "out", "--precision", "int3"],
     ["merge", "./no-folder", "out"],
     ["merge", "FOLDER", "out"],
     ["push", "FOLDER", "me/model"],

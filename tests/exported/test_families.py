@@ -89,7 +89,7 @@ def test_the_same_pointers_as_on_torch(name, both_ways, compact_tokenizer, tmp_p
         compact_tokenizer, get_template("compact", bidirectional=both_ways), max_count=5
     )
     asked = AskedLabels(tuple(LABELS), tuple(map(encoder.label_ids, LABELS)))
-    prompts = [encoder.prompt(text, LABELS) for text in [*TEXTS, "Ada. " * 30]]
+    prompts = [encoder.prompt(text, LABELS) for text in [*TEXTS, "", "Ada. " * 30]]
     wanted = lm.point_at(prompts, asked, both_ways)
     found = onnx.point_at(prompts, asked, both_ways)
     for one, other in zip(found, wanted, strict=True):

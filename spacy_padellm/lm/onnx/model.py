@@ -83,7 +83,7 @@ class OnnxModel(OnnxPasses):
         of_token = self.pointers.of_tokens(batch)
         embedded = self.embeddings.rows(batch.ids) + self.pointers.added(of_token)
         taken = _side_by_side(batch.ids, batch.real, bidirectional, self.window)
-        states = self.states(embedded, taken, None)
+        states = self.states(embedded, taken, None) if batch.ids.size else embedded
         inside = batch.inside
         found = self.pointers.probabilities(states[inside], of_token[inside], queries)
         sizes = [len(prompt.encoded.ids) for prompt in prompts]

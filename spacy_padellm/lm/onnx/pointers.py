@@ -54,7 +54,7 @@ class OnnxPointers:
         """[tokens, 2, labels]. hidden: [tokens, hidden]; of_token: [tokens, width]."""
         asked, bias = queries
         keys = self._norm("norm", np.concatenate([hidden, of_token], axis=-1))
-        logits = (keys @ asked.T + bias).reshape(len(keys), -1, 2).transpose(0, 2, 1)
+        logits = (keys @ asked.T + bias).reshape(len(keys), len(bias) // 2, 2).transpose(0, 2, 1)
         return _sigmoid(logits)
 
     def _linear(self, name: str, x: np.ndarray) -> np.ndarray:

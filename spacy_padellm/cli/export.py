@@ -1,0 +1,77 @@
+"""`python -m spacy padellm export`: a model or pipeline for onnxruntime, which annotates faster."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from spacy.cli._util import Arg, Opt
+from wasabi import Printer
+
+from ..tools.pipelines import check_name
+from .app import padellm_app
+from .options import check_numbers
+
+if TYPE_CHECKING:
+    from ..tools.export.comparing import Comparison
+
+_PRECISIONS = ("fp32", "fp16", "int8")
+
+
+@padellm_app.command("export", no_args_is_help=True)
+def export_cli(
+    model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or a name")],
+    output: Annotated[Path, Opt("--output", "-o", help="Folder for the exported one")],
+    precision: Annotated[
+        str,
+        Opt(
+            "--precision",
+            "-p",
+            help="fp32 answers as torch does; fp16 takes half the disk; int8 is fastest",
+        ),
+    ] = "fp32",
+    corpus: Annotated[
+        Path | None,
+        Opt("--corpus", help="Texts to compare on, .spacy", exists=True, dir_okay=False),
+    ] = None,
+    limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
+) -> None:
+    """Write what onnxruntime loads, and compare it with torch on real texts.
+
+    The new folder is a pipeline, or a model's folder, as before: on a CPU it is run by onnxruntime
+    (model.runtime), everywhere else and in training by torch. An adapter is merged into the
+    weights.
+    """
+    msg = Printer()
+    try:
+        if precision not in _PRECISIONS:
+            raise ValueError(f"--precision is {precision!r}: use one of {', '.join(_PRECISIONS)}")
+        check_numbers(limit=limit)
+        check_name(model)
+        from ..tools.benchmark.corpus import read_corpus
+        from ..tools.export.exporting import export
+        from ..tools.export.texts import SAMPLE_TEXTS
+
+        texts = SAMPLE_TEXTS
+        if corpus is not None:
+            texts = tuple(gold.text for gold in read_corpus(corpus, limit))
+        found = export(model, output, precision, texts)
+    except (ValueError, OSError) as error:
+        msg.fail(str(error), exits=1)
+    for one in found:
+        msg.divider(one.name)
+        msg.table(_rows(one.comparison, one.size))
+    msg.good(f"Wrote {output}")
+
+
+def _rows(comparison: "Comparison", size: int) -> list[tuple[str, str]]:
+    speeds = zip((1, 32), comparison.torch_speed, comparison.onnx_speed, strict=True)
+    return [
+        ("texts", str(comparison.texts)),
+        ("mentions, by torch", str(comparison.mentions)),
+        ("found by only one of the two", str(comparison.differing)),
+        ("largest difference of a probability", f"{comparison.difference:.1e}"),
+        *(
+            (f"texts a second, batch {batch}", f"{torch:.1f} by torch, {onnx:.1f} by onnxruntime")
+            for batch, torch, onnx in speeds
+        ),
+        ("size of the folder", f"{size / 1e6:.1f} MB"),
+    ]

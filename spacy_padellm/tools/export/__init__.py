@@ -1,0 +1,1 @@
+"""Models and pipelines exported to ONNX, and compared with what they were made of."""

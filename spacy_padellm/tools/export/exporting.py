@@ -1,0 +1,132 @@
+"""Writes what the ONNX runtime loads, of a model or of all models of a pipeline."""
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spacy import util
+
+from ...atomic import check_owner, whole_folder, write_whole
+from ...models.hardware import Hardware
+from ...models.loaded_model import ModelSource
+from ...models.model_settings import SETTINGS_FILE
+from ..pipelines import is_pipeline
+from .comparing import Comparison, compare
+
+_ON_CPU = Hardware("cpu", "float32", runtime="torch")
+_MOST_DIFFERING = 0.1  # of the mentions, in float32: more is no tie
+
+
+@dataclass(frozen=True)
+class Export:
+    """name: of the component, or of the model. size, before: bytes of the folder, and of the one
+    that it was made of, None where that is not a folder."""
+
+    name: str
+    comparison: Comparison
+    size: int
+
+
+def check_packages() -> None:
+    """Raises ValueError where what writes graphs is not installed."""
+    if importlib.util.find_spec("onnx") is None:
+        raise ValueError(
+            "exporting needs the package onnx: pip install 'spacy-padellm[export]' (the exported "
+            "model runs without)"
+        )
+
+
+def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> list[Export]:
+    """Writes a model's folder, or the pipeline with its models exported.
+
+    name: a pipeline, installed or a folder, or whatever the model setting `name` takes. precision:
+    "fp32", "fp16" (weights rounded to 16 bits; computes in float32) or "int8".
+
+    Raises ValueError with a mend for what cannot be exported, and where the exported model does
+    not answer as the other.
+    """
+    check_packages()
+    pipeline = _pipeline_folder(name)
+    if Path(name).exists() and output.exists() and output.resolve() == Path(name).resolve():
+        raise ValueError(f"{output} is what is exported: give another folder")
+    if pipeline is None:
+        check_owner(output, SETTINGS_FILE)
+        with whole_folder(output) as fresh:
+            return [_export_model(name, name, fresh, precision, texts)]
+    components = _components(pipeline, name)
+    check_owner(output, "meta.json")
+    with whole_folder(output) as fresh:
+        shutil.copytree(pipeline, fresh, dirs_exist_ok=True)
+        found = []
+        for component in components:
+            folder = fresh / component / "model"
+            shutil.rmtree(folder)
+            folder.mkdir()
+            source = str(pipeline / component / "model")
+            found.append(_export_model(component, source, folder, precision, texts))
+            _note_full(fresh / component / "cfg")
+        return found
+
+
+def _export_model(
+    name: str, source: str, folder: Path, precision: str, texts: Sequence[str]
+) -> Export:
+    from ...models.adapters import merge_adapter  # what takes seconds to import
+    from ...models.decodable import load_decodable
+    from ...models.exported.description import PRECISIONS
+    from ...models.exported.write import write_exported
+    from ...models.load import load_model
+
+    chosen = next((one for one in PRECISIONS if one == precision), None)
+    if chosen is None:
+        raise ValueError(f"--precision is {precision!r}: use one of {', '.join(PRECISIONS)}")
+    loaded = load_model(ModelSource(source, hardware=_ON_CPU), alone=True)
+    if loaded.lm.adapter:
+        loaded = replace(loaded, lm=merge_adapter(loaded.lm))
+    write_exported(loaded, folder, chosen)
+    hardware = Hardware(runtime="onnx")
+    exported = load_decodable(ModelSource(str(folder), hardware=hardware))
+    comparison = compare(loaded, exported, texts)
+    if chosen != "int8" and comparison.differing > max(1, _MOST_DIFFERING * comparison.mentions):
+        raise ValueError(
+            f"{name}: of {comparison.mentions} mentions, {comparison.differing} are found by only "
+            f"one of torch and onnxruntime: this model cannot be exported; run it with runtime = "
+            f"'torch'"
+        )
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Export(name, comparison, size)
+
+
+def _pipeline_folder(name: str) -> Path | None:
+    """None for the name of a model."""
+    if is_pipeline(Path(name)):
+        return Path(name)
+    if not util.is_package(name):
+        return None
+    found = sorted(util.get_package_path(name).glob("*/config.cfg"))
+    return found[0].parent if found else util.get_package_path(name)
+
+
+def _components(pipeline: Path, name: str) -> list[str]:
+    """Those with a model in a folder. Raises ValueError where there is none."""
+    config = util.load_config(pipeline / "config.cfg")
+    components: dict[str, Any] = config.get("components", {})
+    found = [
+        component
+        for component in config.get("nlp", {}).get("pipeline", [])
+        if components.get(component, {}).get("factory") == "padellm_ner"
+        and (pipeline / component / "model").is_dir()
+    ]
+    if not found:
+        raise ValueError(f"the pipeline {name} has no padellm_ner with a model in its folder")
+    return found
+
+
+def _note_full(path: Path) -> None:
+    """The component's own file says that its model is whole: it may have been a reference."""
+    said = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+    write_whole(path, json.dumps({**said, "save_mode": "full"}))

@@ -1,0 +1,20 @@
+"""Sentences that an exported model is compared on, where no corpus is given: of newspapers' kind,
+with names, numbers and several scripts."""
+
+SAMPLE_TEXTS = (
+    "Ada Lovelace met Charles Babbage in London on 5 June 1833, at a party of Mary Somerville.",
+    "The European Space Agency launched Ariane 5 from Kourou, French Guiana, at 09:20 on Saturday.",
+    "Nobody came.",
+    "Shares of Nestlé fell 2.4% in Zürich after Reuters had reported on talks with Danone.",
+    "Marie Curie, born in Warsaw, won the Nobel Prize in Physics in 1903 with Pierre Curie and "
+    "Henri Becquerel, and that in Chemistry in 1911; she is still the only person who has received "
+    "it in two sciences.",
+    "in 2012 psy's gangnam style was the first video on youtube with a billion views",
+    "São Paulo beat Boca Juniors 3-1 at the Morumbi on Wednesday; Kaká scored twice.",
+    "The Treaty of Waitangi was signed on 6 February 1840 by representatives of the British Crown "
+    "and Māori chiefs of the North Island of New Zealand.",
+    "小明在北京大学学习,他的老师王教授来自上海。",
+    "Der Bundestag in Berlin wählte Angela Merkel am 22. November 2005 zur Bundeskanzlerin.",
+    "Please send the invoice to accounts@example.com by Friday, or call Mrs. O'Brien-Smith.",
+    "",
+)
