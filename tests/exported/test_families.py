@@ -144,3 +144,17 @@ def test_half_the_size_for_nearly_the_same(compact_tokenizer, tmp_path):
         np.testing.assert_allclose(one, other, atol=0.02)
     sizes = [(tmp_path / part / "model.safetensors").stat().st_size for part in ("whole", "half")]
     assert sizes[1] < 0.6 * sizes[0]
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "bert"])
+def test_8_bits_are_close_and_small(name, compact_tokenizer, tmp_path):
+    lm = with_pointers(made(name, compact_tokenizer))
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"), max_count=5)
+    asked = AskedLabels(tuple(LABELS), tuple(map(encoder.label_ids, LABELS)))
+    prompts = [encoder.prompt(text, LABELS) for text in TEXTS]
+    wanted = lm.point_at(prompts, asked, True)
+    rounded = exported(lm, tmp_path, "int8")
+    assert rounded.rounded
+    found = rounded.point_at(prompts, asked, True)
+    differences = [np.abs(one - other) for one, other in zip(found, wanted, strict=True)]
+    assert 0 < np.concatenate(differences).mean() < 0.05

@@ -54,7 +54,12 @@ def write_exported(
     )
     body: Body = PlainBody(lm) if lm.points else CachedBody(lm, layers)
     with lm.turn:
-        graph = trace(body, body.example, body.inputs, body.outputs, body.axes)
+        rounds = precision == "int8"
+        graph = trace(body, body.example, body.inputs, body.outputs, body.axes, fold=rounds)
+    if rounds:
+        from .rounding import round_matrices
+
+        graph = round_matrices(graph, embeddings.shape[1])
     if lm.pointers is not None:
         axes = {0: "texts", 1: "words"}
         words = trace(
@@ -76,10 +81,12 @@ def trace(
     inputs: Sequence[str],
     outputs: Sequence[str],
     axes: dict[str, dict[int, str]],
+    fold: bool = False,
 ) -> onnx.ModelProto:
     """The graph of a module, by torch's exporter of traces: with a cache whose columns vary that of
     `torch.export` takes minutes, and fails for some architectures. axes: of inputs and outputs,
-    those that vary. Raises ValueError for what cannot be traced."""
+    those that vary. fold: turns matrices as the runtime reads them; others can be found in the files
+    of the model. Raises ValueError for what cannot be traced."""
     module.eval()
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
@@ -102,7 +109,7 @@ def trace(
                 dynamic_axes=axes,
                 opset_version=_OPSET,
                 dynamo=False,
-                do_constant_folding=False,
+                do_constant_folding=fold,
             )
             return onnx.load(str(path))
     except Exception as error:  # whatever an architecture does that cannot be traced
