@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ..decoding import Replica
-from ..lm.language_model import LanguageModel
-from ..models.hardware import find_device
 from ..models.shared_result import SharedResult
+
+if TYPE_CHECKING:  # an exported model runs without
+    import torch
+
+    from ..lm.language_model import LanguageModel
 
 
 class ModelCopies:
@@ -21,14 +22,16 @@ class ModelCopies:
         self._made_in = os.getpid()
         self._making: SharedResult[tuple[Replica, ...]] = SharedResult()
 
-    def get(self, lm: LanguageModel, devices: Sequence[str]) -> tuple[Replica, ...]:
+    def get(self, lm: "LanguageModel", devices: Sequence[str]) -> tuple[Replica, ...]:
         """The model itself and a copy on each of `devices`. Raises ValueError for one that is not
         there."""
         if self._made and self._made_in != os.getpid():  # a fork has none of the threads
             self._made, self._made_in = tuple(Replica(one.lm) for one in self._made), os.getpid()
         return self._made or self._making.get(lambda: self._make(lm, devices))
 
-    def _make(self, lm: LanguageModel, devices: Sequence[str]) -> tuple[Replica, ...]:
+    def _make(self, lm: "LanguageModel", devices: Sequence[str]) -> tuple[Replica, ...]:
+        from ..models.devices import find_device
+
         if not self._made:
             self.devices = tuple(find_device(device, "devices") for device in devices)
             copies = [lm.copy_to(device) for device in self.devices]

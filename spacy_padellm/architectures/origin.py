@@ -10,8 +10,8 @@ from typing import Any
 from ..models.decodable import load_decodable
 from ..models.hardware import Hardware
 from ..models.loaded_model import LoadedModel, ModelSource
-from ..models.make import NewModel
 from ..models.model_settings import read_settings
+from ..models.new_model import NewModel
 from ..models.place import find_place, in_the_box
 from ..prompts.template import PromptTemplate
 

@@ -5,26 +5,21 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thinc.api import Optimizer
 
 from ..decoding import Decoder, DecodingSettings, ReplicaDecoder, TextDecoder
 from ..learning.examples import TrainingText
 from ..lm.gradients import gradients_on
-from ..lm.language_model import LanguageModel
+from ..lm.onnx.model import OnnxModel
 from ..models.adapter_settings import AdapterSettings
-from ..models.adapters import merge_adapter
 from ..models.decodable import load_decodable, load_trainable
 from ..models.exported.copy import KeptFolder, replace_exported
-from ..models.hardware import Hardware, check_fork
-from ..models.load import load_model, take_alone
+from ..models.hardware import Hardware
 from ..models.loaded_model import LoadedModel, ModelSource
-from ..models.pointer_files import add_pointers
-from ..models.save import replace_model, save_mode_for
+from ..models.save_mode import save_mode_for
 from ..models.shared_result import SharedResult
-from ..models.special_tokens import add_special_tokens
-from ..models.trainable import make_trainable
 from ..prompts.encoding import PromptEncoder
 from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
@@ -32,7 +27,10 @@ from .folder_bytes import folder_from_bytes, folder_to_bytes
 from .model_copies import ModelCopies
 from .origin import FromScratch, Origin, Texts
 from .protocol import DecodingShim
-from .updating import Updates
+
+if TYPE_CHECKING:  # needs torch, which takes seconds to import: whatever does is imported late
+    from ..lm.language_model import LanguageModel
+    from .updating import Updates
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +140,10 @@ class CausalLMShim(DecodingShim):
         elif self._stepped:
             self._set(self.origin.load())
         self._take_to_torch()
+        from ..models.load import take_alone
+        from ..models.pointer_files import add_pointers
+        from ..models.special_tokens import add_special_tokens
+
         pointers = self.loaded.lm.pointers
         if self._updates is None or (pointers and pointers.labels != tuple(labels)):
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
@@ -184,7 +186,7 @@ class CausalLMShim(DecodingShim):
         if not self.loaded.lm.adapter:
             self._loaded = replace(self.loaded, only_here=True)
 
-    def make_trainable(self) -> Updates:
+    def make_trainable(self) -> "Updates":
         """What trains the weights, or the adapter's; puts the adapter on if need be.
 
         Raises ValueError for a model that cannot be trained as the config says.
@@ -192,6 +194,9 @@ class CausalLMShim(DecodingShim):
         self._copies.forget()
         if self._updates is None:
             self._take_to_torch()
+            from ..models.trainable import make_trainable
+            from .updating import Updates
+
             self._set(make_trainable(self.loaded, self.peft))
             self._updates = Updates(self.loaded, self.mixed_precision)
         return self._updates
@@ -200,13 +205,16 @@ class CausalLMShim(DecodingShim):
     def merge(self) -> None:
         """Works the adapter into the weights. Raises ValueError where there is none."""
         self._take_to_torch()
+        from ..models.adapters import merge_adapter
+        from ..models.load import take_alone
+
         loaded = self.loaded
         merged = merge_adapter(take_alone(loaded.lm))
         self._set(replace(loaded, lm=merged, only_here=True))
 
     def _take_to_torch(self) -> None:
         """An exported model is read anew, to be trained. Raises ValueError as `load_trainable`."""
-        if not isinstance(self.loaded.lm, LanguageModel):
+        if isinstance(self.loaded.lm, OnnxModel):
             self._set(load_trainable(self.loaded))
 
     # --- devices and processes
@@ -219,7 +227,9 @@ class CausalLMShim(DecodingShim):
 
         Raises RuntimeError for a fork of a process whose model is on an accelerator.
         """
-        if self.is_loaded and isinstance(self.loaded.lm, LanguageModel):
+        if self.is_loaded and not isinstance(self.loaded.lm, OnnxModel):
+            from ..models.devices import check_fork
+
             check_fork(self._loaded_in, (self.loaded.lm.device, *self._copies.devices))
 
     # --- to and from disk
@@ -231,21 +241,25 @@ class CausalLMShim(DecodingShim):
         """
         loaded = self.loaded.for_labels(labels)
         mode = save_mode_for(save_mode, loaded)
-        if not isinstance(loaded.lm, LanguageModel):
+        if isinstance(loaded.lm, OnnxModel):
             replace_exported(loaded, folder, mode)
             return mode
+        from ..models.save import replace_model
+
         if loaded.lm.quantized and mode == "full":
             loaded = self._unquantised(loaded)
         replace_model(loaded, folder, mode)
         return mode
 
-    def _unquantised(self, loaded: LoadedModel[LanguageModel]) -> LoadedModel[LanguageModel]:
+    def _unquantised(self, loaded: "LoadedModel[LanguageModel]") -> "LoadedModel[LanguageModel]":
         """The weights as they were before, from where they came. Raises ValueError for an adapter
         that was trained on them: it can be saved with save_mode = "reference"."""
         if self._stepped:
             raise ValueError(
                 "save_mode is 'full', and the base is quantised: set save_mode to 'reference'"
             )
+        from ..models.load import load_model
+
         source = replace(loaded.source, hardware=Hardware("cpu"))
         return replace(loaded, lm=load_model(source, alone=True).lm)
 

@@ -50,7 +50,7 @@ def export_cli(
         from ..tools.export.exporting import export
         from ..tools.export.texts import SAMPLE_TEXTS
 
-        texts = SAMPLE_TEXTS
+        texts: tuple[str, ...] = SAMPLE_TEXTS
         if corpus is not None:
             texts = tuple(gold.text for gold in read_corpus(corpus, limit))
         found = export(model, output, precision, texts)

@@ -3,12 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 
-import torch
-
 
 @contextlib.contextmanager
 def gradients_on() -> Iterator[None]:
     """Weights that are made here can be trained, and losses have gradients, also inside of
     `torch.no_grad()` and `torch.inference_mode()`. As a decorator, too."""
+    import torch  # where something is to be trained: who only decodes may have none
+
     with torch.inference_mode(False), torch.enable_grad():
         yield

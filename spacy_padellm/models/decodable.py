@@ -1,18 +1,21 @@
 """Models as they decode: an exported one on onnxruntime where that is wanted, else on torch."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..lm.language_model import LanguageModel
+from ..lm.onnx.model import OnnxModel
 from ..prompts.template import PromptTemplate
 from .exported.description import Description, read_description
 from .exported.read import read_exported
-from .files.pretrained import read_tokenizer
 from .files.trouble import foreign
+from .hardware import has_torch
 from .hub_access import hub_or_downloads
-from .load import cannot_read, find_parts, load_model
 from .loaded_model import LoadedModel, ModelSource
+from .parts import cannot_read, find_parts
 from .place import ModelPlace
+
+if TYPE_CHECKING:  # an exported model runs without
+    from ..lm.language_model import LanguageModel
 
 
 @hub_or_downloads()
@@ -27,24 +30,24 @@ def load_decodable(
     """
     hardware = source.hardware
     if not hardware.takes_onnx:
-        return load_model(source, template)
+        return _load_with_torch(source, template)
     with foreign(lambda why: cannot_read(source, why), own=(ValueError,)):
         place, adapter, settings = find_parts(source)
         described = None if adapter else read_description(place)
         if described is None or not _is_wanted(described, source):
             if hardware.runtime == "onnx":
                 raise ValueError(_not_exported(place, adapter))
-            return load_model(source, template)
-        lm = read_exported(place, described, read_tokenizer(place), source.name, keeps)
+            return _load_with_torch(source, template)
+        lm = read_exported(place, described, source.name, keeps)
     found = replace(source, name=place.name, revision=place.revision)
     return LoadedModel(lm, settings.asking(template, source.name), found)
 
 
-def load_trainable(loaded: LoadedModel[Any]) -> LoadedModel[LanguageModel]:
+def load_trainable(loaded: LoadedModel[Any]) -> "LoadedModel[LanguageModel]":
     """The same model on torch, which alone trains; one that is there already as it is. Raises
     ValueError for runtime = "onnx"."""
     hardware = loaded.source.hardware
-    if isinstance(loaded.lm, LanguageModel):
+    if not isinstance(loaded.lm, OnnxModel):
         return loaded
     if hardware.runtime == "onnx":
         raise ValueError(
@@ -52,8 +55,23 @@ def load_trainable(loaded: LoadedModel[Any]) -> LoadedModel[LanguageModel]:
             "'torch' to train"
         )
     source = replace(loaded.source, hardware=replace(hardware, runtime="torch"))
-    lm = load_model(source, alone=True).lm
+    lm = _load_with_torch(source, alone=True).lm
     return LoadedModel(lm, loaded.settings, source, only_here=loaded.only_here)
+
+
+def _load_with_torch(
+    source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
+) -> "LoadedModel[LanguageModel]":
+    """As `load_model`. Raises ValueError where torch is not installed."""
+    if not has_torch():
+        raise ValueError(
+            f"the model {source.name!r} runs on torch and transformers, which are not installed: "
+            f"pip install 'spacy-padellm[torch]'. Without them, exported models run (python -m "
+            f"spacy padellm export writes them)"
+        )
+    from .load import load_model
+
+    return load_model(source, template, alone)
 
 
 def _is_wanted(described: Description, source: ModelSource) -> bool:

@@ -15,18 +15,18 @@ from ..lm.selfcheck import check_fixed_shapes, check_language_model
 from ..prompts.template import PromptTemplate
 from .adapter_reading import load_adapter
 from .adapters import own_copy
+from .devices import find_dtype
 from .files.causal import cannot_load, read_causal_config
 from .files.pretrained import check_model, count_ids, read_causal_lm, read_tokenizer
 from .files.trouble import foreign, reason
 from .files.weights import ADAPTER, find_weights
-from .hardware import Hardware, find_dtype
+from .hardware import Hardware
 from .hub_access import hub_or_downloads
 from .loaded_model import LoadedModel, ModelSource
 from .loading_lock import check_undisturbed, loading_lock
-from .model_settings import ModelSettings, read_base, read_settings
-from .place import ModelPlace, find_place
+from .parts import cannot_read, find_parts
+from .place import ModelPlace
 from .pointer_files import check_whole, read_pointers
-from .prepared.prepare import prepare
 from .progress_bars import no_progress_bars
 from .quantization import few_bits, quantize_weights
 from .shared_bases import AdapterTurn, SharedBase, SharedBases, Turn
@@ -137,30 +137,6 @@ def ready(lm: LanguageModel, hardware: Hardware) -> LanguageModel:
     return lm
 
 
-def find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
-    """Base, adapter, and what the model is asked: as the adapter says, else the base. Raises
-    ValueError naming the setting for a model that is not there."""
-    place = prepare(find_place(source.name, "name", source.revision))
-    adapter = find_place(source.adapter, "adapter") if source.adapter else None
-    settings = read_settings(place)
-    if base := read_base(place):  # a folder that refers to its base
-        if adapter is None and place.file("adapter_config.json"):
-            adapter = place
-        place = prepare(find_place(base.name, "base", base.revision, within=place.folder))
-        settings = _over(settings, read_settings(place))
-    if adapter is not None:
-        if settings is not None:  # the base's calibration is not the adapter's
-            settings = replace(settings, calibration=None)
-        settings = _over(read_settings(adapter), settings)
-    return place, adapter, settings or ModelSettings()
-
-
-def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSettings | None:
-    if upper is None or lower is None:
-        return upper or lower
-    return replace(upper, template=upper.template or lower.template)
-
-
 def _load_base(place: ModelPlace, hardware: Hardware, dtype: Any, n_tokens: int) -> Any:
     """The model without an adapter, its vocabulary grown to `n_tokens`."""
     model = _load_causal_lm(place, dtype, hardware)
@@ -203,12 +179,3 @@ def _load_causal_lm(place: ModelPlace, dtype: Any, hardware: Hardware) -> Any:
             f"({missing[0]} and {len(missing) - 1} more): it is not a complete causal LM"
         )
     return model
-
-
-def cannot_read(source: ModelSource, why: str) -> str:
-    """What to say where a file of the model is wrong in a way that nothing else tells."""
-    adapter = f" with the adapter {source.adapter!r}" if source.adapter else ""
-    return (
-        f"the model {source.name!r}{adapter} cannot be loaded ({why}): one of its files is not as "
-        f"it should be; copy it again, or choose another model"
-    )

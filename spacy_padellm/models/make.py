@@ -6,7 +6,6 @@ For users who can download no model, and for the model in the box.
 import difflib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -15,8 +14,8 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokeniz
 
 from ..lm.language_model import LanguageModel
 from ..prompts.template import COMPACT, PromptTemplate
-from ..spans.numeric import check_number, check_types
-from .hardware import Hardware, find_dtype
+from .devices import find_dtype
+from .hardware import Hardware
 from .load import ready
 from .loaded_model import LoadedModel, ModelSource
 from .loading_lock import loading_lock
@@ -25,51 +24,23 @@ from .model_settings import ModelSettings
 END_OF_TEXT = "<|endoftext|>"
 
 
-@dataclass(frozen=True)
-class NewModel:
-    """An architecture with its sizes.
-
-    vocab_size: tokens of the tokenizer, those of the template included.
-    max_count: the highest count that the template has a token for.
-
-    Raises ValueError for a setting of another type.
-    """
-
-    architecture: str = "llama"
-    sizes: Mapping[str, Any] = field(default_factory=dict)
-    vocab_size: int = 2048
-    template: PromptTemplate = COMPACT
-    max_count: int = 32
-    hardware: Hardware = field(default_factory=Hardware)
-
-    def __post_init__(self) -> None:
-        check_types(self, "the model setting `{}`")
-        check_number("the model setting `vocab_size`", self.vocab_size, least=1, whole=True)
-        check_number("the model setting `max_count`", self.max_count, least=1, whole=True)
-
-    def train_tokenizer(
-        self, texts: Iterable[str], labels: Iterable[str]
-    ) -> PreTrainedTokenizerFast:
-        """As `train_tokenizer`."""
-        return train_tokenizer(texts, self.vocab_size, tuple(labels), self.template, self.max_count)
-
-    def make(
-        self, tokenizer: PreTrainedTokenizerFast, labels: Mapping[str, str]
-    ) -> LoadedModel[LanguageModel]:
-        """With random weights, for labels → descriptions. Raises ValueError as `create_model`."""
-        device = self.hardware.find_first()
-        dtype = find_dtype(self.hardware.dtype, device)
-        model = create_model(tokenizer, self.architecture, **self.sizes)
-        if dtype != "auto":
-            model.to(dtype)
-        model.to(device).eval()
-        lm = LanguageModel(model, tokenizer, f"{self.architecture} from scratch")
-        return LoadedModel(
-            ready(lm, self.hardware),
-            ModelSettings(self.template, max_count=self.max_count).for_labels(labels),
-            ModelSource("", hardware=self.hardware),
-            only_here=True,
-        )
+def make_model(
+    architecture: str,
+    sizes: Mapping[str, Any],
+    tokenizer: PreTrainedTokenizerFast,
+    settings: ModelSettings,
+    hardware: Hardware,
+) -> LoadedModel[LanguageModel]:
+    """With random weights, ready to decode. Raises ValueError as `create_model`."""
+    device = hardware.find_first()
+    dtype = find_dtype(hardware.dtype, device)
+    model = create_model(tokenizer, architecture, **sizes)
+    if dtype != "auto":
+        model.to(dtype)
+    model.to(device).eval()
+    lm = LanguageModel(model, tokenizer, f"{architecture} from scratch")
+    source = ModelSource("", hardware=hardware)
+    return LoadedModel(ready(lm, hardware), settings, source, only_here=True)
 
 
 def train_tokenizer(

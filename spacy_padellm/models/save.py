@@ -2,19 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from ..atomic import check_owner, whole_folder
 from ..lm.language_model import LanguageModel
 from .adapters import base_weights, save_adapter
 from .loaded_model import LoadedModel
 from .model_settings import SETTINGS_FILE
-from .place import in_the_box
 from .pointer_files import save_pointers
 from .progress_bars import no_progress_bars
+from .save_mode import SaveMode
 
-SaveMode = Literal["full", "reference"]
-SAVE_MODES = ("auto", "full", "reference")
 BASE_FOLDER = "base"
 
 
@@ -56,23 +53,6 @@ def _save_weights(
     gathered = loaded.lm.gathered
     loaded.lm.model.save_pretrained(folder, state_dict=dict(gathered) if gathered else None)
     return None
-
-
-def save_mode_for(save_mode: str, loaded: LoadedModel) -> SaveMode:
-    """The mode in which a model is written.
-
-    Raises ValueError for "reference" where there is nothing to refer to.
-    """
-    if save_mode == "full":
-        return "full"
-    if save_mode == "reference":
-        if loaded.only_here:
-            raise ValueError(
-                "save_mode is 'reference', but these weights are in no other place (they were "
-                "trained here, or read from a full copy): set save_mode to 'full' or 'auto'"
-            )
-        return "reference"
-    return "full" if loaded.only_here or in_the_box(loaded.source.name) else "reference"
 
 
 def replace_model(loaded: LoadedModel, folder: Path, mode: SaveMode) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ..architectures.config_values import check_characters
 from ..models.files.schemas import Label, Open, Text, check_labels
 from ..models.model_settings import ModelSettings
-from ..models.save import SaveMode
+from ..models.save_mode import SaveMode
 
 logger = logging.getLogger(__name__)
 Labels = str | list[str] | list[list[str]] | dict[str, str] | None  # as configs have them

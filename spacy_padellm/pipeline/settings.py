@@ -8,7 +8,7 @@ from ..architectures.config_values import write_value
 from ..decoding import DecodingSettings
 from ..decoding.settings import METHODS
 from ..learning.label_noise import LabelNoise
-from ..models.save import SAVE_MODES
+from ..models.save_mode import SAVE_MODES
 from ..prompts.template import MOST_COUNT
 from ..spans.numeric import MOST_TOKENS, check_number, check_types
 from ..spans.resolution import FLAT_RESOLUTIONS, RESOLUTIONS

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
     _check_files(asked.texts, "text file")
     from ..models.hardware import Hardware
-    from ..models.make import NewModel
+    from ..models.new_model import NewModel
     from ..prompts.template import get_template
     from .from_text.stages import pretrain_on_files
 

@@ -25,7 +25,8 @@ from spacy_padellm.models.named import NamedModel
 from spacy_padellm.models.place import ModelPlace, find_place
 from spacy_padellm.models.prepared import prepare as preparing
 from spacy_padellm.models.prepared.prepare import CACHE_VARIABLE, cache_folder, prepare
-from spacy_padellm.models.save import save_mode_for, save_model
+from spacy_padellm.models.save import save_model
+from spacy_padellm.models.save_mode import save_mode_for
 
 gguf = pytest.importorskip("gguf")
 from remote.gguf_model import write_gguf  # noqa: E402

@@ -11,7 +11,7 @@ from spacy_padellm.decoding import Decoder
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import train_adapter
-from spacy_padellm.models.hardware import find_device, find_dtype
+from spacy_padellm.models.devices import find_device, find_dtype
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.make import create_model

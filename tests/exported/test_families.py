@@ -50,7 +50,7 @@ def exported(lm, folder, precision="fp32"):
     settings = ModelSettings(get_template("compact"), tuple(LABELS), max_count=5)
     write_exported(LoadedModel(lm, settings), folder, precision)
     place = find_place(str(folder), "name")
-    return read_exported(place, read_description(place), lm.tokenizer, lm.name)
+    return read_exported(place, read_description(place), lm.name)
 
 
 def answers(lm, method, copies):

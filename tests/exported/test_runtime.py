@@ -1,6 +1,9 @@
 """Pipelines whose models were exported: the same entities, through files, processes, training."""
 
+import ast
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,6 +162,28 @@ def test_a_pipeline_that_points(pointing_folder, tmp_path):
     before = lm_of(nlp)
     nlp.update(make_examples(nlp, 4), sgd=nlp.resume_training())
     assert lm_of(nlp) is not before and lm_of(nlp).points
+
+
+def test_annotating_needs_no_torch(exported_folder, pointing_folder, exported, tmp_path):
+    pointing = tmp_path / "pointing"
+    assert run(pointing_folder, "-o", pointing).exit_code == 0
+    script = Path(__file__).parent / "without_torch.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(exported_folder), str(pointing), str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("told") == 4
+    found = [ast.literal_eval(line) for line in done.stdout.splitlines()]
+    texts = ["Ada Lovelace lives in Paris.", "In Rome we met Tim Lee.", "", "Nobody came."]
+    for nlp, of_both in zip((exported, spacy.load(pointing_folder)), found, strict=True):
+        expected = [
+            [(ent.text, ent.label_, round(ent._.padellm_score, 3)) for ent in doc.ents]
+            for doc in nlp.pipe(texts)
+        ]
+        assert of_both == expected
 
 
 def test_forks_decode(exported):

@@ -45,6 +45,14 @@ class LayerPart(Part):
     value_size: Size
 
 
+class TokensPart(Part):
+    """As `FastTokenizer` has them."""
+
+    bos_token: str | None = None
+    eos_token: str | None = None
+    unk_token: str | None = None
+
+
 class Description(Part):
     """What a folder has for the ONNX runtime.
 
@@ -56,6 +64,7 @@ class Description(Part):
     format: int = FORMAT
     precision: Precision
     body: FileName = BODY
+    tokens: TokensPart
     embeddings: Stored
     embedding_scale: Finite = 1.0
     layers: list[LayerPart] = Field(default_factory=list, max_length=1_000)

@@ -18,13 +18,14 @@ from ..files.trouble import foreign
 from ..place import ModelPlace
 from .description import DESCRIPTION, Description, Stored
 from .tensors import find_tensors
+from .tokenizer import FastTokenizer
 
 logger = logging.getLogger(__name__)
 POINTERS = "pointers.safetensors"
 
 
 def read_exported(
-    place: ModelPlace, described: Description, tokenizer: Any, name: str, keeps: Any = None
+    place: ModelPlace, described: Description, name: str, keeps: Any = None
 ) -> OnnxModel:
     """name: what the user called it. keeps: what must live as long as the model, such as a
     temporary folder.
@@ -42,7 +43,7 @@ def read_exported(
         tuple(LayerShape(p.heads, p.key_size, p.value_size) for p in described.layers),
         head,
         described.window,
-        tokenizer=tokenizer,
+        tokenizer=files.tokenizer(described.tokens.model_dump()),
         folder=files.path(DESCRIPTION).parent,
         name=name,
         max_positions=described.max_positions,
@@ -72,6 +73,10 @@ class _Files:
     def graph(self, name: str, keeps: Any) -> Graph:
         path = self.path(name)
         return self._checked(path, lambda: Graph(path, keeps))
+
+    def tokenizer(self, tokens: dict[str, str | None]) -> FastTokenizer:
+        path = self.path("tokenizer.json")
+        return self._checked(path, lambda: FastTokenizer.read(path, tokens))
 
     def tensor(self, stored: Stored) -> np.ndarray:
         path = self.path(stored.file)

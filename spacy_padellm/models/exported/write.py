@@ -13,15 +13,26 @@ import torch
 from torch import nn
 
 from ...lm.language_model import LanguageModel
+from ...prompts.plain_text import PlainTextEncoder
 from ..loaded_model import LoadedModel
 from ..save import save_model
 from .bodies import Body, CachedBody, PlainBody, WordsBody, layer_shapes
-from .description import BODY, WORDS, Description, HeadPart, LayerPart, Precision
+from .description import BODY, WORDS, Description, HeadPart, LayerPart, Precision, TokensPart
 from .probing import check_exportable, embedding_scale, find_head
 from .stored_weights import StoredWeights
+from .tokenizer import FastTokenizer
 
 logger = logging.getLogger(__name__)
 _OPSET = 17
+# Texts that tokenizers differ in: blanks, line ends, accents, other scripts, their own tokens.
+PROBES = (
+    "Ada Lovelace met  Charles Babbage\nin London.",
+    " a",
+    "",
+    "ÉCOLE école e\u0301 ﬁ ß, 小明在北京。",
+    "it's 5.5% <|endoftext|> </s> [SEP] <s> <unk>",
+    "\U0001f469\u200d\U0001f467 naïve\t\u200b\u00a0x",
+)
 _NARROW = (torch.float16, torch.bfloat16)
 
 
@@ -44,6 +55,7 @@ def write_exported(
     layers = () if lm.points else layer_shapes(lm)
     description = Description(
         precision=precision,
+        tokens=_tokens(lm.tokenizer, folder),
         embeddings=stored.require(_array(embeddings)),
         embedding_scale=embedding_scale(lm),
         layers=[LayerPart(**vars(shape)) for shape in layers],
@@ -85,8 +97,8 @@ def trace(
 ) -> onnx.ModelProto:
     """The graph of a module, by torch's exporter of traces: with a cache whose columns vary that of
     `torch.export` takes minutes, and fails for some architectures. axes: of inputs and outputs,
-    those that vary. fold: turns matrices as the runtime reads them; others can be found in the files
-    of the model. Raises ValueError for what cannot be traced."""
+    those that vary. fold: turns matrices as the runtime reads them; others can be found in
+    the files of the model. Raises ValueError for what cannot be traced."""
     module.eval()
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
@@ -133,6 +145,23 @@ def _head_part(lm: LanguageModel, stored: StoredWeights) -> HeadPart:
         bias=None if head.bias is None else stored.require(_array(head.bias)),
         softcap=head.softcap,
         scale=head.scale,
+    )
+
+
+def _tokens(tokenizer: Any, folder: Path) -> TokensPart:
+    """Raises ValueError for a tokenizer whose file, read alone, reads other tokens."""
+    names = ("bos_token", "eos_token", "unk_token")
+    path = folder / "tokenizer.json"
+    if path.is_file():
+        tokens = {name: getattr(tokenizer, name, None) for name in names}
+        alone = FastTokenizer.read(path, tokens)
+        of_prompts = [PlainTextEncoder(one) for one in (tokenizer, alone)]
+        found, wanted = ([one.encode(text) for text in PROBES] for one in of_prompts)
+        if found == wanted:
+            return TokensPart(**tokens)
+    raise ValueError(
+        "the model cannot be exported: its tokenizer is more than its tokenizer.json. Run it with "
+        "runtime = 'torch'"
     )
 
 

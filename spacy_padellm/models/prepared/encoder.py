@@ -16,10 +16,6 @@ from ..files.weights import WEIGHTS
 from ..loading_lock import loading_lock
 from ..progress_bars import no_progress_bars
 
-ENCODER_FILES = (
-    "config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "vocab.txt",
-)  # fmt: skip
 _SEED = 0  # of the head: an adapter for it holds wherever the model is made
 
 

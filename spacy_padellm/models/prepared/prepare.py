@@ -16,11 +16,13 @@ from ...logs import first_line
 from ..named.named_model import NamedModel
 from ..place import ModelPlace
 from .content import digest_files
-from .encoder import ENCODER_FILES, make_causal
-from .gguf_file import check_gguf, dequantize
 
 logger = logging.getLogger(__name__)
 CACHE_VARIABLE = "SPACY_PADELLM_CACHE"
+ENCODER_FILES = (
+    "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "vocab.txt",
+)  # fmt: skip
 _FORMAT = 1  # of what is made here; another makes all folders anew
 _MADE = "prepared.json"  # written last: all files of the folder, with their sizes
 _LONGEST_WAIT = 3_600  # seconds for another process that prepares the same model
@@ -36,6 +38,8 @@ def prepare(place: ModelPlace) -> ModelPlace:
         return place
     cache = cache_folder()
     if named.is_gguf:
+        from .gguf_file import check_gguf  # torch takes seconds to import, which most need not wait
+
         check_gguf(named.files, place.described)
     try:
         folder = _find_or_make(place, named, cache)
@@ -77,7 +81,13 @@ def _content_files(named: NamedModel) -> tuple[Path, ...]:
 
 
 def _maker(named: NamedModel) -> Callable[[tuple[Path, ...], Path, str], None]:
-    return dequantize if named.is_gguf else make_causal
+    if named.is_gguf:
+        from .gguf_file import dequantize
+
+        return dequantize
+    from .encoder import make_causal
+
+    return make_causal
 
 
 def _key(named: NamedModel, digest: str) -> str:

@@ -31,7 +31,7 @@ from ...models.adapter_settings import AdapterSettings
 from ...models.hardware import Hardware
 from ...models.load import load_model
 from ...models.loaded_model import ModelSource
-from ...models.make import NewModel
+from ...models.new_model import NewModel
 from ...models.save import save_model
 from ...models.special_tokens import add_special_tokens
 from ...models.trainable import make_trainable
