@@ -4,12 +4,14 @@ import ast
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import spacy
 from sample_pipelines import SCRATCH_MODEL, TEXTS, make_examples, spans_of
 from spacy.cli._util import app
+from spacy.tokens import DocBin
 from spacy.util import fix_random_seed
 from typer.testing import CliRunner
 
@@ -184,6 +186,27 @@ def test_annotating_needs_no_torch(exported_folder, pointing_folder, exported, t
             for doc in nlp.pipe(texts)
         ]
         assert of_both == expected
+
+
+def test_threads_share_a_pipeline(exported):
+    expected = [spans_of(doc) for doc in exported.pipe(TEXTS)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: [spans_of(exported(t)) for t in TEXTS], range(16)))
+    assert found == [expected] * 16
+
+
+def test_it_is_benchmarked(exported, exported_folder, tmp_path):
+    DocBin(docs=[e.reference for e in make_examples(exported, 6)]).to_disk(tmp_path / "dev.spacy")
+    arguments = [exported_folder, tmp_path / "dev.spacy", "-b", "2", "-r", "1", "-m"]
+    done = CliRunner().invoke(
+        app, ["padellm", "benchmark", *map(str, arguments), "paper-copy,tree,ahead,rows"]
+    )
+    assert done.exit_code == 0 and "rows" in done.output, done.output
+    for method in ("compiled", "structured"):
+        refused = CliRunner().invoke(app, ["padellm", "benchmark", *map(str, arguments), method])
+        assert "runs on onnxruntime" in said(refused) and refused.exit_code == 1
+    compared = run(exported_folder, "-o", tmp_path / "again", "--corpus", tmp_path / "dev.spacy")
+    assert compared.exit_code == 0, compared.output
 
 
 def test_forks_decode(exported):

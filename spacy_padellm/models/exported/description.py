@@ -56,7 +56,8 @@ class TokensPart(Part):
 class Description(Part):
     """What a folder has for the ONNX runtime.
 
-    body: graph of the model without embeddings and head. embedding_scale: what embeddings are
+    body: graph of the model without embeddings and head. weights: files whose bytes the graphs
+    name. embedding_scale: what embeddings are
     multiplied by. window: of sliding attention. layers: what each keeps of a pass. head: None of a
     model that points; words: graph of its words.
     """
@@ -64,6 +65,7 @@ class Description(Part):
     format: int = FORMAT
     precision: Precision
     body: FileName = BODY
+    weights: list[FileName] = Field(default_factory=list, max_length=10_000)
     tokens: TokensPart
     embeddings: Stored
     embedding_scale: Finite = 1.0

@@ -33,6 +33,8 @@ def read_exported(
     Raises ValueError naming the file for one that is missing or broken.
     """
     files = _Files(place)
+    for file in described.weights:  # of a Hub model they are fetched
+        files.path(file)
     head = None
     if (part := described.head) is not None:
         bias = None if part.bias is None else widen(files.tensor(part.bias))

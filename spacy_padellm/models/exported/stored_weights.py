@@ -21,6 +21,7 @@ class StoredWeights:
 
     def __init__(self, folder: Path) -> None:
         self._places: dict[bytes, TensorPlace] = {}
+        self.named: set[str] = set()  # files that graphs refer to
         for file in sorted(folder.glob("*.safetensors")):
             for place in find_tensors(file).values():
                 if place.dtype in _TYPES:
@@ -53,6 +54,7 @@ class StoredWeights:
                 tensor.name = f"{wide}_stored"
                 casts.append(helper.make_node("Cast", [tensor.name], [wide], to=TensorProto.FLOAT))
             _name(tensor, place)
+            self.named.add(place.file.name)
         nodes = [*casts, *graph.node]
         del graph.node[:]
         graph.node.extend(nodes)

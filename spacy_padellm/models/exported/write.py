@@ -83,6 +83,7 @@ def write_exported(
         )
         _save(words, folder / WORDS, stored)
     _save(graph, folder / BODY, stored)
+    description = description.model_copy(update={"weights": sorted(stored.named)})
     description.write(folder)
     return description
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ...decoding import Decoder, DecodingSettings, TextDecoder
 from ...formats.gold_text import GoldText
+from ...lm.onnx.model import OnnxModel
 from ...models.loaded_model import LoadedModel
 from ...spans.numeric import MOST_TOKENS
 from .autoregressive import get_answer_format
@@ -12,6 +13,7 @@ from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
 from .method_names import check_method
 
 _DECODING = {"paper": "paper", "paper-copy": "paper", "rows": "rows", "pointers": "pointers"}
+_FOR_TORCH = ("structured", "augmented", "compiled")
 NO_BUDGET = MOST_TOKENS  # the batch size alone decides
 
 
@@ -28,6 +30,13 @@ def make_decoder(
             f"method {method!r}: {loaded.lm.name} points at mentions and does not write them, so "
             f"that nothing can be forced: give --methods pointers, without --forced"
         )
+    exported = isinstance(loaded.lm, OnnxModel)
+    if exported and (golds is not None or method in _FOR_TORCH):
+        what = "forced answers are" if golds is not None else f"method {method!r} is"
+        raise ValueError(
+            f"{what} for torch, and {loaded.lm.name} runs on onnxruntime: name the model that it "
+            f"was exported from, or set model.runtime to 'torch' in its config"
+        )
     if method in ("structured", "augmented"):
         return ForcedAutoregressiveDecoder(
             loaded.lm,
@@ -37,7 +46,7 @@ def make_decoder(
             golds=golds,
         )
     runs_ahead = method in ("ahead", "compiled")
-    lm = replace(loaded.lm, static=None)
+    lm = loaded.lm if exported else replace(loaded.lm, static=None)
     if method == "compiled":
         lm.compile()
     settings = DecodingSettings(
