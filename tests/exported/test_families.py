@@ -106,8 +106,11 @@ def test_what_takes_no_tree_is_not_exported(name, compact_tokenizer, tmp_path):
         exported(make(name, compact_tokenizer), tmp_path)
 
 
-def test_a_graph_that_sees_what_is_masked_is_found_out(compact_tokenizer, tmp_path, monkeypatch):
-    onnx = exported(make("llama", compact_tokenizer), tmp_path)
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_graph_that_sees_what_is_masked_is_found_out(
+    precision, compact_tokenizer, tmp_path, monkeypatch
+):
+    onnx = exported(make("llama", compact_tokenizer), tmp_path, precision)
     run = onnx.body.run
     blind = lambda outputs, feeds: run(outputs, {**feeds, "mask": feeds["mask"] | True})  # noqa: E731
     monkeypatch.setattr(onnx.body, "run", blind)

@@ -37,12 +37,17 @@ _NARROW = (torch.float16, torch.bfloat16)
 
 
 def write_exported(
-    loaded: LoadedModel[LanguageModel], folder: Path, precision: Precision = "fp32"
+    loaded: LoadedModel[LanguageModel],
+    folder: Path,
+    precision: Precision = "fp32",
+    texts: Sequence[str] = PROBES,
 ) -> Description:
     """Writes the model as `save_model` does, in full, and beside it what the ONNX runtime reads.
 
     The model must be on a CPU in float32, and be nobody else's: with "fp16" its own weights are
-    rounded. Raises ValueError with a mend for a model that cannot be exported.
+    rounded. texts: that "int8" is fitted to.
+
+    Raises ValueError with a mend for a model that cannot be exported.
     """
     lm = loaded.lm
     check_exportable(lm)
@@ -71,7 +76,7 @@ def write_exported(
     if rounds:
         from .rounding import round_matrices
 
-        graph = round_matrices(graph, embeddings.shape[1])
+        graph = round_matrices(graph, embeddings.shape[1], _examples(loaded, body, texts))
     if lm.pointers is not None:
         axes = {0: "texts", 1: "words"}
         words = trace(
@@ -132,6 +137,27 @@ def trace(
         ) from error
     finally:
         exporter.setLevel(level)
+
+
+@torch.inference_mode()
+def _examples(
+    loaded: LoadedModel[LanguageModel], body: Body, texts: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What the body is given for texts, each alone."""
+    encoder, embed = loaded.encoder(), loaded.lm.model.get_input_embeddings()
+    labels = loaded.settings.labels[:1] or ("name",)
+    prompts = [encoder.prompt(text, labels) for text in texts]
+    found = []
+    for ids in ([*prompt.trunk, *prompt.branches[0]] for prompt in prompts):
+        seen = torch.ones(1, 1, len(ids), len(ids), dtype=torch.bool)
+        seen = seen if loaded.lm.points and encoder.template.bidirectional else seen.tril()
+        embedded = embed(torch.tensor([ids])).float()
+        positions = torch.arange(len(ids))[None]
+        masks = [seen, seen] if body.mixed else [seen]
+        none = [array[:1, :, :0] for array in body.example[2 + len(masks) :]]
+        arrays = [embedded, positions, *masks, *none]
+        found.append({n: a.numpy() for n, a in zip(body.inputs, arrays, strict=True)})
+    return found
 
 
 def _save(graph: onnx.ModelProto, path: Path, stored: StoredWeights) -> None:

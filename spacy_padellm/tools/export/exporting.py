@@ -33,11 +33,12 @@ class Export:
 
 def check_packages() -> None:
     """Raises ValueError where what writes graphs is not installed."""
-    if importlib.util.find_spec("onnx") is None:
-        raise ValueError(
-            "exporting needs the package onnx: pip install 'spacy-padellm[export]' (the exported "
-            "model runs without)"
-        )
+    for name in ("onnx", "onnx_ir"):
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(
+                f"exporting needs the package {name}: pip install 'spacy-padellm[export]' (the "
+                f"exported model runs without)"
+            )
 
 
 def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> list[Export]:
@@ -87,7 +88,7 @@ def _export_model(
     loaded = load_model(ModelSource(source, hardware=_ON_CPU), alone=True)
     if loaded.lm.adapter:
         loaded = replace(loaded, lm=merge_adapter(loaded.lm))
-    write_exported(loaded, folder, chosen)
+    write_exported(loaded, folder, chosen, texts)
     hardware = Hardware(runtime="onnx")
     exported = load_decodable(ModelSource(str(folder), hardware=hardware))
     comparison = compare(loaded, exported, texts)
