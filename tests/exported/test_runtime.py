@@ -103,7 +103,7 @@ def test_a_blank_pipeline_takes_the_folder_by_name(exported, exported_folder, tm
     assert not list(model_folder.glob("*.safetensors")) + list(model_folder.glob("*.onnx"))
 
 
-def test_training_goes_on_with_torch(exported, tmp_path):
+def test_training_goes_on_with_torch(exported, exported_folder, tmp_path):
     examples = make_examples(exported, 8)
     before = entities(exported)
     sgd = exported.resume_training()
@@ -112,6 +112,11 @@ def test_training_goes_on_with_torch(exported, tmp_path):
     assert [[e[:3] for e in doc] for doc in entities(exported)] == [
         [e[:3] for e in doc] for doc in before
     ]
+    begun = spacy.blank("en")  # from the model alone
+    name = str(exported_folder / "padellm_ner" / "model")
+    begun.add_pipe("padellm_ner", config={"model": {"name": name}, "labels": ["PER", "LOC"]})
+    begun.initialize(lambda: examples)
+    assert isinstance(lm_of(begun), LanguageModel)
     exported.to_disk(tmp_path / "trained")
     model = tmp_path / "trained" / "padellm_ner" / "model"
     assert not (model / "onnx.json").exists()

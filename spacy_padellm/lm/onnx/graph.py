@@ -39,15 +39,7 @@ class Graph:
         self.keeps = keeps
         self._lock = ForkLock()
         self._sessions: dict[int, ort.InferenceSession] = {}  # by process
-        self._session()
-
-    @property
-    def inputs(self) -> frozenset[str]:
-        return frozenset(one.name for one in self._session().get_inputs())
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self._session().get_outputs())
+        self.inputs = frozenset(one.name for one in self._session().get_inputs())
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Several threads may run it at once."""

@@ -20,6 +20,9 @@ from .pointers import OnnxPointers, Queries
 
 TOLERANCE = 0.01  # of the numbers' standard deviation
 ROUNDED_TOLERANCE = 0.25  # 8 bits are spread over what a pass holds, a tree another than a row
+# Nodes of a row, about. Attention is computed for whole rows, whatever the mask says, and a pass
+# has little cost of its own that long rows would spare.
+ROW_WIDTH = 128
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class OnnxModel(OnnxPasses):
         self, prompts: Sequence[TextPrompt], method: Method, bidirectional: bool, choices: Choices
     ) -> Session:
         if method == "tree":
-            return TreeSession(self, prompts, bidirectional, choices)
+            return TreeSession(self, prompts, bidirectional, choices, ROW_WIDTH)
         return RowSession(self, prompts, bidirectional, method == "rows", True, choices)
 
     def prepare(self) -> None:

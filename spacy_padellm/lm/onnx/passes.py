@@ -134,8 +134,9 @@ class OnnxPasses:
             feeds[past_name(i // 2, bool(i % 2))] = array
             if cache is not None:
                 outputs.append(new_name(i // 2, bool(i % 2)))
-        taking = {name: array for name, array in feeds.items() if name in self.body.inputs}
-        states, *new = self.body.run(outputs, taking)
+        known = self.body.inputs
+        taken_in = {name: array for name, array in feeds.items() if name in known}
+        states, *new = self.body.run(outputs, taken_in)
         if cache is not None:
             pairs = zip(past, new, strict=True)
             cache.arrays = [
