@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.lm.onnx.model import OnnxModel
+from spacy_padellm.spans.calibration import Calibration
 
 
 def run(*arguments):
@@ -87,6 +88,12 @@ def test_it_goes_through_disk_bytes_and_pickle(exported, exported_folder, tmp_pa
         assert entities(spacy.load(tmp_path / "over")) == expected
     again.to_disk(tmp_path / "again")  # over the very files that it reads
     assert entities(again) == entities(spacy.load(tmp_path / "again")) == expected
+    calibration = Calibration(0.5, 0.1)
+    again.get_pipe("padellm_ner").shim.calibrate(calibration)
+    again.to_disk(tmp_path / "calibrated")
+    calibrated = spacy.load(tmp_path / "calibrated")
+    assert calibrated.get_pipe("padellm_ner").shim.loaded.settings.calibration == calibration
+    assert isinstance(lm_of(calibrated), OnnxModel)
     docs = list(copied.pipe(map(exported.make_doc, TEXTS)))
     assert [spans_of(doc) for doc in docs] == [[e[:3] for e in doc] for doc in expected]
 
