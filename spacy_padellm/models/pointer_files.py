@@ -36,9 +36,13 @@ class _Sizes(Open):
 
 
 def add_pointers(
-    loaded: LoadedModel[LanguageModel], labels: tuple[str, ...]
+    loaded: LoadedModel[LanguageModel],
+    labels: tuple[str, ...],
+    own: tuple[str, ...] | None = None,
 ) -> LoadedModel[LanguageModel]:
     """The model with the tokens of its template, and pointers that can be trained for these labels.
+
+    own: those that get vectors of their own, all by default; the others are known by their names.
 
     Pointers that it has keep what they know: of words, and of labels that are among these. Texts
     are read both ways from now on, where the model takes it.
@@ -57,7 +61,7 @@ def add_pointers(
     loaded = add_special_tokens(loaded, labels)
     lm = loaded.lm
     before = lm.pointers
-    pointers = Pointers(lm.config.hidden_size, labels)
+    pointers = Pointers(lm.config.hidden_size, labels if own is None else own)
     if before is not None:
         _take_over(pointers, before)
     if lm.tree and not template.bidirectional:
