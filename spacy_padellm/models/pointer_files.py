@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from ..lm.language_model import LanguageModel
 from ..lm.pointers import Pointers
 from .files.json_file import broken, parse_checked
+from .files.rounded import read_rounded
 from .files.schemas import Label, Open
 from .files.trouble import foreign
 from .hardware import Hardware
@@ -109,7 +110,7 @@ def read_pointers(place: ModelPlace, hidden: int) -> Pointers | None:
         return None
     with foreign(lambda why: broken(path, why)), safe_open(path, framework="pt") as file:
         about = (file.metadata() or {}).get(_KEY, "")
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    weights = read_rounded(path)
     sizes = parse_checked(about, _Sizes, path)
     if sizes.hidden != hidden:
         raise ValueError(
