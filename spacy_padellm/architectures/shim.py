@@ -143,7 +143,8 @@ class CausalLMShim(DecodingShim):
         if self._updates is None or (pointers and pointers.labels != own):
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
             if self.pointers or pointers:
-                loaded = add_pointers(loaded, tuple(labels), own)
+                whole = self.peft is None and not loaded.lm.adapter
+                loaded = add_pointers(loaded, tuple(labels), own, both_ways=whole)
             else:
                 loaded = add_special_tokens(loaded, tuple(labels))
             self._set(loaded)

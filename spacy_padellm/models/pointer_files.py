@@ -40,13 +40,16 @@ def add_pointers(
     loaded: LoadedModel[LanguageModel],
     labels: tuple[str, ...],
     own: tuple[str, ...] | None = None,
+    both_ways: bool = True,
 ) -> LoadedModel[LanguageModel]:
     """The model with the tokens of its template, and pointers that can be trained for these labels.
 
     own: those that get vectors of their own, all by default; the others are known by their names.
+    both_ways: texts are read both ways from now on, where the model takes it; else as its template
+    says. Few weights cannot make a causal LM read so: with an adapter it learns several times
+    slower.
 
-    Pointers that it has keep what they know: of words, and of labels that are among these. Texts
-    are read both ways from now on, where the model takes it.
+    Pointers that it has keep what they know: of words, and of labels that are among these.
 
     Raises ValueError for a template that tokenises text and prompt as one, and for a model that is
     spread over devices.
@@ -65,7 +68,7 @@ def add_pointers(
     pointers = Pointers(lm.config.hidden_size, labels if own is None else own)
     if before is not None:
         _take_over(pointers, before)
-    if lm.tree and not template.bidirectional:
+    if both_ways and lm.tree and not template.bidirectional:
         template = replace(template, bidirectional=True)
     settings = replace(loaded.settings, template=template, calibration=None, window=WINDOW)
     return replace(

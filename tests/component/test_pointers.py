@@ -177,6 +177,7 @@ def test_an_adapter_is_saved_by_reference_with_its_pointers(plain_lm_folder, tmp
     names = {path.name for path in (tmp_path / "saved" / "padellm_ner" / "model").iterdir()}
     assert {"pointers.safetensors", "adapter_model.safetensors"} <= names
     assert "base" not in names
+    assert not nlp.get_pipe("padellm_ner").shim.loaded.template.bidirectional  # as its base reads
     assert found(spacy.load(tmp_path / "saved")) == found(nlp)
 
 
