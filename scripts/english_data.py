@@ -85,13 +85,13 @@ def _gold(text: str, spans: list[tuple[int, int, str]], name: str, places: set[s
             mapped = None
         if mapped is not None:
             kept.append((start, end, mapped))
-    kept = _outermost(kept)
+    kept = outermost(kept)
     if name not in NATURAL:
         text, kept = respace(text, kept)
     return GoldText(text, tuple(sorted((s, e, label) for s, e, label in kept)))
 
 
-def _outermost(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+def outermost(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
     """Flat spans: of nested ones the longest, so that `doc.ents` can hold them."""
     kept: list[tuple[int, int, str]] = []
     for span in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):

@@ -42,8 +42,11 @@ class DecodingShim(Shim, ABC):
         the model cannot serve."""
 
     @abstractmethod
-    def initialize(self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str]) -> None:
-        """Readies the model for training on these labels, where it can be trained."""
+    def initialize(
+        self, texts: Callable[[], Iterable[str]], labels: Mapping[str, str], renamed: bool = False
+    ) -> None:
+        """Readies the model for training on these labels, where it can be trained. renamed: they
+        have other names in training, so that the model is to know them by what they are called."""
 
     @abstractmethod
     def own(self) -> "DecodingShim":

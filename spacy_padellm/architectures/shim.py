@@ -133,7 +133,7 @@ class CausalLMShim(DecodingShim):
         return self._loaded.settings.described
 
     @gradients_on()
-    def initialize(self, texts: Texts, labels: Mapping[str, str]) -> None:
+    def initialize(self, texts: Texts, labels: Mapping[str, str], renamed: bool = False) -> None:
         """Makes the model, or reads it anew if it was trained, and readies it for training."""
         if isinstance(self.origin, FromScratch):
             self._set(self.origin.make(self.origin.train_tokenizer(texts(), labels), labels))
@@ -145,10 +145,15 @@ class CausalLMShim(DecodingShim):
         from ..models.special_tokens import add_special_tokens
 
         pointers = self.loaded.lm.pointers
-        if self._updates is None or (pointers and pointers.labels != tuple(labels)):
+        own = () if renamed else tuple(labels)
+        if self._updates is None or (pointers and pointers.labels != own):
             loaded = replace(self.loaded, lm=take_alone(self.loaded.lm))
-            ready = add_pointers if self.pointers or pointers else add_special_tokens
-            self._set(ready(loaded, tuple(labels)))
+            if self.pointers or pointers:
+                whole = self.peft is None and not loaded.lm.adapter
+                loaded = add_pointers(loaded, tuple(labels), own, both_ways=whole)
+            else:
+                loaded = add_special_tokens(loaded, tuple(labels))
+            self._set(loaded)
         self.make_trainable()
         self._loaded = self.loaded.for_labels(labels)
 

@@ -13,6 +13,7 @@ from ..lm.batching import plan_batches
 from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from ..models.loaded_model import LoadedModel
+from ..models.mixed_precision import autocast
 from .thinc_optimizer import adam_settings
 
 MEND = (
@@ -52,7 +53,7 @@ class Updates:
         lm.trained.train()
         total, n_targets = 0.0, 0.0
         for batch in self._batches(texts, token_budget, text_loss, drop):
-            with torch.autocast(lm.device.type, torch.bfloat16, enabled=self.mixed_precision):
+            with autocast(lm.trained, lm.device, self.mixed_precision):
                 loss = batch.loss(lm) if isinstance(batch, PointingPass) else batch_loss(lm, batch)
             total += check_loss(loss.item(), None, MEND)
             loss.backward()

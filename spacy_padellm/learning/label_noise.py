@@ -5,6 +5,7 @@ For zero-shot use: a model that has only ever seen `PER` learns that string; one
 """
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -19,6 +20,8 @@ class LabelNoise:
 
     names: label → other names for it.
     rename: how often (0 to 1) a label takes one of them.
+    spelling: how often a name is spelt in another way: "Simple_chemical" as "simple chemical",
+    "Simple chemical" or "SIMPLE CHEMICAL".
     placeholder: how often a label that has a description is called "label 17" or the like, so that
     only the description says what it is.
     describe: how often a description is shown.
@@ -30,9 +33,10 @@ class LabelNoise:
     rename: float = 0.5
     placeholder: float = 0.0
     describe: float = 1.0
+    spelling: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("rename", "placeholder", "describe"):
+        for name in ("rename", "placeholder", "describe", "spelling"):
             check_number(f"label_noise.{name}", getattr(self, name), least=0, most=1)
         for label, others in self.names.items():
             if isinstance(others, str) or not all(isinstance(o, str) and o for o in others):
@@ -66,6 +70,8 @@ class LabelNoise:
                 text = text if rng.random() < self.describe else ""
                 if self.names.get(label) and rng.random() < self.rename:
                     name = rng.choice(list(self.names[label]))
+                if self.spelling and rng.random() < self.spelling:
+                    name = rng.choice(spellings(name) or [name])
             if name in taken:
                 name = label
             taken.add(name)
@@ -89,3 +95,12 @@ class DrawnLabels:
         )
         asked = tuple(self.names[label] for label in gold.labels if label in self.names)
         return replace(gold, spans=spans, labels=asked)
+
+
+def spellings(name: str) -> list[str]:
+    """Other ways to write the name of a label, as words apart: small, capitalised, in capitals."""
+    words = re.sub(r"[_/-]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).strip()
+    if not words:
+        return []
+    ways = [words.lower(), words[0].upper() + words[1:].lower(), words.upper()]
+    return [way for way in dict.fromkeys(ways) if way != name]

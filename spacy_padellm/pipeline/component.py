@@ -196,7 +196,9 @@ class PaDeLLMNER(TrainablePipe):
         self.label_set.initialize(labels, in_examples, self.shim.known_labels())
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
-        self.shim.initialize(lambda: (eg.reference.text for eg in get_examples()), self.described)
+        renamed = self.settings.label_noise is not None
+        texts = lambda: (eg.reference.text for eg in get_examples())  # noqa: E731
+        self.shim.initialize(texts, self.described, renamed)
         report_gold(self.name, gold, get_examples, self.doc_decoder, self.labels)
 
     def update(

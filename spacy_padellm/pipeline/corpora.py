@@ -1,5 +1,6 @@
 """Readers for `[corpora]` of a config: annotated files of any format, and mixtures of corpora."""
 
+import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -130,6 +131,7 @@ def make_mixture(
     labels: dict[str, list[str] | None] | None = None,
     spans_key: str = "sc",
     seed: int = 0,
+    together: int = 1,
 ) -> Reader:
     """The reader "spacy_padellm.Mixture.v1": several corpora, each with labels of its own.
 
@@ -141,6 +143,8 @@ def make_mixture(
     persons does not teach that there are none.
     spans_key: of spans that count as annotation besides `doc.ents`.
     seed: of what is drawn and shuffled.
+    together: how many texts of a corpus follow each other, where `max_epochs` is -1. A step is
+    faster the fewer labels are asked in it: with many labels, as many texts as a batch has.
 
     Raises ValueError for weights or labels of corpora that do not exist, and for those that are
     none.
@@ -159,7 +163,9 @@ def make_mixture(
     }
     if not any((weights or {}).get(name, 1) for name in corpora):
         raise ValueError("the mixture reads nothing: name corpora, with a weight above 0")
-    return _Mixture(corpora, weights or {}, asked, GoldSource("both", spans_key), seed)
+    check_number("`together` of the mixture", together, least=1, whole=True)
+    gold = GoldSource("both", spans_key)
+    return _Mixture(corpora, weights or {}, asked, gold, seed, together)
 
 
 @dataclass(eq=False)
@@ -169,6 +175,7 @@ class _Mixture:
     labels: dict[str, list[str] | None]
     gold: GoldSource
     seed: int
+    together: int
     epoch: int = 0
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -176,9 +183,13 @@ class _Mixture:
         rng = random.Random(f"{self.seed} {self.epoch}")
         self.epoch += 1
         read = ((self._read(name, nlp), self.weights.get(name, 1.0)) for name in self.corpora)
-        drawn = [eg for examples, weight in read for eg in draw(examples, weight, rng)]
-        rng.shuffle(drawn)
-        yield from drawn
+        runs = []
+        for examples, weight in read:
+            drawn = draw(examples, weight, rng)
+            rng.shuffle(drawn)
+            runs += [drawn[at : at + self.together] for at in range(0, len(drawn), self.together)]
+        rng.shuffle(runs)
+        yield from itertools.chain.from_iterable(runs)
 
     def _read(self, name: str, nlp: Language) -> list[Example]:
         examples = list(self.corpora[name](nlp))

@@ -114,9 +114,11 @@ class ServerShim(DecodingShim):
     def prepare(self) -> None:
         """Nothing is to be readied before decoding."""
 
-    def initialize(self, texts: Callable[[], Any], labels: Mapping[str, str]) -> None:
+    def initialize(
+        self, texts: Callable[[], Any], labels: Mapping[str, str], renamed: bool = False
+    ) -> None:
         """Keeps the labels; the model stays as it is."""
-        del texts
+        del texts, renamed
         self._labels = dict(labels)
 
     def own(self) -> NoReturn:

@@ -18,6 +18,7 @@ from transformers import PrinterCallback, Trainer, TrainerState, TrainingArgumen
 from ..learning.examples import TrainingText
 from ..learning.optimizer import check_gradient, check_loss
 from ..lm.gradients import gradients_on
+from ..models.mixed_precision import adapters_uncast
 from .checkpoints import STATE
 
 logger = logging.getLogger(__name__)
@@ -169,6 +170,12 @@ class StepTrainer(Trainer):
                 total += super().training_step(model, one, num_items_in_batch)
         self.accelerator.gradient_state._set_sync_gradients(True)
         return total + super().training_step(model, last, num_items_in_batch)
+
+    def compute_loss_context_manager(self) -> contextlib.ExitStack:
+        stack = super().compute_loss_context_manager()
+        if self.args.bf16:
+            stack.enter_context(adapters_uncast(self.trained))
+        return stack
 
     def compute_loss(
         self,

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from spacy_padellm import cli
 from spacy_padellm.learning.held_out import place_of
+from spacy_padellm.models import mixed_precision
 from spacy_padellm.pipeline.corpora import make_corpus
 from spacy_padellm.training.from_config.own_data import OwnData, make_config
 from spacy_padellm.training.from_config.recipe import (
@@ -264,9 +265,20 @@ def test_the_shipped_configs_are_the_recipes(name, data, tmp_path):
     ours, _ = made(data, base=None if name == "padellm_finetune" else str(tmp_path))
     rate = "training.optimizer.learn_rate"
     steps = [f"{rate}.total_steps", f"{rate}.warmup_steps", "training.eval_frequency"]
-    apart = ["paths", "corpora", "training.patience", *steps]
+    mixed = "components.padellm_ner.model.mixed_precision"  # as the processor is
+    apart = ["paths", "corpora", "training.patience", mixed, *steps]
     shipped = load_config(CONFIGS / f"{name}.cfg", interpolate=False)
     assert without(ours, *apart) == without(shipped, *apart)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_precision_fits_the_processor(fast, data, lm_folder, monkeypatch):
+    monkeypatch.setattr(mixed_precision, "is_cpu_fast_in_bfloat16", lambda: fast)
+    name = "components.padellm_ner.model.mixed_precision"
+    device = {"components.padellm_ner.model.device": "cpu"}
+    for given, wanted in (({}, fast), ({name: not fast}, not fast)):
+        config, _ = made(data, {**device, **given}, base=str(lm_folder))
+        assert config["components"]["padellm_ner"]["model"]["mixed_precision"] is wanted
 
 
 def test_options_that_do_not_go_together(data, tmp_path):

@@ -1,5 +1,6 @@
 """Readers of configs: files of any format, mixtures with labels of their own."""
 
+import itertools
 import json
 import math
 from collections import Counter
@@ -78,6 +79,23 @@ def test_a_mixture_draws_by_weight_and_knows_who_annotated_what(files, nlp):
     # The same from its beginning, so that a run can be resumed.
     again = make_mixture(corpora, {"people": 2.0, "places": 0.5})
     assert [eg.reference.text for eg in again(nlp)] == [eg.reference.text for eg in first]
+
+
+def test_texts_of_a_corpus_together(files, nlp):
+    """Of a corpus of 30 texts and one of 20, five of the same follow each other."""
+    corpora = {name: make_corpus(path) for name, path in files.items()}
+    weights = {"people": 10.0, "places": 10.0}
+    people = {text for text, _ in PEOPLE}
+    runs = {}
+    for together in (1, 5):
+        read = make_mixture(corpora, weights, together=together)(nlp)
+        order = [eg.reference.text in people for eg in read]
+        assert sum(order) == 30 and len(order) == 50
+        runs[together] = [len(list(run)) for _, run in itertools.groupby(order)]
+    assert all(run % 5 == 0 for run in runs[5]) and min(runs[1]) < 5
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="together"):
+            make_mixture(corpora, together=wrong)
 
 
 def test_a_mixture_is_read_from_a_config(files, nlp):

@@ -177,6 +177,7 @@ def test_an_adapter_is_saved_by_reference_with_its_pointers(plain_lm_folder, tmp
     names = {path.name for path in (tmp_path / "saved" / "padellm_ner" / "model").iterdir()}
     assert {"pointers.safetensors", "adapter_model.safetensors"} <= names
     assert "base" not in names
+    assert not nlp.get_pipe("padellm_ner").shim.loaded.template.bidirectional  # as its base reads
     assert found(spacy.load(tmp_path / "saved")) == found(nlp)
 
 
@@ -191,6 +192,23 @@ def test_training_goes_on_with_further_labels(pointing):
     train(pointing, examples, steps=40)
     scores = pointing.evaluate(examples)
     assert set(pipe.labels) == {"PER", "LOC", "VERB"} and scores["ents_f"] > 0.9
+
+
+def test_labels_are_known_by_their_names(tmp_path):
+    """A model that met them under several names is asked by any of these."""
+    noise = {"names": {"PER": ["person"], "LOC": ["place"]}, "rename": 0.7}
+    nlp = pointing_nlp(label_noise=noise)
+    train(nlp, make_examples(nlp, 80), steps=120)
+    pointers = nlp.get_pipe("padellm_ner").shim.loaded.lm.pointers
+    assert pointers.labels == ()
+    expected = nlp.evaluate(make_examples(nlp, 30, seed=1))["ents_f"]
+    nlp.to_disk(tmp_path)
+    model = {**PRETRAINED, "name": str(tmp_path / "padellm_ner" / "model")}
+    other = pointing_nlp(model, labels=["place", "person"])
+    names = {"PER": "person", "LOC": "place"}
+    renamed = [[(s, e, names[label]) for s, e, label, _ in spans] for spans in found(nlp)]
+    assert expected > 0.9
+    assert [[span[:3] for span in spans] for spans in found(other)] == renamed != [[]] * len(TEXTS)
 
 
 def test_nothing_is_learned_of_labels_that_were_not_looked_for():

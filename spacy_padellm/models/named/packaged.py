@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from ...prompts.template import get_template
 from .named_model import NamedModel
 
 
@@ -44,7 +45,9 @@ class PackagedModel:
         package lacks its file."""
         found = tuple(self._find(holder) for holder in self.holders)
         path = found if len(found) > 1 else found[0].parent if self.encoder else found[0]
-        return NamedModel(path, None, self.licence, self.about, self.hub, self.encoder)
+        # An encoder has learned to read both ways.
+        template = get_template("plain", bidirectional=True) if self.encoder else None
+        return NamedModel(path, template, self.licence, self.about, self.hub, self.encoder)
 
     def _installed(self, package: str) -> metadata.Distribution:
         try:

@@ -15,6 +15,8 @@ from ...architectures.config_values import write_value
 from ...formats.doc_gold import GoldSource
 from ...logs import first_line
 from ...models.files.causal import count_weights
+from ...models.hardware import find_device
+from ...models.mixed_precision import is_fast_in_bfloat16
 from ...models.place import find_place
 from ...models.prepared.prepare import prepare
 from ...spans.numeric import check_number
@@ -29,6 +31,7 @@ TEMPLATE = Path(__file__).parent / "recipe.cfg"
 DEFAULTS = {"paths.base": "english", "nlp.lang": "en", "paths.dev": "${paths.train}"}
 _STEPS = "training.optimizer.learn_rate.total_steps"
 _SHARE = "corpora.train.dev_share"
+_MIXED = "components.padellm_ner.model.mixed_precision"
 _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 
 
@@ -92,10 +95,11 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     )
     train = config["corpora"]["train"]
     texts = survey(_read_all(config), nlp, _gold_source(config))
-    chosen: dict[str, Any] = {}
+    device = find_device(config["components"]["padellm_ner"]["model"]["device"])
+    chosen: dict[str, Any] = {_MIXED: is_fast_in_bfloat16(device)}
     held_out = []
     if data.dev is None:
-        chosen = {f"corpora.dev.{name}": train[name] for name in train if name != "path"}
+        chosen |= {f"corpora.dev.{name}": train[name] for name in train if name != "path"}
         chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
         share = overrides.get(_SHARE) or _choose_share(data.train, texts)
         chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}

@@ -1,0 +1,139 @@
+"""Writes what the English model is trained on, and the config that trains it.
+
+python scripts/english_corpora.py --data DATA --output corpus/english [--without SET ...]
+
+Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
+PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--without` leaves sets
+out, for measuring on labels that were never trained on. Then
+
+    python -m spacy padellm train corpus/english/config.cfg --resume -o training/english
+"""
+
+import argparse
+import gzip
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import srsly
+from english_data import LABELS, TRAIN_SETS, join_texts, outermost, read_set
+from thinc.api import Config
+
+from spacy_padellm.formats.detokenize import respace
+from spacy_padellm.formats.gold_text import GoldText
+
+CONFIG = Path(__file__).parent / "english.cfg"
+# Sets with many labels. Those joined by blanks are de-tokenised.
+JOINED = (
+    "annoctr", "bionlp13cg", "cyner", "fewnerd_inter_test", "fewnerd_inter_val", "multiconer1_en",
+    "multiconer2_en", "ncbi_disease", "redocred", "skillspan",
+)  # fmt: skip
+NATURAL = (
+    "dstc8_buses", "dstc8_events", "dstc8_homes", "dstc8_rentalcars", "hwu64",
+    "materials_syntheses", "snips", "sofc_exp", "wetlab",
+)  # fmt: skip
+DEV_SETS = ("uner_ewt", "gmb", "btc", "wnut17", "wikigold")
+MOST_DEV = 300  # texts of each
+# Sets whose texts are also joined to some that follow each other: longer texts have them.
+LONGER = ("uner_ewt", "wikigold", "gmb", "litbank_names")
+MOST_JOINED = 8
+LOWERED = 12  # of so many texts, one is there again in small letters
+# How often an epoch takes a set: the smaller, the oftener.
+MIDDLE = 400_000  # characters of a set that is taken once
+POWER, MOST = 0.4, 8.0
+# Beyond that: what the model is there for before anything else.
+FAVOURED = {"uner_ewt": 1.5, "gmb": 1.5, "btc": 2.5, "wikigold": 1.5, "wnut17": 1.5}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path("corpus/english"))
+    parser.add_argument("--without", nargs="+", default=[], metavar="SET")
+    arguments = parser.parse_args()
+    output = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    config = Config().from_disk(CONFIG, interpolate=False)
+    train, weights, labels = {}, {}, {}
+    for name, golds, asked in read_sets(arguments.data):
+        if name.partition("-")[0] in arguments.without:
+            continue
+        path = output / f"{name}.jsonl"
+        write(path, golds)
+        size = sum(len(gold.text) for gold in golds)
+        train[name] = reader(path)
+        weight = min((MIDDLE / size) ** POWER, MOST) * FAVOURED.get(name.partition("-")[0], 1.0)
+        weights[name] = round(weight, 2)
+        labels[name] = asked
+        print(f"{name}: {len(golds):,} texts, {len(asked)} labels, weight {weights[name]}")
+    dev = {}
+    for name in DEV_SETS:
+        path = output / f"{name}.dev.jsonl"
+        golds = read_set(arguments.data, name, "dev")
+        write(path, random.Random(0).sample(golds, min(MOST_DEV, len(golds))))
+        dev[name] = reader(path)
+    config["corpora"] = {
+        "train": {**config["corpora"]["train"], "corpora": train, "weights": weights},
+        "dev": {**config["corpora"]["dev"], "corpora": dev},
+    }
+    config["corpora"]["train"]["labels"] = labels
+    config["corpora"]["dev"]["labels"] = {name: list(LABELS) for name in dev}
+    config.to_disk(output / "config.cfg", interpolate=False)
+
+
+def read_sets(data: Path) -> Iterator[tuple[str, list[GoldText], list[str]]]:
+    """Name, texts and labels of each set."""
+    rng = random.Random(0)
+    for name in TRAIN_SETS:
+        golds = read_set(data, name, "train")
+        yield name, with_lower_case(golds), list(LABELS)
+        if name in LONGER:
+            yield f"{name}-longer", join_some(golds, rng), list(LABELS)
+    for name in (*JOINED, *NATURAL):
+        golds = list(read_many(data, name))
+        asked = sorted({label for gold in golds for _, _, label in gold.spans})
+        yield name, with_lower_case(golds), asked
+
+
+def read_many(data: Path, name: str) -> Iterator[GoldText]:
+    with gzip.open(data / "ner2" / name / "train.jsonl.gz", "rt", encoding="utf8") as file:
+        for line in file:
+            record = json.loads(line)
+            text = record["text"]
+            spans = outermost([(s, e, label) for s, e, label in record["ents"]])
+            if name in JOINED:
+                text, spans = respace(text, spans)
+            if text.strip():
+                yield GoldText(text, tuple(sorted(spans)))
+
+
+def join_some(golds: list[GoldText], rng: random.Random) -> list[GoldText]:
+    """All texts, joined to texts of two to eight that follow each other."""
+    joined, at = [], 0
+    while at < len(golds):
+        n = rng.randint(2, MOST_JOINED)
+        joined.append(join_texts(golds[at : at + n]))
+        at += n
+    return joined
+
+
+def with_lower_case(golds: list[GoldText]) -> list[GoldText]:
+    small = [
+        GoldText(gold.text.lower(), gold.spans)
+        for gold in golds[::LOWERED]
+        if len(gold.text.lower()) == len(gold.text)
+    ]
+    return golds + small
+
+
+def write(path: Path, golds: list[GoldText]) -> None:
+    srsly.write_jsonl(path, ({"text": gold.text, "ents": gold.spans} for gold in golds))
+
+
+def reader(path: Path) -> dict[str, str]:
+    return {"@readers": "spacy_padellm.Corpus.v1", "path": str(path)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Makes a trained model fit the package: the pieces of words that English has, weights in 8 bits.
+
+python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english [--pieces 22000]
+
+MODEL is a folder with a WordPiece vocabulary, of which the pieces that are the most frequent in the
+texts stay, and all of one character: a word with another piece is cut into more of these.
+"""
+
+import argparse
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import srsly
+from safetensors import safe_open
+from safetensors.torch import load_file
+from spacy.util import minibatch
+from tokenizers import Tokenizer
+
+from spacy_padellm.models.files.rounded import write_rounded
+
+WEIGHTS, POINTERS = "model.safetensors", "pointers.safetensors"
+PREFIX = "##"  # of a piece inside a word
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--texts", type=Path, required=True, help="a folder of .jsonl files")
+    parser.add_argument("--pieces", type=int, default=22_000)
+    arguments = parser.parse_args()
+    model, output = arguments.model, arguments.output
+    shutil.copytree(model, output, dirs_exist_ok=True)
+    about = json.loads((model / "tokenizer.json").read_text(encoding="utf8"))
+    counts = count_pieces(model / "tokenizer.json", read_texts(arguments.texts))
+    kept = choose(about, counts, arguments.pieces)
+    numbers = {old: new for new, old in enumerate(kept)}
+    (output / "tokenizer.json").write_text(
+        json.dumps(renumber(about, numbers), ensure_ascii=False), encoding="utf8"
+    )
+    config = json.loads((model / "config.json").read_text())
+    size = config["vocab_size"]
+    for name, value in config.items():
+        if name.endswith("_token_id") and isinstance(value, int):
+            config[name] = numbers[value]
+    config["vocab_size"] = len(kept)
+    (output / "config.json").write_text(json.dumps(config, indent=2))
+    (output / "generation_config.json").unlink(missing_ok=True)
+    weights = load_file(model / WEIGHTS)
+    rows = {k: v[kept] if v.shape[0] == size else v for k, v in weights.items()}
+    write_rounded(rows, output / WEIGHTS)
+    with safe_open(model / POINTERS, framework="pt") as file:
+        metadata = file.metadata()
+    write_rounded(load_file(model / POINTERS), output / POINTERS, metadata)
+    total = sum(counts.values())
+    whole = sum(counts[old] for old in kept) / total
+    megabytes = sum(path.stat().st_size for path in output.iterdir()) / 1e6
+    print(f"{len(kept):,} of {size:,} pieces, {whole:.2%} of those in texts; {megabytes:.1f} MB")
+
+
+def read_texts(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("*.jsonl")):
+        yield from (record["text"] for record in srsly.read_jsonl(path))
+
+
+def count_pieces(path: Path, texts: Iterator[str]) -> Counter[int]:
+    tokenizer = Tokenizer.from_file(str(path))
+    counts: Counter[int] = Counter()
+    for some in minibatch(texts, 1000):
+        for encoded in tokenizer.encode_batch(some, add_special_tokens=False):
+            counts.update(encoded.ids)
+    return counts
+
+
+def choose(about: dict[str, Any], counts: Counter[int], n: int) -> list[int]:
+    """Ids that stay, in order: special tokens, single characters, the most frequent pieces."""
+    vocabulary = about["model"]["vocab"]
+    kept = {token["id"] for token in about["added_tokens"]}
+    kept |= {i for piece, i in vocabulary.items() if len(piece.removeprefix(PREFIX)) == 1}
+    for i, _ in counts.most_common():
+        if len(kept) >= n:
+            break
+        kept.add(i)
+    return sorted(kept)
+
+
+def renumber(about: dict[str, Any], numbers: dict[int, int]) -> dict[str, Any]:
+    """The tokenizer with these ids alone."""
+    model = about["model"]
+    vocabulary = {piece: numbers[i] for piece, i in model["vocab"].items() if i in numbers}
+    added = [{**token, "id": numbers[token["id"]]} for token in about["added_tokens"]]
+    processor = about["post_processor"]
+    for special in (processor or {}).get("special_tokens", {}).values():
+        special["ids"] = [numbers[i] for i in special["ids"]]
+    return {**about, "model": {**model, "vocab": vocabulary}, "added_tokens": added}
+
+
+if __name__ == "__main__":
+    main()
