@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .hardware import is_cpu_fast_in_bfloat16
+from .devices import is_cpu_fast_in_bfloat16
 
 
 def is_fast_in_bfloat16(device: torch.device) -> bool:

@@ -14,8 +14,8 @@ from thinc.api import Config
 from ...architectures.config_values import write_value
 from ...formats.doc_gold import GoldSource
 from ...logs import first_line
+from ...models.devices import find_device
 from ...models.files.causal import count_weights
-from ...models.hardware import find_device
 from ...models.mixed_precision import is_fast_in_bfloat16
 from ...models.place import find_place
 from ...models.prepared.prepare import prepare
