@@ -211,7 +211,7 @@ def test_what_was_learned_is_in_the_model_that_is_measured(
         drawn = draw(data, "trips", recipe, 0)
         losses = [loss_of(training.load_for(cell, recipe, drawn.labels))]
         training.tune(cell, recipe, drawn, tmp_path / name)
-        losses.append(loss_of(load_tuned(tmp_path / name)))
+        losses.append(loss_of(load_tuned(tmp_path / name, recipe)))
         before, trained, loaded = losses
         assert trained < before and loaded == pytest.approx(trained, rel=1e-4)
 

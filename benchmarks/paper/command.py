@@ -48,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     recipe.add_argument("--learn-rate", type=float)
     recipe.add_argument("--rank", type=_above_0, help="of the adapter")
     recipe.add_argument("--precision", choices=("bfloat16", "float32"), help="of training")
+    recipe.add_argument("--dtype", choices=("float32", "bfloat16"), help="of weights, and decoding")
     runs = parser.add_argument_group("running")
     runs.add_argument(
         "--budget", type=float, help="minutes after which the command stops, to go on"
@@ -73,7 +74,7 @@ def _above_0(text: str) -> int:
 
 def find_recipe(arguments: argparse.Namespace, name: str) -> Recipe:
     """Of a set, with what the options say otherwise."""
-    said = {key: getattr(arguments, key) for key in (*RECIPE, "precision")}
+    said = {key: getattr(arguments, key) for key in (*RECIPE, "precision", "dtype")}
     given = {key: value for key, value in said.items() if value is not None}
     recipe = replace(find_paper_set(name).recipe, **given)
     folder = Path(recipe.base)

@@ -10,6 +10,7 @@ from grid.sets import some
 from spacy_padellm.tools.benchmark.measuring import measure
 
 from .cells import Cell
+from .recipe import Recipe
 from .scoring import OURS, decoder_for, load_tuned
 from .sets import Drawn
 from .training import MODEL
@@ -25,7 +26,12 @@ METHODS = {
 
 
 def measure_latency(
-    cell: Cell, folders: Mapping[str, Path], drawn: Drawn, texts: int, rounds: int
+    cell: Cell,
+    recipe: Recipe,
+    folders: Mapping[str, Path],
+    drawn: Drawn,
+    texts: int,
+    rounds: int,
 ) -> dict[str, Any]:
     """folders: of the cells that have tuned a model, by format. texts: drawn of the test texts.
     What is measured is as of `measure`, medians over rounds; answers are free.
@@ -41,7 +47,7 @@ def measure_latency(
     golds = some(drawn.test, texts, f"{cell.set} latency")
     decoders = {}
     for name, folder in folders.items():
-        loaded = load_tuned(folder)
+        loaded = load_tuned(folder, recipe)
         decoders |= {method: decoder_for(cell, loaded, method) for method in METHODS[name]}
     device = next(iter(decoders.values())).lm.device  # type: ignore[attr-defined]
     measured = []

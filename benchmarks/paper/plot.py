@@ -68,10 +68,16 @@ def _bars(
         )
         said = ["" if value is None else form.format(value) for value in values]
         axes.bar_label(drawn, said, padding=2, fontsize=6)
-    axes.set_yticks(range(len(places)), [f"{place[1]}\n{' '.join(place[::2])}" for place in places])
+    axes.set_yticks(range(len(places)), [_said(*place) for place in places])
+    axes.set_ylim(len(places) - 0.5, -0.5)
     axes.tick_params(labelsize=7)
-    axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_title(title, fontsize=9)
     if bars:
-        axes.legend(fontsize=6, loc="best")
+        axes.legend(
+            fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False
+        )
+
+
+def _said(base: str, name: str, template: str, prompt: str) -> str:
+    return f"{name}\n{base}, {template}{', guided' if prompt == 'guided' else ''}"

@@ -9,8 +9,9 @@ from typing import Any
 class Recipe:
     """base: a name, or the folder of a model. texts: for training, drawn with the seed; None for
     all. test_texts: None for all. steps: at most, for a try; None for all epochs. batch_tokens: of
-    the texts alone, in a step, so that steps are the same for all formats. precision: "bfloat16"
-    multiplies matrices in it; weights stay in float32."""
+    the texts alone, in a step, so that steps are the same for all formats. precision: in which
+    training multiplies matrices. dtype: of the base's weights, and in which a tuned model decodes;
+    an adapter is in float32."""
 
     base: str
     texts: int | None = None
@@ -21,6 +22,7 @@ class Recipe:
     learn_rate: float = 5e-4
     rank: int = 16
     precision: str = "bfloat16"
+    dtype: str = "float32"
 
     @property
     def base_name(self) -> str:

@@ -155,13 +155,7 @@ def _published() -> list[str]:
         )
         for name, of in published.F1.items()
     ]
-    parts = [
-        "## As published",
-        "",
-        f"{published.SOURCE}. Llama-2-7B and Baichuan2-7B; one A100.",
-        "",
-    ]
-    parts.append(table(heads, rows))
+    parts = ["## As published", "", published.ABOUT, "", table(heads, rows)]
     for title, figures in (
         ("ms a text", published.MILLISECONDS),
         ("tokens of a sequence", published.ANSWER_TOKENS),

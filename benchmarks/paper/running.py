@@ -60,12 +60,12 @@ def _tune(cell: Cell, recipe: Recipe, plan: Plan, drawn: Drawn) -> dict[str, Any
         write_whole(took, json.dumps(tune(cell, recipe, drawn, folder)))
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # not before all is written
     training = json.loads(took.read_text(encoding="utf8"))
-    return {"training": training, **score_tuned(cell, drawn, folder)}
+    return {"training": training, **score_tuned(cell, recipe, drawn, folder)}
 
 
 def _latency(cell: Cell, recipe: Recipe, plan: Plan, drawn: Drawn) -> dict[str, Any]:
     folders = {name: plan.folder(cell.of_format(name)) for name in plan.formats}
-    return measure_latency(cell, folders, drawn, plan.latency_texts, plan.rounds)
+    return measure_latency(cell, recipe, folders, drawn, plan.latency_texts, plan.rounds)
 
 
 def _clean(cell: Cell, plan: Plan) -> None:

@@ -10,6 +10,7 @@ from grid.records import append_record, read_records
 from spacy_padellm.decoding import TextDecoder
 from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.models.adapters import merge_adapter
+from spacy_padellm.models.hardware import Hardware
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.spans.alignment import align_mentions
@@ -20,6 +21,7 @@ from spacy_padellm.tools.benchmark.methods import make_decoder
 
 from .cells import Cell
 from .encoding import make_encoder
+from .recipe import Recipe
 from .sets import Drawn, find_paper_set
 from .training import MODEL
 
@@ -28,9 +30,10 @@ FOUND = "found.jsonl"
 OURS = "ahead"  # the method of parallel decoding that the component has
 
 
-def load_tuned(folder: Path) -> LoadedModel:
+def load_tuned(folder: Path, recipe: Recipe) -> LoadedModel:
     """The model that a cell has left, its adapter worked into the weights, as one would run it."""
-    loaded = load_model(ModelSource(str(folder / MODEL)), alone=True)
+    hardware = Hardware(dtype=recipe.dtype)
+    loaded = load_model(ModelSource(str(folder / MODEL), hardware=hardware), alone=True)
     return replace(loaded, lm=merge_adapter(loaded.lm))
 
 
@@ -39,12 +42,11 @@ def decoder_for(cell: Cell, loaded: LoadedModel, method: str) -> TextDecoder:
     return make_decoder(method, loaded, encoder=encoder)
 
 
-def score_tuned(cell: Cell, drawn: Drawn, folder: Path) -> dict[str, Any]:
+def score_tuned(cell: Cell, recipe: Recipe, drawn: Drawn, folder: Path) -> dict[str, Any]:
     """Of the model in `folder/model` on all test texts. What it finds is kept in
     `folder/found.jsonl` batch by batch until all is scored, and not found again."""
     path = folder / FOUND
-    method = OURS if cell.format == "padellm" else cell.format
-    answers = _find(cell, method, drawn, folder, path)
+    answers = _find(cell, recipe, drawn, folder, path)
     found = [answers[i] for i in range(len(drawn.test))]
     cut = sum(record["cut"] for record in read_records(path))
     path.unlink(missing_ok=True)
@@ -52,14 +54,15 @@ def score_tuned(cell: Cell, drawn: Drawn, folder: Path) -> dict[str, Any]:
 
 
 def _find(
-    cell: Cell, method: str, drawn: Drawn, folder: Path, path: Path
+    cell: Cell, recipe: Recipe, drawn: Drawn, folder: Path, path: Path
 ) -> dict[int, list[Mention]]:
     """Mentions by the index of the test text."""
     known = {i for record in read_records(path) for i in record["texts"]}
     todo = [i for i in range(len(drawn.test)) if i not in known]
     # The longest first: what does not fit into memory shows at once.
     todo.sort(key=lambda i: -len(drawn.test[i].text))
-    decoder: Any = decoder_for(cell, load_tuned(folder), method) if todo else None
+    method = OURS if cell.format == "padellm" else cell.format
+    decoder: Any = decoder_for(cell, load_tuned(folder, recipe), method) if todo else None
     for start in range(0, len(todo), BATCH):
         some = todo[start : start + BATCH]
         before = getattr(decoder, "cut", 0)

@@ -15,6 +15,7 @@ from spacy_padellm.learning.batch import TrainingBatch
 from spacy_padellm.learning.examples import TrainingText
 from spacy_padellm.learning.optimizer import AdamSettings, make_adam
 from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.models.hardware import Hardware
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.save import save_model
@@ -132,7 +133,8 @@ def tune(cell: Cell, recipe: Recipe, drawn: Drawn, folder: Path) -> dict[str, An
 def load_for(cell: Cell, recipe: Recipe, labels: tuple[str, ...]) -> LoadedModel:
     """The base with an untrained adapter, that is asked for these labels under the template of the
     cell; what tokens it does not know are trained with it."""
-    loaded = load_model(ModelSource(recipe.base), alone=True)
+    source = ModelSource(recipe.base, hardware=Hardware(dtype=recipe.dtype))
+    loaded = load_model(source, alone=True)
     loaded = loaded.asking(get_template(cell.template)).to_train(labels)
     if cell.prompt == "guided":
         told = guidelines(cell.set)
