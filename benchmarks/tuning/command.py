@@ -2,16 +2,13 @@
 
 import argparse
 import logging
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
+from grid.processes import BUSY, Program, run_cells
 
 from .cells import SIZES, Cell, plan, read_cell, read_size
-from .machine import ONE_THREAD
 from .report import write_report
 from .results import Results, is_finished, read_results
 from .running import LOG, cell_folder, run_cell
@@ -19,8 +16,6 @@ from .sets import SETS, count_train
 from .systems import SYSTEM_FORM, System, get_systems
 
 PROGRAM = Path(__file__).resolve().parents[1] / "tuning.py"
-
-BUSY = 3  # exit status of a cell that another run is at
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -85,16 +80,6 @@ def choose_results(arguments: argparse.Namespace) -> Results:
     return found
 
 
-def run_process(cell: Cell, given: Sequence[str]) -> int:
-    """The exit status of a cell's process, which ends with this one."""
-    command = [sys.executable, str(PROGRAM), *given, "--cell", str(cell)]
-    with subprocess.Popen(command, env={**os.environ, **ONE_THREAD}) as process:
-        try:
-            return process.wait()
-        finally:
-            process.terminate()
-
-
 def say_result(cell: Cell, output: Path) -> str:
     record = read_results(output)[cell]
     f = f"F1 {100 * record['test']['f']:.1f}" if record["test"] else "no model in the budget"
@@ -113,22 +98,13 @@ def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     cells = list(plan(totals, sizes, list(systems), arguments.seeds))
     results = read_results(arguments.output)
     check_same(results, systems)
-    todo = [cell for cell in cells if not is_finished(results.get(cell), arguments.budget)]
-    failed = 0
-    with tqdm(total=len(cells), initial=len(cells) - len(todo), unit="cell", miniters=1) as bar:
-        for cell in todo:
-            bar.set_postfix_str(str(cell))
-            status = run_process(cell, given)
-            if status == 0:
-                bar.write(say_result(cell, arguments.output))
-            elif status == BUSY:
-                bar.write(f"{cell}: another run is at it")
-            else:
-                failed += 1
-                log = cell_folder(arguments.output, cell) / LOG
-                bar.write(f"{cell}: failed with status {status}; its log is {log}")
-            bar.update()
-    return failed
+    program = Program(
+        PROGRAM,
+        given,
+        lambda cell: say_result(cell, arguments.output),
+        lambda cell: cell_folder(arguments.output, cell) / LOG,
+    )
+    return run_cells(program, cells, lambda cell: is_finished(results.get(cell), arguments.budget))
 
 
 def main(given: Sequence[str]) -> int:

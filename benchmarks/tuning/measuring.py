@@ -1,11 +1,10 @@
 """What is measured of a system: the cost of training, scores, and the speed of its pipeline."""
 
-import resource
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from spacy.language import Language
 
@@ -15,21 +14,6 @@ from spacy_padellm.spans.scoring import span_scores
 BATCH = 32
 WARM_UP = 2 * BATCH
 LEAST_SECONDS, MOST_ROUNDS = 3.0, 5
-T = TypeVar("T")
-
-
-def cpu_seconds() -> float:
-    """Of this process and those that it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def timed(call: Callable[[], T]) -> tuple[T, dict[str, float]]:
-    """What a call returns, and the minutes that it took, "cpu" and "wall"."""
-    cpu, wall = cpu_seconds(), time.perf_counter()
-    result = call()
-    minutes = {"cpu": cpu_seconds() - cpu, "wall": time.perf_counter() - wall}
-    return result, {clock: seconds / 60 for clock, seconds in minutes.items()}
 
 
 def annotate(nlp: Language, texts: Sequence[str]) -> tuple[list[set[Item]], dict[str, float]]:

@@ -3,6 +3,8 @@
 import importlib.util
 from pathlib import Path
 
+from grid.tables import row
+
 from spacy_padellm.atomic import write_whole
 
 from .cells import say_size
@@ -53,19 +55,19 @@ def _table(results: Results, title: str, figure: Figure, form: str) -> str:
     """A row a set and size, a column a system, then the means."""
     found = summarise(results, figure)
     systems = names_in_order(results, systems=True)
-    lines = [f"## {title}", "", _row("set", "texts", *systems), "|---" * (2 + len(systems)) + "|"]
+    lines = [f"## {title}", "", row("set", "texts", *systems), "|---" * (2 + len(systems)) + "|"]
     tried = {(cell.set, cell.size, cell.system) for cell in results}
     for name in names_in_order(results):
         for size in sizes_in_order(results):
             keys = [(name, size, system) for system in systems]
             if tried.intersection(keys):
                 cells = [_say(found.get(key), form, "–" if key in tried else "") for key in keys]
-                lines.append(_row(name, _texts(results, name, size), *cells))
+                lines.append(row(name, _texts(results, name, size), *cells))
     for size in sizes_in_order(results):
         sets, means = mean_over_sets(found, size, systems)
         cells = [form.format(means[system]) if system in means else "" for system in systems]
         if sets:
-            lines.append(_row(f"mean of {len(sets)} sets", say_size(size), *cells))
+            lines.append(row(f"mean of {len(sets)} sets", say_size(size), *cells))
     return "\n".join(lines) + "\n"
 
 
@@ -73,7 +75,7 @@ def _by_label(results: Results) -> str:
     """F1 of each label on the largest size of each set, the median over seeds."""
     systems = names_in_order(results, systems=True)
     lines = ["## F1 by label, most texts", ""]
-    lines += [_row("set", "label", "test spans", *systems), "|---" * (3 + len(systems)) + "|"]
+    lines += [row("set", "label", "test spans", *systems), "|---" * (3 + len(systems)) + "|"]
     for name in names_in_order(results):
         of_set = {cell: r for cell, r in results.items() if cell.set == name and r["test"]}
         sizes = sizes_in_order(of_set)
@@ -87,7 +89,7 @@ def _by_label(results: Results) -> str:
         for label, n in sorted(numbers.items(), key=lambda item: (-item[1], item[0])):
             found = summarise(largest, lambda record, label=label: _f1_of(record, label))
             cells = [_say(found.get((name, sizes[-1], system)), "{:.1f}") for system in systems]
-            lines.append(_row(name, label, str(n), *cells))
+            lines.append(row(name, label, str(n), *cells))
     return "\n".join(lines) + "\n"
 
 
@@ -117,7 +119,3 @@ def _machines(results: Results) -> str:
     )
     made = dict.fromkeys(f"- {c.system}: {r['made_of']}" for c, r in results.items())
     return "\n".join(["## Measured with", "", *(f"- {machine}" for machine in said), *made])
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"

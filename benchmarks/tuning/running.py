@@ -1,18 +1,19 @@
 """One cell, from the texts that are drawn to the line in the results file."""
 
-import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from grid.machine import describe
+from grid.processes import print_to
+from grid.timing import timed
+
 from spacy_padellm.atomic import BusyError, alone_in
 
 from .cells import Cell
-from .machine import describe
-from .measuring import annotate, score, score_and_time, timed
+from .measuring import annotate, score, score_and_time
 from .results import append_result, is_finished, read_results
 from .sets import Draw, draw
 from .systems import System
@@ -41,7 +42,7 @@ def run_cell(
                 return True
             for left in folder.glob("work-*"):  # of a run that was killed
                 shutil.rmtree(left, ignore_errors=True)
-            _print_to(folder / LOG)
+            print_to(folder / LOG)
             with tempfile.TemporaryDirectory(prefix="work-", dir=folder) as work:
                 drawn = draw(data, cell.set, cell.size, cell.seed)
                 record = _measure(cell, system, drawn, Path(work), budget, keep)
@@ -84,11 +85,3 @@ def _measure(
         "date": time.strftime("%Y-%m-%d"),
         "machine": describe(),
     }
-
-
-def _print_to(path: Path) -> None:
-    """What this process and its children print from now on, anew for each try."""
-    with path.open("wb") as file:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-            os.dup2(file.fileno(), stream.fileno())

@@ -101,17 +101,16 @@ class PromptEncoder:
         if self.template.joint:
             return self._joint_prompt(text if isinstance(text, str) else text.text, labels)
         encoded = self.encode_text(text) if isinstance(text, str) else text
-        trunk = (*self._bos, *self._structure_ids(self.template.before_text), *encoded.ids)
+        trunk = (*self.bos_ids, *self.structure_ids(self.template.before_text), *encoded.ids)
         branches = tuple(self.label_ids(label) for label in labels)
         return TextPrompt(encoded, tuple(labels), trunk, branches, len(trunk) - len(encoded.ids))
 
     def mention_path(self, prompt: TextPrompt, label: str, n: int, index: int) -> list[int]:
         """All ids from the beginning to where mention `index` of `n` starts (step 2)."""
         if self.template.joint:
-            asked = self.template.mention_prompt(
-                prompt.encoded.text, label, n, index, self.descriptions.get(label, "")
-            )
-            return [*self._bos, *self._text.encode(asked)[0]]
+            described = self.descriptions.get(label, "")
+            asked = self.template.mention_prompt(prompt.encoded.text, label, n, index, described)
+            return [*self.bos_ids, *self._text.encode(asked)[0]]
         branch = prompt.branches[prompt.labels.index(label)]
         return [*prompt.trunk, *branch, *self.count_ids(n), *self._marker_ids(index)]
 
@@ -121,7 +120,7 @@ class PromptEncoder:
         if key not in self._cache:
             count = self.template.count_text(n)
             if self.template.markers == "special":
-                self._cache[key] = self._structure_ids(count)
+                self._cache[key] = self.structure_ids(count)
             else:
                 # As it is tokenised behind the prompt, where that leaves the prompt's ids alone.
                 before = self.template.after_label
@@ -141,7 +140,7 @@ class PromptEncoder:
         rendered = self.template.label_prompt(
             prompt.encoded.text, label, self.descriptions.get(label, "")
         ) + self.template.count_text(n)
-        whole = [*self._bos, *self._text.encode(rendered)[0]]
+        whole = [*self.bos_ids, *self._text.encode(rendered)[0]]
         shared = _shared_length([path, whole])
         return whole[:shared], [*whole[shared:], *self.count_end_ids[:1]]
 
@@ -205,7 +204,7 @@ class PromptEncoder:
         return {self.count_ids(n)[0]: n for n in range(self.max_count + 1)}
 
     @cached_property
-    def _bos(self) -> list[int]:
+    def bos_ids(self) -> list[int]:
         """What the tokenizer itself puts first (Llama's <s>); nothing for our own templates."""
         if self.template.markers == "special":
             return []
@@ -221,7 +220,7 @@ class PromptEncoder:
         for label in labels:
             rendered = self.template.label_prompt(text, label, self.descriptions.get(label, ""))
             ids, offsets = self._text.encode(rendered)
-            paths.append([*self._bos, *ids])
+            paths.append([*self.bos_ids, *ids])
             if len(paths) == 1:
                 inside = [
                     i
@@ -234,7 +233,7 @@ class PromptEncoder:
                     tuple(ids[first:last]),
                     tuple((start - begin, end - begin) for start, end in offsets[first:last]),
                 )
-                text_start = first + len(self._bos)
+                text_start = first + len(self.bos_ids)
         # A branch has at least one id of its own.
         shared = min(_shared_length(paths), min(map(len, paths)) - 1)
         trunk = paths[0][:shared]
@@ -251,19 +250,20 @@ class PromptEncoder:
                 self._cache[key] = [own]
             else:
                 self._cache[key] = [
-                    *self._structure_ids(self.template.before_label),
+                    *self.structure_ids(self.template.before_label),
                     *self._text.encode(self.template.label(label, description))[0],
-                    *self._structure_ids(self.template.after_label),
+                    *self.structure_ids(self.template.after_label),
                 ]
         return tuple(self._cache[key])
 
     def _marker_ids(self, index: int) -> list[int]:
         key = ("marker", index)
         if key not in self._cache:
-            self._cache[key] = self._structure_ids(self.template.mention_marker(index))
+            self._cache[key] = self.structure_ids(self.template.mention_marker(index))
         return self._cache[key]
 
-    def _structure_ids(self, structure: str) -> list[int]:
+    def structure_ids(self, structure: str) -> list[int]:
+        """Of what stands around text and labels."""
         if self.template.markers == "special":
             return [self._known_id(structure)]
         return self._text.encode(structure)[0]

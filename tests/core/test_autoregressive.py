@@ -1,5 +1,6 @@
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_padellm.formats.gold_text import GoldText
@@ -13,6 +14,7 @@ from spacy_padellm.tools.benchmark.autoregressive import (
 )
 from spacy_padellm.tools.benchmark.autoregressive.answers import Mark
 from spacy_padellm.tools.benchmark.autoregressive.prompt import AnswerEncoder
+from spacy_padellm.tools.benchmark.forcing import ForcedLogits
 from spacy_padellm.training.budget import Budget
 from spacy_padellm.training.from_text.finetuning import finetune
 
@@ -93,9 +95,107 @@ def test_a_trained_model_answers(name, compact_tokenizer, tmp_path):
     found = decoder.predict([gold.text for gold in golds], LABELS)
     assert [places(p.mentions) for p in found] == [set(gold.spans) for gold in golds]
     assert [[c.value for c in p.counts] for p in found][1] == [0, 1, 0]
-    assert decoder.work.texts == 3 and decoder.work.passes > 5
+    assert decoder.work.texts == 3 and decoder.work.passes > 5 and decoder.cut == 0
+
+    # Drafts change nothing but the passes, which are counted as they are.
+    works = []
+    for drafts in (0, 10):
+        decoder = AutoregressiveDecoder(lm, encoder, answer=answer, lookup_tokens=drafts)
+        one_by_one = [decoder.predict([gold.text], LABELS)[0] for gold in golds]
+        assert [places(p.mentions) for p in one_by_one] == [places(p.mentions) for p in found]
+        works.append(decoder.work)
+    answers = sum(text.paths[0].n_targets for text in texts)
+    prompts = sum(text.prompt.size for text in texts)
+    assert (works[0].passes, works[0].tokens) == (answers, prompts + answers - len(golds))
+    assert works[1].texts == 3 and works[1].passes <= works[0].passes
+    if name == "augmented":  # it repeats the text, which can be looked up
+        assert works[1].passes < works[0].passes
+
+    decoder.max_new_tokens = 2
+    decoder.predict([gold.text for gold in golds], LABELS)
+    assert decoder.cut == sum(text.paths[0].n_targets > 2 for text in texts)
 
 
 def test_an_unknown_format_is_named():
     with pytest.raises(ValueError, match="structured, augmented"):
         get_answer_format("json")
+
+
+# What a text may hold: structure, other scripts, several bytes a character.
+PARTS = st.sampled_from(["[[", "]]", "[[PER:", ":", "Ada", " ", "\n", "中", "é", "😀", "P"])
+ODD = st.lists(PARTS, max_size=8).map("".join)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(deadline=None)
+@given(ODD, st.data())
+def test_a_text_is_never_structure_where_structure_is_special(name, compact_tokenizer, text, data):
+    encoder = AnswerEncoder(PromptEncoder(compact_tokenizer, get_template("compact")))
+    starts, ends = encoder.encoder.encode_text(text).token_places()
+    spans = []
+    for _ in range(data.draw(st.integers(0, 3)) if starts else 0):
+        start = data.draw(st.sampled_from(sorted(starts)))
+        after = [end for end in sorted(ends) if end > start]
+        if after and not any(s < start < e for s, e, _ in spans):
+            end = min(after[0], *(s for s, _, _ in spans if s > start), len(text))
+            spans.append((start, end, data.draw(st.sampled_from(LABELS))))
+    spans = {span for span in spans if span[1] in ends and span[0] < span[1]}
+    spans = tuple({(start, end): (start, end, label) for start, end, label in spans}.values())
+    answer = get_answer_format(name)
+    made = make_answer_text(encoder, answer, GoldText(text, spans), LABELS)
+    (path,) = made.paths
+    pieces = encoder.pieces(path.ids[-path.n_targets :], LABELS)
+    found = answer.read(text, pieces)
+    said = sorted((label, text[start:end].strip()) for start, end, label in spans)
+    assert sorted((m.label, m.text.strip()) for m in found) == said
+    if name == "augmented":
+        assert {place[::2] for place in places(found)} == {span[::2] for span in spans}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(deadline=None)
+@given(ODD, st.lists(st.one_of(ODD, st.sampled_from([*map(Mark, LABELS), Mark(None)]))))
+def test_odd_answers_are_read_as_far_as_they_go(name, text, pieces):
+    for mention in get_answer_format(name).read(text, pieces):
+        assert mention.label in LABELS and mention.text.strip()
+        if mention.start is not None:
+            assert text[mention.start : mention.end] == mention.text
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 400), max_size=30), ODD)
+def test_any_ids_are_an_answer(sentencepiece_tokenizer, ids, text):
+    encoder = AnswerEncoder(PromptEncoder(sentencepiece_tokenizer, get_template("plain")))
+    pieces = encoder.pieces([i % len(sentencepiece_tokenizer) for i in ids], LABELS)
+    for name in FORMATS:
+        assert {m.label for m in get_answer_format(name).read(text, pieces)} <= set(LABELS)
+
+
+def test_labels_that_begin_alike_are_told_apart(sentencepiece_tokenizer):
+    labels = ("A", "A:B", "A.B", "A B")
+    encoder = AnswerEncoder(PromptEncoder(sentencepiece_tokenizer, get_template("plain")))
+    spans = tuple((i, i + 1, label) for i, label in zip((0, 2, 4, 6), labels, strict=True))
+    for name in FORMATS:
+        answer = get_answer_format(name)
+        (path,) = make_answer_text(encoder, answer, GoldText("a b c d", spans), labels).paths
+        pieces = encoder.pieces(path.ids[-path.n_targets :], labels)
+        assert places(answer.read("a b c d", pieces)) == set(spans)
+
+
+def test_a_prompt_begins_as_the_model_has_read_texts_and_says_what_labels_mean(
+    sentencepiece_tokenizer,
+):
+    told = {"PER": "names of people"}
+    encoder = PromptEncoder(sentencepiece_tokenizer, get_template("plain"), told)
+    prompt = AnswerEncoder(encoder).prompt(TEXT, LABELS)
+    ids = [*prompt.trunk, *prompt.branches[0]]
+    assert ids[0] == sentencepiece_tokenizer.bos_token_id
+    said = sentencepiece_tokenizer.decode(ids)
+    assert "PER (names of people), LOC" in " ".join(said.split())
+
+
+def test_forced_logits_go_by_what_is_written():
+    forced = ForcedLogits([[5, 6, 7], [8]], end_id=2)
+    for written, expected in ((0, [5, 8]), (2, [7, 2]), (1, [6, 2]), (9, [2, 2])):
+        scores = forced(torch.zeros(2, 4 + written, dtype=torch.long), torch.zeros(2, 10))
+        assert scores.argmax(dim=1).tolist() == expected

@@ -91,17 +91,19 @@ class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
 
 
 class ForcedLogits:
-    """A logits processor of `generate` that leaves one choice a row."""
+    """A logits processor of `generate` that leaves one choice a row, whatever is drafted."""
 
     def __init__(self, targets: Sequence[Sequence[int]], end_id: int) -> None:
         self.targets = targets
         self.end_id = end_id
-        self.step = 0
+        self.begun: int | None = None  # the width of the prompts
 
     def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        ids_now = [t[self.step] if self.step < len(t) else self.end_id for t in self.targets]
+        if self.begun is None:
+            self.begun = ids.shape[1]
+        step = ids.shape[1] - self.begun
+        ids_now = [t[step] if step < len(t) else self.end_id for t in self.targets]
         scores[torch.arange(len(ids_now)), torch.tensor(ids_now)] = FORCED
-        self.step += 1
         return scores
 
 

@@ -11,10 +11,11 @@ METHODS: dict[str, str] = {
     "pointers": "where mentions begin and end, in one pass (models that point, and no other way)",
     "structured": "autoregressive: one list of label and mention pairs a text",
     "augmented": "autoregressive: the text again, mentions marked in it",
+    "augmented-lookup": "the same, drafted by prompt lookup where texts come one by one",
 }
 
 # A model that was trained with the template's `copies` has not learned to write for these.
-FREE_METHODS = ("paper", "tree-free", "structured", "augmented")
+FREE_METHODS = ("paper", "tree-free", "structured", "augmented", "augmented-lookup")
 
 
 def check_method(method: str) -> None:

@@ -7,6 +7,7 @@ from ...decoding import Decoder, DecodingSettings, TextDecoder
 from ...formats.gold_text import GoldText
 from ...lm.onnx.model import OnnxModel
 from ...models.loaded_model import LoadedModel
+from ...prompts.encoding import PromptEncoder
 from ...spans.numeric import MOST_TOKENS
 from .autoregressive import get_answer_format
 from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
@@ -15,12 +16,17 @@ from .method_names import check_method
 _DECODING = {"paper": "paper", "paper-copy": "paper", "rows": "rows", "pointers": "pointers"}
 _FOR_TORCH = ("structured", "augmented", "compiled")
 NO_BUDGET = MOST_TOKENS  # the batch size alone decides
+LOOKUP_TOKENS = 10  # a draft, as the documentation of transformers has it
 
 
 def make_decoder(
-    method: str, loaded: LoadedModel, golds: Sequence[GoldText] | None = None
+    method: str,
+    loaded: LoadedModel,
+    golds: Sequence[GoldText] | None = None,
+    encoder: PromptEncoder | None = None,
 ) -> TextDecoder:
-    """golds: forces these answers upon the model; None lets it answer.
+    """golds: forces these answers upon the model; None lets it answer. encoder: instead of the
+    model's own.
 
     Raises ValueError for a method that does not exist, or is not this model's.
     """
@@ -30,19 +36,22 @@ def make_decoder(
             f"method {method!r}: {loaded.lm.name} points at mentions and does not write them, so "
             f"that nothing can be forced: give --methods pointers, without --forced"
         )
+    encoder = encoder or loaded.encoder()
+    answer, _, drafts = method.partition("-")
     exported = isinstance(loaded.lm, OnnxModel)
-    if exported and (golds is not None or method in _FOR_TORCH):
+    if exported and (golds is not None or answer in _FOR_TORCH):
         what = "forced answers are" if golds is not None else f"method {method!r} is"
         raise ValueError(
             f"{what} for torch, and {loaded.lm.name} runs on onnxruntime: name the model that it "
             f"was exported from, or set model.runtime to 'torch' in its config"
         )
-    if method in ("structured", "augmented"):
+    if answer in ("structured", "augmented"):
         return ForcedAutoregressiveDecoder(
             loaded.lm,
-            loaded.encoder(),
+            encoder,
             DecodingSettings(token_budget=NO_BUDGET),
-            answer=get_answer_format(method),
+            answer=get_answer_format(answer),
+            lookup_tokens=LOOKUP_TOKENS if drafts else 0,
             golds=golds,
         )
     runs_ahead = method in ("ahead", "compiled")
@@ -56,5 +65,4 @@ def make_decoder(
         draft_tokens=None if runs_ahead else 0,
         guess_counts=None if runs_ahead else (),
     )
-    encoder = loaded.encoder()
     return Decoder(lm if golds is None else GoldForcedModel(lm, encoder, golds), encoder, settings)

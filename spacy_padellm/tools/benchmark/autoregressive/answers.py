@@ -83,7 +83,7 @@ class Augmented:
                 label, start = opened.pop()
                 found.append((label, said[start:], start))
         if "".join(said.split()) != "".join(text.split()):
-            return _placed(text, [(label, string) for label, string, _ in found])
+            return _placed(text, [(label, string) for label, string, _ in found if string.strip()])
         # The answer's characters other than white space are those of the text, in order.
         black = [i for i, char in enumerate(text) if not char.isspace()]
         mentions = []

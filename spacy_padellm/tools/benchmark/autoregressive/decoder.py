@@ -1,6 +1,7 @@
 """Autoregressive decoding by transformers' `generate`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +21,10 @@ from .prompt import AnswerEncoder
 class AutoregressiveDecoder(TextDecoder):
     """Greedy generation with a KV cache, a batch padded on the left.
 
-    max_new_tokens: of an answer; None allows for a marked copy of the longest text. Counts and
-    mentions have probability 1: a long answer gives no probability of its own to each.
+    max_new_tokens: of an answer; None allows for a marked copy of the longest text. lookup_tokens:
+    how many tokens to draft by prompt lookup where a text comes alone, since `generate` drafts for
+    no more than one. cut: answers so far that had no end. Counts and mentions have probability 1: a
+    long answer gives no probability of its own to each.
     """
 
     lm: LanguageModel
@@ -30,6 +33,8 @@ class AutoregressiveDecoder(TextDecoder):
     work: DecodingWork = field(default_factory=DecodingWork)
     answer: AnswerFormat = field(default_factory=Structured)
     max_new_tokens: int | None = None
+    lookup_tokens: int = 0
+    cut: int = 0
 
     def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()) -> list[Batch]:
         answers = AnswerEncoder(self.encoder)
@@ -48,7 +53,9 @@ class AutoregressiveDecoder(TextDecoder):
         return list(map(self._read, prompts, written))
 
     def _read(self, prompt: TextPrompt, ids: list[int]) -> Prediction:
-        pieces = AnswerEncoder(self.encoder).pieces(ids, prompt.labels)
+        answers = AnswerEncoder(self.encoder)
+        self.cut += answers.end_id not in ids
+        pieces = answers.pieces(ids, prompt.labels)
         mentions = self.answer.read(prompt.encoded.text, pieces)
         found = [mention.label for mention in mentions]
         return Prediction([Count(name, found.count(name), 1.0) for name in prompt.labels], mentions)
@@ -65,7 +72,8 @@ class AutoregressiveDecoder(TextDecoder):
         ids = torch.tensor([[eos] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
         longest = max(len(prompt.encoded.ids) for prompt in prompts)
-        with self.lm.few_threads(len(rows)):
+        drafts = self.lookup_tokens if len(rows) == 1 else 0
+        with self.lm.few_threads(len(rows)), self._counted():
             generated = self.lm.model.generate(
                 input_ids=ids.to(self.lm.device),
                 attention_mask=mask.to(self.lm.device),
@@ -74,8 +82,21 @@ class AutoregressiveDecoder(TextDecoder):
                 eos_token_id=eos,
                 pad_token_id=eos,
                 logits_processor=self._constraints(prompts),
+                **({"prompt_lookup_num_tokens": drafts} if drafts else {}),
             )
-        steps = generated.shape[1] - width
-        tokens = len(rows) * (width + steps - 1)
-        self.work.add(DecodingWork(passes=steps, tokens=tokens, kept=tokens))
+        self.work.add(DecodingWork(kept=len(rows) * (generated.shape[1] - 1)))
         return [[int(token) for token in row[width:]] for row in generated]
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Adds all forward passes in the block, and their tokens, to `work`."""
+
+        def count(_module: Any, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+            ids = given["input_ids"] if "input_ids" in given else args[0]
+            self.work.add(DecodingWork(passes=1, tokens=ids.numel()))
+
+        hook = self.lm.base.register_forward_pre_hook(count, with_kwargs=True)
+        try:
+            yield
+        finally:
+            hook.remove()

@@ -7,12 +7,13 @@ from ....prompts.encoding import PromptEncoder, TextPrompt
 from ....prompts.plain_text import EncodedText, without_space
 from .answers import Mark, Slice
 
-_OPEN, _CLOSE = "[[{label}: ", "]]"
+_OPEN, _CLOSE = "[[{label}:", "]]"
 
 
 class AnswerEncoder:
     """Pieces of answers to ids and back. Special tokens where the template has them, so that no
-    text can look like structure; else "[[label: mention]]"."""
+    text can look like structure; else "[[label: mention]]", whose blank is that of a token which
+    begins with one."""
 
     def __init__(self, encoder: PromptEncoder) -> None:
         self.encoder = encoder
@@ -27,14 +28,15 @@ class AnswerEncoder:
         """The prompt that one answer for all labels follows: one branch."""
         encoded = self.encoder.encode_text(text)
         template = self.encoder.template
-        if self.special:
-            before = self._special(template.before_text)
-            ask = self._special(template.after_label)
-        else:
-            before = self.encoder.encode_text(template.before_text).ids
-            asked = f"\nEntity types: {', '.join(labels)}\nEntities:"
-            ask = self.encoder.encode_text(asked).ids
-        return TextPrompt(encoded, tuple(labels), (*before, *encoded.ids), (ask,), len(before))
+        before = (*self.encoder.bos_ids, *self.encoder.structure_ids(template.before_text))
+        ask = template.after_label if self.special else self._question(labels)
+        branch = tuple(self.encoder.structure_ids(ask))
+        return TextPrompt(encoded, tuple(labels), (*before, *encoded.ids), (branch,), len(before))
+
+    def _question(self, labels: Sequence[str]) -> str:
+        described = self.encoder.descriptions
+        asked = [self.encoder.template.label(name, described.get(name, "")) for name in labels]
+        return f"\nEntity types: {', '.join(asked)}\nEntities:"
 
     def answer_ids(self, encoded: EncodedText, pieces: Sequence[Mark | Slice]) -> list[int]:
         """An answer with its end. Raises ValueError for a slice off the model's tokens."""
@@ -60,9 +62,10 @@ class AnswerEncoder:
             kept = kept[: kept.index(self.end_id)]
         if self.special:
             return self._special_pieces(kept, labels)
-        said = self.encoder.tokenizer.decode(kept)
-        # A tokenizer may add or lose blanks where pieces meet.
-        names = "|".join(map(re.escape, labels))
+        said = self._decode(kept, skip=False)
+        # A tokenizer may add or lose blanks where pieces meet. Of labels that begin alike, the
+        # longest that fits is meant.
+        names = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
         pieces: list[Mark | str] = []
         at = 0
         for match in re.finditer(rf"\[\[\s*({names})\s*:|\]\]", said):
@@ -88,8 +91,10 @@ class AnswerEncoder:
             at += len(found)
         return [*pieces, self._decode(plain)] if plain else pieces
 
-    def _decode(self, ids: Sequence[int]) -> str:
-        return str(self.encoder.tokenizer.decode(list(ids), skip_special_tokens=True))
+    def _decode(self, ids: Sequence[int], skip: bool = True) -> str:
+        """skip: leaves special tokens out."""
+        exact = {"skip_special_tokens": skip, "clean_up_tokenization_spaces": False}
+        return str(self.encoder.tokenizer.decode(list(ids), **exact))
 
     def _mark_ids(self, mark: Mark) -> list[int]:
         if self.special:
@@ -97,7 +102,4 @@ class AnswerEncoder:
                 return [self.encoder.mention_end_ids[0]]
             return list(self.encoder.label_ids(mark.label))
         string = _CLOSE if mark.label is None else _OPEN.format(label=mark.label)
-        return list(self.encoder.encode_text(string).ids)
-
-    def _special(self, token: str) -> tuple[int, ...]:
-        return (int(self.encoder.tokenizer.convert_tokens_to_ids(token)),)
+        return self.encoder.structure_ids(string)

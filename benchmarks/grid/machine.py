@@ -10,9 +10,12 @@ from typing import Any
 
 PACKAGES = ("spacy", "thinc", "numpy", "torch", "transformers", "peft")
 # Numerical libraries read these once, when they are loaded.
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"), "1"
-)
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS")
+
+
+def threads(n: int) -> dict[str, str]:
+    """Variables of the environment for a process that is to have so many."""
+    return dict.fromkeys(_THREADS, str(n))
 
 
 @cache

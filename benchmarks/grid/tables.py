@@ -1,0 +1,13 @@
+"""Tables in Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+
+def row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """With a line end."""
+    lines = [row(*heads), "|---" * len(heads) + "|", *(row(*cells) for cells in rows)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,161 @@
+"""The command: what is asked for, a process for each cell that is not there yet, the report."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from grid.machine import threads
+from grid.processes import BUSY, Program, run_cells
+from grid.sets import find_set
+
+from .cells import FORMATS, LATENCY, PROMPTS, TEMPLATES, Cell, plan, read_cell
+from .guidelines import check_guided
+from .plan import Plan
+from .recipe import Recipe
+from .report import write_report
+from .results import LOG, Results, cell_folder, check_same, read_results
+from .sets import DEFAULT_SETS, SPLITS, find_paper_set
+
+PROGRAM = Path(__file__).resolve().parents[1] / "paper.py"
+# Options that stand for fields of a recipe, which otherwise are those of the set.
+RECIPE = ("base", "texts", "epochs", "test_texts", "steps", "batch_tokens", "learn_rate", "rank")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    about = "The paper's experiment with small models: F1 and latency of three output formats"
+    parser = argparse.ArgumentParser(PROGRAM.name, description=about)
+    parser.add_argument("--data", type=Path, help="where the sets are")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/paper.jsonl"))
+    defaults = f"default: {' '.join(DEFAULT_SETS)}"
+    parser.add_argument("--sets", nargs="+", default=list(DEFAULT_SETS), help=defaults)
+    for name, choices, default in (
+        ("--formats", FORMATS, FORMATS),
+        ("--templates", TEMPLATES, TEMPLATES[:1]),
+        ("--prompts", PROMPTS, PROMPTS[:1]),
+    ):
+        said = f"of {', '.join(choices)}; default: {' '.join(default)}"
+        parser.add_argument(name, nargs="+", choices=choices, default=default, help=said)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
+    recipe = parser.add_argument_group("recipe", "of all sets; without, each has its own")
+    recipe.add_argument("--base", help="a name, or the folder of a model")
+    recipe.add_argument("--texts", type=_above_0, help="for training, drawn with the seed")
+    recipe.add_argument("--epochs", type=_above_0)
+    recipe.add_argument("--test-texts", type=_above_0, help="without, all")
+    recipe.add_argument("--steps", type=_above_0, help="at most, for a try")
+    recipe.add_argument("--batch-tokens", type=_above_0, help="of the texts, in a step")
+    recipe.add_argument("--learn-rate", type=float)
+    recipe.add_argument("--rank", type=_above_0, help="of the adapter")
+    recipe.add_argument("--precision", choices=("bfloat16", "float32"), help="of training")
+    recipe.add_argument("--dtype", choices=("float32", "bfloat16"), help="of weights, and decoding")
+    runs = parser.add_argument_group("running")
+    runs.add_argument(
+        "--budget", type=float, help="minutes after which the command stops, to go on"
+    )
+    runs.add_argument("--threads", type=_above_0, default=1, help="of a cell; default: 1")
+    runs.add_argument("--keep-models", action="store_true", help="in the folder of each cell")
+    runs.add_argument("--skip-latency", action="store_true", help="score only")
+    again = "measure latency again, where models were kept"
+    runs.add_argument("--again", action="store_true", help=again)
+    runs.add_argument("--latency-texts", type=_above_0, default=96, help="default: 96")
+    runs.add_argument("--rounds", type=_above_0, default=3, help="of latency; default: 3")
+    only = "only write tables, with a plot beside them, of what the output has; FILE.md"
+    parser.add_argument("--report", nargs="?", type=Path, const=True, metavar="FILE", help=only)
+    parser.add_argument("--cell", type=read_cell, help=argparse.SUPPRESS)
+    return parser
+
+
+def _above_0(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+def find_recipe(arguments: argparse.Namespace, name: str) -> Recipe:
+    """Of a set, with what the options say otherwise."""
+    said = {key: getattr(arguments, key) for key in (*RECIPE, "precision", "dtype")}
+    given = {key: value for key, value in said.items() if value is not None}
+    recipe = replace(find_paper_set(name).recipe, **given)
+    folder = Path(recipe.base)
+    return replace(recipe, base=str(folder.resolve())) if folder.is_dir() else recipe
+
+
+def say_result(cell: Cell, output: Path) -> str:
+    record = read_results(output)[cell]
+    if cell.format == LATENCY:
+        methods = [of for of in record["methods"] if of["batch"] == 1]
+        said = (f"{of['method']} {of['milliseconds']:.0f}" for of in methods)
+        return f"{cell}: milliseconds a text, one by one: {', '.join(said)}"
+    scores, minutes = record["scores"], record["training"]["minutes"]
+    f1 = ", ".join(f"{name} {100 * of['f']:.1f}" for name, of in scores.items())
+    return f"{cell}: F1 of {f1}; {minutes:.1f} minutes of training"
+
+
+def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
+    """All cells that are not there yet. Returns how many failed."""
+    recipes = {name: find_recipe(arguments, name) for name in arguments.sets}
+    for name in arguments.sets:
+        find_set(arguments.data, name, SPLITS)
+    if "guided" in arguments.prompts:
+        check_guided(arguments.sets, arguments.templates)
+    bases = {name: recipe.base_name for name, recipe in recipes.items()}
+    choices = (arguments.templates, arguments.prompts, arguments.formats, arguments.seeds)
+    cells = list(plan(bases, *choices, latency=not arguments.skip_latency))
+    results = read_results(arguments.output)
+    for cell in cells:
+        check_same(results, cell, recipes[cell.set])
+    program = Program(
+        PROGRAM,
+        given,
+        lambda cell: say_result(cell, arguments.output),
+        lambda cell: cell_folder(arguments.output, cell) / LOG,
+        threads(arguments.threads),
+    )
+    asked = read_plan(arguments)
+    return run_cells(program, cells, lambda cell: asked.is_there(cell, results), arguments.budget)
+
+
+def read_plan(arguments: argparse.Namespace) -> Plan:
+    return Plan(
+        arguments.data,
+        arguments.output,
+        () if arguments.skip_latency else tuple(arguments.formats),
+        arguments.keep_models,
+        arguments.latency_texts,
+        arguments.rounds,
+        arguments.again,
+    )
+
+
+def report(arguments: argparse.Namespace) -> str:
+    """The page. Raises ValueError where the output has no result."""
+    results: Results = read_results(arguments.output)
+    if not results:
+        raise ValueError(f"{arguments.output} has no results: run the cells first, with --data")
+    beside = arguments.output.with_suffix(".md")
+    path = beside if arguments.report is True else arguments.report
+    return write_report(arguments.output, path, results)
+
+
+def main(given: Sequence[str]) -> int:
+    """The exit status: 1 where cells failed."""
+    parser = make_parser()
+    arguments = parser.parse_args(given)
+    logging.basicConfig(level=logging.INFO if arguments.cell else logging.WARNING)
+    try:
+        if arguments.report is not None:
+            print(report(arguments))
+            return 0
+        if arguments.data is None:
+            parser.error("--data is missing: the folder with the sets")
+        if arguments.cell is None:
+            return int(run(arguments, given) > 0)
+        from .running import run_cell  # torch, which the command itself can do without
+
+        recipe = find_recipe(arguments, arguments.cell.set)
+        return 0 if run_cell(arguments.cell, recipe, read_plan(arguments)) else BUSY
+    except ValueError as error:
+        if arguments.cell:
+            raise
+        parser.error(str(error))

@@ -1,0 +1,83 @@
+"""F1 of the formats, and how many times as fast our decoder is."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spacy_padellm.atomic import whole_file
+
+from .cells import FORMATS, LATENCY
+from .report import METHODS, NAMES, Group, f1, groups, median, of_group
+from .results import Results
+
+COLOURS = ("#d1495b", "#00798c", "#edae49", "#66a182", "#8d6a9f", "#5b6770", "#2e4057")
+
+
+def plot_results(results: Results, path: Path) -> None:
+    """Writes a .png."""
+    with whole_file(path) as fresh:
+        draw_results(results).savefig(fresh, dpi=120, format="png")
+
+
+def draw_results(results: Results) -> Figure:
+    """A group of bars a set."""
+    places = groups(results)
+    figure = Figure(figsize=(10, 1.2 + 0.9 * max(len(places), 2)), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    scores = {NAMES[name]: _scores(results, places, name) for name in FORMATS}
+    _bars(left, places, scores, "F1 of string sets (%)", "{:.1f}")
+    times = {
+        f"{said}, batch {size}": _times(results, places, method, size)
+        for method, said in METHODS.items()
+        for size in (1, 32)
+        if method != next(iter(METHODS))
+    }
+    _bars(right, places, times, "our decoder is × as fast", "{:.1f}×")
+    right.set_yticks([])
+    right.axvline(1, color="black", linewidth=0.8)
+    return figure
+
+
+def _scores(results: Results, places: list[Group], name: str) -> list[float | None]:
+    return [f1(of_group(results, place, name), "strings") for place in places]
+
+
+def _times(results: Results, places: list[Group], method: str, size: int) -> list[float | None]:
+    rows = [
+        [
+            row
+            for record in of_group(results, place, LATENCY)
+            for row in record["methods"]
+            if (row["method"], row["batch"]) == (method, size)
+        ]
+        for place in places
+    ]
+    return [median(of, lambda row: 1 / row["ratio"]) for of in rows]
+
+
+def _bars(
+    axes: Axes, places: list[Group], bars: dict[str, list[float | None]], title: str, form: str
+) -> None:
+    bars = {name: of for name, of in bars.items() if any(value is not None for value in of)}
+    height = 0.8 / max(len(bars), 1)
+    for number, (name, values) in enumerate(bars.items()):
+        at = [i + (number - (len(bars) - 1) / 2) * height for i in range(len(places))]
+        drawn = axes.barh(
+            at, [value or 0.0 for value in values], height, label=name, color=COLOURS[number]
+        )
+        said = ["" if value is None else form.format(value) for value in values]
+        axes.bar_label(drawn, said, padding=2, fontsize=6)
+    axes.set_yticks(range(len(places)), [_said(*place) for place in places])
+    axes.set_ylim(len(places) - 0.5, -0.5)
+    axes.tick_params(labelsize=7)
+    axes.margins(x=0.12)
+    axes.set_title(title, fontsize=9)
+    if bars:
+        axes.legend(
+            fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False
+        )
+
+
+def _said(base: str, name: str, template: str, prompt: str) -> str:
+    return f"{name}\n{base}, {template}{', guided' if prompt == 'guided' else ''}"

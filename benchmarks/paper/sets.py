@@ -1,0 +1,106 @@
+"""The sets of the paper: with which base, how much of them, and how labels are called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grid.sets import find_set, read_split, some
+
+from spacy_padellm.formats.gold_text import GoldText
+
+from .recipe import Recipe
+
+SPLITS = ("train", "test")
+DEFAULT_SETS = ("conll03", "weibo", "resume")
+
+
+@dataclass(frozen=True)
+class PaperSet:
+    """recipe: what is tuned, how far. names: of labels, in words that a model has read; from the
+    paper's table 16. by_character: mentions may begin and end at any character, as in scripts
+    without blanks. published: the set's name in the paper's tables."""
+
+    recipe: Recipe
+    names: Mapping[str, str] = field(default_factory=dict)
+    by_character: bool = False
+    published: str = ""
+
+
+def _chinese(recipe: Recipe, published: str, **names: str) -> PaperSet:
+    return PaperSet(recipe, names, True, published)
+
+
+SETS: dict[str, PaperSet] = {
+    "conll03": PaperSet(Recipe("smollm2", 6000, 2), published="CoNLL03"),
+    "weibo": PaperSet(
+        Recipe("gemma3", None, 5),
+        {
+            "PER.NAM": "名称特指",
+            "PER.NOM": "名称代称",
+            "GPE.NAM": "行政区特指",
+            "GPE.NOM": "行政区代称",
+            "LOC.NAM": "地点特指",
+            "LOC.NOM": "地点代称",
+            "ORG.NAM": "组织特指",
+            "ORG.NOM": "组织代称",
+        },
+        by_character=True,
+        published="Weibo",
+    ),
+    "resume": _chinese(
+        Recipe("gemma3", 2000, 2),
+        "Resume",
+        NAME="名称",
+        CONT="国籍",
+        RACE="民族",
+        TITLE="职位",
+        EDU="学历",
+        ORG="公司",
+        PRO="专业",
+        LOC="籍贯",
+    ),
+    "youku": _chinese(
+        Recipe("gemma3", 2000, 2), "Youku", TELEVISION="电视剧", PER="明星", MISC="其他"
+    ),
+    "ecommerce": _chinese(Recipe("gemma3", 2000, 2), "Ecom", HP="品牌", HC="商品"),
+    "msra": _chinese(Recipe("gemma3", 2000, 2), "MSRA", LOC="地点", PER="名称", ORG="组织"),
+}
+
+
+def find_paper_set(name: str) -> PaperSet:
+    """Of a set that the paper has not: SmolLM2 on all texts, two epochs."""
+    return SETS.get(name, PaperSet(Recipe("smollm2")))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """labels: of the training texts, in words."""
+
+    train: list[GoldText]
+    test: list[GoldText]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(sorted({label for gold in self.train for _, _, label in gold.spans}))
+
+
+def draw(data: Path, name: str, recipe: Recipe, seed: int) -> Drawn:
+    """Raises ValueError where there is no such set, or no entity in it."""
+    folder = find_set(data, name, SPLITS)
+    words = find_paper_set(name).names
+    train, test = (
+        [_renamed(gold, words) for gold in read_split(folder, split)] for split in SPLITS
+    )
+    # Test texts are the same for all seeds.
+    drawn = Drawn(
+        some(train, recipe.texts or len(train), f"{name} train {seed}"),
+        test if recipe.test_texts is None else some(test, recipe.test_texts, f"{name} test"),
+    )
+    if not drawn.labels:
+        raise ValueError(f"the training texts of {name} have no entity")
+    return drawn
+
+
+def _renamed(gold: GoldText, words: Mapping[str, str]) -> GoldText:
+    spans = tuple((start, end, words.get(label, label)) for start, end, label in gold.spans)
+    return GoldText(gold.text, spans)
