@@ -186,7 +186,7 @@ def _check_ids(path: Path, sentences: Iterator[_Sentence]) -> Iterator[_Sentence
         text = sentence.read.text
         if not numbers_words(sentence.tokens):
             break
-        if text is not None and _search(text, sentence.tokens) is None:
+        if text is not None and search_tokens(text, sentence.tokens) is None:
             raise _numbered(path, sentence)
     else:
         if any(len(sentence.tokens) > 1 for sentence in held) and held[-1].width > 2:
@@ -204,14 +204,14 @@ def _numbered(path: Path, sentence: _Sentence) -> FormatError:
 def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
     """The text, and each token's characters."""
     if sentence.read.text is not None:
-        places = _search(sentence.read.text, sentence.tokens)
+        places = search_tokens(sentence.read.text, sentence.tokens)
         if places is not None:
             return sentence.read.text, places
     tokens = sentence.tokens
     return join_tokens(tokens, detokenize(tokens, columns.join_sigils) if columns.spacing else None)
 
 
-def _search(text: str, tokens: Sequence[str]) -> list[Place] | None:
+def search_tokens(text: str, tokens: Sequence[str]) -> list[Place] | None:
     """The places of tokens that make up a text with white space alone between them."""
     places, end = [], 0
     for token in tokens:
