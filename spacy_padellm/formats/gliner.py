@@ -8,14 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_whole
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
-from .columns import search_tokens
-from .detokenize import join_tokens
-from .files import bare_suffix
+from .detokenize import join_tokens, search_tokens
 from .gold_text import Place
-from .json_records import read_records, write_records
-from .json_text import write_json
+from .json_records import read_records, write_json_file
 
 _MEND = 'A record is {"tokenized_text": [...], "ner": [[first, last, label], ...]}'
 _OWN = ("tokenized_text", "ner", "text")
@@ -53,12 +49,7 @@ def write(
     by single blanks stands there as "text", too, which GLiNER passes over. Spans off the tokens are
     added to `problems`. Raises FormatError for a text that is not tokenised."""
     problems = [] if problems is None else problems
-    records = (_record(text, problems) for text in texts)
-    if bare_suffix(path) == ".json":
-        lines = ",\n".join(map(write_json, records))
-        write_whole(path, f"[\n{lines}\n]\n" if lines else "[]\n")
-    else:
-        write_records(path, records)
+    write_json_file(path, (_record(text, problems) for text in texts))
 
 
 def _checked(path: Path, line: int, record: Any) -> tuple[list[str], list[Any]]:

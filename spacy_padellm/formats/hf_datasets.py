@@ -10,8 +10,8 @@ from typing import Any
 
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .annotation_tools import SPAN_KEYS, as_triple
-from .columns import biluo_tag, search_tokens, spans_of
-from .detokenize import join_tokens
+from .columns import biluo_tag, spans_of
+from .detokenize import join_tokens, search_tokens
 from .gold_text import Place
 from .hf_files import Table, read_tables, write_files
 from .json_text import JSONError, read_json

@@ -81,7 +81,10 @@ def write_files(path: Path, rows: list[dict[str, Any]], tags: list[str]) -> None
     for row in rows:
         if row["ner_tags"] is not None:
             row["ner_tags"] = [numbers[tag] for tag in row["ner_tags"]]
-        row["meta"] = write_json(row["meta"]) if row["meta"] else None
+        try:
+            row["meta"] = write_json(row["meta"]) if row["meta"] else None
+        except ValueError as error:
+            raise FormatError(path, 0, str(error), "Flatten what a text has beside it") from None
     string, number = arrow.string(), arrow.int64()
     span = arrow.struct([("start", number), ("end", number), ("label", string)])
     types = {

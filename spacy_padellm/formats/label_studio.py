@@ -9,10 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_whole
 from .annotated_text import AnnotatedText, Problem, annotate
-from .files import bare_suffix
-from .json_records import read_records, write_records
+from .json_records import read_records, write_json_file
 from .json_text import write_json
 from .label_studio_task import Copy, Task, read_task
 
@@ -54,12 +52,7 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
 def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
     """Tasks with an annotation each, as Label Studio imports them: one JSON array, or JSON lines if
     the name ends in .jsonl. A text that nobody annotated has none."""
-    tasks = map(make_task, texts)
-    if bare_suffix(path) == ".json":
-        lines = ",\n".join(map(write_json, tasks))
-        write_whole(path, f"[\n{lines}\n]\n" if lines else "[]\n")
-    else:
-        write_records(path, tasks)
+    write_json_file(path, map(make_task, texts))
 
 
 def make_task(text: AnnotatedText) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .annotated_text import AnnotatedText, FormatError, Problem
-from .columns import search_tokens
+from .detokenize import search_tokens
 from .gold_text import Place
 from .offset_units import utf16_offsets
 from .webanno_cells import unescape_text

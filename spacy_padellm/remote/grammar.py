@@ -12,7 +12,6 @@ from ..prompts.encoding import PromptEncoder
 from ..prompts.plain_text import HALF_PAIR
 from ..spans.text_index import Place
 
-_BLANKS = re.compile(r"\s+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
@@ -23,10 +22,13 @@ class MentionGrammar:
     """
 
     def __init__(self, slices: TextSlices, blanks: bool = False) -> None:
-        self._text, self._blanks = slices.encoded.text, blanks
+        self._shown, at = _as_read(slices.encoded.text, blanks)
         offsets = slices.encoded.offsets
-        self._starts = sorted({offsets[i][0] for i in slices.may_start.nonzero()[0]})
-        self._ends = sorted({offsets[i][1] for i in slices.may_end.nonzero()[0]})
+        starts = (offsets[i][0] for i in slices.may_start.nonzero()[0])
+        ends = (offsets[i][1] for i in slices.may_end.nonzero()[0])
+        # Where each stands in what the model has read → in the text.
+        self._starts = {at[start]: start for start in sorted(starts)}
+        self._ends = {at[end]: end for end in sorted(ends)}
 
     def __bool__(self) -> bool:
         return bool(self._starts)
@@ -34,34 +36,25 @@ class MentionGrammar:
     def write(self) -> str:
         """One rule a word, each with what may follow it, so that the grammar is as long as the
         text; the blank before a word may stand before a mention, too."""
-        first, last = self._starts[0], self._ends[-1]
+        first, last = min(self._starts), max(self._ends)
         cuts = sorted({cut for cut in (*self._starts, *self._ends) if first <= cut <= last})
         names = {cut: f"w{i}" for i, cut in enumerate(cuts)}
-        ends = set(self._ends)
         begin = " | ".join(names[start] for start in self._starts)
         rules = [f'root ::= " "? ({begin})']
         for cut, after in pairwise(cuts):
-            follows = "" if after == last else f" {names[after]}{'?' * (after in ends)}"
-            rules.append(f"{names[cut]} ::= {self._literal(cut, after)}{follows}")
+            follows = "" if after == last else f" {names[after]}{'?' * (after in self._ends)}"
+            rules.append(f"{names[cut]} ::= {literal(self._shown[cut:after])}{follows}")
         return "\n".join(rules) + "\n"
 
     def places(self, string: str) -> list[Place]:
         """All slices (start, end) that a mention, as it was written, can be."""
-        string = _plain(string, self._blanks)
-        ends = set(self._ends)
-        if not self._blanks:
-            shown = HALF_PAIR.sub("\ufffd", self._text)
-            found = ((start, start + len(string)) for start in self._starts)
-            return [p for p in found if p[1] in ends and shown[slice(*p)] == string]
+        string = string.strip()
+        found = ((begin, begin + len(string)) for begin in self._starts)
         return [
-            (start, end)
-            for start in self._starts
-            for end in self._ends
-            if end > start and _plain(self._text[start:end], True) == string
+            (self._starts[begin], self._ends[end])
+            for begin, end in found
+            if end > begin and end in self._ends and self._shown.startswith(string, begin)
         ]
-
-    def _literal(self, start: int, end: int) -> str:
-        return literal(_plain(self._text[start:end], self._blanks, strip=False))
 
 
 def number_grammar(encoder: PromptEncoder) -> str:
@@ -79,8 +72,15 @@ def literal(string: str) -> str:
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
-def _plain(string: str, blanks: bool, strip: bool = True) -> str:
-    string = HALF_PAIR.sub("\ufffd", string)
-    if blanks:
-        string = _BLANKS.sub(" ", string)
-    return string.strip() if strip else string
+def _as_read(text: str, blanks: bool) -> tuple[str, list[int]]:
+    """The text as the model reads it, and where each of its characters, and its end, are there."""
+    text = HALF_PAIR.sub("\ufffd", text)
+    if not blanks:
+        return text, list(range(len(text) + 1))
+    chars: list[str] = []
+    at = []
+    for i, char in enumerate(text):
+        if not (char.isspace() and i and text[i - 1].isspace()):
+            chars.append(" " if char.isspace() else char)
+        at.append(len(chars) - 1)
+    return "".join(chars), [*at, len(chars)]
