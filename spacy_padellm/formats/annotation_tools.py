@@ -49,6 +49,9 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             continue
         tokens = _tokens(path, line, record)
         triples = [as_triple(span) for span in spans]
+        if key in (None, "spans") and record.get("relations"):  # of others they are meta
+            bare = annotate(record["text"], [], path=path, line=line)
+            problems.append(bare.left_out("its relations are not read", lost=False))
         text = annotate(record["text"], triples, tokens, _meta(record, key), path, line, problems)
         if "answer" not in record and record.get(key or "spans") is None:
             yield text.without_annotation()

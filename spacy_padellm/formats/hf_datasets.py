@@ -69,6 +69,8 @@ class _Shape:
                 text, places = join_tokens(tokens)
         if self.spans:
             given = row[self.spans]
+            if not isinstance(text, str):
+                raise FormatError(self.path, number, "no text", "Give each row its text")
             spans = [as_triple(span) for span in given or ()]
             found = annotate(text, spans, places, meta, self.path, number, problems)
             return found if given is not None else found.without_annotation()

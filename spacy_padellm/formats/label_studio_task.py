@@ -13,6 +13,7 @@ from .offset_units import from_utf16
 _MEND = 'A task is {"data": {"text": ...}, "annotations": [{"result": [...]}]}; export it as JSON'
 _MIN_KEYS = ("annotator", "annotation_id", "lead_time", "created_at", "updated_at")
 _LABELS = "labels"  # the type of a region of plain text
+_OTHER_REGIONS = ("hypertextlabels", "paragraphlabels")  # of HTML, of dialogues
 
 
 @dataclass
@@ -85,7 +86,7 @@ def _read_minimal(path: Path, line: int, record: dict[str, Any]) -> Task:
     keys = [name for name, value in record.items() if _is_regions(value)]
     texts = {k: v for k, v in record.items() if isinstance(v, str) and k not in _MIN_KEYS}
     regions = [
-        {"type": _LABELS, "value": region}
+        {"type": _LABELS, "value": region, "from_name": name}
         for name in keys
         for region in record[name]
         if isinstance(region, dict)
@@ -151,9 +152,14 @@ def _fits(text: str, value: Any) -> bool:
 
 def _read_regions(path: Path, line: int, text: str, regions: list[Any], copy: Copy) -> None:
     others: Counter[str] = Counter()
+    tags: Counter[str] = Counter()
     for region in regions:
         kind = region.get("type") if isinstance(region, dict) else None
         value = region.get("value") if isinstance(region, dict) else None
+        if kind in _OTHER_REGIONS and isinstance(value, dict):
+            name = ", ".join(map(str, value.get(kind) or ()))
+            copy.lost.append(((0, 0, name), f"is of the type {kind!r}: no span of plain text"))
+            continue
         if kind != _LABELS or not isinstance(value, dict):
             others[str(kind)] += 1
             continue
@@ -164,6 +170,7 @@ def _read_regions(path: Path, line: int, text: str, regions: list[Any], copy: Co
             raise FormatError(path, line, f"{labels!r} are no labels", _MEND)
         spans = [(*place, label) for label in labels if label]
         copy.spans += spans
+        tags[str(region.get("from_name"))] += bool(spans)
         if not spans:
             copy.lost.append(((*place, ""), "has no label"))
         if len(spans) > 1:
@@ -172,6 +179,9 @@ def _read_regions(path: Path, line: int, text: str, regions: list[Any], copy: Co
             copy.changed.append((spans[0], why))
         if remark and spans:
             copy.changed.append((spans[0], remark))
+    if len(tags) > 1:
+        names = ", ".join(f"{name} ({n})" for name, n in tags.items())
+        copy.remarks.append(f"spans of {len(tags)} tags are read together: {names}")
     for kind, n in others.items():
         copy.remarks.append(f"{n} results of the type {kind!r} are no spans of a text: not read")
 

@@ -88,8 +88,8 @@ class _Reader:
                 raise FormatError(self.path, number, what, "Export the document anew")
         place = (self.path, sentence.line, sentence.text, sentence.rows, self.problems)
         rows = place_rows(*place)
-        for layer, fields in self._columns(rows):
-            for row, cells in zip(rows, fields, strict=True):
+        for layer, columns in self._columns(rows):
+            for row, cells in zip(rows, columns, strict=True):
                 for key, _ in read_cell(self.path, row.line, cells[layer.label or 0]):
                     if key:
                         self._sentences.setdefault((layer.name, key), set()).add(sentence.line)

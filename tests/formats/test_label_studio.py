@@ -71,6 +71,17 @@ FILES = {
         [(ADA, [("Rome", "CITY"), ("Rome", "LOC")])],
         ["lost: has no label", "has 2 labels (LOC and CITY)"],
     ),
+    "two sets of labels": (
+        [task(annotation(PER, {**LOC, "from_name": "places"}))],
+        [(ADA, BOTH)],
+        ["spans of 2 tags are read together: label (1), places (1)"],
+    ),
+    "regions of HTML": (
+        [task(annotation(PER, {"type": "hypertextlabels", "value": {
+            "start": "/p[1]/text()[1]", "end": "/p[1]/text()[1]", "hypertextlabels": ["LOC"]}}))],
+        [(ADA, [("Ada", "PER")])],
+        ["lost: is of the type 'hypertextlabels'"],
+    ),
     "relations and choices": (
         [task(annotation(PER, RELATION, CHOICE))],
         [(ADA, [("Ada", "PER")])],

@@ -111,10 +111,12 @@ def test_two_annotators_and_binary_answers(tmp_path):
         {**binary, "answer": "accept"},
         {**binary, "answer": "reject"},
         {**binary, "spans": [], "answer": "accept"},
+        {"text": "x", "spans": [], "relations": [{"head": 0, "child": 1}], "answer": "accept"},
     )
-    known, empty = annotation_tools.read(path, problems)
+    known, empty, _ = annotation_tools.read(path, problems)
     assert known.unknown == ((0, 7),) and known.spans == ((7, 11, "LOC"),)
     assert not empty.annotated
+    assert problems.pop().reason == "its relations are not read"
     assert [("binary" in p.reason, "'reject'" in p.reason) for p in problems] == [
         (True, False), (False, True), (True, False)]  # fmt: skip
 
