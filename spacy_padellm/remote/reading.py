@@ -66,6 +66,8 @@ class AnswerReader:
             length = ends[0] if ends else len(ids)
             text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
             ended = ended or bool(ends)
+            if "\ufffd" in text and "\ufffd" not in answer.text:
+                text = answer.text  # llama.cpp leaves out tokens that end amid a character
         if not ended and len(answer.tokens) >= self.settings.max_mention_tokens:
             warn_of_cut(label, prompt, self.settings)
         probabilities = tuple(probability_of(p) for p in log_probs)
