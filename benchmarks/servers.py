@@ -4,7 +4,7 @@
 
 The server is a process of its own that answers every request after the same time, however many are
 under way, as one with continuous batching nearly does while it has room. It shows what the client
-costs; not what a model costs.
+costs; not what a model costs. What a grammar costs a server: server_grammars.py
 """
 
 import argparse

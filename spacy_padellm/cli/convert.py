@@ -155,8 +155,8 @@ def convert_cli(
 ) -> None:
     """
     Convert corpora between .spacy files, JSON lines, the paper's JSON lines, columns (CoNLL, IOB,
-    BIOES), tables (CSV), Prodigy and Doccano. Files named .gz or .xz are read and written
-    compressed.
+    BIOES), tables (CSV), Prodigy, Doccano, Label Studio, brat, WebAnno (INCEpTION), GLiNER and
+    Hugging Face datasets. Files named .gz or .xz are read and written compressed.
     """
     msg = Printer()
     try:

@@ -9,7 +9,7 @@ import typer
 from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_validation_error
 from wasabi import Printer
 
-from ..formats.guess import FORMATS, named_format
+from ..formats.guess import FORMATS, folder_format, named_format
 from ..formats.json_text import read_json
 from .app import padellm_app
 from .options import read_text
@@ -27,9 +27,9 @@ def train_cli(
         Path,
         Arg(
             metavar="DATA|CONFIG",
-            help="Annotated texts (csv, jsonl, conll, .spacy, ...), or a config (.cfg)",
+            help="Annotated texts (csv, jsonl, conll, .spacy, a folder of brat's or of a dataset, "
+            "...), or a config (.cfg)",
             exists=True,
-            dir_okay=False,
             show_default=False,
         ),
     ],
@@ -42,7 +42,6 @@ def train_cli(
             "--dev",
             help="With data: texts to score on. Without it some of DATA are held out",
             exists=True,
-            dir_okay=False,
         ),
     ] = None,
     base: Annotated[
@@ -141,7 +140,8 @@ def _check_data(train: Path, dev: Path | None, overrides: dict[str, Any]) -> Non
             raise ValueError(f"--{setting} goes with a config: beside texts give {option} instead")
     for name, path in (("train", train), ("dev", dev)):
         setting = f"corpora.{name}.format"
-        if path is not None and named_format(path) is None and setting not in overrides:
+        known = path is None or (folder_format if path.is_dir() else named_format)(path)
+        if path is not None and not known and setting not in overrides:
             raise ValueError(
                 f"{path} is no config (.cfg), and no format of texts is known by its name: rename "
                 f"it, or name its format by --{setting} ({', '.join(FORMATS)})"

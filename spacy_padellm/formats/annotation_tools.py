@@ -6,6 +6,7 @@ Doccano: {"text", "label": [[start, end, label]]}, with the name "labels" in old
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
 
     Texts answered "reject" or "ignore" in Prodigy are no gold data: they are left out and added
     to `problems`. Of a text without spans (none, or null) and without an answer, which is a task
-    to be done, nothing is known. Raises FormatError for a record without text or spans.
+    to be done, nothing is known; of one whose suggested spans were accepted as they are (a binary
+    answer), nothing but these spans. Equal texts with other spans, as of two annotators, are all
+    read and added to `problems`. Raises FormatError for a record without text or spans.
     """
     problems = [] if problems is None else problems
+    first: dict[str, AnnotatedText] = {}
     for line, record in read_records(path):
         if not isinstance(record, dict) or "text" not in record:
             raise FormatError(path, line, 'no object with "text"', 'Give each record a "text"')
@@ -45,9 +49,23 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             continue
         tokens = _tokens(path, line, record)
         triples = [as_triple(span) for span in spans]
+        if key in (None, "spans") and record.get("relations"):  # of others they are meta
+            bare = annotate(record["text"], [], path=path, line=line)
+            problems.append(bare.left_out("its relations are not read", lost=False))
         text = annotate(record["text"], triples, tokens, _meta(record, key), path, line, problems)
-        is_task = "answer" not in record and record.get(key or "spans") is None
-        yield text.without_annotation() if is_task else text
+        if "answer" not in record and record.get(key or "spans") is None:
+            yield text.without_annotation()
+            continue
+        if record.get("_is_binary") is True or record.get("_view_id") == "ner":
+            reason = "a binary answer: nothing is known of the text beside its spans"
+            problems.append(text.left_out(reason, lost=False))
+            yield replace(text, unknown=_outside(text)) if text.spans else text.without_annotation()
+            continue
+        other = first.setdefault(text.text, text)
+        if other.spans != text.spans:
+            reason = f"the same text as in line {other.line} with other spans; both are read"
+            problems.append(text.left_out(reason, lost=False))
+        yield text
 
 
 def write_prodigy(path: Path, texts: Iterable[AnnotatedText]) -> None:
@@ -69,6 +87,16 @@ def as_triple(span: Any) -> Any:
         start, end = ("start_offset", "end_offset") if "start_offset" in span else ("start", "end")
         return [span.get(start), span.get(end), span.get("label")]
     return span
+
+
+def _outside(text: AnnotatedText) -> tuple[Place, ...]:
+    """What lies before, between and behind the spans."""
+    places, reached = [], 0
+    for start, end, _ in text.spans:
+        if start > reached:
+            places.append((reached, start))
+        reached = max(reached, end)
+    return (*places, (reached, len(text.text))) if reached < len(text.text) else tuple(places)
 
 
 def _meta(record: dict, key: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
-from .detokenize import detokenize, join_tokens
+from .detokenize import detokenize, join_tokens, search_tokens
 from .files import BOM, read_lines, write_lines
 from .gold_text import Place, Span
 from .sentence_lines import DOCUMENT, SentenceLines, numbers_words, read_sentences
@@ -186,7 +186,7 @@ def _check_ids(path: Path, sentences: Iterator[_Sentence]) -> Iterator[_Sentence
         text = sentence.read.text
         if not numbers_words(sentence.tokens):
             break
-        if text is not None and _search(text, sentence.tokens) is None:
+        if text is not None and search_tokens(text, sentence.tokens) is None:
             raise _numbered(path, sentence)
     else:
         if any(len(sentence.tokens) > 1 for sentence in held) and held[-1].width > 2:
@@ -204,23 +204,11 @@ def _numbered(path: Path, sentence: _Sentence) -> FormatError:
 def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
     """The text, and each token's characters."""
     if sentence.read.text is not None:
-        places = _search(sentence.read.text, sentence.tokens)
+        places = search_tokens(sentence.read.text, sentence.tokens)
         if places is not None:
             return sentence.read.text, places
     tokens = sentence.tokens
     return join_tokens(tokens, detokenize(tokens, columns.join_sigils) if columns.spacing else None)
-
-
-def _search(text: str, tokens: Sequence[str]) -> list[Place] | None:
-    """The places of tokens that make up a text with white space alone between them."""
-    places, end = [], 0
-    for token in tokens:
-        start = text.find(token, end)
-        if start < 0 or text[end:start].strip():
-            return None
-        end = start + len(token)
-        places.append((start, end))
-    return None if text[end:].strip() else places
 
 
 def _layers(text: AnnotatedText, problems: list[Problem]) -> tuple[list[str], list[list[str]]]:

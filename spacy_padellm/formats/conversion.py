@@ -12,7 +12,20 @@ from pathlib import Path
 import spacy
 from spacy.language import Language
 
-from . import annotation_tools, columns, docbin, jsonl, paper, tables
+from . import (
+    annotation_tools,
+    brat,
+    columns,
+    docbin,
+    gliner,
+    hf_datasets,
+    jsonl,
+    label_studio,
+    paper,
+    tables,
+    webanno,
+    webanno_writing,
+)
 from .annotated_text import AnnotatedText, Problem, in_order
 from .columns import Columns
 from .detokenize import respace
@@ -62,7 +75,7 @@ class Conversion:
                 text = self._respace(text)
             yield self._map_labels(text)
         if not any_text:
-            blank = is_blank(path)
+            blank = path.is_file() and source not in ("datasets", "spacy") and is_blank(path)
             reason = "is empty" if blank else "holds something, but no text that can be kept"
             where = (str(path), 0, None, None, "", "", "")
             self.problems.append(Problem(*where, reason, not blank, "file"))
@@ -86,6 +99,16 @@ class Conversion:
                 annotation_tools.write_doccano(path, texts)
             case "table":
                 tables.write(path, texts)
+            case "labelstudio":
+                label_studio.write(path, texts)
+            case "brat":
+                brat.write(path, texts)
+            case "webanno":
+                webanno_writing.write(path, map(self._tokenise, texts), self.problems)
+            case "gliner":
+                gliner.write(path, map(self._tokenise, texts), self.problems)
+            case "datasets":
+                hf_datasets.write(path, map(self._tokenise, texts), self.problems)
             case "columns":
                 tokenised = map(self._tokenise, texts)
                 return columns.write(
@@ -110,6 +133,16 @@ class Conversion:
                 return columns.read(path, spacing, self.problems)
             case "prodigy" | "doccano":
                 return annotation_tools.read(path, self.problems)
+            case "labelstudio":
+                return label_studio.read(path, self.problems)
+            case "brat":
+                return brat.read(path, self.problems)
+            case "webanno":
+                return webanno.read(path, self.problems)
+            case "gliner":
+                return gliner.read(path, self.problems)
+            case "datasets":
+                return hf_datasets.read(path, self.problems)
 
     def _respace(self, text: AnnotatedText) -> AnnotatedText:
         for span in text.spans:

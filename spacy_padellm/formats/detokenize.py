@@ -94,6 +94,18 @@ def join_tokens(
     return "".join(parts), places
 
 
+def search_tokens(text: str, tokens: Sequence[str]) -> list[Place] | None:
+    """The places of tokens that make up a text with white space alone between them."""
+    places, end = [], 0
+    for token in tokens:
+        start = text.find(token, end)
+        if start < 0 or text[end:start].strip():
+            return None
+        end = start + len(token)
+        places.append((start, end))
+    return None if text[end:].strip() else places
+
+
 def respace(text: str, spans: Sequence[Span], join_sigils: bool = True) -> tuple[str, list[Span]]:
     """Applies `detokenize` to a text of tokens joined by single blanks, moving its spans.
 

@@ -5,10 +5,27 @@ from typing import Literal, get_args
 
 from .annotated_text import FormatError
 from .annotation_tools import SPAN_KEYS
-from .files import bare_suffix
+from .files import bare_suffix, read_lines
+from .hf_files import SUFFIXES as ARROW_SUFFIXES
+from .hf_files import is_dataset
 from .json_records import read_records
+from .label_studio_task import is_task
+from .webanno import FORMAT as WEBANNO
 
-Format = Literal["spacy", "jsonl", "paper", "columns", "table", "prodigy", "doccano"]
+Format = Literal[
+    "spacy",
+    "jsonl",
+    "paper",
+    "columns",
+    "table",
+    "prodigy",
+    "doccano",
+    "labelstudio",
+    "brat",
+    "webanno",
+    "gliner",
+    "datasets",
+]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 COLUMN_SUFFIXES = (
@@ -26,13 +43,21 @@ EXTENSIONS: dict[Format, str] = {
     "table": ".csv",
     "prodigy": ".jsonl",
     "doccano": ".jsonl",
+    "labelstudio": ".json",
+    "brat": ".ann",
+    "webanno": ".tsv",
+    "gliner": ".json",
+    "datasets": ".parquet",
 }
+_UNPACKED = ("spacy", "brat", "datasets")  # of which no file is compressed
 _MEND = f"Name it with {{}}: {', '.join(FORMATS)}"
 _BY_SUFFIX: dict[str, Format] = {
     ".spacy": "spacy",
     **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
     **dict.fromkeys(TABLE_SUFFIXES, "table"),
     **dict.fromkeys(COLUMN_SUFFIXES, "columns"),
+    ".ann": "brat",
+    **dict.fromkeys(ARROW_SUFFIXES, "datasets"),
 }
 
 
@@ -42,19 +67,35 @@ def named_format(path: Path) -> Format | None:
 
 
 def guess_input(path: Path) -> Format:
-    """The format of a file that is there. An empty file is read as JSON lines. Raises FormatError
-    if name and content tell nothing."""
+    """The format of a file, or of a folder that is one corpus (of `datasets`, or of brat's files),
+    that is there. An empty file is read as JSON lines. Raises FormatError if name and content tell
+    nothing."""
+    if path.is_dir():
+        found = folder_format(path)
+        if found is None:
+            mend = "Give a file, a folder of save_to_disk, or one of brat's .txt and .ann"
+            raise FormatError(path, 0, "a folder of no known format", mend)
+        return found
     found = named_format(path)
     if found is None:
         raise _unknown(path, "--from")
+    if found == "columns" and next(iter(read_lines(path)), (0, ""))[1].startswith(WEBANNO):
+        return "webanno"
     return _of_records(path) if found == "jsonl" else found
+
+
+def folder_format(path: Path) -> Format | None:
+    """What a folder is as a whole; None for one of files of their own."""
+    if is_dataset(path):
+        return "datasets"
+    return "brat" if any(path.rglob("*.ann")) else None
 
 
 def guess_output(path: Path) -> Format:
     """The format to write, from the name alone; a .json file is the paper's. Raises FormatError for
     other names."""
     found = named_format(path)
-    if found is None or (found == "spacy" and path.suffix.lower() != ".spacy"):
+    if found is None or (found in _UNPACKED and path.suffix.lower() != bare_suffix(path)):
         raise _unknown(path, "--to")
     return "paper" if bare_suffix(path) == ".json" else found
 
@@ -72,6 +113,10 @@ def _of_records(path: Path) -> Format:
             raise FormatError(path, line, "no JSON object or list", _MEND.format("--from"))
         if "ents" in record:
             return "jsonl"
+        if "tokenized_text" in record:
+            return "gliner"
+        if is_task(record):
+            return "labelstudio"
         if "spans" in record or "answer" in record:
             return "prodigy"
         if any(key in record for key in SPAN_KEYS):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .annotated_text import FormatError
-from .files import BOM, read_lines, write_lines
+from .files import BOM, bare_suffix, read_lines, write_lines
 from .json_text import JSONError, read_json, write_json
 
 
@@ -37,6 +37,17 @@ def write_records(path: Path, records: Iterable[Any]) -> None:
     """JSON lines, characters as they are (`write_json`). Raises FormatError for a record that is
     nested deeper than any reader takes."""
     write_lines(path, (_line(path, number, record) for number, record in enumerate(records, 1)))
+
+
+def write_json_file(path: Path, records: Iterable[Any]) -> None:
+    """One JSON array, a record a line, if the name ends in .json, else JSON lines. Raises
+    FormatError as `write_records`."""
+    if bare_suffix(path) != ".json":
+        write_records(path, records)
+        return
+    # In a list of its own, as it counts for the depth.
+    lines = [_line(path, number, [record])[1:-1] for number, record in enumerate(records, 1)]
+    write_lines(path, ["[", *(f"{line}," for line in lines[:-1]), *lines[-1:], "]"])
 
 
 def _line(path: Path, number: int, record: Any) -> str:

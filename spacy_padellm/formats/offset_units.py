@@ -60,3 +60,16 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 def _in_a_word(left: str, right: str) -> bool:
     """Only told of scripts that have upper case, and of numbers: those put blanks between words."""
     return all(char.isdecimal() or char.lower() != char.upper() for char in (left, right))
+
+
+def from_utf16(text: str, place: Place) -> Place | None:
+    """Characters of a place that is counted in UTF-16 units; None where it parts a character or is
+    outside the text."""
+    known = {units: i for i, units in enumerate(utf16_offsets(text))}
+    start, end = known.get(place[0]), known.get(place[1])
+    return None if start is None or end is None else (start, end)
+
+
+def utf16_offsets(text: str) -> list[int]:
+    """Where each character begins, and the text ends, in UTF-16 units."""
+    return list(itertools.accumulate(map(_UNITS["UTF-16 units"], text), initial=0))

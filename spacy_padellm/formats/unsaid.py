@@ -13,14 +13,15 @@ from .guess import Format
 
 MISSING = "not annotated"
 PARTLY = "annotated in part"
+_SAY_MISSING = ("labelstudio", "datasets")  # formats that know texts which nobody annotated
 
 
 @dataclass
 class Unsaid:
     """left_out: why → how many texts. besides: part of a Doc → in how many texts it was.
 
-    A text of which something is unknown would come back from any format but `.spacy` as one that
-    has nothing there, and is left out.
+    A text of which something is unknown would come back from most formats but `.spacy` as one
+    that has nothing there, and is left out.
     """
 
     target: Format
@@ -33,7 +34,7 @@ class Unsaid:
     ) -> Iterator[AnnotatedText]:
         """The texts that the format can say; the others, and their spans, go to `problems`."""
         for text in texts:
-            if text.unknown:
+            if text.unknown and (text.annotated or self.target not in _SAY_MISSING):
                 why = PARTLY if text.annotated else MISSING
                 self.left_out[why] += 1
                 reason = f"the text is {why}, which the format {self.target!r} cannot say"

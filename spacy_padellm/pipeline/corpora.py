@@ -42,7 +42,7 @@ def make_corpus(
 ) -> Reader:
     """The reader "spacy_padellm.Corpus.v1": a `.spacy` file, or one that `padellm convert` reads.
 
-    path: the file.
+    path: the file; or a folder, of a dataset that `save_to_disk` wrote, or of brat's files.
     format: as `padellm convert --from` names it; None tells it from name and content.
     labels: those that were looked for in these texts, the only ones that a model is asked for when
     it learns from them; None for all.

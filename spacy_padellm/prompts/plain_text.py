@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
+HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class PlainTextEncoder:
         ids: list[int] = []
         offsets: list[tuple[int, int]] = []
         begin = 0
-        text = _HALF_PAIR.sub("\ufffd", text)  # no tokenizer takes them
+        text = HALF_PAIR.sub("\ufffd", text)  # no tokenizer takes them
         for piece in _split_inside(text, self._added_plain_tokens):
             encoding = self.tokenizer(
                 piece,

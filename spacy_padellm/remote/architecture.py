@@ -23,6 +23,7 @@ def build_server(
     max_positions: int | None = None,
     api_key_env: str = "OPENAI_API_KEY",
     extra: dict[str, Any] | None = None,
+    grammar: str = "auto",
 ) -> Model[Any, Any]:
     """A fine-tuned causal LM behind an OpenAI-compatible completions endpoint.
 
@@ -39,6 +40,9 @@ def build_server(
     api_key_env: the environment variable with the key; a value that begins with a scheme
     ("Basic ...") is sent as it is.
     extra: further fields of each request.
+    grammar: how the server is held to slices of the text, where `copy_constraint` is true: "auto"
+    asks it what it is and tries; "llama.cpp", "vllm" or "sglang" sends that server's fields without
+    asking; "off" lets the model write freely.
 
     Raises ValueError for a value out of its range.
     """

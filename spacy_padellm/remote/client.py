@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -21,7 +21,7 @@ from .completion import Completion, read_completion, reason_of
 from .errors import PassingError, ServerError
 from .secrets import Secrets
 from .settings import ServerSettings
-from .transport import MOST_BYTES, Answer, TooLargeError, TooSlowError, UnreadableError, post
+from .transport import MOST_BYTES, Answer, TooLargeError, TooSlowError, UnreadableError, send
 
 Prompt = str | Sequence[int]
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
@@ -42,11 +42,15 @@ class CompletionsClient:
         return CompletionsClient, (self.settings,)
 
     def complete(
-        self, prompts: Sequence[Prompt], max_tokens: int, fields: Mapping[str, Any] | None = None
+        self,
+        prompts: Sequence[Prompt],
+        max_tokens: int,
+        fields: Mapping[str, Any] | None = None,
+        own_fields: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[Completion]:
         """Greedy completions of all prompts, in their order; begun in that order, too.
 
-        fields: more of each request, unless `extra` has them.
+        fields: more of each request, unless `extra` has them. own_fields: more of one request each.
 
         Raises ServerError where a request fails for good, and the others are dropped. No key is
         in its message.
@@ -59,12 +63,19 @@ class CompletionsClient:
                 "temperature": 0,
                 "logprobs": 1,
                 **(fields or {}),
+                **own,
                 **self.settings.extra,
             }
-            for prompt in prompts
+            for prompt, own in zip(prompts, own_fields or [{}] * len(prompts), strict=True)
         ]
         connections = self._connections()
         return connections.wait_for(connections.complete(bodies)) if bodies else []
+
+    def owner(self) -> str:
+        """What the server says it is, in its list of models: "vllm", "sglang", "llamacpp", or
+        another name; "" where it does not say. Raises ServerError where no server is reached."""
+        connections = self._connections()
+        return str(connections.wait_for(connections.owner()))
 
     def mask(self, text: str) -> str:
         """A text that came from the server, without its key."""
@@ -93,7 +104,8 @@ class _Connections:
         self.process = os.getpid()
         self.secrets = secrets
         self._settings = settings
-        self._url = settings.url.rstrip("/") + "/completions"
+        self._base = settings.url.rstrip("/")
+        self._url = self._base + "/completions"
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, name="completions", daemon=True).start()
         self._http = self.wait_for(self._open())
@@ -132,7 +144,7 @@ class _Connections:
         self._loop.call_soon_threadsafe(lambda: self._loop.create_task(close()))
 
     async def complete(self, bodies: Sequence[Mapping[str, Any]]) -> list[Completion]:
-        tasks = [asyncio.ensure_future(self._try(body)) for body in bodies]
+        tasks = [asyncio.ensure_future(self._try(self._ask, body)) for body in bodies]
         try:
             return list(await asyncio.gather(*tasks))
         finally:
@@ -140,7 +152,19 @@ class _Connections:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _try(self, body: Mapping[str, Any]) -> Completion:
+    async def owner(self) -> str:
+        answer = await self._try(self._get, "/models")
+        try:
+            named = read_json(answer.body)["data"] if answer.status == 200 else []
+            owners = {str(one["owned_by"]) for one in named if isinstance(one, dict)}
+        except (ValueError, KeyError, TypeError):
+            return ""
+        return owners.pop() if len(owners) == 1 else ""
+
+    async def _get(self, path: str) -> Answer:
+        return await self._send(self._base + path, None)
+
+    async def _try(self, ask: Callable[..., Awaitable[Any]], what: Any) -> Any:
         tries = AsyncRetrying(
             retry=retry_if_exception_type(PassingError),
             stop=stop_after_attempt(self._settings.tries),
@@ -149,14 +173,14 @@ class _Connections:
         )
         async with self._turns:
             try:
-                return await tries(self._ask, body)
+                return await tries(ask, what)
             except PassingError as error:
                 told = ServerError(f"{error} ({self._settings.tries} tries)")
                 told.of_all = error.of_all
                 raise told from error
 
     async def _ask(self, body: Mapping[str, Any]) -> Completion:
-        answer = await self._post(json.dumps(body, allow_nan=False).encode("utf8"))
+        answer = await self._send(self._url, json.dumps(body, allow_nan=False).encode("utf8"))
         status = answer.status
         if status in WORTH_ANOTHER_TRY:
             after = _seconds(answer.headers.get("retry-after"))
@@ -171,27 +195,27 @@ class _Connections:
             ) from None
         return read_completion(found, self.secrets)
 
-    async def _post(self, body: bytes) -> Answer:
+    async def _send(self, url: str, body: bytes | None) -> Answer:
         try:
-            return await post(self._http, self._url, body, self._settings.timeout)
+            return await send(self._http, url, body, self._settings.timeout)
         except TooSlowError:
             raise PassingError(
-                f"{self._url} did not answer within {self._settings.timeout} s: raise the model "
+                f"{url} did not answer within {self._settings.timeout} s: raise the model "
                 f"setting `timeout`, or lower `concurrency`"
             ) from None
         except TooLargeError:
             raise ServerError(
-                f"{self._url} answered with more than {MOST_BYTES} bytes: is `url` that of an "
+                f"{url} answered with more than {MOST_BYTES} bytes: is `url` that of an "
                 f"OpenAI-compatible server, up to /v1?"
             ) from None
         except UnreadableError as error:
             raise ServerError(
-                f"{self._url} answered in an encoding that was not asked for ({error}): let it, or "
+                f"{url} answered in an encoding that was not asked for ({error}): let it, or "
                 f"the proxy before it, send plain JSON"
             ) from None
         except httpx.HTTPError as error:
             why = self.secrets.mask(str(error)) or type(error).__name__
-            told = PassingError(f"{self._url} cannot be reached ({why}): is it running?")
+            told = PassingError(f"{url} cannot be reached ({why}): is it running?")
             told.of_all = isinstance(error, httpx.ConnectError)
             raise told from None
 

@@ -1,33 +1,31 @@
 """Two-step parallel decoding on a server: all counts of a batch at once, then all mentions.
 
 Prompts of one text follow each other, so that a server with a prefix cache reads the text once.
-Answers are free strings: their places in the text are found afterwards.
+Where the server takes a grammar, a mention is a slice of its text, as in process; elsewhere it is a
+free string, whose place in the text is found afterwards.
 """
 
 import copy
 import logging
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ..decoding import Batch, DecodingSettings, DecodingWork, TextDecoder, TextInput
-from ..decoding.counts import cap_count, most_count_tokens
-from ..decoding.mentions import warn_of_cut
+from ..decoding.copying import TextSlices
+from ..decoding.counts import most_count_tokens
 from ..decoding.text_decoder import ask_texts
-from ..logs import warn_of_few
 from ..prompts.encoding import PromptEncoder, TextPrompt
-from ..spans.numeric import probability_of
-from ..spans.prediction import Count, Mention, Prediction
+from ..spans.prediction import Mention, Prediction
 from .client import CompletionsClient, Prompt
-from .completion import Completion
-from .errors import ServerError
+from .grammar import MentionGrammar, number_grammar
+from .grammar_support import GrammarSupport
+from .reading import AnswerReader
 
 logger = logging.getLogger(__name__)
-LONGEST_TOKEN = 64  # characters
-_TOKEN_ID = re.compile(r"token_id:(\d+)")
-_LONGEST_NUMBER = 64  # characters of a count, blanks before it included
+Items = Sequence[tuple[TextInput, TextPrompt]]
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,11 @@ class ServedModel:
 
 @dataclass
 class ServerDecoder(TextDecoder):
-    """Decodes on a server what `decoding.Decoder` does in process, without the copy constraint.
+    """Decodes on a server what `decoding.Decoder` does in process.
 
-    send_ids: prompts go as token ids, tokenised here, rather than as strings. settings: of which
-    the server has its own way with all but max_mention_tokens; it copies nothing.
+    send_ids: prompts go as token ids, tokenised here, rather than as strings. grammars: of the
+    server; it is asked with the first text. settings: of which the server has its own way with all
+    but max_mention_tokens and copy; the latter is false where it turns out to take no grammar.
 
     Raises ValueError for a template that a server cannot serve.
     """
@@ -53,11 +52,11 @@ class ServerDecoder(TextDecoder):
     lm: ServedModel
     encoder: PromptEncoder
     send_ids: bool
+    grammars: GrammarSupport
     settings: DecodingSettings = field(default_factory=DecodingSettings)
     work: DecodingWork = field(default_factory=DecodingWork)
 
     def __post_init__(self) -> None:
-        self.settings = replace(self.settings, copy=False)
         template = self.encoder.template
         if template.bidirectional:
             raise ValueError(
@@ -83,34 +82,69 @@ class ServerDecoder(TextDecoder):
 
     def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
         """A prediction for each text, in the order given. Raises ServerError."""
-        return [found for batch in batches for found in self._decode([p for _, p in batch.items])]
+        return [found for batch in batches for found in self._decode(batch.items)]
 
-    def _decode(self, prompts: Sequence[TextPrompt]) -> list[Prediction]:
+    def _decode(self, items: Items) -> list[Prediction]:
+        copies = self._copies(items)
+        prompts = [prompt for _, prompt in items]
         asked = [(i, label) for i, prompt in enumerate(prompts) for label in prompt.labels]
+        number = [self._number_field] * len(asked) if copies else None
         answers = self.client.complete(
             [self._count_prompt(prompts[i], label) for i, label in asked],
             most_count_tokens(self.encoder),
             self._fields,
+            number,
         )
         found = [Prediction() for _ in prompts]
         for (i, label), answer in zip(asked, answers, strict=True):
-            found[i].counts.append(self._read_count(prompts[i], label, answer))
+            found[i].counts.append(self._reader.count(prompts[i], label, answer))
+        grammars = [self._grammar(*item) for item in items] if copies else []
         wanted = [
             (i, count, index)
             for i, prediction in enumerate(found)
             for count in prediction.counts
             for index in range(1, count.value + 1)
+            if not copies or grammars[i]
         ]
+        written = {
+            i: self.grammars.field(grammars[i].write()) for i in {i for i, *_ in wanted} if copies
+        }
         mentions = self.client.complete(
             [self._mention_prompt(prompts[i], c.label, c.value, index) for i, c, index in wanted],
             self.settings.max_mention_tokens,
             self._fields,
+            [written[i] for i, *_ in wanted] if copies else None,
         )
         for (i, count, index), answer in zip(wanted, mentions, strict=True):
-            found[i].mentions.append(self._read_mention(prompts[i], count.label, index, answer))
+            mention = self._reader.mention(prompts[i], count.label, index, answer)
+            found[i].mentions.append(mention)
+        for i, grammar in enumerate(grammars):
+            found[i].mentions[:] = _placed(grammar, found[i].mentions)
         tokens = sum(len(one.tokens) for one in (*answers, *mentions))
         self.work.add(DecodingWork(len(prompts), 1, 1 + bool(wanted), tokens))
         return found
+
+    def _copies(self, items: Items) -> bool:
+        """Whether mentions are held to their texts. Raises as `GrammarSupport.has`."""
+        if self.settings.copy and items:
+            prompt = items[0][1]
+            to_try = self._count_prompt(prompt, prompt.labels[0])
+            special = self.encoder.template.markers == "special"
+            if not self.grammars.has(to_try, special):
+                self.settings = replace(self.settings, copy=False)
+        return self.settings.copy
+
+    @cached_property
+    def _number_field(self) -> dict[str, Any]:
+        return self.grammars.field(number_grammar(self.encoder))
+
+    def _grammar(self, text: TextInput, prompt: TextPrompt) -> MentionGrammar:
+        slices = TextSlices(prompt.encoded, text.starts, text.ends)
+        return MentionGrammar(slices, self.encoder.template.blanks)
+
+    @property
+    def _reader(self) -> AnswerReader:
+        return AnswerReader(self.client, self.encoder, self.settings)
 
     def _compare_tokens(self) -> None:
         """Warns where a prompt's string has other tokens than its parts had in training."""
@@ -154,90 +188,16 @@ class ServerDecoder(TextDecoder):
         template = self.encoder.template
         return template.mention_prompt(prompt.encoded.text, label, n, index, description)
 
-    def _read_count(self, prompt: TextPrompt, label: str, answer: Completion) -> Count:
-        """Tokens up to and with the first that is no part of a number; 0 where there is none."""
-        number, log_probability = "", 0.0
-        self._check_ids(answer)
-        for token, log_prob in zip(answer.tokens, answer.log_probs, strict=True):
-            string = self._string(token)
-            so_far = number + string
-            log_probability += log_prob
-            if len(so_far) > _LONGEST_NUMBER or not re.fullmatch(r"\s*\d*", so_far):
-                break
-            if number.strip() and not string.strip(" "):
-                break
-            number = so_far
-            if self.encoder.count_is_one_token:
-                break
-        if not number.strip():
-            warn_of_few(
-                logger,
-                "the server's model gives no count of %s in %r, but %r: taken as 0",
-                label,
-                prompt.encoded.text[:80],
-                self.client.mask(answer.text[:1000])[:40],
-            )
-            return Count(label, 0, probability_of(log_probability))
-        count = Count(label, int(number), probability_of(log_probability))
-        return cap_count(self.encoder, prompt, count)
 
-    def _read_mention(
-        self, prompt: TextPrompt, label: str, index: int, answer: Completion
-    ) -> Mention:
-        self._check_ids(answer)
-        ids = self._ids(answer)
-        text, log_probs, ended = answer.text, answer.log_probs, answer.ended
-        if ids is not None:
-            ends = [i for i, token in enumerate(ids) if token in self.encoder.mention_end_ids]
-            length = ends[0] if ends else len(ids)
-            text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
-            ended = ended or bool(ends)
-        if not ended and len(answer.tokens) >= self.settings.max_mention_tokens:
-            warn_of_cut(label, prompt, self.settings)
-        probabilities = tuple(probability_of(p) for p in log_probs)
-        probability = probability_of(sum(log_probs))
-        text, most = text.strip(), LONGEST_TOKEN * self.settings.max_mention_tokens
-        if len(text) > most:  # more than was asked for: in no text is such a mention looked for
-            text = f"{text[:most]}…"
-        return Mention(label, index, text, None, None, probability, probabilities)
-
-    def _check_ids(self, answer: Completion) -> None:
-        """Raises ServerError where a template with special tokens needs ids and gets none."""
-        if (
-            self.encoder.template.markers == "special"
-            and answer.tokens
-            and self._ids(answer) is None
-        ):
-            raise ServerError(
-                "the server gives tokens as strings, and special tokens cannot be told in them: "
-                "serve the model with vLLM or llama.cpp, or train it with a plain-text template"
-            )
-
-    def _ids(self, answer: Completion) -> list[int] | None:
-        """The token ids of an answer, None where the server gives strings. Raises ServerError for
-        one that the tokenizer has not."""
-        found = [_TOKEN_ID.fullmatch(token) for token in answer.tokens]
-        return [self._id(one) for one in found if one] if all(found) else None
-
-    def _id(self, token: re.Match[str]) -> int:
-        digits = token.group(1)
-        if len(digits) > 9 or int(digits) >= self._vocabulary:
-            raise ServerError(
-                f"the server wrote the token {digits[:20]}, and the tokenizer has "
-                f"{self._vocabulary}: `tokenizer` is not that of the served model"
-            )
-        return int(digits)
-
-    @cached_property
-    def _vocabulary(self) -> int:
-        return len(self.encoder.tokenizer)
-
-    def _string(self, token: str) -> str:
-        """What a token stands for; of a template's number token, its number."""
-        found = _TOKEN_ID.fullmatch(token)
-        if found is None:
-            return token
-        token_id = self._id(found)
-        if self.encoder.count_is_one_token and token_id in self.encoder.digit_ids:
-            return str(self.encoder.read_count([token_id]))
-        return str(self.encoder.tokenizer.decode([token_id]))
+def _placed(grammar: MentionGrammar, mentions: Sequence[Mention]) -> list[Mention]:
+    """Equal mentions of a label take successive places in the text, as those that are copied."""
+    seen: Counter[tuple[str, str]] = Counter()
+    placed = []
+    for mention in mentions:
+        places = grammar.places(mention.text)
+        if places:
+            start, end = places[min(seen[mention.label, mention.text], len(places) - 1)]
+            seen[mention.label, mention.text] += 1
+            mention = replace(mention, start=start, end=end)
+        placed.append(mention)
+    return placed

@@ -10,6 +10,7 @@ import httpx
 from ..spans.numeric import check_number, check_types
 from .secrets import MASK
 
+GRAMMARS = ("auto", "off", "llama.cpp", "vllm", "sglang")
 MOST_AT_ONCE, MOST_TRIES = 4096, 1000
 _OWN_FIELDS = {"model", "prompt", "n", "stream", "echo", "best_of"}
 
@@ -32,10 +33,16 @@ class ServerSettings:
     longest_wait: float = 20.0
     api_key_env: str = "OPENAI_API_KEY"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    grammar: str = "auto"
 
     def __post_init__(self) -> None:
         check_types(self, "the model setting `{}`")
         self._check_url()
+        if self.grammar not in GRAMMARS:
+            raise ValueError(
+                f"the model setting `grammar` is {self.grammar!r}: choose "
+                f"{', '.join(map(repr, GRAMMARS))}"
+            )
         for name, most in (("concurrency", MOST_AT_ONCE), ("tries", MOST_TRIES)):
             value, name = getattr(self, name), f"the model setting `{name}`"
             check_number(name, value, least=1, most=most, whole=True)

@@ -26,6 +26,7 @@ from ..prompts.template import PromptTemplate
 from ..spans.numeric import check_number
 from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
+from .grammar_support import GrammarSupport
 from .settings import ServerSettings
 
 
@@ -59,6 +60,7 @@ class ServerShim(DecodingShim):
         self.send_ids = prompts == "ids"
         self.max_positions = max_positions
         self.client = CompletionsClient(server)
+        self.grammars = GrammarSupport(self.client, server.grammar)
         self._labels: dict[str, str] | None = None
         self._loaded: LoadedModel[ServedModel] | None = None
         self._loading: SharedResult[LoadedModel[ServedModel]] = SharedResult()
@@ -109,7 +111,9 @@ class ServerShim(DecodingShim):
     ) -> ServerDecoder:
         """Raises ValueError as `ServerDecoder`."""
         del name
-        return ServerDecoder(self.client, self.loaded.lm, encoder, self.send_ids, settings)
+        return ServerDecoder(
+            self.client, self.loaded.lm, encoder, self.send_ids, self.grammars, settings
+        )
 
     def prepare(self) -> None:
         """Nothing is to be readied before decoding."""

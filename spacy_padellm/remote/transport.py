@@ -34,21 +34,24 @@ class Answer:
     body: bytes
 
 
-async def post(http: httpx.AsyncClient, url: str, body: bytes, seconds: float) -> Answer:
-    """Sends JSON, and reads the answer to its end.
+async def send(http: httpx.AsyncClient, url: str, body: bytes | None, seconds: float) -> Answer:
+    """Sends JSON, or asks for what is there (body None), and reads the answer to its end.
 
     seconds: for all of it: connection, request, answer. Raises TooSlowError, TooLargeError,
     UnreadableError, and httpx.HTTPError where there is no answer.
     """
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
     try:
-        return await asyncio.wait_for(_post(http, url, body, headers), seconds)
+        return await asyncio.wait_for(_send(http, url, body, headers), seconds)
     except (asyncio.TimeoutError, httpx.TimeoutException):
         raise TooSlowError from None
 
 
-async def _post(http: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> Answer:
-    async with http.stream("POST", url, content=body, headers=headers) as answer:
+async def _send(
+    http: httpx.AsyncClient, url: str, body: bytes | None, headers: dict[str, str]
+) -> Answer:
+    method = "GET" if body is None else "POST"
+    async with http.stream(method, url, content=body, headers=headers) as answer:
         said = answer.headers.get("content-length", "")
         if said.isdecimal() and (len(said) > 18 or int(said) > MOST_BYTES):
             raise TooLargeError

@@ -62,8 +62,9 @@ def test_json_lines_to_spacy_and_back(tmp_path):
 def test_through_every_format_and_back(tmp_path):
     """Along a chain in which each format is written and read; tokens come with .spacy."""
     last = write(tmp_path / "0.jsonl", RECORDS)
-    chain = ["jsonl", "table", "spacy", "prodigy", "columns", "spacy", "doccano", "paper", "jsonl"]
-    assert {*chain} == {*FORMATS}
+    chain = ["jsonl", "table", "spacy", "prodigy", "columns", "spacy", "doccano", "paper"]
+    chain += ["labelstudio", "gliner", "webanno", "datasets", "jsonl"]
+    assert {*chain} == {*FORMATS} - {"brat"}  # which has a file for each text
     for i, (source, target) in enumerate(pairwise(chain), 1):
         path = tmp_path / f"{i}{EXTENSIONS[target]}"
         columns = ["--text-comments", "--strict"]
@@ -76,15 +77,17 @@ def test_through_every_format_and_back(tmp_path):
 @pytest.mark.parametrize("target", FORMATS)
 def test_spacy_to_every_format_and_back(target, tmp_path):
     source = write(tmp_path / "a.jsonl", [*RECORDS, NESTED, {"text": "", "ents": []}])
-    binary, middle = tmp_path / "a.spacy", tmp_path / f"b{EXTENSIONS[target]}"
+    binary, middle = tmp_path / "a.spacy", tmp_path / "b" / f"b{EXTENSIONS[target]}"
     assert run(source, binary)[0] == 0
     assert run(binary, middle, "--to", target, "--text-comments")[0] == 0
     tags = ["--column-tag", "1,2"] if target == "columns" else []
+    middle = middle.parent if target == "brat" else middle
     code, output = run(middle, tmp_path / "c.spacy", "--from", target, *tags)
     assert code == 0, output
     code, output = run(tmp_path / "c.spacy", tmp_path / "d.jsonl")
     expected = read(source)
-    assert read(tmp_path / "d.jsonl") == expected[: -1 if target == "columns" else None]
+    found = [{"text": one["text"], "ents": one["ents"]} for one in read(tmp_path / "d.jsonl")]
+    assert found == expected[: -1 if target == "columns" else None]
 
 
 def test_overlaps_put_the_whole_corpus_in_the_span_group(tmp_path):

@@ -96,6 +96,31 @@ def test_prodigy_tokens_and_answers(tmp_path):
     assert "'reject'" in problems[0].reason
 
 
+def test_two_annotators_and_binary_answers(tmp_path):
+    rome = {"text": "Ada in Rome", "spans": [{"start": 7, "end": 11, "label": "LOC"}]}
+    ada = {"text": "Ada in Rome", "spans": [{"start": 0, "end": 3, "label": "PER"}]}
+    problems = []
+    both = write(tmp_path / "a.jsonl", rome, rome, {**ada, "answer": "accept"})
+    assert len(list(annotation_tools.read(both, problems))) == 3
+    assert [(p.line, p.lost) for p in problems] == [(3, False)]
+    assert "the same text as in line 1 with other spans" in problems[0].reason
+    problems = []
+    binary = {**rome, "_view_id": "ner", "_is_binary": True}
+    path = write(
+        tmp_path / "b.jsonl",
+        {**binary, "answer": "accept"},
+        {**binary, "answer": "reject"},
+        {**binary, "spans": [], "answer": "accept"},
+        {"text": "x", "spans": [], "relations": [{"head": 0, "child": 1}], "answer": "accept"},
+    )
+    known, empty, _ = annotation_tools.read(path, problems)
+    assert known.unknown == ((0, 7),) and known.spans == ((7, 11, "LOC"),)
+    assert not empty.annotated
+    assert problems.pop().reason == "its relations are not read"
+    assert [("binary" in p.reason, "'reject'" in p.reason) for p in problems] == [
+        (True, False), (False, True), (True, False)]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "indices, mentions",
     [
@@ -209,6 +234,7 @@ def test_unreadable_files(tmp_path):
 
 
 def test_json_formats_need_no_spacy():
-    modules = "annotated_text, annotation_tools, detokenize, files, guess, jsonl, paper"
+    modules = "annotated_text, annotation_tools, brat, detokenize, files, gliner, guess, jsonl, "
+    modules += "label_studio, paper, webanno, webanno_writing"
     code = f"import sys; sys.modules['spacy'] = None; from spacy_padellm.formats import {modules}"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -36,15 +36,18 @@ def endless(part, head=b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"):
 
 
 @contextlib.contextmanager
-def raw_server(make):
-    """make: from the request (header and body as bytes) to the parts of an answer. Gives the
-    address, and what was sent of the last answer."""
+def raw_server(make, lists_models=False):
+    """make: from the request (header and body as bytes) to the parts of an answer; of a request for
+    its models only where it lists some. Gives the address, and what was sent of the last answer."""
     sent = {"bytes": 0}
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self):
             with contextlib.suppress(OSError):
                 while request := self._read():
+                    if request.startswith(b"GET ") and not lists_models:
+                        self.request.sendall(response(b"", 404))
+                        continue
                     sent["bytes"] = 0
                     for part in make(request):
                         self.request.sendall(part)
@@ -59,7 +62,8 @@ def raw_server(make):
                 data += part
             head, _, body = data.partition(b"\r\n\r\n")
             fields = head.lower().split(b"\r\n")
-            length = next(int(f.split(b":")[1]) for f in fields if f.startswith(b"content-length"))
+            lengths = [int(f.split(b":")[1]) for f in fields if f.startswith(b"content-length")]
+            length = next(iter(lengths), 0)
             while len(body) < length:
                 body += self.request.recv(65536)
             return head + b"\r\n\r\n" + body

@@ -12,6 +12,7 @@ from ...formats.conversion import Conversion
 from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name
 from ...formats.guess import EXTENSIONS, Format, guess_input, guess_output, named_format
+from ...formats.hf_files import is_dataset, splits_of
 from .report import show_written
 
 
@@ -72,8 +73,10 @@ def _plan(
     input_path: Path, output_path: Path, source: Format | None, target: Format | None
 ) -> list[tuple[Path, Path]]:
     """(input file, output file) of each file; several inputs may share an output."""
+    if source in (None, "datasets") and is_dataset(input_path):
+        return _plan_dataset(input_path, output_path, target)
     if not input_path.is_dir():
-        if output_path.is_dir():
+        if output_path.is_dir() and not (target == "datasets" and is_dataset(output_path)):
             output_path = output_path / _name(input_path, target or "spacy")
         if target is None:
             guess_output(output_path)
@@ -99,6 +102,18 @@ def _plan(
     return [(path, output) for output, path in taken.items()]
 
 
+def _plan_dataset(
+    folder: Path, output_path: Path, target: Format | None
+) -> list[tuple[Path, Path]]:
+    """A dataset that `save_to_disk` wrote, or each split of one."""
+    splits = splits_of(folder)
+    if named_format(output_path) and not output_path.is_dir():
+        return [(split, output_path) for split in splits]
+    if splits == [folder] and target == "datasets" and not output_path.is_dir():
+        return [(folder, output_path)]
+    return [(split, output_path / _name(split, target or "spacy")) for split in splits]
+
+
 def _belongs(path: Path, source: Format | None) -> bool:
     named = named_format(path)
     match source:
@@ -106,14 +121,20 @@ def _belongs(path: Path, source: Format | None) -> bool:
             return named is not None and bare_suffix(path) != ".txt"
         case "spacy":
             return path.suffix == ".spacy"
-        case "columns" | "table":
+        case "columns" | "table" | "brat" | "datasets":
             return named == source
+        case "webanno":
+            return named == "columns"
         case _:
             return named == "jsonl"
 
 
 def _tell_unread(folder: Path, msg: Printer) -> None:
-    unread = [path.name for path in walk_directory(folder) if bare_suffix(path) == ".txt"]
+    unread = [
+        path.name
+        for path in walk_directory(folder)
+        if bare_suffix(path) == ".txt" and not path.with_suffix(".ann").exists()
+    ]
     if unread:
         msg.info(
             f"{len(unread):,} .txt files are not read, such as {unread[0]}: where they hold "

@@ -1,0 +1,86 @@
+"""Grammars (GBNF) of what an answer may be: a number, or a slice of its text.
+
+GBNF is llama.cpp's; xgrammar and llguidance, in vLLM and SGLang, read it, too.
+"""
+
+import json
+import re
+from itertools import pairwise
+
+from ..decoding.copying import TextSlices
+from ..prompts.encoding import PromptEncoder
+from ..prompts.plain_text import HALF_PAIR
+from ..spans.text_index import Place
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+
+
+class MentionGrammar:
+    """The slices of a text that a mention may be, the same as those of a copied one in process.
+
+    blanks: any run of white space is written as one blank, as the model has read it.
+    """
+
+    def __init__(self, slices: TextSlices, blanks: bool = False) -> None:
+        self._shown, at = _as_read(slices.encoded.text, blanks)
+        offsets = slices.encoded.offsets
+        starts = (offsets[i][0] for i in slices.may_start.nonzero()[0])
+        ends = (offsets[i][1] for i in slices.may_end.nonzero()[0])
+        # Where each stands in what the model has read → in the text.
+        self._starts = {at[start]: start for start in sorted(starts)}
+        self._ends = {at[end]: end for end in sorted(ends)}
+
+    def __bool__(self) -> bool:
+        return bool(self._starts)
+
+    def write(self) -> str:
+        """One rule a word, each with what may follow it, so that the grammar is as long as the
+        text; the blank before a word may stand before a mention, too."""
+        first, last = min(self._starts), max(self._ends)
+        cuts = sorted({cut for cut in (*self._starts, *self._ends) if first <= cut <= last})
+        names = {cut: f"w{i}" for i, cut in enumerate(cuts)}
+        begin = " | ".join(names[start] for start in self._starts)
+        rules = [f'root ::= " "? ({begin})']
+        for cut, after in pairwise(cuts):
+            follows = "" if after == last else f" {names[after]}{'?' * (after in self._ends)}"
+            rules.append(f"{names[cut]} ::= {literal(self._shown[cut:after])}{follows}")
+        return "\n".join(rules) + "\n"
+
+    def places(self, string: str) -> list[Place]:
+        """All slices (start, end) that a mention, as it was written, can be."""
+        string = string.strip()
+        found = ((begin, begin + len(string)) for begin in self._starts)
+        return [
+            (self._starts[begin], self._ends[end])
+            for begin, end in found
+            if end > begin and end in self._ends and self._shown.startswith(string, begin)
+        ]
+
+
+def number_grammar(encoder: PromptEncoder) -> str:
+    """Of a count, and the line end that may end it."""
+    if encoder.count_is_one_token:
+        numbers = (encoder.template.count_text(n) for n in range(encoder.max_count + 1))
+        return f"root ::= {' | '.join(map(literal, numbers))}\n"
+    digits = "[0-9]" + " [0-9]?" * (len(str(encoder.max_count)) - 1)
+    return f'root ::= " "? {digits} "\\n"?\n'
+
+
+def literal(string: str) -> str:
+    """A string as a grammar quotes it: as JSON does, with escapes for what no line should hold."""
+    quoted = json.dumps(string, ensure_ascii=False)
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def _as_read(text: str, blanks: bool) -> tuple[str, list[int]]:
+    """The text as the model reads it, and where each of its characters, and its end, are there."""
+    text = HALF_PAIR.sub("\ufffd", text)
+    if not blanks:
+        return text, list(range(len(text) + 1))
+    chars: list[str] = []
+    at = []
+    for i, char in enumerate(text):
+        if not (char.isspace() and i and text[i - 1].isspace()):
+            chars.append(" " if char.isspace() else char)
+        at.append(len(chars) - 1)
+    return "".join(chars), [*at, len(chars)]

@@ -1,0 +1,132 @@
+"""brat standoff, of the shapes that its documents show."""
+
+import pytest
+
+from spacy_padellm.formats import brat
+from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
+from spacy_padellm.formats.guess import guess_input
+
+from .samples import mark
+from .tool_files import check, read_file
+
+SONY = "Sony announced a joint venture with Ericsson."
+COMPANIES = [("Sony", "Organization"), ("Ericsson", "Organization")]
+T1, T2 = "T1\tOrganization 0 4\tSony\n", "T2\tOrganization 36 44\tEricsson\n"
+
+FILES = {
+    "text-bound": (SONY, T1 + T2, [(SONY, COMPANIES)], []),
+    "nothing found": (SONY, "", [(SONY, [])], []),
+    "a relation": (
+        SONY, T1 + T2 + "R1\tAlliance Arg1:T1 Arg2:T2\n", [(SONY, COMPANIES)], ["has 1 relations"]
+    ),
+    "an event": (
+        SONY,
+        T1 + "T2\tMERGE-ORG 17 30\tjoint venture\n" + "E1\tMERGE-ORG:T2 Org1:T1\n",
+        [(SONY, [("Sony", "Organization"), ("joint venture", "MERGE-ORG")])],
+        ["has 1 events", "is the trigger of an event"],
+    ),
+    "attributes, notes, normalizations, equivalences": (
+        SONY,
+        T1 + T2 + "A1\tNegation T1\nM1\tSpeculation T2\nN1\tReference T1 Wikipedia:7980471\tSony\n"
+        "#1\tAnnotatorNotes T1\tthis is a note\n*\tEquiv T1 T2\n",
+        [(SONY, COMPANIES)],
+        ["has 2 attributes, 1 normalizations, 1 notes, 1 equivalences"],
+    ),
+    "apart": (
+        "North and South America",
+        "T1\tLocation 0 5;16 23\tNorth America\nT2\tLocation 10 23\tSouth America\n",
+        [("North and South America", [("South America", "Location")])],
+        ["lost: has 2 parts that are apart"],
+    ),
+    "nested, and several labels": (
+        "University of Rome",
+        "T1\tORG 0 18\tUniversity of Rome\nT2\tLOC 14 18\tRome\nT3\tCITY 14 18\tRome\n",
+        [("University of Rome",
+          [("University of Rome", "ORG"), ("Rome", "CITY"), ("Rome", "LOC")])],
+        [],
+    ),
+    "lines of Windows, and a span over two of them": (
+        "New\r\nYork is big.\r\n",
+        "T1\tLOC 0 9\tNew  York\r\n",
+        [("New\r\nYork is big.\r\n", [("New\r\nYork", "LOC")])],
+        [],
+    ),
+    "of another text": (
+        SONY,
+        "T1\tOrganization 0 4\tSega\nT2\tOrganization 36 60\tEricsson\nT3\tX 0 4\tSony\n"
+        "T4\tX 0 4\tSony\n",
+        [(SONY, [("Sony", "Organization"), ("Sony", "X")])],
+        ["is 'Sega' by its line", "lost: outside the text", "lost: given twice"],
+    ),
+    "no English": (
+        "小明在北京。👩 Zoë",
+        "T1\tPER 0 2\t小明\nT2\tLOC 3 5\t北京\nT3\tPER 8 11\tZoë\n",
+        [("小明在北京。👩 Zoë", [("小明", "PER"), ("北京", "LOC"), ("Zoë", "PER")])],
+        [],
+    ),
+    "ids with tails, blank lines": (
+        SONY, f"\n{T1}\nT2.b\tOrganization 36 44\tEricsson\n", [(SONY, COMPANIES)], []
+    ),
+}  # fmt: skip
+
+
+def put(folder, name, text, annotations):
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.txt").write_bytes(text.encode())
+    (folder / f"{name}.ann").write_bytes(annotations.encode())
+    return folder / f"{name}.ann"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files(name, tmp_path):
+    text, annotations, expected, said = FILES[name]
+    path = put(tmp_path, "doc", text, annotations)
+    assert guess_input(path) == "brat"
+    check(path, expected, said)
+
+
+def test_a_folder(tmp_path):
+    put(tmp_path, "b", SONY, T1)
+    put(tmp_path, "a", "Nobody.", "")
+    (tmp_path / "c.txt").write_text("To be done.")
+    assert guess_input(tmp_path) == "brat"
+    shown, said = read_file(tmp_path)
+    assert shown == [("Nobody.", []), (SONY, COMPANIES[:1])]
+    assert said == [(False, "has no c.ann beside it, and is not read")]
+
+
+@pytest.mark.parametrize(("annotations", "what"), [
+    ("T1 PER 0 4\n", "no annotation"), ("X1\tPER 0 4\tSony\n", "no id of brat"),
+    ("T1\tPER 0\tSony\n", "no span"), ("T1\tPER a 4\tSony\n", "no span"),
+])  # fmt: skip
+def test_what_is_no_annotation(annotations, what, tmp_path):
+    path = put(tmp_path, "a", SONY, T1 + annotations)
+    with pytest.raises(FormatError, match=rf"a\.ann:2.*{what}"):
+        list(brat.read(path))
+
+
+def test_files_that_are_not_there(tmp_path):
+    (tmp_path / "a.ann").write_text(T1)
+    with pytest.raises(FormatError, match=r"there is no a\.txt"):
+        list(brat.read(tmp_path / "a.ann"))
+    (tmp_path / "b.txt").write_text("x")
+    with pytest.raises(FormatError, match=r"b\.ann: there is no such file"):
+        list(brat.read(tmp_path / "b.txt"))
+
+
+def test_several_texts_are_several_files(tmp_path):
+    texts = [mark(SONY, ("Sony", "ORG"))] + [AnnotatedText(f"text {i}") for i in range(10)]
+    brat.write(tmp_path / "x.ann", texts)
+    assert (tmp_path / "x-01.ann").read_text() == "T1\tORG 0 4\tSony\n"
+    found = list(brat.read(tmp_path))
+    assert [(t.text, t.spans) for t in found] == [(t.text, t.spans) for t in texts]
+    with pytest.raises(FormatError, match=r"x-01\.ann, of an earlier conversion"):
+        brat.write(tmp_path / "x.ann", texts[:3])
+
+
+def test_what_brat_cannot_say(tmp_path):
+    with pytest.raises(FormatError, match=r"holds white space.*--labels-map"):
+        brat.write(tmp_path / "x.ann", [mark(SONY, ("Sony", "a b"))])
+    with pytest.raises(FormatError, match="byte order mark"):
+        brat.write(tmp_path / "x.ann", [AnnotatedText("\ufeffx")])
+    assert not list(tmp_path.iterdir())

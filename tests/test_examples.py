@@ -1,0 +1,182 @@
+"""The examples for annotation tools, against the protocols that these speak."""
+
+import importlib.util
+import sys
+import threading
+import time
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+import spacy
+
+from spacy_padellm.formats.annotation_tools import read
+from spacy_padellm.formats.json_records import write_records
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TEXT = "John Miller moved from Oslo to Rome."
+CONFIG = """<View><Header value="x"/>
+  <Labels name="entities" toName="t"><Label value="PER"/><Label value="X"/></Labels>
+  <Text name="t" value="$body"/></View>"""
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    made = spacy.blank("en")
+    made.add_pipe("padellm_ner")
+    return made
+
+
+@pytest.fixture
+def backend(nlp):
+    """The address of the example behind uvicorn."""
+    uvicorn = pytest.importorskip("uvicorn")
+    app = load("label_studio_backend").Backend(nlp).app()
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        yield client
+    server.should_exit = True
+    thread.join(20)
+
+
+def test_label_studio_asks_the_backend(backend):
+    assert backend.get("/health").json()["status"] == "UP"
+    connected = backend.post("/setup", json={
+        "project": "3.1700000000", "schema": CONFIG, "hostname": "http://localhost:8080",
+        "access_token": "x", "model_version": None, "extra_params": None})  # fmt: skip
+    version = connected.json()["model_version"]
+    assert connected.status_code == 200 and version
+    tasks = [{"id": i, "data": {"body": text}, "meta": {}, "annotations": [], "predictions": []}
+             for i, text in enumerate([TEXT, "", "Nothing here."])]  # fmt: skip
+    asked = {
+        "tasks": tasks,
+        "model_version": version,
+        "project": "3.1700000000",
+        "label_config": CONFIG,
+        "params": {"login": None, "password": None, "context": None},
+    }
+    answer = backend.post("/predict", json=asked)
+    found, *others = answer.json()["results"]
+    assert [one["result"] for one in others] == [[], []]
+    (region,) = found["result"]  # places are no label of the interface
+    assert region["value"] == {"start": 0, "end": 11, "text": "John Miller", "labels": ["PER"]}
+    assert (region["from_name"], region["to_name"], region["type"]) == ("entities", "t", "labels")
+    assert 0 < region["score"] == found["score"] <= 1 and found["model_version"] == version
+    event = {"action": "ANNOTATION_CREATED", "project": {"id": 3, "label_config": CONFIG}}
+    assert backend.post("/webhook", json=event).json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(("path", "body", "what"), [
+    ("/setup", {"schema": "<View/>"}, "no <Labels> of a <Text>"),
+    ("/setup", {"schema": "<View"}, "no XML"),
+    ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"text": "x"}}]}, "body"),
+    ("/predict", {"label_config": CONFIG}, "tasks"),
+])  # fmt: skip
+def test_what_the_backend_cannot_use_is_said(backend, path, body, what):
+    answer = backend.post(path, json=body)
+    assert answer.status_code == 400 and what in answer.json()["error"]
+
+
+@pytest.fixture
+def prodigy(monkeypatch):
+    """As much of it as the recipe uses."""
+    recipes = {}
+    stub, components = ModuleType("prodigy"), ModuleType("prodigy.components")
+    stream_module = ModuleType("prodigy.components.stream")
+
+    class Stream:
+        def __init__(self, tasks):
+            self.tasks = tasks
+
+        def apply(self, wrapper, **given):
+            self.tasks = wrapper(**{**given, "stream": self.tasks})
+
+    def recipe(name, **arguments):
+        def register(function):
+            recipes[name] = function, arguments
+            return function
+
+        return register
+
+    stub.recipe = recipe
+    stub.set_hashes = lambda task: {**task, "_input_hash": 1, "_task_hash": 2}
+    stream_module.get_stream = lambda source, **_: Stream(source)
+    for module in (stub, components, stream_module):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return recipes
+
+
+def test_the_prodigy_recipe(prodigy, nlp, tmp_path):
+    load("prodigy_recipe")
+    function, arguments = prodigy["padellm.correct"]
+    nlp.to_disk(tmp_path / "pipeline")
+    source = [{"text": TEXT, "meta": {"page": 4}}, {"text": "Nothing here."}]
+    made = function("mine", str(tmp_path / "pipeline"), source, "PER,LOC", 1.0)
+    assert set(arguments) == {"dataset", "pipeline", "source", "label", "below"}
+    assert made["view_id"] == "ner_manual" and made["config"]["labels"] == ["PER", "LOC"]
+    first, second = made["stream"].tasks
+    assert first["meta"] == {"page": 4} and first["_task_hash"] == 2
+    assert [(s["label"], s["token_start"], s["token_end"]) for s in first["spans"]] == [
+        ("PER", 0, 1), ("LOC", 4, 4), ("LOC", 6, 6)]  # fmt: skip
+    assert second["spans"] == [] and second["tokens"][0]["text"] == "Nothing"
+    write_records(tmp_path / "out.jsonl", [{**first, "answer": "accept"}])
+    (text,) = read(tmp_path / "out.jsonl")  # what is exported can be read
+    assert [TEXT[start:end] for start, end, _ in text.spans] == ["John Miller", "Oslo", "Rome"]
+    made = function("mine", str(tmp_path / "pipeline"), source, None, 0.0001)
+    assert [task["text"] for task in made["stream"].tasks] == ["Nothing here."]
+
+
+def test_the_presidio_recognizer(nlp):
+    pytest.importorskip("presidio_analyzer")
+    module = load("presidio_recognizer")
+    engine = module.make_engine(nlp, module.NAMES)
+    results = {r for r in engine.analyze(text=TEXT, language="en")}
+    found = {(r.entity_type, r.start, r.end): r.score for r in results}
+    scores = {e.text: e._.padellm_score for e in nlp(TEXT).ents}
+    assert found["PERSON", 0, 11] == pytest.approx(scores["John Miller"], abs=0.2)
+    assert ("LOCATION", 23, 27) in found
+    only = engine.analyze(text=TEXT, language="en", entities=["PERSON"])
+    assert {r.entity_type for r in only} == {"PERSON"}
+
+
+def test_the_recognizer_gives_each_entity_its_own_probability(nlp, monkeypatch):
+    """Without Presidio: what its classes get."""
+    stub, engines = ModuleType("presidio_analyzer"), ModuleType("presidio_analyzer.nlp_engine")
+
+    class EntityRecognizer:
+        def __init__(self, supported_entities, name, supported_language):
+            self.supported_entities, self.name, self.id = supported_entities, name, "1"
+            self.load()
+
+    class RecognizerResult:
+        RECOGNIZER_NAME_KEY, RECOGNIZER_IDENTIFIER_KEY = "name", "id"
+
+        def __init__(self, entity_type, start, end, score, recognition_metadata):
+            self.said = entity_type, start, end, score
+
+    stub.EntityRecognizer, stub.RecognizerResult = EntityRecognizer, RecognizerResult
+    stub.AnalyzerEngine = stub.RecognizerRegistry = engines.SpacyNlpEngine = object
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", stub)
+    monkeypatch.setitem(sys.modules, "presidio_analyzer.nlp_engine", engines)
+    module = load("presidio_recognizer")
+    recognizer = module.PadellmRecognizer(nlp, module.NAMES)
+    ents = nlp(TEXT).ents
+    expected = [(module.NAMES[e.label_], e.start_char, e.end_char, e._.padellm_score) for e in ents]
+    assert [r.said for r in recognizer.analyze(TEXT, [])] == expected
+    assert [r.said for r in recognizer.analyze(TEXT, ["LOCATION"])] == expected[1:]
+    assert recognizer.supported_entities == ["LOCATION", "ORGANIZATION", "PERSON"]
