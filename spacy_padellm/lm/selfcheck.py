@@ -1,7 +1,7 @@
 """Does a tree mask give this model's own logits? Asked at load, answered by a toy tree.
 
 A model that ignores the mask, shifts positions or drops its window differs by several standard
-deviations of its logits; rounding (bf16) by a few hundredths.
+deviations of its logits; rounding (bf16) by a few hundredths as a rule, some logits by more.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ IGNORES_TREE_MASK = frozenset(
 )
 MASKED_ATTENTION = ("sdpa", "eager")
 
-# Of the logits' standard deviation. Correct float32 gives 1e-5, bf16 0.04; leaks give 3 and
-# more, but a shift of alibi distances may give as little as 0.05.
+# Of the logits' standard deviation: the largest difference, which is 1e-5 where all is right; leaks
+# give 3 and more, but a shift of alibi distances may give as little as 0.05.
 TOLERANCE = {torch.float32: 0.01, torch.float64: 0.01}
-HALF_TOLERANCE = 0.25
+HALF_TOLERANCE = 0.1  # of the typical difference
 
 
 def check_language_model(lm: LanguageModel) -> LanguageModel:
@@ -101,9 +101,10 @@ def _check_finite(lm: LanguageModel) -> None:
 
 @torch.inference_mode()
 def tree_difference(lm: LanguageModel) -> float:
-    """Largest difference between tree and rows, in standard deviations of the logits."""
+    """Largest difference between tree and rows, in standard deviations of the logits; of a model
+    in 16 bits the typical one."""
     with _small_window(lm, 5), _evaluating(lm):
-        return toy_difference(_Toy(lm))
+        return toy_difference(_Toy(lm), typical=lm.dtype not in TOLERANCE)
 
 
 class _Toy:

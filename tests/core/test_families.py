@@ -54,6 +54,7 @@ def test_what_a_tree_would_break_falls_back_to_rows(name, compact_tokenizer, cap
     assert any(mentions for _, mentions in by_rows)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
     "name, seen",
     [
@@ -62,9 +63,12 @@ def test_what_a_tree_would_break_falls_back_to_rows(name, compact_tokenizer, cap
     ],
     ids=["all", "no window"],
 )
-def test_a_model_that_sees_what_is_masked_is_found_out(name, seen, compact_tokenizer, monkeypatch):
+def test_a_model_that_sees_what_is_masked_is_found_out(
+    name, seen, dtype, compact_tokenizer, monkeypatch
+):
     lm = make(name, compact_tokenizer)
-    assert lm.tree
+    lm.model.to(dtype)
+    assert check_language_model(lm).tree
     forward, masks = lm.model.forward, []
 
     def blind(*arguments, attention_mask=None, **named):
