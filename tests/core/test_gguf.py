@@ -23,6 +23,7 @@ from spacy_padellm.models.make import create_model
 from spacy_padellm.models.model_settings import read_base
 from spacy_padellm.models.named import NamedModel
 from spacy_padellm.models.place import ModelPlace, find_place
+from spacy_padellm.models.prepared import gguf_file
 from spacy_padellm.models.prepared import prepare as preparing
 from spacy_padellm.models.prepared.prepare import CACHE_VARIABLE, cache_folder, prepare
 from spacy_padellm.models.save import save_model
@@ -111,7 +112,7 @@ def test_it_is_made_once_for_one_content(file, tmp_path, cache, monkeypatch, cap
     caplog.set_level(logging.INFO, "spacy_padellm")
     folder = prepare(find_place(str(file), "name")).folder
     assert folder.is_relative_to(cache) and "a model.gguf" in caplog.text
-    monkeypatch.setattr(preparing, "dequantize", None)  # nobody calls it again
+    monkeypatch.setattr(gguf_file, "dequantize", None)  # nobody calls it again
     moved = Path(shutil.copy(file, tmp_path / "a model (1).gguf"))
     assert prepare(find_place(str(file), "name")).folder == folder
     assert prepare(find_place(str(moved), "name")).folder == folder
@@ -159,14 +160,14 @@ def test_parts_are_joined(written, tmp_path):
 
 
 def _make_one(name, log, barrier):
-    dequantize = preparing.dequantize
+    dequantize = gguf_file.dequantize
 
     def told(*arguments):
         with open(log, "a") as file:
             file.write("made\n")
         dequantize(*arguments)
 
-    preparing.dequantize = told
+    gguf_file.dequantize = told
     barrier.wait(60)
     folder = prepare(find_place(name, "name")).folder
     assert (folder / "model.safetensors").is_file()
