@@ -27,16 +27,11 @@ def autocast(model: nn.Module, device: torch.device, enabled: bool) -> Iterator[
         yield
 
 
-@contextlib.contextmanager
-def adapters_uncast(model: nn.Module) -> Iterator[None]:
+def adapters_uncast(model: nn.Module) -> contextlib.AbstractContextManager[Any]:
     """peft's layers take what they are given. By themselves they cast it to the float32 of their
-    weights, and autocast casts it back: on a CPU, a third of a step."""
-    changed: list[Any] = [m for m in model.modules() if hasattr(m, "cast_input_dtype_enabled")]
-    before = [module.cast_input_dtype_enabled for module in changed]
-    for module in changed:
-        module.cast_input_dtype_enabled = False
-    try:
-        yield
-    finally:
-        for module, value in zip(changed, before, strict=True):
-            module.cast_input_dtype_enabled = value
+    weights, and autocast casts it back."""
+    if not any(hasattr(module, "cast_input_dtype_enabled") for module in model.modules()):
+        return contextlib.nullcontext()
+    from peft.helpers import disable_input_dtype_casting  # seconds, which others need not wait for
+
+    return disable_input_dtype_casting(model)

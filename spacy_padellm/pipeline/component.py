@@ -197,7 +197,10 @@ class PaDeLLMNER(TrainablePipe):
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
         renamed = self.settings.label_noise is not None
-        texts = lambda: (eg.reference.text for eg in get_examples())  # noqa: E731
+
+        def texts() -> Iterator[str]:
+            return (eg.reference.text for eg in get_examples())
+
         self.shim.initialize(texts, self.described, renamed)
         report_gold(self.name, gold, get_examples, self.doc_decoder, self.labels)
 
