@@ -4,6 +4,7 @@ Knows spaCy and the modules around it: `doc_decoder` (what the model says of a D
 (where that goes in the Doc), `training_texts` (what it should have said), the shim (the model).
 """
 
+import functools
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -242,9 +243,11 @@ class PaDeLLMNER(TrainablePipe):
         self, examples: Iterable[Example], rng: random.Random | None = None
     ) -> list[TrainingText]:
         """What the model is to say of gold Docs, window by window; `rng` draws labels."""
-        labels = self.label_set.require(self.shim.known_labels())
+        known = self.shim.known_labels()
+        labels = self.label_set.require(known)
         rng = rng or self._random
-        return encode_gold(self.gold_source, examples, self.doc_decoder, labels, rng)
+        tell = functools.partial(self.label_set.tell_left_out, of_model=known)
+        return encode_gold(self.gold_source, examples, self.doc_decoder, labels, rng, tell)
 
     # --- to and from disk and bytes: `cfg` with the labels, and the model in its own folder
 

@@ -35,6 +35,7 @@ class LabelSet:
         self.configured = read_labels(configured, f"{name}: `labels`")
         self.labels = self.configured
         self.added: Descriptions = {}
+        self._left_out: set[str] = set()
 
     def known(self, of_model: Mapping[str, str]) -> Descriptions:
         """of_model: the model's own labels; their descriptions serve where none is given."""
@@ -102,6 +103,7 @@ class LabelSet:
         self.labels = labels
         asked = self.require({})
         left_out = {label: n for label, n in in_examples.items() if label not in asked}
+        self._left_out = set(left_out)
         if left_out:
             what = ", ".join(f"{label!r} ({n})" for label, n in sorted(left_out.items()))
             if not any(label in asked for label in in_examples):
@@ -113,6 +115,20 @@ class LabelSet:
                 "%s: gold mentions of %s are ignored, as `labels` does not have them",
                 self.name,
                 what,
+            )
+
+    def tell_left_out(self, in_gold: set[str], of_model: Mapping[str, str]) -> None:
+        """Warns once of each label of gold texts that is not learned, and was not known of before:
+        a stream shows `initialize` its first texts alone."""
+        new = in_gold - self.known(of_model).keys() - self._left_out
+        self._left_out |= new
+        if new:
+            logger.warning(
+                "%s: gold mentions of %s are not learned, as the component has no such labels. "
+                "Labels are found in the texts that nlp.initialize() sees, of a stream "
+                "(max_epochs = -1) the first hundred: give all as `labels` in "
+                "[initialize.components.%s]",
+                *(self.name, ", ".join(map(repr, sorted(new))), self.name),
             )
 
     def to_dict(self, of_model: Mapping[str, str]) -> dict[str, Any]:

@@ -109,11 +109,13 @@ def encode_gold(
     decoder: DocDecoder,
     labels: tuple[str, ...],
     rng: random.Random,
+    tell_labels: Callable[[set[str]], None],
 ) -> list[TrainingText]:
     """Targets for the windows of gold Docs, asked for the labels that were looked for in them.
 
     decoder: that the model will have. rng: draws labels, and other names for them, as the settings
-    say. A text that was annotated for none of `labels` is left out.
+    say. tell_labels: is told which labels the texts have. A text that was annotated for none of
+    `labels` is left out.
     """
     encoder, max_labels = decoder.encoder, decoder.settings.max_labels
     noise = LabelNoise.read(decoder.settings.label_noise)
@@ -123,7 +125,9 @@ def encode_gold(
     if drawn:
         encoder = replace(encoder, descriptions=drawn.descriptions)
     texts = []
+    found: set[str] = set()
     for gold in golds:
+        found.update(gold.labels, (label for _, _, label in gold.spans))
         asked = tuple(label for label in gold.labels if label in labels)
         if gold.labels and not asked:
             continue
@@ -131,6 +135,7 @@ def encode_gold(
         gold = drawn.rename(gold) if drawn else gold
         own = random.Random(f"{seed} {gold.text}")
         texts.append(make_training_text(encoder, gold, gold.labels, max_labels, own))
+    tell_labels(found)
     return texts
 
 

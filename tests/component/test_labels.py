@@ -214,6 +214,18 @@ def test_gold_labels_that_are_not_asked(random_nlp, caplog):
 @pytest.mark.skipif(
     not (IN_THE_BOX["english"] / "padellm.json").exists(), reason="no model in the box yet"
 )
+def test_labels_that_a_stream_shows_too_late_are_warned_of_once(caplog):
+    nlp = spacy.blank("en")
+    add_scratch_pipe(nlp)
+    examples = make_examples(nlp, 20)
+    late = Example.from_dict(nlp.make_doc("Bo had ramen."), {"entities": [(7, 12, "DISH")]})
+    nlp.initialize(lambda: examples)
+    for _ in range(2):
+        nlp.update([*examples[:2], late])
+    (told,) = [r.getMessage() for r in caplog.records if "DISH" in r.getMessage()]
+    assert "not learned" in told and "[initialize.components.padellm_ner]" in told
+
+
 def test_the_model_in_the_box():
     nlp = spacy.blank("en")
     assert set(nlp.add_pipe("padellm_ner").labels) >= {"PER", "ORG", "LOC"}
