@@ -192,18 +192,15 @@ class PaDeLLMNER(TrainablePipe):
         else those of the config, else those of the examples, else those of the model.
         """
         validate_get_examples(get_examples, "PaDeLLMNER.initialize")
-        gold = self.gold_source
-        in_examples = count_labels(gold, get_examples)
+        gold, examples = self.gold_source, list(get_examples())  # read once: it takes minutes
+        in_examples = count_labels(gold, examples)
         self.label_set.initialize(labels, in_examples, self.shim.known_labels())
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
         renamed = self.settings.label_noise is not None
-
-        def texts() -> Iterator[str]:
-            return (eg.reference.text for eg in get_examples())
-
-        self.shim.initialize(texts, self.described, renamed)
-        report_gold(self.name, gold, get_examples, self.doc_decoder, self.labels)
+        texts = [example.reference.text for example in examples]
+        self.shim.initialize(lambda: texts, self.described, renamed)
+        report_gold(self.name, gold, examples, self.doc_decoder, self.labels)
 
     def update(
         self,

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from spacy.tokens import Doc
@@ -18,7 +18,6 @@ from .doc_decoder import DocDecoder
 from .doc_splitting import sentence_starts, split_doc
 
 logger = logging.getLogger(__name__)
-GetExamples = Callable[[], Iterable[Example]]
 
 
 def report_unknown(name: str, source: GoldSource, docs: Iterable[Doc], sentences: bool) -> None:
@@ -42,10 +41,10 @@ def report_unknown(name: str, source: GoldSource, docs: Iterable[Doc], sentences
         )
 
 
-def count_labels(source: GoldSource, get_examples: GetExamples) -> Counter[str]:
+def count_labels(source: GoldSource, examples: Iterable[Example]) -> Counter[str]:
     """How many gold spans each label has; 0 for one that was looked for and not found."""
     counts: Counter[str] = Counter()
-    for example in get_examples():
+    for example in examples:
         gold = source.read(example.reference)
         if gold is not None:
             counts.update(dict.fromkeys(gold.labels, 0))
@@ -142,7 +141,7 @@ def encode_gold(
 def report_gold(
     name: str,
     source: GoldSource,
-    get_examples: GetExamples,
+    examples: Sequence[Example],
     decoder: DocDecoder,
     labels: tuple[str, ...],
 ) -> None:
@@ -152,10 +151,10 @@ def report_gold(
     name: of the component.
     """
     encoder, max_tokens = decoder.encoder, decoder.window_size(labels)
-    report_unknown(name, source, (eg.reference for eg in get_examples()), sentences=True)
+    report_unknown(name, source, (eg.reference for eg in examples), sentences=True)
     total, lost, long = 0, 0, 0
     shown: list[str] = []
-    for gold in gold_windows(source, get_examples(), encoder, max_tokens):
+    for gold in gold_windows(source, examples, encoder, max_tokens):
         total += sum(label in labels for _, _, label in gold.spans)
         for start, end, label in make_training_text(encoder, gold, labels).unaligned:
             if end > len(gold.text):  # see `gold_windows`
