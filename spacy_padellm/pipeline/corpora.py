@@ -45,7 +45,7 @@ def make_corpus(
     path: the file; or a folder, of a dataset that `save_to_disk` wrote, or of brat's files.
     format: as `padellm convert --from` names it; None tells it from name and content.
     labels: those that were looked for in these texts, the only ones that a model is asked for when
-    it learns from them; None for all.
+    it learns from them or is scored on them; None for all.
     limit: texts to read, 0 for all.
     annotate, spans_key, alignment_mode: as `padellm convert` has them.
     part: "train" and "dev" are two parts of one file, for a corpus that has no other for
@@ -86,7 +86,9 @@ def make_corpus(
                 raise FormatError(place, 0, what, "Cut it into shorter ones or raise that")
             if asked is not None:
                 doc._.set(LABELS, asked)
-            yield Example(nlp.make_doc(doc.text), doc)
+            predicted = nlp.make_doc(doc.text)
+            predicted._.set(LABELS, doc._.get(LABELS))  # scores are of what was looked for
+            yield Example(predicted, doc)
             given += 1
             if given == limit:
                 break
@@ -196,7 +198,8 @@ class _Mixture:
         labels = self._labels(name, examples)
         for example in examples:
             if example.reference._.get(LABELS) is None:
-                example.reference._.set(LABELS, labels)
+                for doc in (example.reference, example.predicted):
+                    doc._.set(LABELS, labels)
         return examples
 
     def _labels(self, name: str, examples: Iterable[Example]) -> list[str]:

@@ -204,6 +204,19 @@ def test_a_text_is_asked_for_what_was_annotated_in_it(files, nlp, lm_folder):
     assert losses["padellm_ner"] > 0
 
 
+def test_a_text_is_scored_on_what_was_annotated_in_it(files, nlp, lm_folder):
+    """Another label would take the place of a name: they cannot overlap in `doc.ents`."""
+    config = {"model": {"name": str(lm_folder)}, "labels": ["PER", "LOC"]}
+    pipe = nlp.add_pipe("padellm_ner", config=config)
+    corpora = {name: make_corpus(path) for name, path in files.items()}
+    examples = list(make_mixture(corpora)(nlp))
+    (read,) = make_corpus(files["people"], labels=["PER"], limit=1)(nlp)
+    for example in (read, *examples):
+        doc = pipe(example.predicted)
+        assert {ent.label_ for ent in doc.ents} <= set(example.reference._.padellm_labels)
+    assert any(example.predicted.ents for example in examples)
+
+
 def test_text_loss_and_label_noise_reach_training(files, nlp, lm_folder):
     noise = {"names": {"PER": ["person"]}, "rename": 1.0}
     settings = {"model": {"name": str(lm_folder)}, "label_noise": noise, "text_loss": 0.1}
