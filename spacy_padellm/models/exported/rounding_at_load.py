@@ -95,25 +95,24 @@ def _round_again(
     origin: Origin,
     stored: StoredWeights,
 ) -> list[onnx.NodeProto]:
-    name = whole.name
-    initializers, nodes = stored.floats(f"{name}_exact", origin.weight)
-    last = f"{name}_exact"
-
-    def then(operator: str, *others: str, **attributes: object) -> None:
-        nonlocal last
-        output = f"{name}_{operator}".lower()
-        nodes.append(helper.make_node(operator, [last, *others], [output], **attributes))
-        last = output
-
+    name, n_outputs = whole.name, whole.dims[1]
+    stored_as, exact, even = f"{name}_stored", f"{name}_exact", f"{name}_even"
+    initializers = stored.steps(name, origin.weight)
+    initializers.append(numpy_helper.from_array(np.zeros(n_outputs, np.int8), f"{name}_zeros"))
+    nodes = []
     if origin.turned:
-        then("Transpose", perm=[1, 0])
+        turned = f"{name}_turned"
+        nodes.append(helper.make_node("Transpose", [stored_as], [turned], perm=[1, 0]))
+        stored_as = turned
+    axis = 1 if origin.turned else 0
+    of_rows = f"{name}_scale_of_rows"
+    nodes.append(helper.make_node("DequantizeLinear", [stored_as, of_rows], [exact], axis=axis))
     if origin.even is not None:
-        even = numpy_helper.from_array(origin.even[:, None], f"{name}_evening")
-        initializers.append(even)
-        then("Mul", even.name)
-    then("Div", scales)
-    then("Round")
-    nodes.append(helper.make_node("Cast", [last], [name], to=TensorProto.INT8))
+        initializers.append(numpy_helper.from_array(origin.even[:, None], f"{even}_by"))
+        nodes.append(helper.make_node("Mul", [exact, f"{even}_by"], [even]))
+        exact = even
+    inputs = [exact, scales, f"{name}_zeros"]
+    nodes.append(helper.make_node("QuantizeLinear", inputs, [name], axis=1))
     _swap(graph, [whole], initializers)
     return nodes
 
@@ -126,28 +125,25 @@ def _cut_into_blocks(
     stored: StoredWeights,
 ) -> list[onnx.NodeProto]:
     """Blocks of the stored numbers themselves, which are rounded but once."""
-    name, of_rows = blocks.name, origin.weight.scales
-    assert of_rows is not None
-    n_rows = origin.weight.place.shape[0]
+    name, n_rows = blocks.name, origin.weight.place.shape[0]
     n_blocks = int(np.prod(scales.dims)) // n_rows
-    shapes = {
+    constants = {
         f"{name}_middle": np.array(_MIDDLE, np.int32),
         f"{name}_shape": np.array(blocks.dims, np.int64),
+        f"{name}_row": np.array([n_rows, 1], np.int64),
         f"{name}_by_row": np.array([n_rows, n_blocks], np.int64),
         f"{name}_of_scales": np.array(scales.dims, np.int64),
     }
-    initializers = [
-        stored.external(f"{name}_stored", origin.weight.place),
-        stored.external(f"{name}_scales_of_rows", of_rows),
-        *(numpy_helper.from_array(array, key) for key, array in shapes.items()),
-    ]
-    middle, shape, by_row, of_scales = shapes
+    initializers = stored.steps(name, origin.weight)
+    initializers += [numpy_helper.from_array(array, key) for key, array in constants.items()]
+    middle, shape, row, by_row, of_scales = constants
     steps: Sequence[tuple[str, list[str], str, dict[str, int]]] = (
         ("Cast", [f"{name}_stored"], f"{name}_wide", {"to": TensorProto.INT32}),
         ("Add", [f"{name}_wide", middle], f"{name}_moved", {}),
         ("Cast", [f"{name}_moved"], f"{name}_narrow", {"to": TensorProto.UINT8}),
         ("Reshape", [f"{name}_narrow", shape], name, {}),
-        ("Expand", [f"{name}_scales_of_rows", by_row], f"{name}_of_blocks", {}),
+        ("Reshape", [f"{name}_scale_of_rows", row], f"{name}_of_row", {}),
+        ("Expand", [f"{name}_of_row", by_row], f"{name}_of_blocks", {}),
         ("Reshape", [f"{name}_of_blocks", of_scales], scales.name, {}),
     )
     nodes = [helper.make_node(o, inputs, [output], **more) for o, inputs, output, more in steps]

@@ -75,24 +75,28 @@ class StoredWeights:
     def floats(
         self, name: str, weight: StoredWeight
     ) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
-        """What makes a weight in float32 of what is stored, under this name.
-
-        Of 8 bits not by DequantizeLinear: onnxruntime leaves that to be done in each pass, where
-        it computes other nodes of constants once.
-        """
-        place = weight.place
+        """What makes a weight in float32 of what is stored, under this name."""
+        place, stored = weight.place, f"{name}_stored"
+        if weight.scales is not None:
+            return self.steps(name, weight), [
+                helper.make_node(
+                    "DequantizeLinear", [stored, f"{name}_scale_of_rows"], [name], axis=0
+                )
+            ]
         if place.dtype == "F32":
             return [self.external(name, place)], []
-        if weight.scales is None:
-            cast = helper.make_node("Cast", [f"{name}_stored"], [name], to=TensorProto.FLOAT)
-            return [self.external(f"{name}_stored", place)], [cast]
-        steps, scales = f"{name}_steps", f"{name}_scales_of_rows"
-        initializers = [
-            self.external(f"{name}_stored", place),
-            self.external(scales, weight.scales),
+        cast = helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT)
+        return [self.external(stored, place)], [cast]
+
+    def steps(self, name: str, weight: StoredWeight) -> list[onnx.TensorProto]:
+        """A matrix in 8 bits, `name`_stored, and what its rows are multiplied by,
+        `name`_scale_of_rows."""
+        assert weight.scales is not None
+        n_rows = weight.place.shape[:1]
+        return [
+            self.external(f"{name}_stored", weight.place),
+            self.external(f"{name}_scale_of_rows", weight.scales, n_rows),
         ]
-        cast = helper.make_node("Cast", [f"{name}_stored"], [steps], to=TensorProto.FLOAT)
-        return initializers, [cast, helper.make_node("Mul", [steps, scales], [name])]
 
 
 def _is_large(tensor: onnx.TensorProto) -> bool:
