@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-import torch
+import numpy as np
 from safetensors import safe_open
-from safetensors.torch import load_file
 
-from .files.rounded import is_rounded, read_rounded
+from .files.rounded import is_rounded
+from .files.tensors import StoredWeight, find_weights
 from .files.weights import WEIGHTS
 from .loaded_model import ModelSource
 from .place import find_place
@@ -36,10 +36,20 @@ def keep_rounded(source: ModelSource, folder: Path) -> None:
 
 
 def _same(written: Path, before: Path) -> bool:
-    now, then = load_file(written), read_rounded(before)
-    if not now.keys() <= then.keys() or not _metadata(written) <= _metadata(before):
+    try:
+        now, then = find_weights(written), find_weights(before)
+        return (
+            now.keys() <= then.keys()
+            and _metadata(written) <= _metadata(before)
+            and all(np.array_equal(_values(now[name]), _values(then[name])) for name in now)
+        )
+    except (OSError, ValueError):  # it was damaged since, or holds what is never rounded
         return False
-    return all(torch.equal(weight.to(then[name].dtype), then[name]) for name, weight in now.items())
+
+
+def _values(weight: StoredWeight) -> np.ndarray:
+    known = weight.in_floats or weight.scales is not None
+    return weight.floats() if known else weight.place.map()
 
 
 def _metadata(path: Path) -> set[tuple[str, str]]:

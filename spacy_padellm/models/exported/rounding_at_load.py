@@ -127,7 +127,7 @@ def _cut_into_blocks(
     """Blocks of the stored numbers themselves, which are rounded but once."""
     name, n_rows = blocks.name, origin.weight.place.shape[0]
     n_blocks = int(np.prod(scales.dims)) // n_rows
-    constants = {
+    constants: dict[str, np.ndarray] = {
         f"{name}_middle": np.array(_MIDDLE, np.int32),
         f"{name}_shape": np.array(blocks.dims, np.int64),
         f"{name}_row": np.array([n_rows, 1], np.int64),
@@ -137,16 +137,16 @@ def _cut_into_blocks(
     initializers = stored.steps(name, origin.weight)
     initializers += [numpy_helper.from_array(array, key) for key, array in constants.items()]
     middle, shape, row, by_row, of_scales = constants
-    steps: Sequence[tuple[str, list[str], str, dict[str, int]]] = (
-        ("Cast", [f"{name}_stored"], f"{name}_wide", {"to": TensorProto.INT32}),
-        ("Add", [f"{name}_wide", middle], f"{name}_moved", {}),
-        ("Cast", [f"{name}_moved"], f"{name}_narrow", {"to": TensorProto.UINT8}),
-        ("Reshape", [f"{name}_narrow", shape], name, {}),
-        ("Reshape", [f"{name}_scale_of_rows", row], f"{name}_of_row", {}),
-        ("Expand", [f"{name}_of_row", by_row], f"{name}_of_blocks", {}),
-        ("Reshape", [f"{name}_of_blocks", of_scales], scales.name, {}),
-    )
-    nodes = [helper.make_node(o, inputs, [output], **more) for o, inputs, output, more in steps]
+    make = helper.make_node
+    nodes = [
+        make("Cast", [f"{name}_stored"], [f"{name}_wide"], to=TensorProto.INT32),
+        make("Add", [f"{name}_wide", middle], [f"{name}_moved"]),
+        make("Cast", [f"{name}_moved"], [f"{name}_narrow"], to=TensorProto.UINT8),
+        make("Reshape", [f"{name}_narrow", shape], [name]),
+        make("Reshape", [f"{name}_scale_of_rows", row], [f"{name}_of_row"]),
+        make("Expand", [f"{name}_of_row", by_row], [f"{name}_of_blocks"]),
+        make("Reshape", [f"{name}_of_blocks", of_scales], [scales.name]),
+    ]
     _swap(graph, [blocks, scales], initializers)
     return nodes
 
