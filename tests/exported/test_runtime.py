@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import spacy
-from sample_pipelines import SCRATCH_MODEL, TEXTS, make_examples, spans_of
+from sample_pipelines import TEXTS, make_examples, spans_of
 from spacy.cli._util import app
 from spacy.tokens import DocBin
-from spacy.util import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
@@ -141,22 +140,6 @@ def test_whoever_asks_for_onnx_alone_gets_it_or_is_told(exported_folder, random_
         random_nlp(model={"runtime": "onnx", "quantize": "int8"})
     with pytest.raises(ValueError, match="`runtime` is 'tpu': use 'auto', 'torch' or 'onnx'"):
         random_nlp(model={"runtime": "tpu"})
-
-
-@pytest.fixture(scope="module")
-def pointing_folder(tmp_path_factory) -> Path:
-    """A pipeline that points, trained a little."""
-    fix_random_seed(0)
-    nlp = spacy.blank("en")
-    nlp.add_pipe("padellm_ner", config={"model": {**SCRATCH_MODEL, "pointers": True}})
-    examples = make_examples(nlp, 40)
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.003
-    for _ in range(25):
-        nlp.update(examples[:16], sgd=optimizer)
-    folder = tmp_path_factory.mktemp("pointing") / "pipeline"
-    nlp.to_disk(folder)
-    return folder
 
 
 def test_a_pipeline_that_points(pointing_folder, tmp_path):

@@ -27,6 +27,19 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def session_options() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = default_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    # Threads that spin while they wait take the core from whoever else would work.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Weights that are stored in 8 bits become floats when a graph is read; onnxruntime would leave
+    # that to each pass, for devices that compute with the 8 bits.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return options
+
+
 class Graph:
     """path: of the ONNX file; weights that it names as byte ranges are in files beside it. keeps:
     what must live as long as the graph, such as a temporary folder.
@@ -65,10 +78,5 @@ class Graph:
         return found
 
     def _open(self) -> ort.InferenceSession:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = default_threads()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
-        # Threads that spin while they wait take the core from whoever else would work.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        path, options = str(self.path), session_options()
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -10,15 +10,18 @@ from ...prompts.tree import Ints
 
 
 class Table:
-    """A matrix with a row for each id, as it is stored: mapped from a file, in 16 or 32 bits.
+    """A matrix with a row for each id, as it is stored: mapped from a file, in 8, 16 or 32 bits.
 
-    stored: [ids, width] of float16 or float32, or of uint16, the upper halves of float32
-    (bfloat16).
+    stored: [ids, width] of float16 or float32; of uint16, the upper halves of float32 (bfloat16);
+    or of int8, each row to be multiplied by one of row_scales, [ids, 1]. scale: of all rows.
     """
 
-    def __init__(self, stored: np.ndarray, scale: float = 1.0) -> None:
+    def __init__(
+        self, stored: np.ndarray, scale: float = 1.0, row_scales: np.ndarray | None = None
+    ) -> None:
         self.stored = stored
         self.scale = np.float32(scale)
+        self.row_scales = row_scales
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -30,15 +33,19 @@ class Table:
     def rows(self, ids: Ints) -> np.ndarray:
         """[..., width], float32."""
         found = widen(self.stored[ids])
+        if self.row_scales is not None:
+            found *= self.row_scales[ids]
         return found if self.scale == 1 else found * self.scale
 
     @cached_property
     def whole(self) -> np.ndarray:
         """[ids, width], float32; made when it is first asked for."""
-        return widen(self.stored)
+        found = widen(self.stored)
+        return found if self.row_scales is None else found * self.row_scales
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"stored": np.asarray(self.stored), "scale": self.scale}
+        stored = np.asarray(self.stored)
+        return {"stored": stored, "scale": self.scale, "row_scales": self.row_scales}
 
 
 def widen(stored: np.ndarray) -> np.ndarray:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ...lm.onnx.graph import Graph
-from ...lm.onnx.head import Head, Table, widen
+from ...lm.onnx.head import Head, Table
 from ...lm.onnx.model import OnnxModel, check_onnx_model
 from ...lm.onnx.passes import LayerShape
 from ...lm.onnx.pointers import OnnxPointers
 from ..files.json_file import broken
+from ..files.tensors import StoredWeight, find_weights
 from ..files.trouble import foreign
 from ..place import ModelPlace
 from .description import DESCRIPTION, Description, Stored
-from .tensors import find_tensors
 from .tokenizer import FastTokenizer
 
 logger = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ def read_exported(
         files.path(file)
     head = None
     if (part := described.head) is not None:
-        bias = None if part.bias is None else widen(files.tensor(part.bias))
-        head = Head(Table(files.tensor(part.weight)), bias, part.softcap, part.scale)
+        bias = None if part.bias is None else files.weight(part.bias, StoredWeight.floats)
+        head = Head(files.table(part.weight), bias, part.softcap, part.scale)
     model = OnnxModel(
         files.graph(described.body, keeps),
-        Table(files.tensor(described.embeddings), described.embedding_scale),
+        files.table(described.embeddings, described.embedding_scale),
         tuple(LayerShape(p.heads, p.key_size, p.value_size) for p in described.layers),
         head,
         described.window,
@@ -80,9 +80,17 @@ class _Files:
         path = self.path("tokenizer.json")
         return self._checked(path, lambda: FastTokenizer.read(path, tokens))
 
-    def tensor(self, stored: Stored) -> np.ndarray:
+    def weight(self, stored: Stored, read: Callable[[StoredWeight], Any]) -> Any:
         path = self.path(stored.file)
-        return self._checked(path, lambda: find_tensors(path)[stored.name].map())
+        return self._checked(path, lambda: read(find_weights(path)[stored.name]))
+
+    def table(self, stored: Stored, scale: float = 1.0) -> Table:
+        """Its rows are read from the file when they are asked for."""
+
+        def read(found: StoredWeight) -> Table:
+            return Table(found.place.map(), scale, found.row_scales())
+
+        return self.weight(stored, read)
 
     def pointers(self, words: str, keeps: Any) -> OnnxPointers:
         path = self.path(POINTERS)
@@ -91,8 +99,8 @@ class _Files:
             with path.open("rb") as file:
                 header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
             weights = {
-                name: widen(found.map())
-                for name, found in find_tensors(path).items()
+                name: found.floats()
+                for name, found in find_weights(path).items()
                 if not name.startswith("words.")
             }
             return weights, json.loads(header["__metadata__"]["pointers"])["labels"]

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.onnx_model import ONNXModel
 
 from ...lm.onnx.graph import Graph
+from .rounding_at_load import find_origin, round_at_load
+from .stored_weights import StoredWeights
 
 _SHARE = 0.65  # of the unevenness that is taken from the activations
 _LEAST = 1e-5
@@ -31,9 +34,10 @@ Feeds = Mapping[str, np.ndarray]
 
 
 def round_matrices(
-    graph: onnx.ModelProto, width: int, examples: Sequence[Feeds]
+    graph: onnx.ModelProto, width: int, examples: Sequence[Feeds], stored: StoredWeights
 ) -> onnx.ModelProto:
     """width: of the model's states. examples: what the graph is run on to see its activations.
+    stored: the files of the model; matrices that they have in 8 bits are made of those.
 
     Norms stay as they are; embeddings and head are not in the graph.
     """
@@ -43,7 +47,11 @@ def round_matrices(
     matrices = [n for n in graph.graph.node if n.op_type == "MatMul" and n.input[1] in weights]
     wide = [node for node in matrices if weights[node.input[1]].dims[0] > width]
     narrow = [node for node in matrices if weights[node.input[1]].dims[0] <= width]
-    _even_out(graph, narrow, _peaks(graph, [node.input[0] for node in narrow], examples))
+    names = dict.fromkeys(node.input[1] for node in matrices)
+    found = {n: find_origin(numpy_helper.to_array(weights[n]), stored) for n in names}
+    peaks = _peaks(graph, [node.input[0] for node in narrow], examples)
+    even = _even_out(graph, narrow, peaks)
+    origins = {n: replace(one, even=even.get(n)) for n, one in found.items() if one is not None}
     with tempfile.TemporaryDirectory() as temporary, _quietly():
         before, rounded = Path(temporary) / "before.onnx", Path(temporary) / "rounded.onnx"
         onnx.save(graph, str(before))
@@ -66,7 +74,9 @@ def round_matrices(
         )
         quantizer = MatMulNBitsQuantizer(onnx.load(str(rounded)), algo_config=blocks)
         quantizer.process()
-    return quantizer.model.model
+    rounded_graph = quantizer.model.model
+    round_at_load(rounded_graph.graph, origins, stored)
+    return rounded_graph
 
 
 def _peaks(
@@ -98,13 +108,15 @@ def _peaks(
 
 def _even_out(
     graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], peaks: Mapping[str, np.ndarray]
-) -> None:
-    """Divides columns of the nodes' activations, and multiplies the rows of their matrices."""
+) -> dict[str, np.ndarray]:
+    """Divides columns of the nodes' activations, and multiplies the rows of their matrices. Returns
+    by what, for the names of the matrices."""
     weights = {tensor.name: tensor for tensor in graph.graph.initializer}
     by_input: dict[str, list[onnx.NodeProto]] = {}
     for node in nodes:
         by_input.setdefault(node.input[0], []).append(node)
     before: dict[str, onnx.NodeProto] = {}
+    even: dict[str, np.ndarray] = {}
     for name, readers in by_input.items():
         matrices = [numpy_helper.to_array(weights[node.input[1]]) for node in readers]
         sizes = np.max([np.abs(matrix).max(1) for matrix in matrices], axis=0)
@@ -120,6 +132,7 @@ def _even_out(
                 np.ascontiguousarray(matrix * scale[:, None]), node.input[1]
             )
             weights[node.input[1]].CopyFrom(changed)
+            even[node.input[1]] = scale
             node.input[0] = f"{name}_even"
     in_order = []
     for node in graph.graph.node:
@@ -129,6 +142,7 @@ def _even_out(
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in in_order]
     del graph.graph.node[:]
     graph.graph.node.extend(copies)
+    return even
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from torch import nn
 from ...lm.language_model import LanguageModel
 from ...prompts.plain_text import PlainTextEncoder
 from ..loaded_model import LoadedModel
+from ..rounded_files import rounded_files
 from ..save import save_model
 from .bodies import Body, CachedBody, PlainBody, WordsBody, layer_shapes
 from .description import BODY, WORDS, Description, HeadPart, LayerPart, Precision, TokensPart
@@ -43,6 +44,7 @@ def write_exported(
     texts: Sequence[str] = PROBES,
 ) -> Description:
     """Writes the model as `save_model` does, in full, and beside it what the ONNX runtime reads.
+    Files of weights in 8 bits stay as they are, and what it reads names them.
 
     The model must be on a CPU in float32, and be nobody else's: with "fp16" its own weights are
     rounded. texts: that "int8" is fitted to.
@@ -52,6 +54,11 @@ def write_exported(
     lm = loaded.lm
     check_exportable(lm)
     if precision == "fp16":
+        if rounded_files(loaded.source):
+            raise ValueError(
+                f"{lm.name} has weights in 8 bits, and would be larger in 16: give --precision "
+                f"fp32, which keeps them as they are"
+            )
         _round(lm)
     with _narrow(lm):
         save_model(loaded, folder, "full")
@@ -76,7 +83,8 @@ def write_exported(
     if rounds:
         from .rounding import round_matrices
 
-        graph = round_matrices(graph, embeddings.shape[1], _examples(loaded, body, texts))
+        examples = _examples(loaded, body, texts)
+        graph = round_matrices(graph, embeddings.shape[1], examples, stored)
     if lm.pointers is not None:
         axes = {0: "texts", 1: "words"}
         words = trace(

@@ -10,10 +10,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from .json_file import broken
+from .tensors import SCALE
 from .trouble import foreign
 
 _KEY, _INT8 = "rounded", "int8"  # of the file's metadata
-_SCALE = ".scale"
 _MOST = 127
 
 
@@ -29,10 +29,10 @@ def read_rounded(path: Path) -> dict[str, torch.Tensor]:
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     weights = {}
     for name, weight in found.items():
-        if name.endswith(_SCALE) and name.removesuffix(_SCALE) in found:
+        if name.endswith(SCALE) and name.removesuffix(SCALE) in found:
             continue
         if weight.dtype == torch.int8:
-            scale = found.get(name + _SCALE)
+            scale = found.get(name + SCALE)
             if scale is None or scale.shape != (weight.shape[0], 1):
                 raise ValueError(broken(path, f"{name} has no scale for each of its rows"))
             weight = weight.float() * scale
@@ -50,7 +50,7 @@ def write_rounded(
             exact = weight.detach().float().cpu()
             scale = exact.abs().amax(1, keepdim=True).clamp(min=1e-12) / _MOST
             made[name] = (exact / scale).round().to(torch.int8)
-            made[name + _SCALE] = scale
+            made[name + SCALE] = scale
         else:
             made[name] = weight.detach().cpu().contiguous()
     save_file(made, path, {**(metadata or {}), _KEY: _INT8, "format": "pt"})

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-_DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64}
+from ...lm.onnx.head import widen
+
+# Behind the name of a matrix in 8 bits: what each of its rows is multiplied by, [rows, 1].
+SCALE = ".scale"
+INT8 = "I8"
+_DTYPES = {
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": np.uint16,
+    "I64": np.int64,
+    INT8: np.int8,
+}
 _MOST_HEADER = 100_000_000
 
 
@@ -35,6 +46,48 @@ class TensorPlace:
         # A type that knows nothing of its size lets a place be of odd bytes.
         raw = np.memmap(self.file, dtype=np.uint8, mode="r", offset=self.offset, shape=self.length)
         return raw.view(np.ndarray).view(dtype).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class StoredWeight:
+    """A tensor as it is stored. scales: of the rows of one in 8 bits."""
+
+    place: TensorPlace
+    scales: TensorPlace | None = None
+
+    @property
+    def in_floats(self) -> bool:
+        return self.place.dtype in ("F32", "F16", "BF16")
+
+    def row_scales(self) -> np.ndarray | None:
+        """float32, [rows, 1]; None for floats. Raises ValueError for a matrix in 8 bits that has
+        none."""
+        if self.place.dtype != INT8:
+            return None
+        if self.scales is None or self.scales.shape != (*self.place.shape[:1], 1):
+            raise ValueError(f"{self.place.name} has no scale for each of its rows")
+        return self.scales.map()
+
+    def floats(self) -> np.ndarray:
+        """float32, as torch reads them (`rounded`). Raises ValueError for other numbers."""
+        scales, found = self.row_scales(), self.place.map()
+        if scales is not None:
+            return found.astype(np.float32) * scales
+        if not self.in_floats:
+            raise ValueError(f"{self.place.name} is of type {self.place.dtype}")
+        return widen(found)
+
+
+def find_weights(file: Path) -> dict[str, StoredWeight]:
+    """The tensors of a file by name, those in 8 bits with their scales. Raises as `find_tensors`
+    does."""
+    tensors = find_tensors(file)
+    in_8_bits = {name for name, place in tensors.items() if place.dtype == INT8}
+    return {
+        name: StoredWeight(place, tensors.get(name + SCALE) if name in in_8_bits else None)
+        for name, place in tensors.items()
+        if not (name.endswith(SCALE) and name.removesuffix(SCALE) in in_8_bits)
+    }
 
 
 def find_tensors(file: Path) -> dict[str, TensorPlace]:
