@@ -1,6 +1,5 @@
 """Writes what the ONNX runtime loads, of a model or of all models of a pipeline."""
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Sequence
@@ -31,16 +30,6 @@ class Export:
     size: int
 
 
-def check_packages() -> None:
-    """Raises ValueError where what writes graphs is not installed."""
-    for name in ("onnx", "onnx_ir"):
-        if importlib.util.find_spec(name) is None:
-            raise ValueError(
-                f"exporting needs the package {name}: pip install 'spacy-padellm[export]' (the "
-                f"exported model runs without)"
-            )
-
-
 def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> list[Export]:
     """Writes a model's folder, or the pipeline with its models exported.
 
@@ -50,7 +39,6 @@ def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> lis
     Raises ValueError with a mend for what cannot be exported, and where the exported model does
     not answer as the other.
     """
-    check_packages()
     pipeline = _pipeline_folder(name)
     if Path(name).exists() and output.exists() and output.resolve() == Path(name).resolve():
         raise ValueError(f"{output} is what is exported: give another folder")
