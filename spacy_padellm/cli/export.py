@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..extras import need
 from ..tools.pipelines import check_name
 from .app import padellm_app
 from .options import check_numbers
@@ -47,7 +46,6 @@ def export_cli(
             raise ValueError(f"--precision is {precision!r}: use one of {', '.join(_PRECISIONS)}")
         check_numbers(limit=limit)
         check_name(model)
-        need("export", "export", "Exported models run without")
         from ..tools.benchmark.corpus import read_corpus
         from ..tools.export.exporting import export
         from ..tools.export.texts import SAMPLE_TEXTS

@@ -24,7 +24,7 @@ NEED_TORCH = {
     models.files.rounded models.load models.make models.mixed_precision models.pointer_files
     models.prepared.encoder models.prepared.gguf_file models.progress_bars models.quantization
     models.save models.shared_bases models.special_tokens models.trainable
-    tools.benchmark.forcing tools.export.comparing tools.export.exporting""".split()
+    tools.benchmark.forcing tools.export.comparing""".split()
 }
 TRAINING = ("spacy_padellm.training.", "spacy_padellm.tools.benchmark.autoregressive.")
 NEED_OTHERS = {
