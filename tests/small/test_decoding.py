@@ -7,6 +7,9 @@ from importlib.util import find_spec
 import pytest
 import spacy
 
+from spacy_padellm.extras import NotInstalledError
+from spacy_padellm.models.named.box import IN_THE_BOX
+
 EXPORTED = ("writes", "points")
 
 
@@ -85,3 +88,15 @@ def test_the_tokenizer_of_a_server(models):
     asked = [encoder.prompt(text, ("PER", "LOC")) for encoder in (served, here)]
     assert list(asked[0].trunk) == list(asked[1].trunk)
     assert pipe.labels == exported.labels
+
+
+def test_the_model_in_the_box():
+    """As soon as it is exported it needs no torch; until then it says so."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner")
+    text = "Angela Merkel met Emmanuel Macron in Brussels."
+    if (IN_THE_BOX["english"] / "onnx.json").exists():
+        assert {"Angela Merkel", "Brussels"} <= {ent.text for ent in nlp(text).ents}
+    else:
+        with pytest.raises(NotInstalledError, match="the model 'english' needs torch"):
+            nlp(text)
