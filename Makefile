@@ -1,7 +1,10 @@
-# Two commands do all: `make demo` and `make test`. Both make `.venv` where it is missing.
+# Two commands do all: `make demo` and `make test`. Both make the environments that they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SMALL := .venv-small
+# The model in the box needs torch until it is exported; $(SMALL) is enough for an exported one.
+DEMO := $(VENV)
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: demo test test-slow lint clean
@@ -12,11 +15,18 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
 	touch $@
 
-demo: $(VENV)/installed
-	$(BIN)/python scripts/demo.py
+# What annotating needs and no more: no torch.
+$(SMALL)/installed: pyproject.toml constraints.txt
+	test -x $(SMALL)/bin/python || $(PYTHON) -m venv $(SMALL)
+	$(SMALL)/bin/python -m pip install -q -c constraints.txt -e . pytest
+	touch $@
 
-test: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --durations 12
+demo: $(DEMO)/installed
+	$(DEMO)/bin/python scripts/demo.py
+
+test: $(VENV)/installed $(SMALL)/installed
+	OMP_NUM_THREADS=1 SMALL_PYTHON=$(CURDIR)/$(SMALL)/bin/python \
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --durations 12
 
 # Every command of the docs, and actors that are killed on a local Ray.
 test-slow: $(VENV)/installed
@@ -26,4 +36,4 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info output corpus training packages
+	rm -rf $(VENV) $(SMALL) build dist *.egg-info output corpus training packages

@@ -22,6 +22,7 @@ from spacy_padellm.prompts.template import COMPACT, PLAIN
 from spacy_padellm.spans.prediction import Count, Mention, Prediction
 
 torch.set_num_threads(1)
+collect_ignore = ["small"]  # of another installation: `exported/test_small_install.py`
 
 
 @pytest.fixture(autouse=True)

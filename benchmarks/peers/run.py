@@ -3,9 +3,9 @@
     python benchmarks/peers/run.py corpus/english/uner_ewt.spacy --rival training/rival/model-best
         [--gliner-python PEERS/bin/python]
 
-All take turns, round after round, after a warm-up. spacy-llm (`pip install -e .[llm]`) runs the
-model in the box behind its NER.v3 prompt, all gold mentions forced as its answer. GLiNER runs in
-an environment of its own (`requirements.txt`): a random model of like size, which finds about as
+All take turns, round after round, after a warm-up. spacy-llm (`pip install -e .[llm,torch]`) runs
+the model in the box behind its NER.v3 prompt, all gold mentions forced as its answer. GLiNER runs
+in an environment of its own (`requirements.txt`): a random model of like size, which finds about as
 many mentions as there are.
 """
 

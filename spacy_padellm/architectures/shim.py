@@ -206,7 +206,7 @@ class CausalLMShim(DecodingShim):
             self._updates = Updates(self.loaded, self.mixed_precision)
         return self._updates
 
-    @gradients_on()
+    @gradients_on("merging an adapter")
     def merge(self) -> None:
         """Works the adapter into the weights. Raises ValueError where there is none."""
         self._take_to_torch()

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from wasabi import Printer
 
 from ..atomic import write_whole
+from ..extras import need
 from ..formats.docbin import read_docs
 from ..formats.json_text import write_json
 from ..tools.pipelines import open_pipeline
@@ -35,6 +36,7 @@ def analyze_cli(
         if figures == output:
             raise ValueError(f"--output {output} is for the page: name it .html")
         check_numbers(limit=limit, examples=examples, batch_size=batch_size)
+        need("analyze", "analyze")
         nlp, pipe = open_pipeline(pipeline)
         from ..tools.analyze.analysis import analyze
         from ..tools.analyze.corpus import analyze_texts, read_examples
@@ -48,8 +50,6 @@ def analyze_cli(
         page = render_analysis(found, Path(pipeline).name, corpus.stem)
         write_whole(output, page)
         write_whole(figures, write_json(found.to_dict(), indent=1) + "\n")
-    except ImportError as error:
-        msg.fail(f"{error}: pip install matplotlib", exits=1)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     scores = found.spans

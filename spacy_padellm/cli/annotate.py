@@ -9,6 +9,7 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
+from ..extras import need
 from ..tools.annotate.sinks import check_format
 from ..tools.annotate.sources import STDIN, find_files
 from ..tools.pipelines import open_pipeline
@@ -118,10 +119,8 @@ def _on_ray(
             f"--actors is {actors!r}: give a number such as 4, or a range such as 2-16"
         )
     logging.getLogger("ray.data").setLevel(logging.WARNING)
-    try:
-        from ..tools.annotate.ray_engine import run_on_ray
-    except ImportError as error:
-        raise ValueError(f"{error}: pip install 'spacy-padellm[ray]'") from error
+    need("ray", "--engine ray")
+    from ..tools.annotate.ray_engine import run_on_ray
 
     bounds = (int(least), int(most or least))
     return run_on_ray(job, output, batch_size, bounds, gpus, cpus, address)

@@ -10,6 +10,7 @@ from spacy.cli._util import Arg, Opt
 from tqdm import tqdm
 from wasabi import Printer
 
+from ..extras import install_command
 from ..tools.benchmark.method_names import FREE_METHODS, METHODS, check_method
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
@@ -93,7 +94,7 @@ def benchmark_cli(
         files = write_report(output, title, command, about, found)
         out.good("Wrote " + ", ".join(map(str, files)))
         if len(files) < 3:
-            out.info("For a plot: pip install matplotlib")
+            out.info(f"For a plot: {install_command('benchmark')}")
 
 
 def _warn(

@@ -8,6 +8,7 @@ from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..atomic import write_whole
+from ..extras import need
 from ..formats.files import STDIN, read_lines
 from ..tools.pipelines import check_name, open_pipeline
 from .app import padellm_app
@@ -75,9 +76,8 @@ def serve_cli(
     try:
         labels = read_text(labels, "--labels")
         check_name(pipeline)
+        need("serve", "serve")
         from ..tools.explain.server import run_server
-    except ImportError as error:
-        msg.fail(f"{error}: pip install 'spacy-padellm[serve]'", exits=1)
     except ValueError as error:
         msg.fail(str(error), exits=1)
     try:

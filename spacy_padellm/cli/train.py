@@ -9,6 +9,7 @@ import typer
 from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_validation_error
 from wasabi import Printer
 
+from ..extras import need
 from ..formats.guess import FORMATS, folder_format, named_format
 from ..formats.json_text import read_json
 from .app import padellm_app
@@ -98,6 +99,7 @@ def train_cli(
         else:
             _check_data(source, dev, overrides)
         base = base and read_text(base, "--base")
+        need("torch", "training")
         from ..training.from_config.own_data import OwnData, train_on_data
         from ..training.from_config.run import RunOptions, load_train_config, train_config
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import whole_file, whole_folder
+from ..extras import has, install_command
 from .annotated_text import FormatError
 from .json_text import JSONError, read_json, write_json
 
@@ -199,8 +200,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_pyarrow(path: Path) -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        mend = 'pip install "spacy-padellm[parquet]"'
-        raise FormatError(path, 0, "pyarrow, which reads it, is not installed", mend) from None
+    if not has("parquet"):
+        mend = install_command("parquet")
+        raise FormatError(path, 0, "pyarrow, which reads it, is not installed", mend)

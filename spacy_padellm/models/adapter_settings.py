@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from ..extras import has, need
 from ..spans.numeric import check_number, check_types
 from .loading_lock import loading_lock
 
@@ -46,7 +47,8 @@ class AdapterSettings:
         check_number("peft.rank", self.rank, least=1, whole=True)
         check_number("peft.alpha", self.alpha, above=0)
         check_number("peft.dropout", self.dropout, least=0, most=1)
-        self.peft_config()
+        if has("torch"):  # an exported model decodes without, and keeps the setting
+            self.peft_config()
 
     @classmethod
     def read(cls, block: dict[str, Any]) -> "AdapterSettings":
@@ -61,7 +63,9 @@ class AdapterSettings:
 
     @loading_lock()  # peft is a circle of modules, which two threads cannot import at once
     def peft_config(self) -> "PeftConfig":
-        """A new config of peft, for a causal LM."""
+        """A new config of peft, for a causal LM. Raises NotInstalledError where it is not
+        installed."""
+        need("torch", "an adapter")
         kind = self._config_class()
         known = {f.name for f in fields(kind)}
         values: dict[str, Any] = {

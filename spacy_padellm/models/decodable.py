@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..extras import need
 from ..lm.onnx.model import OnnxModel
 from ..prompts.template import PromptTemplate
 from .exported.description import Description, read_description
 from .exported.read import read_exported
 from .files.trouble import foreign
-from .hardware import has_torch
 from .hub_access import hub_or_downloads
 from .loaded_model import LoadedModel, ModelSource
 from .parts import cannot_read, find_parts
@@ -45,7 +45,7 @@ def load_decodable(
 
 def load_trainable(loaded: LoadedModel[Any]) -> "LoadedModel[LanguageModel]":
     """The same model on torch, which alone trains; one that is there already as it is. Raises
-    ValueError for runtime = "onnx"."""
+    ValueError for runtime = "onnx", NotInstalledError where torch is not installed."""
     hardware = loaded.source.hardware
     if not isinstance(loaded.lm, OnnxModel):
         return loaded
@@ -54,6 +54,7 @@ def load_trainable(loaded: LoadedModel[Any]) -> "LoadedModel[LanguageModel]":
             "the model setting `runtime` is 'onnx', which only decodes: set it to 'auto' or "
             "'torch' to train"
         )
+    need("torch", "training")
     source = replace(loaded.source, hardware=replace(hardware, runtime="torch"))
     lm = _load_with_torch(source, alone=True).lm
     return LoadedModel(lm, loaded.settings, source, only_here=loaded.only_here)
@@ -62,16 +63,25 @@ def load_trainable(loaded: LoadedModel[Any]) -> "LoadedModel[LanguageModel]":
 def _load_with_torch(
     source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
 ) -> "LoadedModel[LanguageModel]":
-    """As `load_model`. Raises ValueError where torch is not installed."""
-    if not has_torch():
-        raise ValueError(
-            f"the model {source.name!r} runs on torch and transformers, which are not installed: "
-            f"pip install 'spacy-padellm[torch]'. Without them, exported models run (python -m "
-            f"spacy padellm export writes them)"
-        )
+    """As `load_model`. Raises NotInstalledError where torch is not installed."""
+    _need_torch(source)
     from .load import load_model
 
     return load_model(source, template, alone)
+
+
+def _need_torch(source: ModelSource) -> None:
+    hardware = source.hardware
+    setting = "runtime" if hardware.runtime == "torch" else hardware.asks_for_torch
+    if setting:
+        given = getattr(hardware, setting)
+        need("torch", f"the model setting `{setting}`, which is {given!r},")
+    adapter = f" with the adapter {source.adapter!r}" if source.adapter else ""
+    need(
+        "torch",
+        f"the model {source.name!r}{adapter}",
+        "Models that `python -m spacy padellm export` wrote run without",
+    )
 
 
 def _is_wanted(described: Description, source: ModelSource) -> bool:

@@ -1,12 +1,12 @@
 """What a model runs on and how: the settings. What they name is in `devices`, which needs torch."""
 
-import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..extras import has
 from ..spans.numeric import check_types
 
 if TYPE_CHECKING:  # an exported model runs without
@@ -57,7 +57,7 @@ class Hardware:
             raise ValueError(
                 f"the model setting `runtime` is {self.runtime!r}: use 'auto', 'torch' or 'onnx'"
             )
-        if self.runtime == "onnx" and (other := self._asks_for_torch()):
+        if self.runtime == "onnx" and (other := self.asks_for_torch):
             raise ValueError(
                 f"the model setting `runtime` is 'onnx', which runs on a CPU in float32, and "
                 f"{other} asks for torch: set runtime to 'auto', or leave {other} out"
@@ -68,7 +68,8 @@ class Hardware:
                 "null, or compile to false"
             )
 
-    def _asks_for_torch(self) -> str:
+    @property
+    def asks_for_torch(self) -> str:
         """The first setting that only torch can follow; "" where there is none."""
         asked = {
             "device": self.device not in ("auto", "cpu"),
@@ -86,7 +87,7 @@ class Hardware:
         where it would run on a CPU."""
         if self.runtime != "auto":
             return self.runtime == "onnx"
-        if self._asks_for_torch():
+        if self.asks_for_torch:
             return False
         # torch takes seconds to import, where no accelerator can be.
         return self.device == "cpu" or not _may_have_accelerator() or self._is_on_cpu()
@@ -108,14 +109,8 @@ class Hardware:
         return find_device(self.device)
 
 
-def has_torch() -> bool:
-    """Whether models can be run, and trained, by torch: the small installation has none."""
-    return all(importlib.util.find_spec(name) for name in ("torch", "transformers"))
-
-
 def _may_have_accelerator() -> bool:
-    """Without asking torch. On macOS and Windows, which have no files of drivers, there may always
-    be one."""
-    if not has_torch():
-        return False
-    return not sys.platform.startswith("linux") or any(Path(name).exists() for name in _DRIVERS)
+    """Without asking torch, which alone uses them. On macOS and Windows, which have no files of
+    drivers, there may always be one."""
+    is_linux = sys.platform.startswith("linux")
+    return (not is_linux or any(Path(name).exists() for name in _DRIVERS)) and has("torch")

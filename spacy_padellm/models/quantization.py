@@ -7,15 +7,17 @@ import torch
 from torch import nn
 from transformers import BitsAndBytesConfig
 
+from ..extras import NotInstalledError, install_command
+
 
 def quantize_weights(model: Any) -> None:
-    """Rounds the weights of all linear layers but the head, in place. Raises ValueError where
-    torchao is not installed."""
+    """Rounds the weights of all linear layers but the head, in place. Raises NotInstalledError
+    where torchao is not installed."""
     try:
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
     except ImportError as error:
-        raise ValueError(
-            "the model setting `quantize` needs torchao: pip install torchao"
+        raise NotInstalledError(
+            f"the model setting `quantize` needs torchao: {install_command('quantize')}"
         ) from error
     head = set(model.get_output_embeddings().modules())
 

@@ -153,6 +153,7 @@ class ServerDecoder(TextDecoder):
         trained = [*prompt.trunk, *prompt.branches[0]]
         # One of its own, since it reads special tokens: other threads may be encoding texts.
         tokenizer = copy.deepcopy(encoder.tokenizer)
+        tokenizer.backend_tokenizer.encode_special_tokens = False
         read = tokenizer(encoder.template.label_prompt(text, label, ""))["input_ids"]
         if trained != list(read):
             logger.warning(

@@ -11,8 +11,9 @@ from pydantic import RootModel
 
 from ..architectures.protocol import DecodingShim
 from ..decoding import DecodingSettings
+from ..extras import NotInstalledError, has
+from ..models.exported.tokenizer import read_alone
 from ..models.files.json_file import parse_checked, read_checked
-from ..models.files.pretrained import read_tokenizer
 from ..models.files.schemas import Label, Text
 from ..models.hub_access import hub_or_downloads
 from ..models.loaded_model import LoadedModel
@@ -28,6 +29,16 @@ from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
 from .grammar_support import GrammarSupport
 from .settings import ServerSettings
+
+
+def _read_tokenizer(place: ModelPlace) -> Any:
+    """By transformers, where it is installed."""
+    if not has("torch"):
+        return read_alone(place)
+    from ..models.files.pretrained import read_tokenizer
+
+    with loading_lock():
+        return read_tokenizer(place)
 
 
 class SavedLabels(RootModel[dict[Label, Text]]):
@@ -76,7 +87,7 @@ class ServerShim(DecodingShim):
 
     @property
     def loaded(self) -> LoadedModel[ServedModel]:
-        """Raises ValueError for a tokenizer that cannot be read."""
+        """Raises ValueError for a tokenizer that cannot be read, or not without transformers."""
         return self._loading.get(self._load) if self._loaded is None else self._loaded
 
     def _load(self) -> LoadedModel[ServedModel]:
@@ -90,8 +101,9 @@ class ServerShim(DecodingShim):
         try:
             place = prepare(self._place)
             place.fetch()
-            with loading_lock():
-                tokenizer = read_tokenizer(place)
+            tokenizer = _read_tokenizer(place)
+        except NotInstalledError:
+            raise
         except ValueError as error:
             raise ValueError(
                 f"the model setting `tokenizer` is {self.tokenizer!r}, from which no tokenizer can "

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..extras import need
 from .budget import Budget
 
 
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
     _check_files(asked.texts, "text file")
+    need("torch", "training")
     from ..models.hardware import Hardware
     from ..models.new_model import NewModel
     from ..prompts.template import get_template
@@ -96,6 +98,7 @@ def _pretrain(asked: argparse.Namespace, budget: Budget) -> Path:
 
 def _finetune(asked: argparse.Namespace, budget: Budget) -> Path:
     _check_files([*asked.train, *([asked.dev] if asked.dev else [])])
+    need("torch", "training")
     from ..models.adapter_settings import AdapterSettings
     from .from_text.stages import finetune_on_files
 

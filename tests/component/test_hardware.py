@@ -129,7 +129,7 @@ def test_quantised_weights_decode_and_are_saved_as_they_were(random_nlp, tmp_pat
 
 def test_quantising_without_its_library_says_what_to_install(random_nlp, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torchao.quantization", None)
-    with pytest.raises(ValueError, match="pip install torchao"):
+    with pytest.raises(ValueError, match=r"pip install 'spacy-padellm\[quantize\]'"):
         random_nlp(model={"quantize": "int8"})("Ada Lovelace")
 
 

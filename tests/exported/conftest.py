@@ -1,4 +1,4 @@
-"""Fixtures of the core, for models that are exported; a pipeline that points."""
+"""Fixtures of the core, and pipelines that write and point, exported and not."""
 
 from pathlib import Path
 
@@ -8,7 +8,18 @@ from core.conftest import compact_tokenizer
 from sample_pipelines import SCRATCH_MODEL, make_examples
 from spacy.util import fix_random_seed
 
+from .commands import run, said
+
 __all__ = ["compact_tokenizer"]
+
+
+@pytest.fixture(scope="session")
+def exported_folder(trained_folder, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "pipeline"
+    done = run(trained_folder, "-o", folder)
+    assert done.exit_code == 0, done.output
+    assert "found by only one of the two 0" in said(done) and "by onnxruntime" in said(done)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,7 @@
 """Pipelines whose models were exported: the same entities, through files, processes, training."""
 
-import ast
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import spacy
@@ -19,13 +15,7 @@ from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.lm.onnx.model import OnnxModel
 from spacy_padellm.spans.calibration import Calibration
 
-
-def run(*arguments):
-    return CliRunner().invoke(app, ["padellm", "export", *map(str, arguments)])
-
-
-def said(result):
-    return " ".join(result.output.split())
+from .commands import run, said
 
 
 def entities(nlp, texts=TEXTS, **options):
@@ -40,15 +30,6 @@ def entities(nlp, texts=TEXTS, **options):
 
 def lm_of(nlp):
     return nlp.get_pipe("padellm_ner").shim.loaded.lm
-
-
-@pytest.fixture(scope="module")
-def exported_folder(trained_folder, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("exported") / "pipeline"
-    done = run(trained_folder, "-o", folder)
-    assert done.exit_code == 0, done.output
-    assert "found by only one of the two 0" in said(done) and "by onnxruntime" in said(done)
-    return folder
 
 
 @pytest.fixture
@@ -159,28 +140,6 @@ def test_a_pipeline_that_points(pointing_folder, tmp_path):
     before = lm_of(nlp)
     nlp.update(make_examples(nlp, 4), sgd=nlp.resume_training())
     assert lm_of(nlp) is not before and lm_of(nlp).points
-
-
-def test_annotating_needs_no_torch(exported_folder, pointing_folder, exported, tmp_path):
-    pointing = tmp_path / "pointing"
-    assert run(pointing_folder, "-o", pointing).exit_code == 0
-    script = Path(__file__).parent / "without_torch.py"
-    done = subprocess.run(
-        [sys.executable, str(script), str(exported_folder), str(pointing), str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("told") == 4
-    found = [ast.literal_eval(line) for line in done.stdout.splitlines()]
-    texts = ["Ada Lovelace lives in Paris.", "In Rome we met Tim Lee.", "", "Nobody came."]
-    for nlp, of_both in zip((exported, spacy.load(pointing_folder)), found, strict=True):
-        expected = [
-            [(ent.text, ent.label_, round(ent._.padellm_score, 3)) for ent in doc.ents]
-            for doc in nlp.pipe(texts)
-        ]
-        assert of_both == expected
 
 
 def test_threads_share_a_pipeline(exported):

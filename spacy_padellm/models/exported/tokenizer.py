@@ -6,6 +6,14 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
+from ...extras import need
+from ..files.json_file import broken, read_checked
+from ..files.schemas import ObjectFile, TokenizerConfigFile, TokenizerFile
+from ..files.trouble import foreign
+from ..place import ModelPlace
+
+_TOKENS = ("bos_token", "eos_token", "unk_token")
+
 
 class FastTokenizer:
     """backend: reads whole texts; the names of special tokens in them are letters like others.
@@ -62,3 +70,36 @@ class FastTokenizer:
 
 def _from_text(text: str, tokens: Mapping[str, str | None]) -> FastTokenizer:
     return FastTokenizer(Tokenizer.from_str(text), **tokens)
+
+
+def read_alone(place: ModelPlace) -> FastTokenizer:
+    """The tokenizer of a model's folder, where transformers is not installed. Raises ValueError
+    naming the file for one that is broken, and NotInstalledError for a tokenizer that is more than
+    its tokenizer.json."""
+    path = place.file("tokenizer.json")
+    if path is None:
+        need("torch", f"the tokenizer of {place.described}, which has no tokenizer.json,")
+        raise ValueError(f"{place.described} has no tokenizer.json")
+    read_checked(path, TokenizerFile)
+    settings = {
+        **_extra(place, "special_tokens_map.json", ObjectFile),
+        **_extra(place, "tokenizer_config.json", TokenizerConfigFile),
+    }
+    tokens = {name: _content(settings.get(name)) for name in _TOKENS}
+    with foreign(lambda why: broken(path, why)):
+        found = FastTokenizer.read(path, tokens)
+    begins = found.bos_token_id is not None and found.bos_token_id in found("a")["input_ids"]
+    if settings.get("add_bos_token", begins) not in (begins, None):
+        need("torch", f"the tokenizer of {place.described}, which is more than tokenizer.json,")
+    return found
+
+
+def _extra(place: ModelPlace, name: str, schema: type[Any]) -> dict[str, Any]:
+    path = place.file(name)
+    return dict(read_checked(path, schema).model_extra or {}) if path else {}
+
+
+def _content(token: Any) -> str | None:
+    """Of a special token, which is a string, or an object that has one."""
+    found = token.get("content") if isinstance(token, dict) else token
+    return found if isinstance(found, str) else None

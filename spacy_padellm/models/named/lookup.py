@@ -6,12 +6,13 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from ...extras import PROJECT, NotInstalledError
 from ...logs import first_line
 from .named_model import NamedModel
-from .packaged import NotInstalledError, PackagedModel
+from .packaged import PackagedModel
 
 GROUP = "spacy_padellm_models"
-OURS = "spacy-padellm"
+OURS = PROJECT
 # What pyproject.toml declares, too: known without it in a checkout that is not installed.
 OWN = {
     "english": "spacy_padellm.models.named.box:english",

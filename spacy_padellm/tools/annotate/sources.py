@@ -2,7 +2,6 @@
 
 import contextlib
 import glob
-import importlib.util
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
+from ...extras import need
 from ...formats.docbin import read_docs
 from ...formats.files import STDIN, bare_suffix, plain_name, read_lines
 from .records import Record, of_doc, of_fields, of_line, of_text
@@ -51,8 +51,8 @@ def find_files(patterns: Iterable[str], output: Path | None = None) -> list[str]
                     f"{name} is none of {', '.join(SUFFIXES)} (with .gz or .xz behind the first "
                     f"{len(OF_LINES)})"
                 )
-            if _kind(Path(name)) == ".parquet" and not importlib.util.find_spec("pyarrow"):
-                raise ValueError(f"to read {name}: pip install pyarrow")
+            if _kind(Path(name)) == ".parquet":
+                need("parquet", name)
         if not names:
             raise ValueError(f"the folder {pattern} has no {', '.join(SUFFIXES)} file")
         files += names

@@ -4,15 +4,16 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ...decoding import DecodingWork, TextDecoder
 from ...formats.gold_text import GoldText
 from ...spans.alignment import places_of
 from ...spans.scoring import span_scores
 from .memory import peak_megabytes, reset_peak
+
+if TYPE_CHECKING:  # an exported model runs without
+    import torch
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def measure(
     labels: Sequence[str],
     batch_sizes: Sequence[int],
     rounds: int,
-    device: torch.device,
+    device: "torch.device",
     on_progress: Callable[[], None] = lambda: None,
 ) -> list[Measurement]:
     """decoders: by name; the first is the reference of the ratios. on_progress: called after
@@ -91,7 +92,7 @@ def _run(
     golds: Sequence[GoldText],
     labels: Sequence[str],
     size: int,
-    device: torch.device,
+    device: "torch.device",
 ) -> _Run:
     decoder.work = DecodingWork()
     reset_peak(device)

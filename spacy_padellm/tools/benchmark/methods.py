@@ -9,8 +9,6 @@ from ...lm.onnx.model import OnnxModel
 from ...models.loaded_model import LoadedModel
 from ...prompts.encoding import PromptEncoder
 from ...spans.numeric import MOST_TOKENS
-from .autoregressive import get_answer_format
-from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
 from .method_names import check_method
 
 _DECODING = {"paper": "paper", "paper-copy": "paper", "rows": "rows", "pointers": "pointers"}
@@ -45,6 +43,9 @@ def make_decoder(
             f"{what} for torch, and {loaded.lm.name} runs on onnxruntime: name the model that it "
             f"was exported from, or set model.runtime to 'torch' in its config"
         )
+    if golds is not None or answer in ("structured", "augmented"):
+        from .autoregressive import get_answer_format  # with torch, which others run without
+        from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
     if answer in ("structured", "augmented"):
         return ForcedAutoregressiveDecoder(
             loaded.lm,

@@ -2,16 +2,17 @@
 
 import importlib.util
 import platform
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...atomic import whole_file, write_whole
 from ...formats.json_text import write_json
+from ...lm.onnx.graph import default_threads
 from .measuring import Measurement
 
 _COLUMNS = (
@@ -37,8 +38,7 @@ def write_report(
     about = {
         **about,
         "date": time.strftime("%Y-%m-%d"),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        **_runtime(),
         "machine": platform.machine(),
     }
     report = {"title": title, "command": command, "about": about}
@@ -53,6 +53,13 @@ def write_report(
         return files[:2]
     _plot(files[2], title, found)
     return files
+
+
+def _runtime() -> dict[str, Any]:
+    """What runs models in this process: torch, where something has imported it."""
+    if torch := sys.modules.get("torch"):
+        return {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    return {"onnxruntime": metadata.version("onnxruntime"), "threads": default_threads()}
 
 
 def make_table(found: Sequence[Measurement]) -> str:

@@ -1,21 +1,23 @@
 """Writes what the ONNX runtime loads, of a model or of all models of a pipeline."""
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spacy import util
 
 from ...atomic import check_owner, whole_folder, write_whole
+from ...extras import need
 from ...models.hardware import Hardware
 from ...models.loaded_model import ModelSource
 from ...models.model_settings import SETTINGS_FILE
 from ..pipelines import is_pipeline
-from .comparing import Comparison, compare
+
+if TYPE_CHECKING:  # needs torch, which may not be installed
+    from .comparing import Comparison
 
 _ON_CPU = Hardware("cpu", "float32", runtime="torch")
 _MOST_DIFFERING = 0.1  # of the mentions, in float32: more is no tie
@@ -27,18 +29,8 @@ class Export:
     that it was made of, None where that is not a folder."""
 
     name: str
-    comparison: Comparison
+    comparison: "Comparison"
     size: int
-
-
-def check_packages() -> None:
-    """Raises ValueError where what writes graphs is not installed."""
-    for name in ("onnx", "onnx_ir"):
-        if importlib.util.find_spec(name) is None:
-            raise ValueError(
-                f"exporting needs the package {name}: pip install 'spacy-padellm[export]' (the "
-                f"exported model runs without)"
-            )
 
 
 def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> list[Export]:
@@ -48,9 +40,9 @@ def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> lis
     "fp32", "fp16" (weights rounded to 16 bits; computes in float32) or "int8".
 
     Raises ValueError with a mend for what cannot be exported, and where the exported model does
-    not answer as the other.
+    not answer as the other; NotInstalledError where what writes graphs is not installed.
     """
-    check_packages()
+    need("export", "export", "Exported models run without")
     pipeline = _pipeline_folder(name)
     if Path(name).exists() and output.exists() and output.resolve() == Path(name).resolve():
         raise ValueError(f"{output} is what is exported: give another folder")
@@ -81,6 +73,7 @@ def _export_model(
     from ...models.exported.description import PRECISIONS
     from ...models.exported.write import write_exported
     from ...models.load import load_model
+    from .comparing import compare
 
     chosen = next((one for one in PRECISIONS if one == precision), None)
     if chosen is None:

@@ -1,0 +1,70 @@
+"""What an installation may lack, and the command that installs it.
+
+`pip install spacy-padellm` decodes with exported models and with models behind servers; torch and
+all that needs it is in the extra `torch`. Nothing is imported here to be looked for.
+"""
+
+import importlib.util
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+
+PROJECT = "spacy-padellm"
+TORCH = ("torch", "transformers", "peft", "accelerate")
+# Extra → the packages without which its code does not run.
+EXTRAS = {
+    "torch": TORCH,
+    "export": (*TORCH, "onnx", "onnx-ir"),
+    "gguf": (*TORCH, "gguf"),
+    "quantize": (*TORCH, "torchao"),
+    "analyze": ("matplotlib",),
+    "parquet": ("pyarrow",),
+    "ray": ("ray",),
+    "serve": ("starlette", "uvicorn", "python-multipart"),
+}
+
+
+class NotInstalledError(ValueError):
+    """What is asked for needs packages that are not there; the message has the command."""
+
+
+def install_command(extra: str) -> str:
+    return f"pip install '{PROJECT}[{extra}]'"
+
+
+def has(extra: str) -> bool:
+    """Whether its packages are installed, none of them older than it takes."""
+    return not _lacking(extra)
+
+
+def need(extra: str, what: str, otherwise: str = "") -> None:
+    """Raises NotInstalledError where a package of the extra is missing or too old. what: is asked
+    for, as the subject of a sentence. otherwise: what to do without, a sentence."""
+    if lacking := _lacking(extra):
+        command = install_command(extra) + (f". {otherwise}" if otherwise else "")
+        raise NotInstalledError(f"{what} needs {lacking}: {command}")
+
+
+def _lacking(extra: str) -> str:
+    """What is missing or too old; "" where nothing is."""
+    packages = EXTRAS[extra]
+    missing = [p for p in packages if importlib.util.find_spec(p.replace("-", "_")) is None]
+    if missing:
+        return f"{', '.join(missing)} (not installed)"
+    return ", ".join(filter(None, map(_too_old, packages)))
+
+
+def _too_old(package: str) -> str:
+    """A package that others have brought, in a version below that of the extra: "" for no other,
+    and where nothing says which it is."""
+    try:
+        found = Version(metadata.version(package))
+        lines = metadata.requires(PROJECT) or ()
+    except (metadata.PackageNotFoundError, InvalidVersion, TypeError):
+        return ""
+    for required in map(Requirement, lines):
+        for bound in required.specifier if required.name == package else ():
+            if bound.operator == ">=" and found < Version(bound.version):
+                return f"{package}{bound} ({found} is installed)"
+    return ""
