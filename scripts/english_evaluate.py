@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.tools.analyze.analysis import analyze
 from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
 from spacy_padellm.tools.analyze.plots import plot_calibration
-from spacy_padellm.training.from_text.pretraining import read_lines
 
 SENTENCES = (1, 5, 20, 100)
 
@@ -81,12 +79,10 @@ def time_first_entity(times: int = 3) -> float:
 
 def count_seen(data: Path) -> dict[str, dict[str, int]]:
     """How many texts of each test split are in a training or development split, case, punctuation
-    and white space aside; how many of them have entities, or more than 40 characters; and how many
-    texts of eight words and more are in the plain text."""
+    and white space aside; how many of them have entities, or more than 40 characters."""
     kinds = [(name, split) for name in TRAIN_SETS for split in ("train", "dev")]
     known = {tuple(fold(gold.text)) for kind in kinds for gold in _read(data, *kind)}
     tests = {name: read_set(data, name, "test") for name in TEST_SETS}
-    plain = _in_plain_text(data, {g.text for golds in tests.values() for g in golds})
     counts = {}
     for name, golds in tests.items():
         seen = [gold for gold in golds if tuple(fold(gold.text)) in known]
@@ -94,7 +90,6 @@ def count_seen(data: Path) -> dict[str, dict[str, int]]:
             "texts": len(seen),
             "with entities": sum(bool(gold.spans) for gold in seen),
             "long": sum(len(gold.text) > 40 for gold in seen),
-            "in the plain text": sum(gold.text in plain for gold in golds),
         }
     return counts
 
@@ -103,22 +98,6 @@ def _read(data: Path, name: str, split: str) -> list[GoldText]:
     """A split; empty where a set has no such one."""
     there = (data / "ner" / name / f"{split}.jsonl.gz").exists()
     return read_set(data, name, split) if there else []
-
-
-def _in_plain_text(data: Path, texts: set[str], least: int = 8) -> set[str]:
-    """Those of at least so many words that a line of the plain text holds."""
-    wanted: dict[tuple[str, ...], list[tuple[list[str], str]]] = defaultdict(list)
-    for text in texts:
-        if len(words := fold(text)) >= least:
-            wanted[tuple(words[:least])].append((words, text))
-    found = set()
-    for line in tqdm(read_lines(data / "text" / "wiki_en.txt.xz"), desc="plain text"):
-        words = fold(line)
-        for at in range(len(words) - least + 1):
-            for whole, text in wanted.get(tuple(words[at : at + least]), ()):
-                if words[at : at + len(whole)] == whole:
-                    found.add(text)
-    return found
 
 
 def make_table(results: dict[str, dict[str, Any]]) -> str:

@@ -3,7 +3,8 @@
 python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english [--pieces 22000]
 
 MODEL is a folder with a WordPiece vocabulary, of which the pieces that are the most frequent in the
-texts stay, and all of one character: a word with another piece is cut into more of these.
+texts stay, and all of one character: a word with another piece is cut into more of these. It finds
+PER, ORG and LOC, unless it is asked for other labels.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import srsly
+from english_data import LABELS
 from safetensors import safe_open
 from safetensors.torch import load_file
 from spacy.util import minibatch
@@ -23,6 +25,7 @@ from tokenizers import Tokenizer
 from spacy_padellm.models.files.rounded import write_rounded
 
 WEIGHTS, POINTERS = "model.safetensors", "pointers.safetensors"
+SETTINGS = "padellm.json"
 PREFIX = "##"  # of a piece inside a word
 
 
@@ -50,6 +53,8 @@ def main() -> None:
     config["vocab_size"] = len(kept)
     (output / "config.json").write_text(json.dumps(config, indent=2))
     (output / "generation_config.json").unlink(missing_ok=True)
+    settings = json.loads((model / SETTINGS).read_text(encoding="utf8"))
+    (output / SETTINGS).write_text(json.dumps({**settings, "labels": list(LABELS)}, indent=2))
     weights = load_file(model / WEIGHTS)
     rows = {k: v[kept] if v.shape[0] == size else v for k, v in weights.items()}
     write_rounded(rows, output / WEIGHTS)

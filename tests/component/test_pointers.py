@@ -108,10 +108,10 @@ def test_many_texts_on_a_cpu_are_read_in_several_passes(pointing):
     assert found(pointing, texts)[1:] == [found(pointing, texts[1:2])[0]] * 200
 
 
-def test_training_begins_with_what_a_model_knows(pointing_folder):
+def test_training_begins_with_what_a_model_knows(pointing_folder, lm_folder):
     """Of words it is told nothing before it learns; a further label is no more than its name."""
     folder = str(pointing_folder / "padellm_ner" / "model")
-    first = pointing_nlp({**PRETRAINED, "name": "english"})
+    first = pointing_nlp({**PRETRAINED, "name": str(lm_folder)})
     further = pointing_nlp({**PRETRAINED, "name": folder})
     for nlp in (first, further):
         doc = nlp.make_doc("Tim Lee left Rome today.")
