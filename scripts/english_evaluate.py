@@ -2,7 +2,8 @@
 
     python scripts/english_evaluate.py --data DATA NAME=PIPELINE ... [--output FILE.json]
 
-PIPELINE is a folder that `spacy.load` takes, or `padellm_ner` for the model in the box. Texts,
+PIPELINE is a folder or package that `spacy.load` takes, or `padellm_ner` for the model in the box.
+Labels of OntoNotes (`en_core_web_sm`) are mapped to those here. Texts,
 tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC). Of a pipeline
 with padellm_ner, the calibration of its probabilities on UNER EWT test is measured, too; of the
 model in the box, the time from import to the first entity.
@@ -21,7 +22,7 @@ import spacy
 from english_data import TEST_SETS, TRAIN_SETS, fold, join_every, read_set
 from english_rival import to_docbin
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from tqdm import tqdm
 
@@ -31,11 +32,24 @@ from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
 from spacy_padellm.tools.analyze.plots import plot_calibration
 
 SENTENCES = (1, 5, 20, 100)
+# Labels of OntoNotes, which spaCy's own English pipelines have.
+ONTONOTES = {"PERSON": "PER", "ORG": "ORG", "GPE": "LOC", "LOC": "LOC", "FAC": "LOC"}
+
+
+@Language.component("from_ontonotes")
+def from_ontonotes(doc: Doc) -> Doc:
+    """Entities under the labels here; dates, numbers and the like are left out."""
+    kept = [(ent, ONTONOTES[ent.label_]) for ent in doc.ents if ent.label_ in ONTONOTES]
+    doc.ents = [Span(doc, ent.start, ent.end, label) for ent, label in kept]
+    return doc
 
 
 def load(path: str) -> Language:
     if path != "padellm_ner":
-        return spacy.load(path)
+        nlp = spacy.load(path)
+        if "ner" in nlp.pipe_names and "PERSON" in nlp.get_pipe("ner").labels:
+            nlp.add_pipe("from_ontonotes", last=True)
+        return nlp
     nlp = spacy.blank("en")
     nlp.add_pipe("padellm_ner")
     return nlp
