@@ -170,7 +170,9 @@ class Conversion:
                 self.problems.append(text.problem((start, end, label), reason, lost=False))
             elif span[2]:
                 mapped.add(span)
-        return replace(text, spans=in_order(mapped))
+        labels = text.labels and tuple(self.labels_map.get(label, label) for label in text.labels)
+        labels = labels and tuple(label for label in dict.fromkeys(labels) if label)
+        return replace(text, spans=in_order(mapped), labels=labels)
 
     def _tokenise(self, text: AnnotatedText) -> AnnotatedText:
         if text.tokens is not None:
