@@ -15,6 +15,7 @@ from spacy.language import Language
 from . import (
     annotation_tools,
     brat,
+    brat_writing,
     columns,
     docbin,
     gliner,
@@ -102,7 +103,7 @@ class Conversion:
             case "labelstudio":
                 label_studio.write(path, texts)
             case "brat":
-                brat.write(path, texts)
+                brat_writing.write(path, texts, self.problems)
             case "webanno":
                 webanno_writing.write(path, map(self._tokenise, texts), self.problems)
             case "gliner":
