@@ -6,8 +6,9 @@ attributes, normalizations and notes have lines of their own.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
@@ -95,7 +96,7 @@ def _read(path: Path, name: str, problems: list[Problem]) -> AnnotatedText:
             remarks.append("is the trigger of an event, and read as a span")
         problems += [at.problem(span, remark, lost=False) for remark in remarks]
     if joined:
-        reason = f"has {joined} spans in parts with white space alone between them, which are joined"
+        reason = f"has {joined} spans in parts with white space between them: joined"
         problems.append(bare.left_out(reason, lost=False))
     return annotate(text, spans, None, {"id": name}, path, 1, problems, lines)
 
@@ -131,8 +132,8 @@ def _why_lost(text: str, parts: list[Place], found: Settled) -> str:
     """Why a span cannot be kept; "" where it can, as far as its string and its parts go."""
     if found.lost:
         return found.remark
-    gaps = zip(parts, parts[1:], strict=False)
-    if any(text[before[1] : after[0]].strip() for before, after in gaps):
+    gaps = (text[before[1] : after[0]] for before, after in pairwise(parts))
+    if any(gap.strip() for gap in gaps):
         return f"has {len(parts)} parts that are apart, which no span of a Doc can have"
     return ""
 
@@ -143,5 +144,5 @@ def _remarks(bare: AnnotatedText, said: _Annotations) -> list[Problem]:
         counted = ", ".join(f"{n} {kind}" for kind, n in said.others.items())
         remarks.append(f"has {counted}, which are no spans and are not read")
     elif not said.spans:
-        remarks.append("is empty, as it is before anyone annotates: read as a text without entities")
+        remarks.append("is empty, as before anyone annotates: read as a text without entities")
     return [bare.left_out(remark, lost=False) for remark in remarks]

@@ -19,7 +19,8 @@ def write(
     """NAME.txt and NAME.ann; of several texts NAME-1.ann, NAME-2.ann and so on.
 
     A span over a line end or a tab is written in parts, as brat does. One that begins or ends with
-    such is written without it, one of white space alone is left out; both are added to `problems`. Raises FormatError for a label with white space, which brat has no form for, for a
+    such is written without it, and one of white space alone is left out; both are added to
+    `problems`. Raises FormatError for a label with white space, which brat has no form for, for a
     text that begins with a byte order mark, for files that the texts were read from or that are no
     earlier conversion, and for a folder with files of such names that would remain.
     """
@@ -44,8 +45,10 @@ def may_meet(one: Path, other: Path) -> bool:
 
 
 def _names(path: Path, number: int) -> list[str]:
+    if number == 1:
+        return [path.stem]
     width = len(str(number))
-    return [f"{path.stem}-{i:0{width}}" for i in range(1, number + 1)] if number != 1 else [path.stem]
+    return [f"{path.stem}-{i:0{width}}" for i in range(1, number + 1)]
 
 
 def _check_place(path: Path, names: Sequence[str], texts: Sequence[AnnotatedText]) -> None:

@@ -1,4 +1,4 @@
-"""How WebAnno TSV 3 writes the characters of a text on one line, which its versions do differently."""
+"""How the versions of WebAnno TSV 3 write the characters of a text on one line."""
 
 import re
 from collections.abc import Callable

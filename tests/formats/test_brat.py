@@ -23,7 +23,7 @@ FILES = {
         "New\nYork and\n\nRome\t Oslo\n",
         "T1\tLOC 0 3;4 8\tNew York\nT2\tLOC 14 18;20 24\tRome Oslo\n",
         [("New\nYork and\n\nRome\t Oslo\n", [("New\nYork", "LOC"), ("Rome\t Oslo", "LOC")])],
-        ["has 2 spans in parts with white space alone between them"],
+        ["has 2 spans in parts with white space between them"],
     ),
     "parts before brat 1.3, and more behind the string": (
         "New\nYork", "T1\tLOC 0 3;4 8\tNewYork\tby Ada\n", [("New\nYork", [("New\nYork", "LOC")])],
