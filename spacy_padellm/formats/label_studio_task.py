@@ -108,7 +108,9 @@ def is_task(record: dict[str, Any]) -> bool:
     """Whether a record is a task, in either export."""
     if isinstance(record.get("data"), dict):
         return True
-    minimal = any(_are_regions(value) for value in record.values())
+    lists = (value for value in record.values() if _are_regions(value))
+    # Prodigy's spans, and Doccano's entities, have one "label".
+    minimal = any(key.endswith(LABELS) for found in lists for one in found for key in one)
     return minimal or ("annotation_id" in record and "annotator" in record)
 
 
