@@ -178,6 +178,8 @@ class Conversion:
     def _tokenise(self, text: AnnotatedText) -> AnnotatedText:
         if text.tokens is not None:
             return text
-        settings = replace(self.doc, annotate="spans")
+        # A group of spans holds overlaps, and only entities leave something unknown.
+        partly = text.annotated and bool(text.unknown)
+        settings = replace(self.doc, annotate="ents" if partly else "spans")
         doc = docbin.to_doc(text, self.nlp, settings, self.problems)
         return docbin.from_doc(doc, settings.spans_key, text.file, text.line)

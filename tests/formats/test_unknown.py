@@ -176,6 +176,15 @@ def test_tags_say_what_is_unknown(corpus, tmp_path):
             assert source.read(doc).items() == source.read(before).items()
 
 
+def test_a_binary_answer_without_tokens_is_written_with_tags(tmp_path):
+    span = {"start": 0, "end": 3, "label": "PER"}
+    answer = {"text": "Ada left Rome", "spans": [span], "answer": "accept", "_is_binary": True}
+    (tmp_path / "a.jsonl").write_text(json.dumps(answer))
+    assert run(tmp_path / "a.jsonl", tmp_path / "a.parquet", "--strict")[0] == 0
+    (text,) = Conversion().read(tmp_path / "a.parquet", "datasets")
+    assert text.spans == ((0, 3, "PER"),) and text.unknown == ((4, 8), (9, 13))
+
+
 @pytest.mark.parametrize("target", TEXT_FORMATS)
 def test_of_nothing_known_nothing_is_written_and_no_success_is_shown(target, tmp_path):
     DocBin(docs=[new()]).to_disk(tmp_path / "a.spacy")
