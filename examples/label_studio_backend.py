@@ -125,7 +125,8 @@ class Backend:
                 place = (ent.start_char, ent.end_char, ent.label_)
                 names = (interface.from_name, interface.to_name)
                 region = make_region(doc.text, *place, *names)
-                if ent._.padellm_score is not None:  # as of an entity of another component
+                # One of another component, such as an entity_ruler, has none, and is certain.
+                if ent._.padellm_score is not None:
                     region["score"] = float(ent._.padellm_score)
                     scores.append(region["score"])
                 regions.append(region)

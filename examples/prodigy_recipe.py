@@ -48,9 +48,9 @@ def suggest(
     """Tasks with the tokens of the pipeline and the entities that it finds."""
     for doc, task in nlp.pipe(((t["text"], t) for t in stream), as_tuples=True, batch_size=32):
         ents = [ent for ent in doc.ents if ent.label_ in labels]
-        scores = [ent._.padellm_score for ent in ents]
-        known = [score for score in scores if score is not None]  # others' entities have none
-        if below is not None and known and min(known) >= below:
+        # An entity of another component, such as an entity_ruler, has none, and is certain.
+        scores = [1.0 if e._.padellm_score is None else e._.padellm_score for e in ents]
+        if below is not None and scores and min(scores) >= below:
             continue
         spans = [make_span(doc, ent) for ent in ents]
         yield prodigy.set_hashes({**task, "tokens": make_tokens(doc), "spans": spans})

@@ -202,7 +202,7 @@ class Certain(spacy.language.Language):
 
 
 @pytest.mark.parametrize(("score", "shown", "said"), [
-    (None, [None, 0.9, 1.0], {}), (0.99999, [None, 1.0], {"score": 1.0, "source": "padellm_ner"}),
+    (None, [None], {}), (0.99999, [None, 1.0], {"score": 1.0, "source": "padellm_ner"}),
 ])  # fmt: skip
 def test_entities_without_a_score_and_certain_ones(score, shown, said, prodigy, nlp):
     pipeline = Certain(score)

@@ -87,7 +87,7 @@ class Unsaid:
         parts = _of_doc(text.doc, self.spans_key) if isinstance(text.doc, Doc) else []
         if text.labels is not None and self.target not in _SAY_LABELS:
             parts.append(f"doc._.{LABELS}, the labels that were looked for")
-        return parts + [f"its {key!r}" for key in text.meta if not self._keeps(key)]
+        return parts + [f"the field {key!r}" for key in text.meta if not self._keeps(key)]
 
     def _keeps(self, key: str) -> bool:
         """Whether the format has a place for this key of a text's meta."""

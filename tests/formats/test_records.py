@@ -117,7 +117,7 @@ def test_meta_comes_back_or_is_named(name, tmp_path):
     kept = {key for key in TAKEN if str(found.meta.get(key)) == str(TAKEN[key])}
     assert kept == {*KEPT[name]}
     said = " ".join(conversion.unsaid.messages())
-    assert {key for key in TAKEN if f"its {key!r} " in said} == {*TAKEN} - kept
+    assert {key for key in TAKEN if f"the field {key!r} " in said} == {*TAKEN} - kept
 
 
 def test_prodigy_tokens_and_answers(tmp_path):
