@@ -24,7 +24,8 @@ def unescaping(version: str) -> Callable[[str], str]:
     """What reads the texts of a version, such as "3.3", as they were."""
     match = _VERSION.fullmatch(version)
     minor = int(match[1] or 0) if match else 2
-    return {0: str, 1: _unescape_java}.get(minor, _unescape)
+    ways: dict[int, Callable[[str], str]] = {0: str, 1: _unescape_java}
+    return ways.get(minor, _unescape)
 
 
 def _unescape(text: str) -> str:
