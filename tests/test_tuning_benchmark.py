@@ -175,6 +175,7 @@ def test_configs_are_trained_by_spacy(data, run):
 
 
 def test_a_cell_that_another_run_is_at_is_left_to_it(data, tmp_path):
+    from grid.processes import Status
     from tuning.cells import Cell
     from tuning.running import cell_folder, run_cell
     from tuning.systems import get_systems
@@ -182,7 +183,7 @@ def test_a_cell_that_another_run_is_at_is_left_to_it(data, tmp_path):
     system = get_systems([f"scripted={tmp_path / 'scripted.py'}:train"], None)["scripted"]
     cell, output = Cell("trips", None, "scripted", 0), tmp_path / "out.jsonl"
     with alone_in(cell_folder(output, cell)):
-        assert not run_cell(cell, system, data, output, None, keep=False)
+        assert run_cell(cell, system, data, output, None, keep=False) is Status.BUSY
     assert not output.exists() and not (tmp_path / "calls").exists()
 
 
