@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import ABSENT
 
-import spacy_padellm
+from spacy_padellm import __file__ as package_file
 from spacy_padellm.extras import EXTRAS, NotInstalledError, has, install_command, need
 
-PACKAGE = Path(spacy_padellm.__file__).parent
+PACKAGE = Path(package_file).parent
 # All others, those that are yet to be written too, import without torch.
 NEED_TORCH = {
     f"spacy_padellm.{name}"
