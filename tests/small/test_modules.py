@@ -23,12 +23,13 @@ NEED_TORCH = {
     models.exported.probing models.exported.write models.files.causal models.files.pretrained
     models.files.rounded models.load models.make models.mixed_precision models.pointer_files
     models.prepared.encoder models.prepared.gguf_file models.progress_bars models.quantization
-    models.save models.shared_bases models.special_tokens models.trainable
+    models.rounded_files models.save models.shared_bases models.special_tokens models.trainable
     tools.benchmark.forcing tools.export.comparing""".split()
 }
 TRAINING = ("spacy_padellm.training.", "spacy_padellm.tools.benchmark.autoregressive.")
 NEED_OTHERS = {
     "models.exported.rounding": "onnx",
+    "models.exported.rounding_at_load": "onnx",
     "models.exported.stored_weights": "onnx",
     "spacy_llm.cache": "spacy_llm",
     "spacy_llm.task": "spacy_llm",
