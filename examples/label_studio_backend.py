@@ -58,6 +58,13 @@ def read_interface(config: str) -> Interface:
     raise ValueError("the labeling interface has no <Labels> of a <Text>")
 
 
+def read_text(value: Any, interface: Interface) -> str:
+    """Raises ValueError for what is no text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{interface.key!r} is {value!r}, and no text")
+    return value
+
+
 class Backend:
     """The endpoints that Label Studio calls."""
 
@@ -94,7 +101,7 @@ class Backend:
         body = await request.json()
         try:
             interface = read_interface(body.get("label_config") or "")
-            texts = [str(task["data"][interface.key]) for task in body["tasks"]]
+            texts = [read_text(task["data"][interface.key], interface) for task in body["tasks"]]
         except (ValueError, KeyError, TypeError) as error:
             return JSONResponse({"error": f"the tasks cannot be read: {error}"}, 400)
         return JSONResponse({"results": await run_in_threadpool(self._predict, texts, interface)})
@@ -110,15 +117,20 @@ class Backend:
 
     def _prediction(self, doc: Doc, interface: Interface) -> dict[str, Any]:
         """The score of a task is that of its least certain entity, by which Label Studio can sort
-        (uncertainty sampling)."""
+        (uncertainty sampling). A task without entities comes first: what a model misses has no
+        score."""
         regions, scores = [], []
         for ent in doc.ents:
             if ent.label_ in interface.labels:
                 place = (ent.start_char, ent.end_char, ent.label_)
                 names = (interface.from_name, interface.to_name)
-                scores.append(float(ent._.padellm_score))
-                regions.append({**make_region(doc.text, *place, *names), "score": scores[-1]})
-        score = min(scores, default=1.0)
+                region = make_region(doc.text, *place, *names)
+                # One of another component, such as an entity_ruler, has none, and is certain.
+                if ent._.padellm_score is not None:
+                    region["score"] = float(ent._.padellm_score)
+                    scores.append(region["score"])
+                regions.append(region)
+        score = min(scores, default=1.0 if regions else 0.0)
         return {"result": regions, "score": score, "model_version": self.version}
 
 

@@ -41,17 +41,18 @@ class PadellmRecognizer(EntityRecognizer):
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: Any = None
     ) -> list[RecognizerResult]:
-        """entities: of Presidio that are asked for; all where there are none."""
+        """entities: of Presidio that are asked for; all where there are none. Those that another
+        component of the pipeline found, such as an entity_ruler, are certain."""
         found = []
         for ent in self.nlp(text).ents:
-            name = self.names.get(ent.label_)
+            name, score = self.names.get(ent.label_), ent._.padellm_score
             if name is not None and (not entities or name in entities):
                 found.append(
                     RecognizerResult(
                         entity_type=name,
                         start=ent.start_char,
                         end=ent.end_char,
-                        score=float(ent._.padellm_score),
+                        score=1.0 if score is None else float(score),
                         recognition_metadata={
                             RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
                             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,

@@ -27,7 +27,7 @@ from spacy.tokens import Doc
     below=("Only texts with an entity below this probability, or none", "option", "b", float),
 )
 def correct(
-    dataset: str, pipeline: str, source: str, label: str | None = None, below: float = 1.0
+    dataset: str, pipeline: str, source: str, label: str | None = None, below: float | None = None
 ) -> dict[str, Any]:
     nlp = spacy.load(pipeline)
     labels = [one.strip() for one in (label or "").split(",") if one.strip()]
@@ -43,25 +43,28 @@ def correct(
 
 
 def suggest(
-    stream: Iterable[dict[str, Any]], nlp: Language, labels: list[str], below: float
+    stream: Iterable[dict[str, Any]], nlp: Language, labels: list[str], below: float | None
 ) -> Iterator[dict[str, Any]]:
     """Tasks with the tokens of the pipeline and the entities that it finds."""
     for doc, task in nlp.pipe(((t["text"], t) for t in stream), as_tuples=True, batch_size=32):
-        spans = [make_span(doc, ent) for ent in doc.ents if ent.label_ in labels]
-        if spans and min(span["score"] for span in spans) >= below:
+        ents = [ent for ent in doc.ents if ent.label_ in labels]
+        # An entity of another component, such as an entity_ruler, has none, and is certain.
+        scores = [1.0 if e._.padellm_score is None else e._.padellm_score for e in ents]
+        if below is not None and scores and min(scores) >= below:
             continue
+        spans = [make_span(doc, ent) for ent in ents]
         yield prodigy.set_hashes({**task, "tokens": make_tokens(doc), "spans": spans})
 
 
 def make_span(doc: Doc, ent: Any) -> dict[str, Any]:
+    score = ent._.padellm_score
     return {
         "start": ent.start_char,
         "end": ent.end_char,
         "token_start": ent.start,
         "token_end": ent.end - 1,
         "label": ent.label_,
-        "score": round(float(ent._.padellm_score), 4),
-        "source": "padellm_ner",
+        **({} if score is None else {"score": round(float(score), 4), "source": "padellm_ner"}),
     }
 
 

@@ -77,6 +77,7 @@ def test_label_studio_asks_the_backend(backend):
     assert region["value"] == {"start": 0, "end": 11, "text": "John Miller", "labels": ["PER"]}
     assert (region["from_name"], region["to_name"], region["type"]) == ("entities", "t", "labels")
     assert 0 < region["score"] == found["score"] <= 1 and found["model_version"] == version
+    assert [one["score"] for one in others] == [0.0, 0.0]  # as the recipe for Prodigy shows these
     event = {"action": "ANNOTATION_CREATED", "project": {"id": 3, "label_config": CONFIG}}
     assert backend.post("/webhook", json=event).json()["status"] == "ok"
 
@@ -86,6 +87,7 @@ def test_label_studio_asks_the_backend(backend):
     ("/setup", {"schema": "<View"}, "no XML"),
     ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"text": "x"}}]}, "body"),
     ("/predict", {"label_config": CONFIG}, "tasks"),
+    ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"body": None}}]}, "and no text"),
 ])  # fmt: skip
 def test_what_the_backend_cannot_use_is_said(backend, path, body, what):
     answer = backend.post(path, json=body)
@@ -126,7 +128,7 @@ def test_the_prodigy_recipe(prodigy, nlp, tmp_path):
     function, arguments = prodigy["padellm.correct"]
     nlp.to_disk(tmp_path / "pipeline")
     source = [{"text": TEXT, "meta": {"page": 4}}, {"text": "Nothing here."}]
-    made = function("mine", str(tmp_path / "pipeline"), source, "PER,LOC", 1.0)
+    made = function("mine", str(tmp_path / "pipeline"), source, "PER,LOC")
     assert set(arguments) == {"dataset", "pipeline", "source", "label", "below"}
     assert made["view_id"] == "ner_manual" and made["config"]["labels"] == ["PER", "LOC"]
     first, second = made["stream"].tasks
@@ -180,3 +182,39 @@ def test_the_recognizer_gives_each_entity_its_own_probability(nlp, monkeypatch):
     assert [r.said for r in recognizer.analyze(TEXT, [])] == expected
     assert [r.said for r in recognizer.analyze(TEXT, ["LOCATION"])] == expected[1:]
     assert recognizer.supported_entities == ["LOCATION", "ORGANIZATION", "PERSON"]
+
+
+class Certain(spacy.language.Language):
+    """Stands in for a pipeline in which another component finds an entity, or all are certain."""
+
+    def __init__(self, score):
+        super().__init__()
+        self.score = score
+
+    def __call__(self, text, **_):
+        doc = self.make_doc(text)
+        doc.ents = [spacy.tokens.Span(doc, 0, 1, "PER")]
+        doc.ents[0]._.padellm_score = self.score
+        return doc
+
+    def pipe(self, texts, as_tuples=False, **_):
+        return ((self(t[0]), t[1]) if as_tuples else self(t) for t in texts)
+
+
+@pytest.mark.parametrize(("score", "shown", "said"), [
+    (None, [None], {}), (0.99999, [None, 1.0], {"score": 1.0, "source": "padellm_ner"}),
+])  # fmt: skip
+def test_entities_without_a_score_and_certain_ones(score, shown, said, prodigy, nlp):
+    pipeline = Certain(score)
+    recipe = load("prodigy_recipe")
+    for below in (None, 0.9, 1.0):
+        tasks = list(recipe.suggest([{"text": "Ada"}], pipeline, ["PER"], below))
+        assert bool(tasks) == (below in shown)
+    (task,) = recipe.suggest([{"text": "Ada"}], pipeline, ["PER"], None)
+    (span,) = task["spans"]
+    assert {key: span[key] for key in ("score", "source") if key in span} == said
+    backend = load("label_studio_backend")
+    interface = backend.read_interface(CONFIG)
+    (answer,) = backend.Backend(pipeline)._predict(["Ada"], interface)
+    assert answer["score"] == (1.0 if score is None else score)
+    assert answer["result"][0].get("score") == score

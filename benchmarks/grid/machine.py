@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,15 @@ def describe() -> dict[str, Any]:
         **{name: version for name in PACKAGES if (version := _version(name))},
         "commit": _commit(),
     }
+
+
+def say_machines(records: Iterable[dict[str, Any]]) -> list[str]:
+    """Each that results were measured with, in a line."""
+    said = (
+        ", ".join(f"{key} {value}" for key, value in record["machine"].items())
+        for record in records
+    )
+    return list(dict.fromkeys(said))
 
 
 def _processor() -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,8 +14,22 @@ from tqdm import tqdm
 
 from .machine import threads
 
-BUSY = 3  # exit status of a cell that another run is at
 CellT = TypeVar("CellT")
+
+
+class Status(IntEnum):
+    """How the process of a cell ends that did not fail. BUSY: another run is at it, or at one that
+    it waits for. WAITS: for cells without a result, which nobody is at."""
+
+    DONE = 0
+    BUSY = 3
+    WAITS = 4
+
+
+_SAID = {
+    Status.BUSY: "another run is at it, or at one that it needs",
+    Status.WAITS: "it needs other cells, which have no result yet: see whether they failed",
+}
 
 
 @dataclass(frozen=True)
@@ -66,10 +81,10 @@ def run_cells(
             if status is None:
                 bar.write(f"{cell}: the time is up; the same command goes on from here")
                 break
-            if status == 0:
+            if status == Status.DONE:
                 bar.write(program.say(cell))
-            elif status == BUSY:
-                bar.write(f"{cell}: another run is at it")
+            elif status in _SAID:
+                bar.write(f"{cell}: {_SAID[Status(status)]}")
             else:
                 failed += 1
                 bar.write(f"{cell}: failed with status {status}; its log is {program.log(cell)}")

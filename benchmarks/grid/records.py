@@ -12,12 +12,15 @@ logger = logging.getLogger(__name__)
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """In the order of the file; none where there is no file. A line that was cut off is left
-    out."""
-    lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
+    """In the order of the file; none where there is no file. A line that was cut off, be it amid a
+    character, is left out."""
+    # A record may hold characters that other ways of splitting take for line ends.
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
-            yield json.loads(line)
+            yield json.loads(line.decode("utf8"))
         except ValueError:
             logger.warning("%s:%d: no whole record; it is left out", path, number)
 

@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass, replace
 
 FORMATS = ("padellm", "structured", "augmented")
 LATENCY = "latency"  # in the place of a format: all formats that are tuned, side by side
+OURS = "ahead"  # the method of parallel decoding that the component has
 TEMPLATES = ("plain", "compact")
 PROMPTS = ("bare", "guided")
 

@@ -1,21 +1,24 @@
 """The command: what is asked for, a process for each cell that is not there yet, the report."""
 
 import argparse
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from grid.command import add_options, run_command
+from grid.folders import LOG
 from grid.machine import threads
-from grid.processes import BUSY, Program, run_cells
+from grid.processes import Program, Status, run_cells
 from grid.sets import find_set
 
 from .cells import FORMATS, LATENCY, PROMPTS, TEMPLATES, Cell, plan, read_cell
+from .folder import check_begun
 from .guidelines import check_guided
+from .origin import find_origin
 from .plan import Plan
 from .recipe import Recipe
 from .report import write_report
-from .results import LOG, Results, cell_folder, check_same, read_results
+from .results import Results, check_same, read_results
 from .sets import DEFAULT_SETS, SPLITS, find_paper_set
 
 PROGRAM = Path(__file__).resolve().parents[1] / "paper.py"
@@ -26,8 +29,7 @@ RECIPE = ("base", "texts", "epochs", "test_texts", "steps", "batch_tokens", "lea
 def make_parser() -> argparse.ArgumentParser:
     about = "The paper's experiment with small models: F1 and latency of three output formats"
     parser = argparse.ArgumentParser(PROGRAM.name, description=about)
-    parser.add_argument("--data", type=Path, help="where the sets are")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/paper.jsonl"))
+    add_options(parser, Path("benchmarks/results/paper.jsonl"), read_cell)
     defaults = f"default: {' '.join(DEFAULT_SETS)}"
     parser.add_argument("--sets", nargs="+", default=list(DEFAULT_SETS), help=defaults)
     for name, choices, default in (
@@ -60,9 +62,6 @@ def make_parser() -> argparse.ArgumentParser:
     runs.add_argument("--again", action="store_true", help=again)
     runs.add_argument("--latency-texts", type=_above_0, default=96, help="default: 96")
     runs.add_argument("--rounds", type=_above_0, default=3, help="of latency; default: 3")
-    only = "only write tables, with a plot beside them, of what the output has; FILE.md"
-    parser.add_argument("--report", nargs="?", type=Path, const=True, metavar="FILE", help=only)
-    parser.add_argument("--cell", type=read_cell, help=argparse.SUPPRESS)
     return parser
 
 
@@ -93,7 +92,10 @@ def say_result(cell: Cell, output: Path) -> str:
 
 
 def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
-    """All cells that are not there yet. Returns how many failed."""
+    """All cells that are not there yet. Returns how many failed.
+
+    Raises ValueError where the output, or what is half done beside it, is of another origin.
+    """
     recipes = {name: find_recipe(arguments, name) for name in arguments.sets}
     for name in arguments.sets:
         find_set(arguments.data, name, SPLITS)
@@ -102,17 +104,20 @@ def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     bases = {name: recipe.base_name for name, recipe in recipes.items()}
     choices = (arguments.templates, arguments.prompts, arguments.formats, arguments.seeds)
     cells = list(plan(bases, *choices, latency=not arguments.skip_latency))
-    results = read_results(arguments.output)
+    results, asked = read_results(arguments.output), read_plan(arguments)
+    origins = {name: find_origin(recipe, asked.data, name) for name, recipe in recipes.items()}
     for cell in cells:
-        check_same(results, cell, recipes[cell.set])
+        check_same(results, cell, origins[cell.set])
+        if not asked.is_there(cell, results):
+            for other in asked.needs(cell) or [cell]:
+                check_begun(asked.folder(other), other, origins[cell.set])
     program = Program(
         PROGRAM,
         given,
         lambda cell: say_result(cell, arguments.output),
-        lambda cell: cell_folder(arguments.output, cell) / LOG,
+        lambda cell: asked.folder(cell) / LOG,
         threads(arguments.threads),
     )
-    asked = read_plan(arguments)
     return run_cells(program, cells, lambda cell: asked.is_there(cell, results), arguments.budget)
 
 
@@ -128,34 +133,21 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
     )
 
 
-def report(arguments: argparse.Namespace) -> str:
+def run_one(arguments: argparse.Namespace) -> Status:
+    from .running import run_cell  # torch, which the command itself can do without
+
+    recipe = find_recipe(arguments, arguments.cell.set)
+    return run_cell(arguments.cell, recipe, read_plan(arguments))
+
+
+def report(arguments: argparse.Namespace, path: Path) -> str:
     """The page. Raises ValueError where the output has no result."""
     results: Results = read_results(arguments.output)
     if not results:
         raise ValueError(f"{arguments.output} has no results: run the cells first, with --data")
-    beside = arguments.output.with_suffix(".md")
-    path = beside if arguments.report is True else arguments.report
     return write_report(arguments.output, path, results)
 
 
 def main(given: Sequence[str]) -> int:
-    """The exit status: 1 where cells failed."""
-    parser = make_parser()
-    arguments = parser.parse_args(given)
-    logging.basicConfig(level=logging.INFO if arguments.cell else logging.WARNING)
-    try:
-        if arguments.report is not None:
-            print(report(arguments))
-            return 0
-        if arguments.data is None:
-            parser.error("--data is missing: the folder with the sets")
-        if arguments.cell is None:
-            return int(run(arguments, given) > 0)
-        from .running import run_cell  # torch, which the command itself can do without
-
-        recipe = find_recipe(arguments, arguments.cell.set)
-        return 0 if run_cell(arguments.cell, recipe, read_plan(arguments)) else BUSY
-    except ValueError as error:
-        if arguments.cell:
-            raise
-        parser.error(str(error))
+    """The exit status."""
+    return run_command(make_parser(), given, report, run, run_one)

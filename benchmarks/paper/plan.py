@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from grid.folders import cell_folder
+
 from .cells import FORMATS, LATENCY, Cell
-from .results import Results, cell_folder
+from .results import Results
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Plan:
             return cell in results
         return not self.again and set(self.formats) <= set(results[cell]["formats"])
 
-    def is_tuned(self, cell: Cell, results: Results) -> bool:
-        """Whether all formats are whose latency is to be measured."""
-        return all(cell.of_format(name) in results for name in self.formats)
+    def needs(self, cell: Cell) -> list[Cell]:
+        """Those that must be there before: for latency, the formats that are measured."""
+        return [cell.of_format(name) for name in self.formats] if cell.format == LATENCY else []
+
+    def done_with(self, cell: Cell) -> list[Cell]:
+        """Those whose weights nothing waits for once this cell is there."""
+        if self.keep_models:
+            return []
+        return self.needs(cell) if self.formats else [cell]

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from spacy_padellm.atomic import whole_file
 
-from .cells import FORMATS, LATENCY
-from .report import METHODS, NAMES, Group, f1, groups, median, of_group
+from .cells import FORMATS, LATENCY, OURS
+from .report import METHODS, NAMES, Group, f1, groups, median, of_group, rows_of
 from .results import Results
 
 COLOURS = ("#d1495b", "#00798c", "#edae49", "#66a182", "#8d6a9f", "#5b6770", "#2e4057")
@@ -31,7 +31,7 @@ def draw_results(results: Results) -> Figure:
         f"{said}, batch {size}": _times(results, places, method, size)
         for method, said in METHODS.items()
         for size in (1, 32)
-        if method != next(iter(METHODS))
+        if method != OURS
     }
     _bars(right, places, times, "our decoder is × as fast", "{:.1f}×")
     right.set_yticks([])
@@ -44,16 +44,8 @@ def _scores(results: Results, places: list[Group], name: str) -> list[float | No
 
 
 def _times(results: Results, places: list[Group], method: str, size: int) -> list[float | None]:
-    rows = [
-        [
-            row
-            for record in of_group(results, place, LATENCY)
-            for row in record["methods"]
-            if (row["method"], row["batch"]) == (method, size)
-        ]
-        for place in places
-    ]
-    return [median(of, lambda row: 1 / row["ratio"]) for of in rows]
+    rows = [rows_of(of_group(results, place, LATENCY), method, size) for place in places]
+    return [median(of, lambda row: row["times"]) for of in rows]
 
 
 def _bars(

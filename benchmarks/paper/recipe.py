@@ -29,5 +29,6 @@ class Recipe:
         return Path(self.base).name
 
     def record(self) -> dict[str, Any]:
-        """To be kept with results, so that those of two recipes are not mixed."""
-        return {**asdict(self), "base": self.base_name}
+        """In plain values, of a folder its name alone."""
+        base = self.base_name if Path(self.base).is_dir() else self.base
+        return {**asdict(self), "base": base}

@@ -6,19 +6,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from grid.machine import say_machines
 from grid.tables import table
 
 from spacy_padellm.atomic import write_whole
 
 from . import published
-from .cells import FORMATS, LATENCY
+from .cells import FORMATS, LATENCY, OURS
 from .results import Results
 
 NAMES = dict(
     zip(FORMATS, (published.PADELLM, published.STRUCTURED, published.AUGMENTED), strict=True)
 )
 METHODS = {
-    "ahead": "PaDeLLM, our decoder",
+    OURS: "PaDeLLM, our decoder",
     "paper": "PaDeLLM, the paper's algorithm",
     "structured": "AutoReg-structured",
     "augmented": "AutoReg-augmented",
@@ -34,7 +35,10 @@ they write is free. F1 in percent, micro, on the test texts. "String sets" is th
 distinct label and string pairs a text. "Spans" are characters and label, strictly; of equal strings
 without a place, the i-th has that of the i-th occurrence. "Spans that do not overlap" is what
 `doc.ents` would have. Of several seeds, medians. "Bare" prompts name labels, "guided" ones say what
-belongs to them. "Answers cut" had no end within twice their text."""
+belongs to them. "Ours is × as fast" compares texts a second in the same rounds, where our decoder
+was among them. "Answers cut" had no end within the tokens that they were allowed: twice those of
+the longest text of their batch of 32, and 32 more."""
+Row = dict[str, Any]  # of a method, at a batch size
 
 
 def write_report(output: Path, path: Path, results: Results) -> str:
@@ -77,13 +81,31 @@ def of_group(results: Results, group: Group, name: str) -> list[dict[str, Any]]:
     return [of for cell, of in results.items() if cell.group == group and cell.format == name]
 
 
-def median(records: Sequence[dict[str, Any]], figure: Callable[[dict], float]) -> float | None:
-    return statistics.median(map(figure, records)) if records else None
+def median(
+    records: Sequence[dict[str, Any]], figure: Callable[[dict], float | None]
+) -> float | None:
+    """Of those that have the figure; None where none has."""
+    values = [value for record in records if (value := figure(record)) is not None]
+    return statistics.median(values) if values else None
 
 
 def f1(records: Sequence[dict[str, Any]], score: str) -> float | None:
     """Percent."""
     return median(records, lambda of: 100 * of["scores"][score]["f"])
+
+
+def rows_of(records: Sequence[dict[str, Any]], method: str, size: int) -> list[Row]:
+    """What latency records have of a method at a batch size, each with "times", how many times as
+    fast our decoder was in the same rounds; None where it was not among them."""
+    found = []
+    for record in records:
+        at_size = {row["method"]: row for row in record["methods"] if row["batch"] == size}
+        if method in at_size:
+            row, ours = at_size[method], at_size.get(OURS)
+            # Ratios are to one method that both ran beside, whichever that was.
+            times = ours["ratio"] / row["ratio"] if ours else None
+            found.append({**row, "times": times})
+    return found
 
 
 def f1_table(results: Results) -> str:
@@ -101,13 +123,12 @@ def f1_table(results: Results) -> str:
 
 
 def latency_table(results: Results) -> str:
-    """The first method of a batch size is ours, whose texts a second the last column compares."""
     heads = (*WHERE, "method", "batch", "ms a text", "p90", "passes a batch", "tokens a text")
     rows = []
     for group in groups(results):
         records = of_group(results, group, LATENCY)
-        for key, method in _methods(records):
-            of = [row for record in records for row in record["methods"] if _key(row) == key]
+        for method, size in _methods(records):
+            of = rows_of(records, method, size)
             figures = [
                 _say(median(of, lambda row, name=name: row[name]), form)
                 for name, form in (
@@ -117,15 +138,22 @@ def latency_table(results: Results) -> str:
                     ("tokens_a_text", "{:.0f}"),
                 )
             ]
-            times = _say(median(of, lambda row: 1 / row["ratio"]), "{:.1f}")
-            score = _say(median(of, lambda row: 100 * (row["f"] or 0.0)), "{:.1f}")
-            rows.append((*group, METHODS.get(method, method), str(key[1]), *figures, score, times))
+            times = _say(median(of, lambda row: row["times"]), "{:.1f}")
+            score = _say(median(of, lambda row: row["f"] and 100 * row["f"]), "{:.1f}")
+            rows.append((*group, METHODS.get(method, method), str(size), *figures, score, times))
     return table((*heads, "span F1 of these texts", "ours is × as fast"), rows)
 
 
 def training_table(results: Results) -> str:
-    heads = (*WHERE, "format", "texts", "steps", "minutes", "targets a text", "tokens a text")
-    more = ("tokens a second", "weights trained", "peak MiB", "spans off tokens", "answers cut")
+    heads = (*WHERE, "format", "seed", "texts", "steps", "minutes", "targets a text")
+    more = (
+        "tokens a text",
+        "tokens a second",
+        "weights trained",
+        "peak MiB",
+        "spans off tokens",
+        "answers cut",
+    )
     rows = []
     for cell, record in results.items():
         if cell.format == LATENCY:
@@ -140,7 +168,7 @@ def training_table(results: Results) -> str:
             *(f"{of['trained_weights']:,}", f"{of['peak_mib']:,}"),
             *(str(of["unaligned"]), str(record["cut"])),
         )
-        rows.append((*cell.group, NAMES[cell.format], *figures))
+        rows.append((*cell.group, NAMES[cell.format], str(cell.seed), *figures))
     return table((*heads, *more), rows)
 
 
@@ -168,25 +196,19 @@ def _published() -> list[str]:
     return parts
 
 
-def _methods(records: Sequence[dict[str, Any]]) -> list[tuple[tuple[str, int], str]]:
-    keys = dict.fromkeys(_key(row) for record in records for row in record["methods"])
-    return [(key, key[0]) for key in keys]
-
-
-def _key(row: dict[str, Any]) -> tuple[str, int]:
-    return row["method"], row["batch"]
+def _methods(records: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
+    """With their batch sizes: size by size, in the order of `METHODS`."""
+    found = {(row["method"], row["batch"]) for record in records for row in record["methods"]}
+    order = {name: place for place, name in enumerate(METHODS)}
+    return sorted(found, key=lambda of: (of[1], order.get(of[0], len(order)), of[0]))
 
 
 def _machines(results: Results) -> list[str]:
-    said = dict.fromkeys(
-        ", ".join(f"{key} {value}" for key, value in record["machine"].items())
-        for record in results.values()
-    )
     made = dict.fromkeys(
         f"{cell.set}: " + ", ".join(f"{key} {value}" for key, value in record["recipe"].items())
         for cell, record in results.items()
     )
-    return [f"- {line}" for line in (*said, *made)]
+    return [f"- {line}" for line in (*say_machines(results.values()), *made)]
 
 
 def _say(value: float | None, form: str) -> str:

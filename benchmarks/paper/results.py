@@ -7,16 +7,10 @@ from typing import Any
 from grid.records import append_record, read_records
 
 from .cells import Cell
-from .recipe import Recipe
+from .origin import Origin
 
-LOG = "train.log"
 Results = dict[Cell, dict[str, Any]]
 _NAMES = tuple(field.name for field in fields(Cell))
-
-
-def cell_folder(output: Path, cell: Cell) -> Path:
-    """Where a cell works, beside the results file: checkpoints, model, log."""
-    return output.with_name(f"{output.stem}_cells") / str(cell).replace("/", "-")
 
 
 def read_results(path: Path) -> Results:
@@ -28,11 +22,12 @@ def append_result(path: Path, cell: Cell, record: dict[str, Any]) -> None:
     append_record(path, {**asdict(cell), **record})
 
 
-def check_same(results: Results, cell: Cell, recipe: Recipe) -> None:
-    """Raises ValueError where the output has results of the same cells by another recipe."""
-    wanted = recipe.record()
+def check_same(results: Results, cell: Cell, origin: Origin) -> None:
+    """Raises ValueError where the output has results of the same cells of another origin, or
+    does not say of which."""
     for other, record in results.items():
-        differ = [key for key, value in wanted.items() if record["recipe"].get(key) != value]
+        had_all = record["recipe"]
+        differ = [key for key, value in origin.items() if had_all.get(key) != value]
         if other.group == cell.group and differ:
-            had = ", ".join(f"{key} {record['recipe'].get(key)}" for key in differ)
+            had = ", ".join(f"{key} {had_all.get(key, 'unknown')}" for key in differ)
             raise ValueError(f"the output has {other} with {had}: give another --output")

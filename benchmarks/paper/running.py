@@ -3,85 +3,83 @@
 import json
 import shutil
 import time
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
+from grid.folders import LOG
 from grid.machine import describe
-from grid.processes import print_to
+from grid.processes import Status, print_to
 
 from spacy_padellm.atomic import BusyError, alone_in, write_whole
 
-from .cells import FORMATS, LATENCY, Cell
+from .cells import LATENCY, Cell
+from .folder import CHECKPOINTS, FOUND, TUNED, check_begun, claim_folder, has_model, remove_model
 from .latency import measure_latency
+from .origin import Origin, find_origin
 from .plan import Plan
 from .recipe import Recipe
-from .results import LOG, append_result, read_results
-from .scoring import FOUND, score_tuned
+from .results import append_result, read_results
+from .scoring import score_tuned
 from .sets import Drawn, draw
-from .training import CHECKPOINTS, MODEL, tune
-
-TUNED = "tuned.json"  # what training took, beside the model
+from .training import tune
 
 
-def run_cell(cell: Cell, recipe: Recipe, plan: Plan) -> bool:
-    """Trains and scores, or measures; writes the result. What this process prints goes to the
-    cell's log. Returns False, having done nothing, where another run is at the cell, or at one that
-    it waits for."""
-    folder = plan.folder(cell)
+def run_cell(cell: Cell, recipe: Recipe, plan: Plan) -> Status:
+    """Trains and scores, or measures; writes the result, and removes the weights that nothing waits
+    for. What this process prints goes to the cell's log. Has done nothing where it is not DONE.
+
+    Raises ValueError for what is half done, or a model, of another origin.
+    """
     try:
-        with alone_in(folder):
+        with ExitStack() as alone:
+            alone.enter_context(alone_in(plan.folder(cell)))
+            if plan.is_there(cell, read_results(plan.output)):  # another run has done it meanwhile
+                return Status.DONE
+            for other in plan.needs(cell):  # whose models must stay as they are until the end
+                alone.enter_context(alone_in(plan.folder(other)))
             results = read_results(plan.output)
-            if plan.is_there(cell, results):  # since another run has done it meanwhile
-                return True
-            if cell.format == LATENCY and not plan.is_tuned(cell, results):
-                return False
-            print_to(folder / LOG, "ab")
-            drawn = draw(plan.data, cell.set, recipe, cell.seed)
-            do = _latency if cell.format == LATENCY else _tune
-            record = {
-                **do(cell, recipe, plan, drawn),
-                "texts": {"train": len(drawn.train), "test": len(drawn.test)},
-                "labels": len(drawn.labels),
-                "recipe": recipe.record(),
-                "date": time.strftime("%Y-%m-%d"),
-                "machine": describe(),
-            }
-            append_result(plan.output, cell, record)
+            if not all(other in results for other in plan.needs(cell)):
+                return Status.WAITS
+            _do(cell, recipe, plan)
+            for other in plan.done_with(cell):
+                remove_model(plan.folder(other))
     except BusyError:
-        return False
-    _clean(cell, plan)
-    return True
+        return Status.BUSY
+    return Status.DONE
 
 
-def _tune(cell: Cell, recipe: Recipe, plan: Plan, drawn: Drawn) -> dict[str, Any]:
+def _do(cell: Cell, recipe: Recipe, plan: Plan) -> None:
+    print_to(plan.folder(cell) / LOG, "ab")
+    origin = find_origin(recipe, plan.data, cell.set)
+    drawn = draw(plan.data, cell.set, recipe, cell.seed)
+    do = _latency if cell.format == LATENCY else _tune
+    record = {
+        **do(cell, recipe, plan, drawn, origin),
+        "texts": {"train": len(drawn.train), "test": len(drawn.test)},
+        "labels": len(drawn.labels),
+        "recipe": origin,
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": describe(),
+    }
+    append_result(plan.output, cell, record)
+
+
+def _tune(cell: Cell, recipe: Recipe, plan: Plan, drawn: Drawn, origin: Origin) -> dict[str, Any]:
     folder = plan.folder(cell)
-    took = folder / TUNED
-    if not ((folder / MODEL).is_dir() and took.exists()):
-        write_whole(took, json.dumps(tune(cell, recipe, drawn, folder)))
+    claim_folder(folder, cell, origin)
+    if not has_model(folder):
+        (folder / FOUND).unlink(missing_ok=True)  # by a model that is gone
+        write_whole(folder / TUNED, json.dumps(tune(cell, recipe, drawn, folder)))
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # not before all is written
-    training = json.loads(took.read_text(encoding="utf8"))
+    training = json.loads((folder / TUNED).read_text(encoding="utf8"))
     return {"training": training, **score_tuned(cell, recipe, drawn, folder)}
 
 
-def _latency(cell: Cell, recipe: Recipe, plan: Plan, drawn: Drawn) -> dict[str, Any]:
-    folders = {name: plan.folder(cell.of_format(name)) for name in plan.formats}
+def _latency(
+    cell: Cell, recipe: Recipe, plan: Plan, drawn: Drawn, origin: Origin
+) -> dict[str, Any]:
+    folders = {}
+    for other in plan.needs(cell):
+        folders[other.format] = plan.folder(other)
+        check_begun(plan.folder(other), other, origin)
     return measure_latency(cell, recipe, folders, drawn, plan.latency_texts, plan.rounds)
-
-
-def _clean(cell: Cell, plan: Plan) -> None:
-    """Removes the weights that nothing waits for."""
-    if plan.keep_models:
-        return
-    if cell.format == LATENCY:
-        for name in FORMATS:
-            _remove_model(plan.folder(cell.of_format(name)))
-    elif not plan.formats:
-        _remove_model(plan.folder(cell))
-
-
-def _remove_model(folder: Path) -> None:
-    """With all that was made of it or for it."""
-    for name in (MODEL, CHECKPOINTS):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (FOUND, TUNED):
-        (folder / name).unlink(missing_ok=True)

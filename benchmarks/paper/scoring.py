@@ -19,15 +19,13 @@ from spacy_padellm.spans.resolution import drop_duplicate_strings, resolve
 from spacy_padellm.spans.scoring import span_scores, string_set_scores
 from spacy_padellm.tools.benchmark.methods import make_decoder
 
-from .cells import Cell
+from .cells import OURS, Cell
 from .encoding import make_encoder
+from .folder import FOUND, MODEL
 from .recipe import Recipe
 from .sets import Drawn, find_paper_set
-from .training import MODEL
 
 BATCH = 32
-FOUND = "found.jsonl"
-OURS = "ahead"  # the method of parallel decoding that the component has
 
 
 def load_tuned(folder: Path, recipe: Recipe) -> LoadedModel:

@@ -1,7 +1,7 @@
 """The sets of the paper: with which base, how much of them, and how labels are called."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grid.sets import find_set, read_split, some
@@ -18,20 +18,19 @@ DEFAULT_SETS = ("conll03", "weibo", "resume")
 class PaperSet:
     """recipe: what is tuned, how far. names: of labels, in words that a model has read; from the
     paper's table 16. by_character: mentions may begin and end at any character, as in scripts
-    without blanks. published: the set's name in the paper's tables."""
+    without blanks."""
 
     recipe: Recipe
     names: Mapping[str, str] = field(default_factory=dict)
     by_character: bool = False
-    published: str = ""
 
 
-def _chinese(recipe: Recipe, published: str, **names: str) -> PaperSet:
-    return PaperSet(recipe, names, True, published)
+def _chinese(recipe: Recipe, **names: str) -> PaperSet:
+    return PaperSet(recipe, names, True)
 
 
 SETS: dict[str, PaperSet] = {
-    "conll03": PaperSet(Recipe("smollm2", 6000, 2), published="CoNLL03"),
+    "conll03": PaperSet(Recipe("smollm2", 6000, 2)),
     "weibo": PaperSet(
         Recipe("gemma3", None, 5),
         {
@@ -45,11 +44,9 @@ SETS: dict[str, PaperSet] = {
             "ORG.NOM": "组织代称",
         },
         by_character=True,
-        published="Weibo",
     ),
     "resume": _chinese(
         Recipe("gemma3", 2000, 2),
-        "Resume",
         NAME="名称",
         CONT="国籍",
         RACE="民族",
@@ -59,11 +56,9 @@ SETS: dict[str, PaperSet] = {
         PRO="专业",
         LOC="籍贯",
     ),
-    "youku": _chinese(
-        Recipe("gemma3", 2000, 2), "Youku", TELEVISION="电视剧", PER="明星", MISC="其他"
-    ),
-    "ecommerce": _chinese(Recipe("gemma3", 2000, 2), "Ecom", HP="品牌", HC="商品"),
-    "msra": _chinese(Recipe("gemma3", 2000, 2), "MSRA", LOC="地点", PER="名称", ORG="组织"),
+    "youku": _chinese(Recipe("gemma3", 2000, 2), TELEVISION="电视剧", PER="明星", MISC="其他"),
+    "ecommerce": _chinese(Recipe("gemma3", 2000, 2), HP="品牌", HC="商品"),
+    "msra": _chinese(Recipe("gemma3", 2000, 2), LOC="地点", PER="名称", ORG="组织"),
 }
 
 
@@ -85,7 +80,8 @@ class Drawn:
 
 
 def draw(data: Path, name: str, recipe: Recipe, seed: int) -> Drawn:
-    """Raises ValueError where there is no such set, or no entity in it."""
+    """Raises ValueError where there is no such set, where a span of it cannot be kept, and where
+    the training texts have no entity."""
     folder = find_set(data, name, SPLITS)
     words = find_paper_set(name).names
     train, test = (
@@ -103,4 +99,4 @@ def draw(data: Path, name: str, recipe: Recipe, seed: int) -> Drawn:
 
 def _renamed(gold: GoldText, words: Mapping[str, str]) -> GoldText:
     spans = tuple((start, end, words.get(label, label)) for start, end, label in gold.spans)
-    return GoldText(gold.text, spans)
+    return replace(gold, spans=spans)

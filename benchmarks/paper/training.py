@@ -31,13 +31,13 @@ from spacy_padellm.training.tree_task import TreeTask
 
 from .cells import Cell
 from .encoding import make_encoder, make_texts
+from .folder import CHECKPOINTS, MODEL
 from .guidelines import guidelines
 from .recipe import Recipe
 from .sets import Drawn, find_paper_set
 
-MODEL = "model"
 PASS_TOKENS = 1024  # of a forward pass: memory, not what is learned
-CHECKPOINTS, CHECKPOINT_SECONDS = "train", 180.0
+CHECKPOINT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class PrecisionTask(TreeTask):
 class Schedule:
     """The same batches in the same order for every format, since they go by the texts' own tokens.
 
-    sizes: tokens of each text. steps: at most; None for all epochs.
+    sizes: tokens of each text. recipe: how many go into a step, how many epochs and steps there
+    are. seed: of the order.
     """
 
     sizes: Sequence[int]

@@ -1,18 +1,19 @@
 """The command: what is asked for, a process for each cell that is not there yet, the report."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grid.processes import BUSY, Program, run_cells
+from grid.command import add_options, run_command
+from grid.folders import LOG, cell_folder
+from grid.processes import Program, Status, run_cells
 
 from .cells import SIZES, Cell, plan, read_cell, read_size
 from .report import write_report
 from .results import Results, is_finished, read_results
-from .running import LOG, cell_folder, run_cell
-from .sets import SETS, count_train
+from .running import run_cell
+from .sets import SETS, count_train, digest
 from .systems import SYSTEM_FORM, System, get_systems
 
 PROGRAM = Path(__file__).resolve().parents[1] / "tuning.py"
@@ -21,7 +22,7 @@ PROGRAM = Path(__file__).resolve().parents[1] / "tuning.py"
 def make_parser() -> argparse.ArgumentParser:
     about = "Systems tuned on your own labels: F1, minutes and speed by the size of the training"
     parser = argparse.ArgumentParser(PROGRAM.name, description=about)
-    parser.add_argument("--data", type=Path, help="where the sets are")
+    add_options(parser, Path("benchmarks/results/tuning.jsonl"), read_cell)
     parser.add_argument("--sets", nargs="+", metavar="SET", help=f"default: {' '.join(SETS)}")
     sizes = f"training texts; default: {' '.join(SIZES)}"
     parser.add_argument("--sizes", nargs="+", metavar="SIZE", help=sizes)
@@ -32,11 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     seeds = "default: 0 1 2 up to 200 texts, 0 above"
     parser.add_argument("--seeds", nargs="+", type=int, help=seeds)
     parser.add_argument("--budget", type=float, help="minutes of training a cell, by the clock")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/tuning.jsonl"))
     parser.add_argument("--keep-models", action="store_true", help="in the folder of each cell")
-    only = "only write tables, and curves beside them, of what the output has; FILE.md"
-    parser.add_argument("--report", nargs="?", type=Path, const=True, metavar="FILE", help=only)
-    parser.add_argument("--cell", type=read_cell, help=argparse.SUPPRESS)
     return parser
 
 
@@ -50,9 +47,13 @@ def choose_systems(arguments: argparse.Namespace) -> dict[str, System]:
     return {name: systems[name] for name in dict.fromkeys(names)}
 
 
-def check_same(results: Results, systems: dict[str, System]) -> None:
-    """Raises ValueError where the output has results of another system under the same name."""
+def check_same(results: Results, systems: dict[str, System], digests: dict[str, str]) -> None:
+    """Raises ValueError where the output has results of another system, or of other texts, under
+    the same name. digests: of the texts of each set; records of old do not have them."""
     for cell, record in results.items():
+        texts = digests.get(cell.set)
+        if texts and record.get("data", texts) != texts:
+            raise ValueError(f"{cell} was of other texts in the output: give another --output")
         system = systems.get(cell.system)
         if system and record["made_of"] != system.made_of:
             raise ValueError(
@@ -97,7 +98,7 @@ def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     totals = {name: count_train(arguments.data, name) for name in arguments.sets or SETS}
     cells = list(plan(totals, sizes, list(systems), arguments.seeds))
     results = read_results(arguments.output)
-    check_same(results, systems)
+    check_same(results, systems, {name: digest(arguments.data, name) for name in totals})
     program = Program(
         PROGRAM,
         given,
@@ -107,25 +108,17 @@ def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     return run_cells(program, cells, lambda cell: is_finished(results.get(cell), arguments.budget))
 
 
+def report(arguments: argparse.Namespace, path: Path) -> str:
+    """The page. Raises as `choose_results`."""
+    return write_report(arguments.output, path, choose_results(arguments))
+
+
+def run_one(arguments: argparse.Namespace) -> Status:
+    cell, system = arguments.cell, choose_systems(arguments)[arguments.cell.system]
+    fixed = (arguments.data, arguments.output, arguments.budget, arguments.keep_models)
+    return run_cell(cell, system, *fixed)
+
+
 def main(given: Sequence[str]) -> int:
-    """The exit status: 1 where cells failed."""
-    parser = make_parser()
-    arguments = parser.parse_args(given)
-    logging.basicConfig(level=logging.WARNING)
-    try:
-        if arguments.report is not None:
-            beside = arguments.output.with_suffix(".md")
-            report = beside if arguments.report is True else arguments.report
-            print(write_report(arguments.output, report, choose_results(arguments)))
-            return 0
-        if arguments.data is None:
-            parser.error("--data is missing: the folder with the sets")
-        if arguments.cell is None:
-            return int(run(arguments, given) > 0)
-        cell, system = arguments.cell, choose_systems(arguments)[arguments.cell.system]
-        fixed = (arguments.data, arguments.output, arguments.budget, arguments.keep_models)
-        return 0 if run_cell(cell, system, *fixed) else BUSY
-    except ValueError as error:
-        if arguments.cell:
-            raise
-        parser.error(str(error))
+    """The exit status."""
+    return run_command(make_parser(), given, report, run, run_one)

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from grid.machine import say_machines
 from grid.tables import row
 
 from spacy_padellm.atomic import write_whole
@@ -113,9 +114,6 @@ def _texts(results: Results, name: str, size: int | None) -> str:
 
 
 def _machines(results: Results) -> str:
-    said = dict.fromkeys(
-        ", ".join(f"{key} {value}" for key, value in record["machine"].items())
-        for record in results.values()
-    )
+    machines = say_machines(results.values())
     made = dict.fromkeys(f"- {c.system}: {r['made_of']}" for c, r in results.items())
-    return "\n".join(["## Measured with", "", *(f"- {machine}" for machine in said), *made])
+    return "\n".join(["## Measured with", "", *(f"- {machine}" for machine in machines), *made])

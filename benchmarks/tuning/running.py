@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from grid.folders import LOG, cell_folder
 from grid.machine import describe
-from grid.processes import print_to
+from grid.processes import Status, print_to
 from grid.timing import timed
 
 from spacy_padellm.atomic import BusyError, alone_in
@@ -15,41 +16,34 @@ from spacy_padellm.atomic import BusyError, alone_in
 from .cells import Cell
 from .measuring import annotate, score, score_and_time
 from .results import append_result, is_finished, read_results
-from .sets import Draw, draw
+from .sets import Draw, digest, draw
 from .systems import System
 from .task import NoModelError, Task
-
-LOG = "train.log"
-
-
-def cell_folder(output: Path, cell: Cell) -> Path:
-    """Where a cell works, beside the results file: its log, and its model if that is kept."""
-    return output.with_name(f"{output.stem}_cells") / str(cell).replace("/", "-")
 
 
 def run_cell(
     cell: Cell, system: System, data: Path, output: Path, budget: float | None, keep: bool
-) -> bool:
+) -> Status:
     """Trains, scores, writes the result; what this process prints goes to the cell's log.
 
     budget: minutes of training. keep: whether the model stays, as `model` in the cell's folder.
-    Returns False, having done nothing, where another run is at the cell.
+    Has done nothing where another run is at the cell.
     """
     folder = cell_folder(output, cell)
     try:
         with alone_in(folder):
             if is_finished(read_results(output).get(cell), budget):
-                return True
+                return Status.DONE
             for left in folder.glob("work-*"):  # of a run that was killed
                 shutil.rmtree(left, ignore_errors=True)
             print_to(folder / LOG)
             with tempfile.TemporaryDirectory(prefix="work-", dir=folder) as work:
                 drawn = draw(data, cell.set, cell.size, cell.seed)
                 record = _measure(cell, system, drawn, Path(work), budget, keep)
-            append_result(output, cell, record)
+            append_result(output, cell, {**record, "data": digest(data, cell.set)})
     except BusyError:
-        return False
-    return True
+        return Status.BUSY
+    return Status.DONE
 
 
 def _measure(

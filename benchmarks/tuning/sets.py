@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from grid.sets import find_set, read_split, some
+from grid.sets import SPLITS, digest_set, find_set, read_split, some
 
 from spacy_padellm.formats.gold_text import GoldText
 
@@ -36,6 +36,12 @@ class Draw:
 def count_train(data: Path, name: str) -> int:
     """Training texts that a set has in all."""
     return len(read_split(find_set(data, name), "train"))
+
+
+def digest(data: Path, name: str) -> str:
+    """Of all texts of a set, kept with results so that those of two sets of one name are not
+    mixed."""
+    return digest_set(find_set(data, name), SPLITS)
 
 
 def draw(data: Path, name: str, size: int | None, seed: int) -> Draw:

@@ -44,4 +44,4 @@ def write_docbin(golds: Sequence[GoldText], path: Path) -> Path:
 
 
 def _annotated(golds: Sequence[GoldText]) -> list[AnnotatedText]:
-    return [AnnotatedText(gold.text, gold.spans) for gold in golds]
+    return [AnnotatedText(gold.text, gold.spans, unknown=gold.unknown) for gold in golds]

@@ -28,8 +28,8 @@ class AnnotatedText:
     spans: (start, end, label), in the order of the text, the longer first; no two are equal.
     tokens: (start, end) of each token where the source gives them. meta: further keys of the
     source, JSON values. file, line: where the text was read, line 1 first. unknown: places (start,
-    end) that nobody annotated; elsewhere there are no spans but those given. doc: the spaCy Doc
-    that it was read from, where it was one.
+    end) that nobody annotated; elsewhere there are no spans but those given. labels: those that
+    were looked for, None for all. doc: the spaCy Doc that it was read from, where it was one.
     """
 
     text: str
@@ -39,6 +39,7 @@ class AnnotatedText:
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
     unknown: tuple[Place, ...] = ()
+    labels: tuple[str, ...] | None = None
     doc: Any = field(default=None, compare=False, repr=False)
 
     @property

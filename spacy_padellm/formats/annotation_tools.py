@@ -15,6 +15,8 @@ from .gold_text import Place
 from .json_records import read_records, write_records
 
 SPAN_KEYS = ("spans", "entities", "label", "labels")
+# What doccano's records say themselves, and the reader heeds.
+KEYS = ("text", *SPAN_KEYS, "answer", "tokens", "_is_binary", "_view_id")
 _TOKEN_KEYS = ("text", "start", "end", "id", "ws")
 
 
@@ -74,11 +76,9 @@ def write_prodigy(path: Path, texts: Iterable[AnnotatedText]) -> None:
 
 
 def write_doccano(path: Path, texts: Iterable[AnnotatedText]) -> None:
-    """Records as Doccano reads them for sequence labelling."""
-    write_records(
-        path,
-        ({**text.meta, "text": text.text, "label": [*map(list, text.spans)]} for text in texts),
-    )
+    """Records as Doccano reads them for sequence labelling. What a text has in its meta under
+    `KEYS` would be taken for what Doccano says, and is left out."""
+    write_records(path, map(_doccano_record, texts))
 
 
 def as_triple(span: Any) -> Any:
@@ -124,6 +124,11 @@ def _tokens(path: Path, line: int, record: dict) -> list[Place] | None:
         what = f"the last token ends at {reached}, beyond the text"
         raise FormatError(path, line, what, 'Mend or leave out "tokens"')
     return places
+
+
+def _doccano_record(text: AnnotatedText) -> dict[str, Any]:
+    meta = {key: value for key, value in text.meta.items() if key not in KEYS}
+    return {**meta, "text": text.text, "label": [*map(list, text.spans)]}
 
 
 def _prodigy_record(text: AnnotatedText) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .detokenize import detokenize, join_tokens, search_tokens
 from .files import BOM, read_lines, write_lines
 from .gold_text import Place, Span
 from .sentence_lines import DOCUMENT, SentenceLines, numbers_words, read_sentences
+from .token_spans import TokenSpans
 
 _BLANKS = re.compile(r"[ \t]+")  # no others: a no-break space may be a token
 _BREAKS = " \t\r\n"
@@ -213,26 +214,21 @@ def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
 
 def _layers(text: AnnotatedText, problems: list[Problem]) -> tuple[list[str], list[list[str]]]:
     """The tokens, and as many columns of tags as the overlaps need; the outer spans first."""
-    if text.tokens is None:
-        what = f"the text {text.text[:40]!r} has no tokens"
-        raise FormatError(text.file, text.line, what, "Tokenise it, for example by way of .spacy")
-    places = [(start, end) for start, end in text.tokens if text.text[start:end].strip(_BREAKS)]
-    starts = {start: i for i, (start, _) in enumerate(places)}
-    ends = {end: i for i, (_, end) in enumerate(places)}
+    tokens = TokenSpans(text, _BREAKS)
     layers: list[list[str]] = []
     by_length = sorted(text.spans, key=lambda span: (span[0] - span[1], span))
     for start, end, label in by_length:
-        if start not in starts or end not in ends:
+        inside = tokens.on(start, end)
+        if inside is None:
             problems.append(text.problem((start, end, label), "is not on token boundaries"))
             continue
-        inside = range(starts[start], ends[end] + 1)
         layer = next((row for row in layers if all(row[i] == "O" for i in inside)), None)
         if layer is None:
-            layer = ["O"] * len(places)
+            layer = ["O"] * len(tokens.places)
             layers.append(layer)
         for i in inside:
             layer[i] = f"{'B' if i == inside[0] else 'I'}-{label}"
-    return [text.text[start:end] for start, end in places], layers
+    return tokens.strings, layers
 
 
 def _lines(

@@ -15,6 +15,7 @@ from spacy.language import Language
 from . import (
     annotation_tools,
     brat,
+    brat_writing,
     columns,
     docbin,
     gliner,
@@ -102,7 +103,7 @@ class Conversion:
             case "labelstudio":
                 label_studio.write(path, texts)
             case "brat":
-                brat.write(path, texts)
+                brat_writing.write(path, texts, self.problems)
             case "webanno":
                 webanno_writing.write(path, map(self._tokenise, texts), self.problems)
             case "gliner":
@@ -170,11 +171,15 @@ class Conversion:
                 self.problems.append(text.problem((start, end, label), reason, lost=False))
             elif span[2]:
                 mapped.add(span)
-        return replace(text, spans=in_order(mapped))
+        labels = text.labels and tuple(self.labels_map.get(label, label) for label in text.labels)
+        labels = labels and tuple(label for label in dict.fromkeys(labels) if label)
+        return replace(text, spans=in_order(mapped), labels=labels)
 
     def _tokenise(self, text: AnnotatedText) -> AnnotatedText:
         if text.tokens is not None:
             return text
-        settings = replace(self.doc, annotate="spans")
+        # A group of spans holds overlaps, and only entities leave something unknown.
+        partly = text.annotated and bool(text.unknown)
+        settings = replace(self.doc, annotate="ents" if partly else "spans")
         doc = docbin.to_doc(text, self.nlp, settings, self.problems)
         return docbin.from_doc(doc, settings.spans_key, text.file, text.line)

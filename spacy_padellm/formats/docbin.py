@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 
 from ..atomic import write_whole
 from .annotated_text import AnnotatedText, FormatError, Problem, in_order
-from .doc_gold import GoldSource, place_of
+from .doc_gold import LABELS, GoldSource, annotated_labels, place_of
 from .doc_making import identifiers, is_own, make_doc
 from .gold_text import touches
 from .json_text import packable
@@ -53,6 +53,8 @@ def to_doc(
     doc = make_doc(text, nlp, settings.spans_key, problems)
     if text.meta:
         doc.user_data[META] = packable(text.meta)
+    if text.labels is not None:
+        doc._.set(LABELS, list(text.labels))
     if not text.annotated:
         return doc
     spans = _align(text, doc, settings.alignment_mode, problems)
@@ -119,6 +121,7 @@ def from_doc(
         file,
         line,
         source.unknown(doc),
+        annotated_labels(doc),
         doc,
     )
     if problems is not None:

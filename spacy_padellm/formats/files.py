@@ -45,15 +45,16 @@ def read_lines(source: Path | str, keep_broken: bool = False) -> Iterator[tuple[
             yield number, line if number > 1 and bare.startswith((" ", "\t")) else bare
 
 
-def read_text(source: Path | str) -> str:
-    """All of a file, its line ends as they are. Raises FormatError as `read_lines`."""
+def read_text(source: Path | str, keep_mark: bool = False) -> str:
+    """All of a file, its line ends as they are. keep_mark: a byte order mark stays at its
+    beginning. Raises FormatError as `read_lines`."""
     with _open_text(source, "") as file:
         text = file.read()
     if not text.isascii() and not is_unicode(text):
         lines = enumerate(io.StringIO(text), 1)
         line = next(number for number, line in lines if not is_unicode(line))
         raise FormatError(_name(source), line, "not UTF-8", "Save the file as UTF-8")
-    return text.lstrip(BOM)
+    return text if keep_mark else text.lstrip(BOM)
 
 
 def is_blank(source: Path | str) -> bool:

@@ -7,7 +7,7 @@ from .annotated_text import FormatError
 from .annotation_tools import SPAN_KEYS
 from .files import bare_suffix, read_lines
 from .hf_files import SUFFIXES as ARROW_SUFFIXES
-from .hf_files import is_dataset
+from .hf_files import check_output, is_dataset
 from .json_records import read_records
 from .label_studio_task import is_task
 from .webanno import FORMAT as WEBANNO
@@ -97,6 +97,8 @@ def guess_output(path: Path) -> Format:
     found = named_format(path)
     if found is None or (found in _UNPACKED and path.suffix.lower() != bare_suffix(path)):
         raise _unknown(path, "--to")
+    if found == "datasets":
+        check_output(path)
     return "paper" if bare_suffix(path) == ".json" else found
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +11,22 @@ from typing import Any
 from ..atomic import whole_file, whole_folder
 from ..extras import has, install_command
 from .annotated_text import FormatError
+from .hf_columns import Columns, columns_of
 from .json_text import JSONError, read_json, write_json
 
 INFO, STATE, SPLITS = "dataset_info.json", "state.json", "dataset_dict.json"
 SUFFIXES = (".parquet", ".arrow")
+UNKNOWN = "-100"  # the tag that training is told to pass over
+_MAGIC = b"ARROW1"
+_DATA = re.compile(r"data-\d+-of-\d+\.arrow")
 
 
 @dataclass(frozen=True)
 class Table:
-    """columns: their names. rows: JSON values by column. names: column → names of its numbers."""
+    """rows: JSON values by column."""
 
-    columns: list[str]
+    columns: Columns
     rows: Iterator[dict[str, Any]]
-    names: dict[str, list[str]]
 
 
 def is_dataset(path: Path) -> bool:
@@ -37,6 +41,8 @@ def splits_of(path: Path) -> list[Path]:
         return [path]
     found = _read_json(path / SPLITS).get("splits")
     names = [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    if not names:
+        raise FormatError(path / SPLITS, 0, "it names no splits", "Save the dataset anew")
     for name in names:
         if Path(name).name != name or not (path / name / INFO).exists():
             what = f"the split {name!r} is not there"
@@ -68,17 +74,34 @@ def read_tables(path: Path) -> Iterator[Table]:
         yield _open(path / name, info.get("features") or {})
 
 
+def check_output(path: Path) -> None:
+    """Raises FormatError for a name that is no Parquet file and has an ending of Arrow, and for
+    what is there and is no dataset that `save_to_disk` wrote, or holds more than that."""
+    suffix = path.suffix.lower()
+    mend = "Give another OUTPUT, or a name that ends in .parquet"
+    if suffix == ".arrow":
+        raise FormatError(path, 0, "single .arrow files are read, and not written", mend)
+    if suffix == ".parquet" or not path.exists():
+        return
+    if (path / SPLITS).exists():
+        splits = f"It has several splits: give one, such as {path.name}/train"
+        raise FormatError(path, 0, "a dataset of one split would replace it", splits)
+    names = [one.name for one in path.iterdir()] if path.is_dir() else [path.name]
+    others = [name for name in names if name not in (INFO, STATE) and not _DATA.fullmatch(name)]
+    if others:
+        what = f"something else is there ({min(others)}), which a dataset would replace"
+        raise FormatError(path, 0, what, mend)
+
+
 def write_files(path: Path, rows: list[dict[str, Any]], tags: list[str]) -> None:
-    """A .parquet file, or else a folder as `save_to_disk` writes it. tags: names of `ner_tags`.
-    Raises FormatError where pyarrow is not installed."""
+    """A .parquet file, or else a folder as `save_to_disk` writes it. tags: names of `ner_tags`,
+    beside `UNKNOWN`. Raises FormatError as `check_output`, and where pyarrow is not installed."""
     _check_pyarrow(path)
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
-    if path.exists() and path.suffix.lower() != ".parquet" and not is_dataset(path):
-        what = "something else is there, which a dataset would replace"
-        raise FormatError(path, 0, what, "Give another OUTPUT, or a name that ends in .parquet")
-    numbers = {tag: i for i, tag in enumerate(tags)}
+    check_output(path)
+    numbers = {tag: i for i, tag in enumerate(tags)} | {UNKNOWN: int(UNKNOWN)}
     for row in rows:
         if row["ner_tags"] is not None:
             row["ner_tags"] = [numbers[tag] for tag in row["ner_tags"]]
@@ -149,8 +172,7 @@ def _open(path: Path, features: dict[str, Any]) -> Table:
             file = parquet.ParquetFile(path)
             schema, batches = file.schema_arrow, file.iter_batches(256)
         else:
-            stream = arrow.ipc.open_stream(arrow.memory_map(str(path)))
-            schema, batches = stream.schema, iter(stream)
+            schema, batches = _open_arrow(path)
     except (arrow.ArrowException, OSError) as error:
         what = f"no Arrow or Parquet file ({str(error)[:80]})"
         raise FormatError(path, 0, what, "Save or copy it again") from error
@@ -158,7 +180,20 @@ def _open(path: Path, features: dict[str, Any]) -> Table:
     if said:
         with contextlib.suppress(JSONError, KeyError, TypeError):
             features = read_json(said)["info"]["features"] or features
-    return Table(schema.names, _rows(path, batches), _names(features))
+    return Table(columns_of(schema, features), _rows(path, batches))
+
+
+def _open_arrow(path: Path) -> tuple[Any, Iterator[Any]]:
+    """The schema and the batches of a stream, as `datasets` writes it, or of a file (Feather)."""
+    import pyarrow as arrow
+
+    source = arrow.memory_map(str(path))
+    if source.read(len(_MAGIC)) == _MAGIC:
+        file = arrow.ipc.open_file(source)
+        return file.schema, (file.get_batch(i) for i in range(file.num_record_batches))
+    source.seek(0)
+    stream = arrow.ipc.open_stream(source)
+    return stream.schema, iter(stream)
 
 
 def _rows(path: Path, batches: Any) -> Iterator[dict[str, Any]]:
@@ -170,21 +205,6 @@ def _rows(path: Path, batches: Any) -> Iterator[dict[str, Any]]:
     except (arrow.ArrowException, OSError) as error:
         what = f"its rows cannot be read ({str(error)[:80]})"
         raise FormatError(path, 0, what, "Save or copy it again") from error
-
-
-def _names(features: Any) -> dict[str, list[str]]:
-    """Of columns whose numbers, or lists of numbers, have names."""
-    found = {}
-    for column, feature in features.items() if isinstance(features, dict) else ():
-        while isinstance(feature, dict | list):
-            if isinstance(feature, list):
-                feature = feature[0] if feature else None
-            elif isinstance(names := feature.get("names"), list):
-                found[column] = [str(name) for name in names]
-                break
-            else:
-                feature = feature.get("feature")
-    return found
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from .json_text import JSONError, read_json, write_json
 
 def read_records(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, value) of JSON lines; blank lines are left out. A file that is one JSON array
-    of objects gives those, with their index from 1 as the number. Raises FormatError for a line
-    that is not JSON."""
+    of objects gives those, with their index from 1 as the number; one that is an object over
+    several lines gives that. Raises FormatError for a line that is not JSON."""
     first = True
     lines = read_lines(path)
     for number, line in lines:
@@ -24,6 +24,9 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
             if first and line.lstrip().startswith("["):
                 rest = [line, *(line for _, line in lines)]
                 yield from enumerate(_read_array(path, number, rest), 1)
+                return
+            if first and (found := _read_object([line, *(line for _, line in lines)])) is not None:
+                yield number, found
                 return
             raise FormatError(path, number, str(error), _mend(line)) from error
         if first and isinstance(record, list) and all(isinstance(item, dict) for item in record):
@@ -67,6 +70,17 @@ def _read_array(path: Path, number: int, lines: list[str]) -> list[Any]:
     except JSONError as error:
         mend = _mend(lines[error.line - 1])
         raise FormatError(path, number + error.line - 1, str(error), mend) from error
+
+
+def _read_object(lines: list[str]) -> dict[str, Any] | None:
+    """None where the lines are not one object."""
+    if not lines[0].lstrip().startswith("{"):
+        return None
+    try:
+        found = read_json("\n".join(lines))
+    except JSONError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _mend(line: str) -> str:

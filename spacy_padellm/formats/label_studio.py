@@ -6,13 +6,16 @@ JSON: {"id", "data": {"text": ...}, "annotations": [{"result": [{"type": "labels
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .annotated_text import AnnotatedText, Problem, annotate
 from .json_records import read_records, write_json_file
 from .json_text import write_json
-from .label_studio_task import Copy, Task, read_task
+from .label_studio_copy import Copy
+from .label_studio_task import Record, Region, read_record
+from .label_studio_texts import TextKeys
 
 _NO_WORD = "nobody has annotated it"
 
@@ -22,11 +25,12 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
 
     Of a task without annotations nothing is known, whatever was predicted. A task that annotators
     skipped is left out, and so is one whose annotators disagree, unless one of the copies is marked
-    as ground truth; both are added to `problems`, as is all that is no span of the text.
-    Raises FormatError for a record that is no task with a text.
+    as ground truth; both are added to `problems`, as is all that is no span of the text. A task
+    whose interface shows several texts to label gives each of them. Raises FormatError for a record
+    that is no task, and where it is not clear what the text is (`TextKeys`).
     """
     problems = [] if problems is None else problems
-    for task in _tasks(path):
+    for task in _tasks(path, problems):
         bare = AnnotatedText(task.text, meta=task.meta, file=str(path), line=task.line)
         problems += [bare.left_out(remark, lost=False) for remark in task.remarks]
         if not task.copies:
@@ -81,21 +85,68 @@ def make_region(
     }
 
 
-def _tasks(path: Path) -> Iterator[Task]:
-    """In JSON-MIN, the copies of one task stand in records of their own."""
-    together: dict[tuple[str, str], Task] = {}
-    for line, record in read_records(path):
-        task = read_task(path, line, record)
-        if "data" in record or "id" not in record:
-            yield task
-            continue
-        key = (write_json(record["id"]), task.text)
-        if key in together:
-            together[key].copies += task.copies
-            together[key].skipped += task.skipped
-        else:
-            together[key] = task
-    yield from together.values()
+@dataclass
+class _Task:
+    """A text of a task with what each annotator said of it. skipped: how many annotators did.
+    predictions: how many there are."""
+
+    text: str
+    line: int
+    meta: dict[str, Any]
+    copies: list[Copy]
+    skipped: int
+    predictions: int
+    remarks: list[str]
+
+
+def _tasks(path: Path, problems: list[Problem]) -> Iterator[_Task]:
+    """A task for each text of a record. In JSON-MIN, the copies of one stand in records of their
+    own. A record without the text is added to `problems`."""
+    records = [read_record(path, line, record) for line, record in read_records(path)]
+    if not records:
+        return
+    keys = TextKeys(path, records)
+    tasks: list[_Task] = []
+    together: dict[tuple[str, str, str], _Task] = {}
+    for record in records:
+        for key in keys.names:
+            if key not in record.strings:
+                bare = AnnotatedText("", file=str(path), line=record.line)
+                reason = f"the task has no text under {key!r}"
+                problems.append(
+                    bare.left_out(reason, lost=record.strings.keys().isdisjoint(keys.names))
+                )
+                continue
+            task = _task(path, record, keys, key)
+            same = (write_json(record.name), key, task.text)
+            if same in together:
+                together[same].copies += task.copies
+                continue
+            tasks.append(task)
+            if record.minimal and record.name is not None:
+                together[same] = task
+    yield from tasks
+
+
+def _task(path: Path, record: Record, keys: TextKeys, key: str) -> _Task:
+    text = record.strings[key]
+    meta = {name: value for name, value in record.data.items() if name not in keys.names}
+    if isinstance(record.name, int | str):
+        meta.setdefault("id", record.name)
+    copies = []
+    for answer in record.answers:
+        copy = Copy(answer.annotator, answer.ground_truth)
+        # What is of no text is said of the first.
+        of_text = [region for region in answer.regions if _key(keys, region) == key]
+        copy.read(path, record.line, text, of_text)
+        copies.append(copy)
+    remarks = record.remarks if key == keys.names[0] else []
+    counted = (record.skipped, record.predictions)
+    return _Task(text, record.line, meta, copies, *counted, remarks)
+
+
+def _key(keys: TextKeys, region: Region) -> str:
+    return keys.of(region.to) if region.is_of_text else keys.names[0]
 
 
 def _choose(bare: AnnotatedText, copies: list[Copy], problems: list[Problem]) -> Copy | None:

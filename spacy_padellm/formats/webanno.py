@@ -4,14 +4,16 @@ Offsets count UTF-16 units of the document. A text is a sentence, as of columns.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .files import read_lines
 from .gold_text import Place, Span
-from .webanno_cells import Layer, read_cell, read_layers, unescape_text
+from .webanno_cells import read_spans, says_something
+from .webanno_escapes import unescaping
+from .webanno_layers import Layer, read_layers
 from .webanno_places import Row, place_rows
 
 FORMAT = "#FORMAT=WebAnno TSV 3"
@@ -23,14 +25,16 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     of all layers that are not linguistic where there is none.
 
     Spans without a value, spans of tokens that are apart, and of several sentences, are left out
-    and added to `problems`; there it is said, too, which layers and features are not read.
+    and added to `problems`; there it is said, too, which layers and features are not read, and
+    where a document has no layer of entities: INCEpTION leaves out a layer that nobody used.
     Raises FormatError for a file of another format, and for a line that does not fit the head.
     """
     problems = [] if problems is None else problems
-    heads, sentences = _divide(path)
+    document = _divide(path)
+    sentences = document.sentences
     if not sentences:
         return
-    reader = _Reader(path, read_layers(path, heads), problems)
+    reader = _Reader(path, document, problems)
     read = [reader.place(sentence) for sentence in sentences]
     for sentence, rows in zip(sentences, read, strict=True):
         yield reader.read(sentence, rows)
@@ -44,37 +48,46 @@ class _Sentence:
     rows: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
-def _divide(path: Path) -> tuple[list[str], list[_Sentence]]:
-    """The layers of the head, and the sentences. Raises FormatError for a file of another
-    format."""
+@dataclass
+class _Document:
+    """unescape: what reads its texts. heads: its layers, a line each."""
+
+    unescape: Callable[[str], str]
+    heads: list[str] = field(default_factory=list)
+    sentences: list[_Sentence] = field(default_factory=list)
+
+
+def _divide(path: Path) -> _Document:
+    """Raises FormatError for a file of another format."""
     lines = read_lines(path)
     number, first = next(lines, (1, ""))
     if not first.startswith(FORMAT):
         raise FormatError(path, number, f"{first[:40]!r}", f"The first line is {FORMAT}.3")
-    heads: list[str] = []
-    sentences: list[_Sentence] = []
+    document = _Document(unescaping(first[len(FORMAT) - 1 :]))
+    sentences = document.sentences
     last = 0  # line of a text without tokens so far
     for number, line in lines:
         if line.startswith(_TEXT):
-            text = unescape_text(line[len(_TEXT) :])
+            text = document.unescape(line[len(_TEXT) :])
             if last == number - 1 and sentences:
                 sentences[-1].text += "\n" + text
             else:
                 sentences.append(_Sentence(number, text))
             last = number
         elif line.startswith("#T_") and not sentences:
-            heads.append(line)
+            document.heads.append(line)
         elif sentences and line.strip() and not line.startswith("#"):
             sentences[-1].rows.append((number, line.split("\t")))
-    return heads, sentences
+    return document
 
 
 class _Reader:
     """Sentence by sentence; ids of spans hold in the whole file."""
 
-    def __init__(self, path: Path, layers: list[Layer], problems: list[Problem]) -> None:
-        self.path, self.layers, self.problems = path, layers, problems
-        self._width = 3 + sum(layer.width for layer in layers)
+    def __init__(self, path: Path, document: _Document, problems: list[Problem]) -> None:
+        self.path, self.problems, self._unescape = path, problems, document.unescape
+        self.layers = read_layers(document.heads)
+        self._width = 3 + sum(layer.width for layer in self.layers)
         self._sentences: dict[tuple[str, str], set[int]] = {}  # of each span with an id
         self._unread: Counter[str] = Counter()
         self._used: Counter[str] = Counter()
@@ -86,11 +99,11 @@ class _Reader:
             if len(fields) < self._width or any(one.strip() for one in fields[self._width :]):
                 what = f"{len(fields)} columns, and the head names {self._width}"
                 raise FormatError(self.path, number, what, "Export the document anew")
-        place = (self.path, sentence.line, sentence.text, sentence.rows, self.problems)
-        rows = place_rows(*place)
+        where = (self.path, sentence.line, sentence.text, sentence.rows)
+        rows = place_rows(*where, self.problems, self._unescape)
         for layer, columns in self._columns(rows):
-            for row, cells in zip(rows, columns, strict=True):
-                for key, _ in read_cell(self.path, row.line, cells[layer.label or 0]):
+            for row, cells in zip(rows, columns, strict=True) if layer.is_read else ():
+                for key, _ in read_spans(self.path, row.line, layer, cells):
                     if key:
                         self._sentences.setdefault((layer.name, key), set()).add(sentence.line)
         return rows
@@ -117,19 +130,18 @@ class _Reader:
         found: dict[str, list[int]] = {}
         labels: dict[str, str | None] = {}
         for i, cells in enumerate(fields):
-            read = [read_cell(self.path, rows[i].line, cell) for cell in cells]
-            if layer.label is None:
-                self._unread[layer.name] += any(read)
+            if not layer.is_read:
+                self._unread[layer.name] += any(cell not in ("_", "") for cell in cells)
                 continue
             for j, name in enumerate(layer.features):
-                if j != layer.label and any(value is not None for _, value in read[j]):
+                if j != layer.label and says_something(cells[j]):
                     self._unread[f"{layer.short}.{name}"] += 1
-            for k, (name, value) in enumerate(read[layer.label]):
+            for k, (name, value) in enumerate(read_spans(self.path, rows[i].line, layer, cells)):
                 key = name or f"{rows[i].line}.{k}"
                 found.setdefault(key, []).append(i)
                 labels[key] = value
         for key, at in found.items():
-            label = labels[key] or ("" if layer.features else layer.short)
+            label = labels[key] or ""
             span = (rows[at[0]].place[0], rows[at[-1]].place[1], label)
             reason = ""
             if len(self._sentences.get((layer.name, key), ())) > 1:
@@ -149,6 +161,10 @@ class _Reader:
     def report(self) -> None:
         """What of the file is not read, and of which layers spans are."""
         bare = AnnotatedText("", file=str(self.path), line=1)
+        if not any(layer.is_read for layer in self.layers):
+            names = ", ".join(layer.short for layer in self.layers) or "none"
+            reason = f"no layer of entities (layers: {names}): read as texts without any"
+            self.problems.append(bare.left_out(reason, lost=False))
         unread = ", ".join(f"{name} ({n})" for name, n in self._unread.items() if n)
         if unread:
             self.problems.append(bare.left_out(f"not read: {unread}", lost=False))

@@ -3,33 +3,42 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .annotated_text import AnnotatedText, FormatError, Problem
+from .annotated_text import AnnotatedText, Problem
 from .files import write_lines
 from .gold_text import Place, Span
 from .offset_units import utf16_offsets
+from .token_spans import TokenSpans
 from .webanno import FORMAT
-from .webanno_cells import NAMED_ENTITY, escape_text, escape_value
+from .webanno_cells import escape_value
+from .webanno_escapes import escape_text, escape_token
+
+_NAMED_ENTITY = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
 
 
 def write(
     path: Path, texts: Iterable[AnnotatedText], problems: list[Problem] | None = None
 ) -> None:
-    """Spans that part a token are written of a part of it. Those that begin or end in white space
-    are added to `problems`. Raises FormatError for a text that is not tokenised."""
+    """Spans that part a token are written of a part of it. INCEpTION lets a sentence begin with a
+    token: white space around a text is left out, and so is a text of nothing else. These, and spans
+    that begin or end in white space, are added to `problems`. Raises FormatError for a text that is
+    not tokenised."""
     write_lines(path, _lines(texts, [] if problems is None else problems))
 
 
 def _lines(texts: Iterable[AnnotatedText], problems: list[Problem]) -> Iterator[str]:
     yield f"{FORMAT}.3"
-    yield f"#T_SP={NAMED_ENTITY}|identifier|value"
+    yield f"#T_SP={_NAMED_ENTITY}|identifier|value"
     yield ""
-    begin = last_id = 0
-    for number, text in enumerate(texts, 1):
-        if text.tokens is None:
-            what = f"the text {text.text[:40]!r} has no tokens"
-            mend = "Tokenise it, for example by way of .spacy"
-            raise FormatError(text.file, text.line, what, mend)
-        tokens = [place for place in text.tokens if text.text[slice(*place)].strip()]
+    begin = last_id = number = 0
+    for text in texts:
+        tokens = TokenSpans(text)
+        if not tokens.places:
+            problems.append(text.left_out("the text has no characters to write"))
+            continue
+        number += 1
+        first, last = tokens.places[0][0], tokens.places[-1][1]
+        if (first, last) != (0, len(text.text)):
+            problems.append(text.left_out("is written without the white space around it", False))
         covered: dict[Place, list[Span]] = {}
         units: dict[Span, list[Place]] = {}
         for span in text.spans:
@@ -45,24 +54,28 @@ def _lines(texts: Iterable[AnnotatedText], problems: list[Problem]) -> Iterator[
             if len(parts) > 1 or any(len(covered[part]) > 1 for part in parts):
                 last_id += 1
                 ids[span] = last_id
+        rows: dict[int, list[Place]] = {i: [place] for i, place in enumerate(tokens.places)}
+        for part in sorted(covered):
+            (i,) = tokens.touched(*part)
+            if part != tokens.places[i]:
+                rows[i].append(part)
         yield ""
-        yield f"#Text={escape_text(text.text)}"
-        offsets = [begin + offset for offset in utf16_offsets(text.text)]
-        for i, token in enumerate(tokens, 1):
-            within = [p for p in covered if p != token and token[0] <= p[0] and p[1] <= token[1]]
-            for k, place in enumerate([token, *sorted(within)]):
-                name = f"{number}-{i}" + (f".{k}" if k else "")
-                where = f"{offsets[place[0]]}-{offsets[place[1]]}"
-                form = escape_text(text.text[slice(*place)])
-                cells = _cells(covered.get(place, ()), ids)
-                yield "\t".join((name, where, form, *cells, ""))
-        begin = offsets[-1] + 1
+        yield f"#Text={escape_text(text.text[first:last])}"
+        offsets = utf16_offsets(text.text[:last])
+        shift = begin - offsets[first]
+        for i, places in rows.items():
+            for k, (start, end) in enumerate(places):
+                name = f"{number}-{i + 1}" + (f".{k}" if k else "")
+                where = f"{offsets[start] + shift}-{offsets[end] + shift}"
+                cells = _cells(covered.get((start, end), ()), ids)
+                yield "\t".join((name, where, escape_token(text.text[start:end]), *cells, ""))
+        begin = offsets[last] + shift + 1
 
 
-def _parts(tokens: Iterable[Place], span: Span) -> list[Place]:
+def _parts(tokens: TokenSpans, span: Span) -> list[Place]:
     """The tokens of a span, the first and the last of them cut where it begins and ends."""
     start, end, _ = span
-    inside = (token for token in tokens if token[0] < end and start < token[1])
+    inside = (tokens.places[i] for i in tokens.touched(start, end))
     return [(max(first, start), min(last, end)) for first, last in inside]
 
 

@@ -106,7 +106,7 @@ def test_evaluate_analyze_calibrate_and_learn_alike(name, where, scripted, caplo
     assert [(gold.text.strip(), gold.spans) for gold in windows] == [
         (KNOWN, ((0, 3, "PER"), (9, 13, "LOC")))
     ]
-    assert count_labels(pipe.gold_source, lambda: examples(docs)) == {"PER": 1, "LOC": 1}
+    assert count_labels(pipe.gold_source, examples(docs)) == {"PER": 1, "LOC": 1}
 
 
 @pytest.mark.parametrize("size", [8, 100])

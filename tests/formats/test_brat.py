@@ -1,9 +1,12 @@
 """brat standoff, of the shapes that its documents show."""
 
 import pytest
+from spacy.cli._util import app
+from typer.testing import CliRunner
 
-from spacy_padellm.formats import brat
-from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
+from spacy_padellm import cli  # noqa: F401 - registers the commands
+from spacy_padellm.formats import brat, brat_writing
+from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError, in_order
 from spacy_padellm.formats.guess import guess_input
 
 from .samples import mark
@@ -15,7 +18,28 @@ T1, T2 = "T1\tOrganization 0 4\tSony\n", "T2\tOrganization 36 44\tEricsson\n"
 
 FILES = {
     "text-bound": (SONY, T1 + T2, [(SONY, COMPANIES)], []),
-    "nothing found": (SONY, "", [(SONY, [])], []),
+    "nothing found, or nobody looked": (SONY, "", [(SONY, [])], ["is empty"]),
+    "over a line end, as brat writes it": (
+        "New\nYork and\n\nRome\t Oslo\n",
+        "T1\tLOC 0 3;4 8\tNew York\nT2\tLOC 14 18;20 24\tRome Oslo\n",
+        [("New\nYork and\n\nRome\t Oslo\n", [("New\nYork", "LOC"), ("Rome\t Oslo", "LOC")])],
+        ["has 2 spans in parts with white space between them"],
+    ),
+    "parts before brat 1.3, and more behind the string": (
+        "New\nYork", "T1\tLOC 0 3;4 8\tNewYork\tby Ada\n", [("New\nYork", [("New\nYork", "LOC")])],
+        ["has 1 spans in parts"],
+    ),
+    "a byte order mark, which brat counts": (
+        "\ufeff" + SONY, "T1\tOrganization 1 5\tSony\nT2\tOrganization 37 45\tEricsson\n",
+        [(SONY, COMPANIES)], [],
+    ),
+    "a byte order mark, which another tool did not count": (
+        "\ufeff" + SONY, T1 + T2, [(SONY, COMPANIES)], []
+    ),
+    "UTF-16, as INCEpTION exports": (
+        "👩 Ada, Ada", "T1\tPER 3 6\tAda\nT2\tX 8 11\tAda\n",
+        [("👩 Ada, Ada", [("Ada", "PER"), ("Ada", "X")])], [],
+    ),
     "a relation": (
         SONY, T1 + T2 + "R1\tAlliance Arg1:T1 Arg2:T2\n", [(SONY, COMPANIES)], ["has 1 relations"]
     ),
@@ -54,9 +78,12 @@ FILES = {
     "of another text": (
         SONY,
         "T1\tOrganization 0 4\tSega\nT2\tOrganization 36 60\tEricsson\nT3\tX 0 4\tSony\n"
-        "T4\tX 0 4\tSony\n",
-        [(SONY, [("Sony", "Organization"), ("Sony", "X")])],
-        ["is 'Sega' by its line", "lost: outside the text", "lost: given twice"],
+        "T4\tX 0 4\tSony\nT5\tX 1 2\tn\nT6\tX 40 60\nT7\tX 30 40\tjoint  venture\n",
+        [(SONY, [("Sony", "X"), ("joint venture", "X"), ("Ericsson", "Organization")])],
+        ["lost: is 'Sega' by its own string, which the text has not",
+         "is 'Ericsson' by its own string, and read where",
+         "lost: is 'n' by its own string, which the text has several times",
+         "is 'joint  venture' by its own string", "lost: given twice", "lost: outside the text"],
     ),
     "no English": (
         "小明在北京。👩 Zoë",
@@ -68,6 +95,11 @@ FILES = {
         SONY, f"\n{T1}\nT2.b\tOrganization 36 44\tEricsson\n", [(SONY, COMPANIES)], []
     ),
 }  # fmt: skip
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, ["padellm", "convert", *map(str, arguments)])
+    return result.exit_code, " ".join(result.output.split())
 
 
 def put(folder, name, text, annotations):
@@ -92,7 +124,9 @@ def test_a_folder(tmp_path):
     assert guess_input(tmp_path) == "brat"
     shown, said = read_file(tmp_path)
     assert shown == [("Nobody.", []), (SONY, COMPANIES[:1])]
-    assert said == [(False, "has no c.ann beside it, and is not read")]
+    assert said[1:] == [(False, "has no c.ann beside it, and is not read")]
+    put(tmp_path / "more", "a", SONY, T1)
+    assert [text.meta["id"] for text in brat.read(tmp_path)] == ["a", "b", "more/a"]
 
 
 @pytest.mark.parametrize(("annotations", "what"), [
@@ -116,17 +150,57 @@ def test_files_that_are_not_there(tmp_path):
 
 def test_several_texts_are_several_files(tmp_path):
     texts = [mark(SONY, ("Sony", "ORG"))] + [AnnotatedText(f"text {i}") for i in range(10)]
-    brat.write(tmp_path / "x.ann", texts)
+    brat_writing.write(tmp_path / "x.ann", texts)
     assert (tmp_path / "x-01.ann").read_text() == "T1\tORG 0 4\tSony\n"
     found = list(brat.read(tmp_path))
     assert [(t.text, t.spans) for t in found] == [(t.text, t.spans) for t in texts]
     with pytest.raises(FormatError, match=r"x-01\.ann, of an earlier conversion"):
-        brat.write(tmp_path / "x.ann", texts[:3])
+        brat_writing.write(tmp_path / "x.ann", texts[:3])
 
 
 def test_what_brat_cannot_say(tmp_path):
     with pytest.raises(FormatError, match=r"holds white space.*--labels-map"):
-        brat.write(tmp_path / "x.ann", [mark(SONY, ("Sony", "a b"))])
+        brat_writing.write(tmp_path / "x.ann", [mark(SONY, ("Sony", "a b"))])
     with pytest.raises(FormatError, match="byte order mark"):
-        brat.write(tmp_path / "x.ann", [AnnotatedText("\ufeffx")])
+        brat_writing.write(tmp_path / "x.ann", [AnnotatedText("\ufeffx")])
     assert not list(tmp_path.iterdir())
+
+
+def test_spans_over_line_ends_are_written_as_brat_does(tmp_path):
+    text = "New\r\nYork\tis\u2028big \n"
+    spans = [(0, 9, "LOC"), (0, 10, "LOC"), (5, 16, "X"), (18, 19, "X")]
+    problems = []
+    brat_writing.write(tmp_path / "x.ann", [AnnotatedText(text, in_order(spans))], problems)
+    assert (tmp_path / "x.ann").read_text() == (
+        "T1\tLOC 0 3;5 9\tNew York\nT2\tLOC 0 3;5 9\tNew York\nT3\tX 5 9;10 12;13 16\tYork is big\n"
+    )
+    assert [(p.start, p.end, p.lost) for p in problems] == [(0, 10, False), (18, 19, True)]
+    (found,) = brat.read(tmp_path)
+    assert found.spans == ((0, 9, "LOC"), (5, 16, "X"))
+
+
+def test_what_is_there_is_not_replaced(tmp_path):
+    (tmp_path / "a-1.txt").write_text("mine")
+    texts = [AnnotatedText("x"), AnnotatedText("y")]
+    with pytest.raises(FormatError, match=r"a-1\.txt is there, without an \.ann"):
+        brat_writing.write(tmp_path / "a.ann", texts)
+    path = put(tmp_path, "b", SONY, T1)
+    with pytest.raises(FormatError, match=r"b\.txt would replace what is read"):
+        brat_writing.write(path, brat.read(path))
+    assert path.read_text() == T1 and len(list(tmp_path.iterdir())) == 3
+    columns = tmp_path / "c.conll"
+    columns.write_text("Ada B-PER\n")
+    (tmp_path / "c.txt").write_text("mine")
+    code, said = run(columns, tmp_path / "c.ann")
+    assert code == 1 and "c.txt is there" in said
+
+
+def test_inputs_whose_outputs_may_meet(tmp_path):
+    for name, n in (("a", 2), ("a-1", 1)):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{name}.jsonl").write_text('{"text": "x", "ents": []}\n' * n)
+    code, said = run(tmp_path / "in", tmp_path / "out", "--to", "brat")
+    assert code == 1 and "would go here" in said and not (tmp_path / "out").exists()
+    (tmp_path / "in" / "a-1.jsonl").rename(tmp_path / "in" / "a-b.jsonl")
+    assert run(tmp_path / "in", tmp_path / "out", "--to", "brat")[0] == 0
+    assert len(list((tmp_path / "out").glob("*.ann"))) == 3

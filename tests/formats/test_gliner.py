@@ -6,6 +6,8 @@ import pytest
 
 from spacy_padellm.formats import gliner
 from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
+from spacy_padellm.formats.conversion import Conversion
+from spacy_padellm.formats.docbin import from_doc, to_doc
 from spacy_padellm.formats.guess import guess_input
 
 from .samples import mark
@@ -53,7 +55,7 @@ FILES = {
     "with a text of other tokens": (
         [record([0, 0, "PER"], tokens=["Ada", ",", "Bo"], text="Eve")],
         [("Ada , Bo", [("Ada", "PER")])],
-        [],
+        ['its "text" is not made of its tokens'],
     ),
     "no tokens": ([record(tokens=[])], [("", [])], []),
     "no English": (
@@ -92,6 +94,45 @@ def test_what_is_written(tmp_path):
     inside = AnnotatedText("Rome-based", ((0, 4, "LOC"),), ((0, 10),))
     gliner.write(tmp_path / "b.json", [inside], problems)
     assert [(p.string, p.reason) for p in problems] == [("Rome", "is not on token boundaries")]
+
+
+@pytest.mark.parametrize(("more", "labels", "meta"), [
+    ({}, None, {}),
+    ({"ner_labels": ["organization", "person"], "ner_negatives": ["date"]},
+     ("organization", "person", "date"), {}),
+    ({"ner_negatives": ["date"]}, ("date", "organization"), {}),
+    ({"label": ["organization"], "negatives": ["date"]}, ("organization", "date"), {}),
+    ({"label": "news", "source": "x"}, None, {"label": "news", "source": "x"}),
+    ({"ner_labels": []}, None, {}),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_labels_that_were_looked_for(name, more, labels, meta, tmp_path):
+    (tmp_path / "in.jsonl").write_text(json.dumps(record(ORG, **more)))
+    texts = list(gliner.read(tmp_path / "in.jsonl"))
+    assert [(text.labels, text.meta) for text in texts] == [(labels, meta)]
+    gliner.write(tmp_path / name, texts)
+    assert list(gliner.read(tmp_path / name)) == texts
+
+
+def test_labels_that_were_looked_for_go_to_docs_and_come_back(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps(record(ORG, ner_labels=["person"])))
+    conversion = Conversion(labels_map={"person": "PER"})
+    (text,) = conversion.read(tmp_path / "a.jsonl", "gliner")
+    doc = to_doc(text, conversion.nlp)
+    assert doc._.padellm_labels == ["PER", "organization"]
+    assert from_doc(doc).labels == ("PER", "organization")
+    conversion.write(tmp_path / "b.jsonl", "jsonl", [text])
+    assert "padellm_labels" in " ".join(conversion.unsaid.messages())
+    conversion.write(tmp_path / "b.json", "gliner", [text])
+    assert not conversion.unsaid.messages()
+
+
+@pytest.mark.parametrize("key", ["label", "negatives", "ner_labels", "ner_negatives", "ner"])
+def test_no_meta_is_an_order_to_gliner(key, tmp_path):
+    text = mark("a b", ("a", "X"), tokens=((0, 1), (2, 3)), meta={key: ["Y"], "id": 3})
+    gliner.write(tmp_path / "a.jsonl", [text])
+    assert {*json.loads((tmp_path / "a.jsonl").read_text())} == {"tokenized_text", "ner", "meta"}
+    assert list(gliner.read(tmp_path / "a.jsonl")) == [text]
 
 
 @pytest.mark.parametrize("bad", [

@@ -6,7 +6,9 @@ import pytest
 
 from spacy_padellm.formats import hf_datasets
 from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
-from spacy_padellm.formats.guess import guess_input
+from spacy_padellm.formats.conversion import Conversion
+from spacy_padellm.formats.guess import guess_input, guess_output
+from spacy_padellm.formats.hf_files import splits_of
 
 from .samples import NESTED, mark
 from .tool_files import check, read_file
@@ -19,6 +21,7 @@ STRING = {"dtype": "string", "_type": "Value"}
 CLASSES = {"names": NAMES, "_type": "ClassLabel"}
 SEQUENCE = {"tokens": {"feature": STRING, "_type": "Sequence"},
             "ner_tags": {"feature": CLASSES, "_type": "Sequence"}}  # fmt: skip
+NUMBER = {"dtype": "int64", "_type": "Value"}
 LIST = {"tokens": {"feature": STRING, "_type": "List"},
         "ner_tags": {"feature": CLASSES, "_type": "List"}}  # fmt: skip
 ADA = ["Ada", "Lovelace", "left", "Rome"]
@@ -86,6 +89,47 @@ TABLES = {
         [("Ada", [])],
         ["lost: outside the text"],
     ),
+    "spans as a Sequence of objects keeps them": (
+        table({"text": ["Ada, Bo", "x"],
+               "spans": [{"start": [0, 5], "end": [3, 7], "label": [0, 1]},
+                         {"start": [], "end": [], "label": []}]},
+              {"text": STRING, "spans": {"feature": {"start": NUMBER, "end": NUMBER, "label": {
+                  "names": ["PER", "DOG"], "_type": "ClassLabel"}}, "_type": "Sequence"}},
+              {"spans": arrow.struct([(name, arrow.list_(arrow.int64()))
+                                      for name in ("start", "end", "label")])}),
+        [("Ada, Bo", [("Ada", "PER"), ("Bo", "DOG")]), ("x", [])],
+        [],
+    ),
+    "labels of spans as numbers": (
+        table({"text": ["Ada, Bo"], "spans": [[{"start": 0, "end": 3, "label": 1}]]},
+              {"spans": {"feature": {"start": NUMBER, "end": NUMBER, "label": {
+                  "names": ["DOG", "PER"], "_type": "ClassLabel"}}, "_type": "List"}}),
+        [("Ada, Bo", [("Ada", "PER")])],
+        [],
+    ),
+    "a label of the whole text beside tags": (
+        table({"text": ["Ada Lovelace left Rome"] * 2, "label": [0, 3],
+               "tokens": [ADA, ADA], "ner_tags": [[1, 2, 0, 3], [1, 2, 0, 3]]}, SEQUENCE),
+        FOUND * 2,
+        [],
+    ),
+    "spans of some rows, tags of others": (
+        table({"text": [FOUND[0][0]] * 2, "spans": [None, [{"start": 0, "end": 3, "label": "X"}]],
+               "tokens": [ADA, ADA], "ner_tags": [[1, 2, 0, 3], None]}, SEQUENCE,
+              {"spans": SPANS}),
+        [FOUND[0], (FOUND[0][0], [("Ada", "X")])],
+        [],
+    ),
+    "no spans in any row, as pandas writes them": (
+        table({"text": ["Ada"], "spans": [[]]}), [("Ada", [])], []
+    ),
+    "texts of other tokens": (
+        table({"text": ["Eve", "Eve"], "tokens": [ADA, ADA],
+               "spans": [None, [{"start": 0, "end": 3, "label": "X"}]],
+               "ner_tags": [[1, 2, 0, 3], None]}, SEQUENCE, {"spans": SPANS}),
+        [FOUND[0], ("Eve", [("Eve", "X")])],
+        ["not made of its tokens, which are joined", "not made of its tokens, which are left out"],
+    ),
     "no rows": (
         table({"tokens": [], "ner_tags": []}, SEQUENCE,
               {"tokens": arrow.list_(arrow.string()), "ner_tags": arrow.list_(arrow.int64())}),
@@ -121,6 +165,11 @@ def test_names_that_the_folder_keeps(tmp_path):
     ({**TAGGED, "ner_tags": [[1, 2, 0, 9]]}, SEQUENCE, "9 is none of the 5 tags"),
     ({**TAGGED, "ner_tags": [["PER", "O", "O", "O"]]}, None, "'PER' is no tag"),
     ({**TAGGED, "tokens": [["Ada", "", "left", "Rome"]]}, SEQUENCE, "an empty token"),
+    ({**TAGGED, "tokens": [["Ada", None, "left", "Rome"]]}, SEQUENCE, "an empty token"),
+    ({"text": ["x"], "label": [3]}, None, "the columns are text, label"),
+    ({"tokens": [["x"]], "tag": ["B-PER"]}, None, "the columns are tokens, tag"),
+    ({"text": ["x"], "spans": [[{"start": 0, "end": 1, "label": 1}]]}, None,
+     "'spans': the labels are numbers"),
 ])  # fmt: skip
 def test_what_cannot_be_read(columns, features, what, tmp_path):
     parquet.write_table(table(columns, features), tmp_path / "a.parquet")
@@ -184,3 +233,47 @@ def test_what_is_there_is_not_replaced(tmp_path):
         hf_datasets.write(tmp_path / "mine", [])
     shown, _ = read_file(save(tmp_path / "d", TABLES["no rows"][0]))
     assert shown == []
+    (tmp_path / "d" / "notes.md").write_text("mine")
+    both = tmp_path / "both"
+    save(both / "train", table(TAGGED, SEQUENCE))
+    (both / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    for path, what in (("d", r"notes\.md"), ("both", "one split would replace it")):
+        with pytest.raises(FormatError, match=what):
+            hf_datasets.write(tmp_path / path, [])
+    with pytest.raises(FormatError, match="are read, and not written"):
+        hf_datasets.write(tmp_path / "a.arrow", [])
+    with pytest.raises(FormatError, match="are read, and not written"):
+        guess_output(tmp_path / "a.arrow")
+    assert len(list(both.rglob("*"))) == 5 and not (tmp_path / "a.arrow").exists()
+
+
+def test_a_dict_of_no_splits(tmp_path):
+    (tmp_path / "dataset_dict.json").write_text('{"splits": []}')
+    for read in (hf_datasets.read, splits_of):
+        with pytest.raises(FormatError, match="names no splits"):
+            list(read(tmp_path))
+
+
+def test_feather(tmp_path):
+    made, path = table(TAGGED, SEQUENCE), tmp_path / "a.arrow"
+    with arrow.OSFile(str(path), "wb") as sink, arrow.ipc.new_file(sink, made.schema) as writer:
+        writer.write_table(made)
+    check(path, FOUND, [])
+
+
+def test_texts_that_are_annotated_in_part(tmp_path):
+    """As training reads them: the tag -100."""
+    text = mark("Ada left Rome", ("Ada", "PER"), tokens=((0, 3), (4, 8), (9, 13)))
+    texts = [
+        AnnotatedText(text.text, text.spans, text.tokens, unknown=((9, 13),)),
+        AnnotatedText(text.text, ((0, 3, "PER"), (0, 8, "X"), (1, 3, "Y")), text.tokens, {},
+                      unknown=((9, 13),)),
+        text,
+    ]  # fmt: skip
+    conversion = Conversion()
+    conversion.write(tmp_path / "a.parquet", "datasets", texts)
+    assert [(p.label, p.lost) for p in conversion.problems] == [("PER", True), ("Y", True)]
+    assert parquet.read_table(tmp_path / "a.parquet")["ner_tags"][0].as_py()[2] == -100
+    found = list(hf_datasets.read(tmp_path / "a.parquet"))
+    assert found[0] == texts[0] and found[2] == text
+    assert found[1].spans == ((0, 8, "X"),) and found[1].unknown == ((9, 13),)

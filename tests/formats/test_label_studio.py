@@ -26,12 +26,13 @@ def annotation(*result, by=1, **more):
             "prediction": {}, "result_count": len(result), **more}  # fmt: skip
 
 
-def task(*annotations, text=ADA, number=1, **more):
+def task(*annotations, text=ADA, number=1, data=None, **more):
     return {"id": number, "annotations": list(annotations), "file_upload": "a.json",
-            "drafts": [], "predictions": [], "data": {"text": text}, **more}  # fmt: skip
+            "drafts": [], "predictions": [], "data": data or {"text": text}, **more}  # fmt: skip
 
 
 PER = region(0, 3, "Ada", "PER")
+BOB = region(3, 6, "Bob", "PER")
 LOC = region(15, 19, "Rome", "LOC")
 BOTH = [("Ada", "PER"), ("Rome", "LOC")]
 RELATION = {"from_id": "x1", "to_id": "x2", "type": "relation", "direction": "right", "labels": []}
@@ -109,9 +110,69 @@ FILES = {
         [],
     ),
     "a region of another text": (
-        [task(annotation(region(0, 3, "Eve", "PER"), region(18, 40, "Rome ...", "LOC")))],
+        [task(annotation(region(0, 3, "Eve", "PER"), region(18, 40, "Rome ...", "LOC"), BOB,
+                         region(1, 2, "o", "X")))],
+        [(ADA, [("Bob", "PER")])],
+        ["lost: is 'Eve' by its own string, which the text has not", "lost: is 'Rome ...' by its",
+         "lost: is 'o' by its own string, which the text has several times",
+         "is 'Bob' by its own string, and read where that stands"],
+    ),
+    "offsets that no region by itself explains": (
+        [task(annotation(region(9, 11, "Bo", "PER"), region(13, 15, "Bo", "X")),
+              text="👩👩👩👩 Bo, Bo")],
+        [("👩👩👩👩 Bo, Bo", [("Bo", "PER"), ("Bo", "X")])],
+        [],
+    ),
+    "two texts to label": (
+        [task(annotation(region(0, 3, "Bob", "PER", to_name="head"),
+                         {**LOC, "to_name": "story"}, CHOICE),
+              data={"title": "Bob", "body": ADA, "text": "an id"}),
+         task(annotation({**PER, "to_name": "story"}), number=2,
+              data={"title": "Eve", "body": ADA, "text": "an id"}),
+         task(number=3, data={"title": None, "body": "To do"})],
+        [("Bob", [("Bob", "PER")]), (ADA, [("Rome", "LOC")]), ("Eve", []), (ADA, [("Ada", "PER")]),
+         ("To do", None)],
+        ["the task has no text under 'title'", "1 results of the type 'choices'"],
+    ),
+    "a key that tasks without regions do not tell": (
+        [{"id": 1, "data": {"url": "http://x", "content": "Nobody."},
+          "annotations": [annotation()]},
+         {"id": 2, "data": {"url": "http://y", "content": ADA}, "annotations": [annotation(PER)]},
+         {"id": 3, "data": {"url": "http://z"}, "annotations": [annotation()]}],
+        [("Nobody.", []), (ADA, [("Ada", "PER")])],
+        ["lost: the task has no text under 'content'"],
+    ),
+    "a text beside the one that is labelled": (
+        [task(annotation(PER), data={"text": "summary", "body": ADA})],
         [(ADA, [("Ada", "PER")])],
-        ["lost: outside the text", "is 'Eve' by its own text", "is 'Rome ...' by its own text"],
+        [],
+    ),
+    "regions of sound": (
+        [task(annotation(PER, {"type": "labels", "to_name": "audio", "value": {
+            "start": 0.5, "end": 1.25, "channel": 0, "labels": ["Speaker"]}}))],
+        [(ADA, [("Ada", "PER")])],
+        ["lost: has offsets that are none of a text"],
+    ),
+    "minimal, nobody has annotated it": (
+        [{**MINIMAL, "label": SHORT},
+         {"id": 8, "text": "To do", "annotator": None, "annotation_id": None, "created_at": None,
+          "updated_at": None, "lead_time": None}],
+        [(ADA, [("Ada", "PER")]), ("To do", None)],
+        [],
+    ),
+    "minimal, regions without labels and of HTML": (
+        [{**MINIMAL, "label": [*SHORT, {"start": 15, "end": 19, "text": "Rome"}]},
+         {**MINIMAL, "id": 8, "text": "<p>Rome</p>", "label": [{
+             "start": "/p[1]/text()[1]", "end": "/p[1]/text()[1]", "startOffset": 0, "endOffset": 4,
+             "text": "Rome", "hypertextlabels": ["LOC"]}]}],
+        [(ADA, [("Ada", "PER")]), ("<p>Rome</p>", [])],
+        ["lost: has no label", "lost: is of the type 'hypertextlabels'"],
+    ),
+    "minimal, with a choice": (
+        [{**MINIMAL, "text": None, "review": ADA, "sentiment": "positive", "label": SHORT},
+         {**MINIMAL, "id": 8, "text": None, "review": "Nobody.", "sentiment": "negative"}],
+        [(ADA, [("Ada", "PER")]), ("Nobody.", [])],
+        [],
     ),
 }  # fmt: skip
 
@@ -155,7 +216,7 @@ def test_what_is_written_can_be_imported(tmp_path):
 @pytest.mark.parametrize("record", [
     {"data": {"image": 3}}, {"data": {"a": "x", "b": "y"}}, {"data": {"text": "x"},
      "annotations": 3}, {"data": {"text": "x"}, "annotations": [{"result": 3}]},
-    task(annotation(region("a", 3, "x", "PER"))), task(annotation(region(0, 3, "x", 3))),
+    task(annotation(region(0, 3, "x", 3))),
 ])  # fmt: skip
 def test_what_is_no_task(record, tmp_path):
     path = tmp_path / "a.jsonl"

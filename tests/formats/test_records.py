@@ -9,7 +9,8 @@ import pytest
 
 from spacy_padellm.formats import annotation_tools, jsonl, paper
 from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
-from spacy_padellm.formats.guess import guess_input
+from spacy_padellm.formats.conversion import Conversion
+from spacy_padellm.formats.guess import EXTENSIONS, guess_input
 
 from .samples import EMPTY, FLAT, NESTED, mark, places
 
@@ -79,6 +80,44 @@ def test_one_json_array(tmp_path):
     assert places(annotation_tools.read(path)) == places([mark("In Rome", ("Rome", "LOC"))] * 2)
     path.write_text(json.dumps([{"text": "In Rome", "label": [[3, 7, "LOC"]]}]))
     assert len(list(annotation_tools.read(path))) == 1
+
+
+@pytest.mark.parametrize("record", [
+    {"text": "In Rome", "label": [[3, 7, "LOC"]]}, {"text": "In Rome", "ents": [[3, 7, "LOC"]]},
+    {"text": "In Rome", "spans": [{"start": 3, "end": 7, "label": "LOC"}]},
+])  # fmt: skip
+def test_one_object_over_several_lines(record, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("\n" + json.dumps(record, indent=2))
+    found = Conversion().read(path, guess_input(path))
+    assert places(found) == places([mark("In Rome", ("Rome", "LOC"))])
+    path.write_text(json.dumps(record, indent=2) + json.dumps(record))
+    with pytest.raises(FormatError, match=r"a\.json:1: not JSON"):
+        guess_input(path)
+
+
+TAKEN = {"text": 1, "ents": [1], "spans": [], "entities": [[0, 2, "X"]], "labels": 3, "id": 4,
+         "answer": "reject", "label": "news", "document": 0, "source": "s"}  # fmt: skip
+KEPT = {
+    "brat": (), "webanno": (), "paper": (), "columns": ("document",), "table": ("id",),
+    "jsonl": {*TAKEN} - {"text", "ents"}, "labelstudio": {*TAKEN} - {"text"},
+    "doccano": ("ents", "id", "document", "source"),
+    "prodigy": TAKEN, "gliner": TAKEN, "datasets": TAKEN,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_meta_comes_back_or_is_named(name, tmp_path):
+    text = mark("In Rome", ("Rome", "LOC"), tokens=((0, 2), (3, 7)), meta=TAKEN)
+    conversion = Conversion()
+    path = tmp_path / f"a{EXTENSIONS[name]}"
+    conversion.write(path, name, [text])
+    (found,) = conversion.read(path, name)
+    assert places([found]) == places([text])
+    kept = {key for key in TAKEN if str(found.meta.get(key)) == str(TAKEN[key])}
+    assert kept == {*KEPT[name]}
+    said = " ".join(conversion.unsaid.messages())
+    assert {key for key in TAKEN if f"the field {key!r} " in said} == {*TAKEN} - kept
 
 
 def test_prodigy_tokens_and_answers(tmp_path):

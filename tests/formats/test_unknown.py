@@ -22,6 +22,7 @@ from .unknown_docs import KINDS, LABELS, NLP, WORDS, new, state
 
 TEXT_FORMATS = [name for name in FORMATS if name != "spacy"]
 SAY_NOTHING = ("labelstudio", "datasets")  # and have a place for a text that nobody annotated
+SAY_PART = "datasets"
 NOTHING = [0] * len(WORDS)
 
 
@@ -120,7 +121,7 @@ def test_other_spacing_keeps_what_has_a_place(corpus, tmp_path):
     assert other.text == "Ada, left" and iob(other) == [0, 0, 0]
 
 
-@pytest.mark.parametrize("target", TEXT_FORMATS)
+@pytest.mark.parametrize("target", [name for name in TEXT_FORMATS if name != SAY_PART])
 def test_what_a_format_cannot_say_is_left_out_and_counted(target, corpus, tmp_path):
     output, report = tmp_path / "to" / f"out{EXTENSIONS[target]}", tmp_path / "report.jsonl"
     output.parent.mkdir()
@@ -134,7 +135,8 @@ def test_what_a_format_cannot_say_is_left_out_and_counted(target, corpus, tmp_pa
         assert "4 texts are left out: 2 are not annotated and 2 are annotated in part" in said
     n = 2 if target in SAY_NOTHING else 1
     assert f"has no place for doc.cats (of {n} texts)" in said and "doc.spans['parts']" in said
-    assert "padellm_labels" in said and "other doc.user_data (of 1 texts)" in said
+    assert "other doc.user_data (of 1 texts)" in said
+    assert ("padellm_labels" in said) == (target != "gliner")  # which has a place for them
     problems = [json.loads(line) for line in report.read_text().splitlines()]
     left_out = [p for p in problems if "cannot say" in p["reason"]]
     assert all(problem["lost"] for problem in left_out)
@@ -155,6 +157,32 @@ def test_what_a_format_cannot_say_is_left_out_and_counted(target, corpus, tmp_pa
     assert all(source.read(doc).unknown == () for doc in back)
     wanted = [source.read(make()).items() for make, says in KINDS.values() if says == "all"]
     assert [source.read(doc).items() for doc in back] == wanted
+
+
+def test_tags_say_what_is_unknown(corpus, tmp_path):
+    output = tmp_path / "out.parquet"
+    code, said = run(corpus, output, "--strict")
+    assert code == 0 and "12 texts (2 not annotated, 2 annotated in part), 12 spans" in said
+    assert "has no place for doc.cats (of 2 texts)" in said and "padellm_labels" in said
+    assert run(output, tmp_path / "back.spacy", "--strict")[0] == 0
+    source = GoldSource("both", "sc")
+    for (make, says), doc in zip(
+        KINDS.values(), read_docs(tmp_path / "back.spacy", NLP.vocab), strict=True
+    ):
+        before = make()
+        assert (source.spans(doc) is None) == (says == "nothing")
+        if says != "nothing":
+            assert source.unknown(doc) == source.unknown(before)
+            assert source.read(doc).items() == source.read(before).items()
+
+
+def test_a_binary_answer_without_tokens_is_written_with_tags(tmp_path):
+    span = {"start": 0, "end": 3, "label": "PER"}
+    answer = {"text": "Ada left Rome", "spans": [span], "answer": "accept", "_is_binary": True}
+    (tmp_path / "a.jsonl").write_text(json.dumps(answer))
+    assert run(tmp_path / "a.jsonl", tmp_path / "a.parquet", "--strict")[0] == 0
+    (text,) = Conversion().read(tmp_path / "a.parquet", "datasets")
+    assert text.spans == ((0, 3, "PER"),) and text.unknown == ((4, 8), (9, 13))
 
 
 @pytest.mark.parametrize("target", TEXT_FORMATS)

@@ -90,6 +90,71 @@ FILES = {
         [("New\nYork", [("New\nYork", "LOC")]), ("", [])],
         [],
     ),
+    "relations of stacked spans, slots": (
+        f"#FORMAT=WebAnno TSV 3.3\n{ENTITY}|value\n"
+        "#T_SP=webanno.custom.Event|ROLE_webanno.custom.Event:who_webanno.custom.Link|"
+        "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity\n"
+        "#T_RL=webanno.custom.Knows|kind|"
+        "BT_de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity\n\n\n#Text=Ada met Bo\n"
+        "1-1\t0-3\tAda\tPER[1]|ORG[2]\t_\t_\t_\t_\t\n"
+        "1-2\t4-7\tmet\t_\tp1;*[5]|_[6]\t1-1[1];1-3|*\t_\t_\t\n"
+        "1-3\t8-10\tBo\tPER\t_\t_\tof\\_old|*\t1-1[1_0]|1-1[2_0]\t\n",
+        [("Ada met Bo", [("Ada", "ORG"), ("Ada", "PER"), ("Bo", "PER")])],
+        ["not read: webanno.custom.Event (1), webanno.custom.Knows (1)"],
+    ),
+    "a layer of slots alone": (
+        "#FORMAT=WebAnno TSV 3.3\n#T_SP=webanno.custom.Thing|\n"
+        "#T_SP=webanno.custom.Host|ROLE_webanno.custom.Host:links_webanno.custom.Link|"
+        "webanno.custom.Thing\n\n\n#Text=This is a test .\n"
+        "1-1\t0-4\tThis\t_\tp1;p2\t1-2[1];1-4\t\n1-2\t5-7\tis\t*[1]\t_\t_\t\n"
+        "1-3\t8-9\ta\t*[1]\t_[3]\t*\t\n1-4\t10-14\ttest\t*\t_[3]\t*\t\n"
+        "1-5\t15-16\t.\t_\t_\t*\t\n",
+        [("This is a test .", [("This", "Host"), ("is a", "Thing"), ("a test", "Host"),
+                               ("test", "Thing"), (".", "Host")])],
+        ["not read: Host.ROLE_", "spans of 2 layers are read together: Thing (2), Host (3)"],
+    ),
+    "entities with an identifier alone": (
+        f"#FORMAT=WebAnno TSV 3.3\n{ENTITY}|identifier\n\n\n#Text=Ada came\n"
+        "1-1\t0-3\tAda\thttp://www.wikidata.org/entity/Q7259\t\n1-2\t4-8\tcame\t_\t\n",
+        [("Ada came", [("Ada", "NamedEntity")])],
+        ["not read: NamedEntity.identifier (1)"],
+    ),
+    "a document without entities": (
+        "#FORMAT=WebAnno TSV 3.3\n#T_SP=x.lexmorph.type.pos.POS|PosValue\n\n\n#Text=Ada\n"
+        "1-1\t0-3\tAda\tNN\t\n",
+        [("Ada", [])],
+        ["no layer of entities (layers: POS)", "not read: x.lexmorph.type.pos.POS (1)"],
+    ),
+    "a document without annotations": (
+        "#FORMAT=WebAnno TSV 3.3\n\n\n#Text=Ada\n1-1\t0-3\tAda\t\n",
+        [("Ada", [])],
+        ["no layer of entities (layers: none)"],
+    ),
+    "tokens as they are": (
+        HEAD + "#Text=C:\\\\temp \\\\n x\n1-1\t0-7\tC:\\temp\t*\tPATH\t\n"
+        "1-2\t8-10\t\\n\t_\t_\t\n1-3\t11-12\tx\t_\t_\t\n",
+        [("C:\\temp \\n x", [("C:\\temp", "PATH")])],
+        [],
+    ),
+    "a sentence that begins with white space": (
+        HEAD + "#Text=  a Ada\n1-1\t2-3\ta\t_\t_\t\n1-2\t4-7\tAda\t*\tPER\t\n",
+        [("  a Ada", [("Ada", "PER")])],
+        [],
+    ),
+    "version 3.1, escaped as Java does": (
+        f"#FORMAT=WebAnno TSV 3.1\n{ENTITY}|identifier|value\n\n\n"
+        "#Text=Zo\\u00EB \\uD83D\\uDC69 \\\"x\\\" a\\\\b\n"
+        "1-1\t0-3\tZo\xeb\t*\tPER\t\n1-2\t4-6\t👩\t_\t_\t\n1-3\t7-10\t\"x\"\t_\t_\t\n"
+        "1-4\t11-14\ta\\b\t*\tX\t\n",
+        [('Zo\xeb 👩 "x" a\\b', [("Zo\xeb", "PER"), ("a\\b", "X")])],
+        [],
+    ),
+    "version 3, without escapes": (
+        f"#FORMAT=WebAnno TSV 3\n{ENTITY}|value\n\n\n#Text=C:\\temp x\n"
+        "1-1\t0-7\tC:\\temp\tPATH\n1-2\t8-9\tx\t_\n",
+        [("C:\\temp x", [("C:\\temp", "PATH")])],
+        [],
+    ),
     "offsets of nothing": (
         HEAD + "#Text=Ada came\n1-1\t5-7\tAda\t*\tPER\t\n1-2\t20-29\tcame\t_\t_\t\n",
         [("Ada came", [("Ada", "PER")])],
@@ -117,8 +182,6 @@ def test_other_tables_stay_columns(tmp_path):
     ("Ada\tB-PER\n", "the first line is"), (HEAD + "#Text=Ada\n1-1\t0-3\tAda\t_\n", "4 columns"),
     (HEAD + "#Text=Ada\n1-1\t0-3\tEve\t_\t_\t\n", "not in the text"),
     (HEAD + "#Text=Ada\n1-1\t0\tAda\t_\t_\t\n", "is no token"),
-    ("#FORMAT=WebAnno TSV 3.3\n#T_SP=x.lexmorph.type.pos.POS|PosValue\n\n#Text=Ada\n"
-     "1-1\t0-3\tAda\tNN\t\n", "no layer of entities"),
     (HEAD + "#Text=Ada\n1-1\t0-3\tAda\t_\tPER[x]\t\n", "is no cell"),
 ])  # fmt: skip
 def test_what_is_no_file(content, what, tmp_path):
@@ -137,3 +200,21 @@ def test_what_is_written(tmp_path):
     off = AnnotatedText("a b", in_order([(0, 2, "X"), (1, 2, "Y")]), ((0, 1), (2, 3)))
     webanno_writing.write(tmp_path / "b.tsv", [off], problems)
     assert [(p.label, p.lost) for p in problems] == [("X", True), ("Y", True)]
+
+
+def test_texts_begin_and_end_with_a_token(tmp_path):
+    texts = [
+        AnnotatedText("\n Ada\tC:\\x ", in_order([(2, 5, "PER")]), ((0, 2), (2, 5), (6, 10))),
+        AnnotatedText("  ", (), ((0, 2),)),
+        AnnotatedText("👩 Bo", in_order([(2, 4, "PER")]), ((0, 1), (2, 4))),
+    ]
+    problems = []
+    webanno_writing.write(tmp_path / "a.tsv", texts, problems)
+    assert (tmp_path / "a.tsv").read_text() == (
+        HEAD + "#Text=Ada\\tC:\\\\x\n1-1\t0-3\tAda\t*\tPER\t\n1-2\t4-8\tC:\\x\t_\t_\t\n"
+        "\n#Text=👩 Bo\n2-1\t9-11\t👩\t_\t_\t\n2-2\t12-14\tBo\t*\tPER\t\n"
+    )
+    assert [(p.of, p.lost) for p in problems] == [("text", False), ("text", True)]
+    found = list(webanno.read(tmp_path / "a.tsv"))
+    assert [(t.text, t.spans) for t in found] == [
+        ("Ada\tC:\\x", ((0, 3, "PER"),)), ("👩 Bo", ((2, 4, "PER"),))]  # fmt: skip

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import ABSENT
 
-import spacy_padellm
+from spacy_padellm import __file__ as package_file
 from spacy_padellm.extras import EXTRAS, NotInstalledError, has, install_command, need
 
-PACKAGE = Path(spacy_padellm.__file__).parent
+PACKAGE = Path(package_file).parent
 # All others, those that are yet to be written too, import without torch.
 NEED_TORCH = {
     f"spacy_padellm.{name}"
@@ -23,12 +23,13 @@ NEED_TORCH = {
     models.exported.probing models.exported.write models.files.causal models.files.pretrained
     models.files.rounded models.load models.make models.mixed_precision models.pointer_files
     models.prepared.encoder models.prepared.gguf_file models.progress_bars models.quantization
-    models.save models.shared_bases models.special_tokens models.trainable
+    models.rounded_files models.save models.shared_bases models.special_tokens models.trainable
     tools.benchmark.forcing tools.export.comparing""".split()
 }
 TRAINING = ("spacy_padellm.training.", "spacy_padellm.tools.benchmark.autoregressive.")
 NEED_OTHERS = {
     "models.exported.rounding": "onnx",
+    "models.exported.rounding_at_load": "onnx",
     "models.exported.stored_weights": "onnx",
     "spacy_llm.cache": "spacy_llm",
     "spacy_llm.task": "spacy_llm",

@@ -8,6 +8,7 @@ from tqdm import tqdm
 from wasabi import Printer
 
 from ...formats.annotated_text import AnnotatedText, FormatError
+from ...formats.brat_writing import may_meet
 from ...formats.conversion import Conversion
 from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name
@@ -95,11 +96,18 @@ def _plan(
         folder = output_path / path.relative_to(input_path.resolve()).parent
         output = folder / _name(path, target or "spacy")
         _check_apart(path, output)
-        if output in taken:
+        met = next((one for one in taken if _meet(one, output)), None)
+        if met is not None:
             mend = "Rename one of them or choose by --from"
-            raise FormatError(output, 0, f"both {taken[output]} and {path} would go here", mend)
+            raise FormatError(output, 0, f"both {taken[met]} and {path} would go here", mend)
         taken[output] = path
     return [(path, output) for output, path in taken.items()]
+
+
+def _meet(one: Path, other: Path) -> bool:
+    """Whether two outputs may write the same file."""
+    both_brat = one.suffix == other.suffix == EXTENSIONS["brat"]
+    return one == other or (both_brat and may_meet(one, other))
 
 
 def _plan_dataset(

@@ -17,7 +17,7 @@ from spacy_padellm.atomic import alone_in
 from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.formats.json_records import write_records
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TUNING = ROOT / "benchmarks" / "tuning.py"
 PLACES, PEOPLE = ("Rome", "Oslo", "Lima"), ("Ada", "Bo", "Eva")
 # Learns the strings of its training texts. The first try on all texts is killed.
@@ -47,11 +47,6 @@ def wait(task):
         finally:
             process.kill()
 """
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(TUNING.parent))
 
 
 def sentence(i):
@@ -175,6 +170,7 @@ def test_configs_are_trained_by_spacy(data, run):
 
 
 def test_a_cell_that_another_run_is_at_is_left_to_it(data, tmp_path):
+    from grid.processes import Status
     from tuning.cells import Cell
     from tuning.running import cell_folder, run_cell
     from tuning.systems import get_systems
@@ -182,7 +178,7 @@ def test_a_cell_that_another_run_is_at_is_left_to_it(data, tmp_path):
     system = get_systems([f"scripted={tmp_path / 'scripted.py'}:train"], None)["scripted"]
     cell, output = Cell("trips", None, "scripted", 0), tmp_path / "out.jsonl"
     with alone_in(cell_folder(output, cell)):
-        assert not run_cell(cell, system, data, output, None, keep=False)
+        assert run_cell(cell, system, data, output, None, keep=False) is Status.BUSY
     assert not output.exists() and not (tmp_path / "calls").exists()
 
 
@@ -253,74 +249,17 @@ def test_systems_are_told_apart(tmp_path, capsys):
             get_systems([text], None)
 
 
-def record(f, budget=None, stopped=False):
-    of = {"f": f, "by_label": {"X": {"f": f, "n": 3}}}
-    return {
-        **{"test": None if f is None else of, "minutes": {"cpu": 1.0}, "texts": {"train": 9}},
-        **{"texts_a_second": None if f is None else {"cpu": 10.0}, "machine": {}, "made_of": "m"},
-        **{"budget": budget, "stopped": stopped},
-    }
+def test_texts_of_another_set_of_the_same_name_are_not_mixed(data, run):
+    from grid.sets import read_split
 
-
-def test_a_larger_budget_runs_what_a_smaller_one_stopped():
-    from tuning.results import is_finished
-
-    assert not is_finished(None, None)
-    assert is_finished(record(0.5), None) and is_finished(record(0.5, 3.0), None)
-    stopped = record(None, 3.0, True)
-    assert [is_finished(stopped, budget) for budget in (2.0, 3.0, 4.0, None)] == [1, 1, 0, 0]
-
-
-def test_results_are_medians_and_means_over_common_sets(tmp_path):
-    from tuning.cells import Cell
-    from tuning.report import write_report
-    from tuning.results import append_result, read_results
-
-    path = tmp_path / "out.jsonl"
-    scores = {"a": (0.2, 0.9, 0.5), "b": (0.7,)}
-    for name, of in scores.items():
-        for seed, f in enumerate(of):
-            append_result(path, Cell(name, 50, "s", seed), record(f))
-    append_result(path, Cell("a", 50, "t", 0), record(0.1))
-    append_result(path, Cell("a", 50, "t", 0), record(0.4))  # run again
-    append_result(path, Cell("b", None, "s", 0), record(0.8))
-    append_result(path, Cell("b", None, "t", 0), record(None))
-    with path.open("a") as file:
-        file.write('{"set": "a", "si')  # cut off
-    assert len(read_results(path)) == 7
-    page = write_report(path, tmp_path / "page.md", read_results(path))
-    table = [line for line in page.partition("## Minutes")[0].splitlines() if "|" in line]
-    assert table[2:] == [
-        "| a | 50 | 50.0 (20.0–90.0) | 40.0 |",
-        "| b | 50 | 70.0 |  |",
-        "| b | all (9) | 80.0 | – |",
-        "| mean of 1 sets | 50 | 50.0 | 40.0 |",
-        "| mean of 1 sets | all | 80.0 |  |",
-    ]
-    assert "| b | X | 3 | 80.0 |  |" in page and "(page.png)" in page
-    append_result(path, Cell("b", 200, "s", 0), record(0.8))
-    assert len(read_results(path)) == 8
-
-
-def test_a_panel_a_set_has_a_line_a_system():
-    from tuning.cells import Cell
-    from tuning.curves import draw_curves
-
-    results = {
-        Cell(name, size, system, 0): {**record(f), "texts": {"train": size or 900}}
-        for name in "abcde"
-        for system in ("s", "t")
-        for size, f in ((50, 0.2), (None, 0.6))
-    }
-    results[Cell("a", 50, "s", 1)] = {**record(0.4), "texts": {"train": 50}}
-    figure = draw_curves(results)
-    assert [axes.get_title() for axes in figure.axes] == [*"abcde"]
-    lines = [*map(drawn, figure.axes[0].containers)]
-    assert [xs for xs, _ in lines] == [[50, 900]] * 2
-    assert [ys for _, ys in lines] == [pytest.approx([30, 60]), pytest.approx([20, 60])]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["s", "t"]
-
-
-def drawn(container):
-    xs, ys = container[0].get_data()
-    return [*xs], [*ys]
+    place = data.parent
+    words = command(data, "--sizes", "4", "--seeds", "7")
+    assert run(words)[0] == 0
+    line = json.loads((place / "out.jsonl").read_text())
+    write_records(data / "ner" / "trips" / "dev.jsonl.gz", [sentence(5)])
+    read_split.cache_clear()  # as in a new process
+    status, said = run(words)
+    assert status == 2 and "trips/4/scripted/7 was of other texts in the output" in said
+    del line["data"]  # as records of old
+    (place / "out.jsonl").write_text(json.dumps(line) + "\n")
+    assert run(words)[0] == 0
