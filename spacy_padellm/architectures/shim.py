@@ -41,6 +41,7 @@ class CausalLMShim(DecodingShim):
     origin: where the model comes from; weights are read at first use. peft: an adapter to
     train instead of all weights. mixed_precision: bfloat16 autocast in training. pointers:
     whether training makes it point at mentions; a model that points goes on to.
+    train_embeddings: whether those of tokens are among the weights that are trained.
     """
 
     def __init__(
@@ -49,9 +50,15 @@ class CausalLMShim(DecodingShim):
         peft: AdapterSettings | None = None,
         mixed_precision: bool = False,
         pointers: bool = False,
+        train_embeddings: bool = True,
     ) -> None:
         super().__init__(model=None)
-        for name, value in (("mixed_precision", mixed_precision), ("pointers", pointers)):
+        switches = {
+            "mixed_precision": mixed_precision,
+            "pointers": pointers,
+            "train_embeddings": train_embeddings,
+        }
+        for name, value in switches.items():
             if not isinstance(value, bool):
                 raise ValueError(
                     f"the model setting `{name}` is {value!r}: it must be true or false"
@@ -60,6 +67,7 @@ class CausalLMShim(DecodingShim):
         self.peft = peft
         self.mixed_precision = mixed_precision
         self.pointers = pointers
+        self.train_embeddings = train_embeddings
         self._loaded: LoadedModel[Any] | None = None
         self._loaded_in = os.getpid()  # the process
         self._loading: SharedResult[LoadedModel[Any]] = SharedResult()
@@ -202,7 +210,7 @@ class CausalLMShim(DecodingShim):
             from ..models.trainable import make_trainable
             from .updating import Updates
 
-            self._set(make_trainable(self.loaded, self.peft))
+            self._set(make_trainable(self.loaded, self.peft, self.train_embeddings))
             self._updates = Updates(self.loaded, self.mixed_precision)
         return self._updates
 
