@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from copy import deepcopy
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -90,7 +91,7 @@ def test_settings_are_read_as_they_were_written_or_not_at_all(data, folders, tmp
     written = json.loads((folders[0] / "padellm.json").read_text())
     values = st.sampled_from(VALUES) | st.text(max_size=5) | st.integers() | st.booleans()
     for field in data.draw(st.sets(st.sampled_from(sorted(written)), min_size=1, max_size=2)):
-        written[field] = data.draw(values)
+        written[field] = deepcopy(data.draw(values))  # it may be changed below
     if isinstance(written["template"], dict) and written["template"] and data.draw(st.booleans()):
         field = data.draw(st.sampled_from(sorted(written["template"])))
         written["template"][field] = data.draw(values)
