@@ -43,7 +43,7 @@ LOWERED = 12  # of so many texts, one is there again in small letters
 MIDDLE = 400_000  # characters of a set that is taken once
 POWER, MOST = 0.4, 8.0
 # Beyond that: what the model is there for before anything else.
-FAVOURED = {"uner_ewt": 4.0, "gmb": 3.0, "btc": 5.0, "wikigold": 4.0, "wnut17": 4.0}
+FAVOURED = {"uner_ewt": 1.5, "gmb": 1.5, "btc": 2.5, "wikigold": 1.5, "wnut17": 1.5}
 
 
 def main() -> None:

@@ -1,14 +1,16 @@
 """Makes a trained model fit the package: the pieces of words that English has, weights in 8 bits.
 
-python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english [--pieces 22000]
+python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english [--pieces 22000] [--begins 0.3]
 
 MODEL is a folder with a WordPiece vocabulary, of which the pieces that are the most frequent in the
 texts stay, and all of one character: a word with another piece is cut into more of these. It finds
-PER, ORG and LOC, unless it is asked for other labels.
+PER, ORG and LOC, unless it is asked for other labels. A mention begins where the model says 0.5:
+`--begins` moves what it says, so that this is where it said so much.
 """
 
 import argparse
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--texts", type=Path, required=True, help="a folder of .jsonl files")
     parser.add_argument("--pieces", type=int, default=22_000)
+    parser.add_argument("--begins", type=float, default=0.5, metavar="PROBABILITY")
     arguments = parser.parse_args()
     model, output = arguments.model, arguments.output
     shutil.copytree(model, output, dirs_exist_ok=True)
@@ -60,7 +63,9 @@ def main() -> None:
     write_rounded(rows, output / WEIGHTS)
     with safe_open(model / POINTERS, framework="pt") as file:
         metadata = file.metadata()
-    write_rounded(load_file(model / POINTERS), output / POINTERS, metadata)
+    pointers = load_file(model / POINTERS)
+    pointers["rare"][0] += math.log((1 - arguments.begins) / arguments.begins)
+    write_rounded(pointers, output / POINTERS, metadata)
     total = sum(counts.values())
     whole = sum(counts[old] for old in kept) / total
     megabytes = sum(path.stat().st_size for path in output.iterdir()) / 1e6
