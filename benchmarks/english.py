@@ -1,4 +1,4 @@
-"""The model in the box: texts a second through the component, by batch size.
+"""The model in the box: texts per second through the component, by batch size.
 
     python benchmarks/english.py --corpus corpus/english/uner_ewt.spacy
 
@@ -22,7 +22,7 @@ from spacy_padellm.tools.benchmark.corpus import read_corpus
 def time_component(
     texts: Sequence[str], batch_sizes: Sequence[int], rounds: int
 ) -> list[dict[str, Any]]:
-    """Texts a second through `nlp.pipe` by batch size, the median of the rounds."""
+    """Texts per second through `nlp.pipe` by batch size, the median of the rounds."""
     nlp = spacy.blank("en")
     nlp.add_pipe("padellm_ner")
     rows = []

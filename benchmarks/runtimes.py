@@ -1,4 +1,4 @@
-"""torch and onnxruntime side by side: texts a second through `nlp.pipe`, F1, the first entity.
+"""torch and onnxruntime side by side: texts per second through `nlp.pipe`, F1, the first entity.
 
     python benchmarks/runtimes.py --corpus corpus/english/uner_ewt.spacy [--model english]
 

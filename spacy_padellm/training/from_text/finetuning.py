@@ -51,7 +51,7 @@ def finetune(
     identity: what the run is of, in plain values; a folder of another one is refused with a
     ValueError.
 
-    Returns the log: step, epoch, loss (nats a target), tokens a second (of the steps alone,
+    Returns the log: step, epoch, loss (nats a target), tokens per second (of the steps alone,
     padding counted), score. Raises ValueError for a loss that is no number.
     """
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
