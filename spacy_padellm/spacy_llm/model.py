@@ -95,7 +95,7 @@ def make_causal_lm(
     """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.
 
     name to runtime: as in the component's model, "spacy_padellm.CausalLM.v1".
-    copy_constraint to overlap: as in the component `padellm_ner`, but that token_budget None
+    copy_constraint to overlap: as in the component `padellm_ner`, except that token_budget None
     decodes all Docs of a call together.
 
     Raises ValueError for a setting out of its range.

@@ -227,14 +227,14 @@ def make_ner_task(
 ) -> NERTask:
     """The task "spacy_padellm.NER.v1".
 
-    labels: names in a list or with commas between, a mapping name → definition, or pairs [name,
-    definition]; empty asks for those of the model.
-    label_definitions: definitions apart from the names, as a mapping or pairs.
+    labels: names in a list or separated by commas, a mapping name → definition, or pairs [name,
+    definition]; empty takes those of the model.
+    label_definitions: definitions separate from the names, as a mapping or pairs.
     examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3".
     annotate, spans_key, resolution, threshold, overwrite_ents: as in the component `padellm_ner`.
 
-    Raises ValueError for a setting out of its range, a label that is there twice, a definition of
-    a label that is not asked for, and an example that is not {"text": ..., "entities": ...}.
+    Raises ValueError for a setting out of its range, a repeated label, a definition of a label that
+    is not in `labels`, and an example that is not {"text": ..., "entities": ...}.
     """
     settings = Settings.among(locals())
     asked = _read_labels(labels, label_definitions)
