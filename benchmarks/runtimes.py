@@ -3,8 +3,8 @@
     python benchmarks/runtimes.py --corpus corpus/english/uner_ewt.spacy [--model english]
 
 torch computes in float32 and in bfloat16; the model is exported in float32 and in 8 bits. All run
-in turn in one process, round after round, after a warm-up, with the threads of `OMP_NUM_THREADS`; the first entity is timed from the start of
-a process, of each runtime in turn.
+in turn in one process, round after round, after a warm-up, with the threads of `OMP_NUM_THREADS`;
+the first entity is timed from the start of a process, of each runtime in turn.
 """
 
 import argparse
