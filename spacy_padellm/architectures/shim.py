@@ -188,6 +188,7 @@ class CausalLMShim(DecodingShim):
         self._stepped = True
         self.calibrate(None)
         self._copies.forget()
+        self.loaded.lm.preambles.forget()
         if not self.loaded.lm.adapter:
             self._loaded = replace(self.loaded, only_here=True)
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .plain_text import EncodedText, PlainTextEncoder
+from .plain_text import EncodedText, PlainTextEncoder, is_plainly_blanked, read_as_blanks
+from .preamble import Preamble
 from .template import PromptTemplate
-
-_NO_PLAIN_BLANK = re.compile(r"[^\S ]|\s\s")  # white space that a single blank stands for
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,8 @@ class TextPrompt:
 
     trunk: ids that all label prompts begin with; the text is in them.
     branches: for each label, the ids that follow the trunk and end before the count.
-    text_start: where `encoded.ids` begin in the trunk.
+    text_start: where `encoded.ids` begin in the trunk. preamble: how many first ids of the trunk
+    are those of examples, the same for all texts.
     """
 
     encoded: EncodedText
@@ -29,6 +29,7 @@ class TextPrompt:
     trunk: tuple[int, ...]
     branches: tuple[tuple[int, ...], ...]
     text_start: int
+    preamble: int = 0
 
     @property
     def bidirectional_length(self) -> int:
@@ -37,8 +38,8 @@ class TextPrompt:
 
     @property
     def size(self) -> int:
-        """Tree nodes of step 1."""
-        return len(self.trunk) + sum(map(len, self.branches))
+        """Tree nodes of step 1, without those of the preamble, which are kept."""
+        return len(self.trunk) - self.preamble + sum(map(len, self.branches))
 
 
 @dataclass
@@ -48,6 +49,7 @@ class PromptEncoder:
     tokenizer: a fast Hugging Face tokenizer.
     descriptions: label → description, put behind the label's name.
     max_count: the highest count that is asked for.
+    preamble: examples before every text (`demonstrations.py`).
 
     Raises ValueError for a slow tokenizer or one that lacks the template's special tokens.
     """
@@ -56,6 +58,7 @@ class PromptEncoder:
     template: PromptTemplate
     descriptions: Mapping[str, str] = field(default_factory=dict)
     max_count: int = 64
+    preamble: Preamble | None = None
 
     def __post_init__(self) -> None:
         if not getattr(self.tokenizer, "is_fast", False):
@@ -77,10 +80,10 @@ class PromptEncoder:
     # --- text and prompts to ids
 
     def encode_text(self, text: str) -> EncodedText:
-        if not self.template.blanks or not _NO_PLAIN_BLANK.search(text):
+        if not self.template.blanks or is_plainly_blanked(text):
             ids, offsets = self._text.encode(text)
             return EncodedText(text, tuple(ids), tuple(offsets))
-        read, places = _read_as_blanks(text)
+        read, places = read_as_blanks(text)
         ids, offsets = self._text.encode(read)
         inside = tuple(
             (places[start], places[end - 1] + 1 if end > start else places[start])
@@ -101,9 +104,11 @@ class PromptEncoder:
         if self.template.joint:
             return self._joint_prompt(text if isinstance(text, str) else text.text, labels)
         encoded = self.encode_text(text) if isinstance(text, str) else text
-        trunk = (*self.bos_ids, *self.structure_ids(self.template.before_text), *encoded.ids)
+        shown = (*self.bos_ids, *self.preamble.ids) if self.preamble else ()
+        first = (*(shown or self.bos_ids), *self.structure_ids(self.template.before_text))
         branches = tuple(self.label_ids(label) for label in labels)
-        return TextPrompt(encoded, tuple(labels), trunk, branches, len(trunk) - len(encoded.ids))
+        trunk = (*first, *encoded.ids)
+        return TextPrompt(encoded, tuple(labels), trunk, branches, len(first), len(shown))
 
     def mention_path(self, prompt: TextPrompt, label: str, n: int, index: int) -> list[int]:
         """All ids from the beginning to where mention `index` of `n` starts (step 2)."""
@@ -112,7 +117,7 @@ class PromptEncoder:
             asked = self.template.mention_prompt(prompt.encoded.text, label, n, index, described)
             return [*self.bos_ids, *self._text.encode(asked)[0]]
         branch = prompt.branches[prompt.labels.index(label)]
-        return [*prompt.trunk, *branch, *self.count_ids(n), *self._marker_ids(index)]
+        return [*prompt.trunk, *branch, *self.count_ids(n), *self.marker_ids(index)]
 
     def count_ids(self, n: int) -> list[int]:
         """The count as generated, without what ends it."""
@@ -176,7 +181,8 @@ class PromptEncoder:
         if self.template.end_of_mention:
             return (self._known_id(self.template.end_of_mention),)
         eos = self.tokenizer.eos_token_id
-        return () if eos is None else (eos,)
+        shown = self.preamble.ends if self.preamble else ()
+        return tuple(dict.fromkeys((*shown, *(() if eos is None else (eos,)))))
 
     def read_count(self, ids: Sequence[int]) -> int:
         """The number written by `ids`, 0 where there is none."""
@@ -256,7 +262,7 @@ class PromptEncoder:
                 ]
         return tuple(self._cache[key])
 
-    def _marker_ids(self, index: int) -> list[int]:
+    def marker_ids(self, index: int) -> list[int]:
         key = ("marker", index)
         if key not in self._cache:
             self._cache[key] = self.structure_ids(self.template.mention_marker(index))
@@ -287,13 +293,3 @@ def _shared_length(paths: Sequence[Sequence[int]]) -> int:
         if any(token != ids[0] for token in ids):
             return i
     return min(map(len, paths))
-
-
-def _read_as_blanks(text: str) -> tuple[str, list[int]]:
-    """The text with one blank for each run of white space, and where its characters are in the
-    text, with the end of the text last."""
-    kept = [
-        i for i, char in enumerate(text) if not (char.isspace() and i and text[i - 1].isspace())
-    ]
-    read = "".join(" " if text[i].isspace() else text[i] for i in kept)
-    return read, [*kept, len(text)]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 HALF_PAIR = re.compile("[\ud800-\udfff]")
+_NO_PLAIN_BLANK = re.compile(r"[^\S ]|\s\s")  # white space that a single blank stands for
 
 
 @dataclass(frozen=True)
@@ -108,3 +109,18 @@ def without_space(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
+
+
+def is_plainly_blanked(text: str) -> bool:
+    """Whether `read_as_blanks` would leave the text as it is."""
+    return not _NO_PLAIN_BLANK.search(text)
+
+
+def read_as_blanks(text: str) -> tuple[str, list[int]]:
+    """The text with one blank for each run of white space, and where its characters are in the
+    text, with the end of the text last."""
+    kept = [
+        i for i, char in enumerate(text) if not (char.isspace() and i and text[i - 1].isspace())
+    ]
+    read = "".join(" " if text[i].isspace() else text[i] for i in kept)
+    return read, [*kept, len(text)]
