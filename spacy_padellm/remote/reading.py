@@ -68,6 +68,9 @@ class AnswerReader:
             ended = ended or bool(ends)
             if "\ufffd" in text and "\ufffd" not in answer.text:
                 text = answer.text  # llama.cpp leaves out tokens that end amid a character
+        if self.encoder.preamble and self.encoder.preamble.stop:
+            before, found, _ = text.partition(self.encoder.preamble.stop)
+            text, ended = before, ended or bool(found)
         if not ended and len(answer.tokens) >= self.settings.max_mention_tokens:
             warn_of_cut(label, prompt, self.settings)
         probabilities = tuple(probability_of(p) for p in log_probs)
