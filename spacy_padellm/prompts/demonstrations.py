@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .encoding import PromptEncoder
+from .plain_text import EncodedText
 from .preamble import Demonstration, Preamble, check_takes_examples, labels_shown
 
 BETWEEN = "\n"  # behind each example
@@ -63,15 +64,22 @@ class _Rendering:
             text += template.count_text(len(own))
             for index, (start, end) in enumerate(own, 1):
                 ids += encoder.marker_ids(index)
-                mention = one.text[start:end]
+                mention, blank = one.text[start:end], " "
                 if start in starts and end in ends:  # as it is copied
-                    ids += encoded.ids[starts[start] : ends[end]]
-                    mention = " " + mention if one.text[:start].endswith(" ") else mention
+                    first = starts[start]
+                    ids += encoded.ids[first : ends[end]]
+                    blank = " " if _takes_blank(encoded, first) else ""
                 else:
-                    mention = " " + mention
-                    ids += encoder.encode_text(mention).ids
-                text += template.mention_marker(index) + mention
+                    ids += encoder.encode_text(blank + mention).ids
+                text += template.mention_marker(index) + blank + mention
                 if template.end_of_mention:
                     ids += encoder.mention_end_ids[:1]
                     text += template.end_of_mention
         return [*ids, *self._between], text + BETWEEN
+
+
+def _takes_blank(encoded: EncodedText, token: int) -> bool:
+    """Whether a token begins with the blank before its word, which no token has to itself."""
+    start, _ = encoded.offsets[token]
+    before = encoded.offsets[token - 1] if token else (0, 0)
+    return encoded.text[:start].endswith(" ") and before[0] < before[1]
