@@ -48,6 +48,8 @@ def read_examples(given: Any) -> list[AnnotatedText]:
     else:
         raise FormatError("examples", 0, f"{str(given)[:60]!r} is no list, and no path", _MEND)
     found = list(islice(read, MOST_EXAMPLES + 1))
+    if not found and isinstance(given, str | Path):
+        raise FormatError(given, 0, "there is no text in it", _MEND)
     if len(found) > MOST_EXAMPLES:
         what = f"more than {MOST_EXAMPLES:,} texts"
         raise FormatError("examples", 0, what, "Give a few that show what is meant")

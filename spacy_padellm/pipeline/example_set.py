@@ -90,7 +90,11 @@ class ExampleSet:
         """A config that was changed since saving wins over the saved examples."""
         if saved is not None and saved.source == self._source:
             self._texts = tuple(
-                Demonstration(one.text, tuple(one.spans), one.labels and tuple(one.labels))
+                Demonstration(
+                    one.text,
+                    tuple(one.spans),
+                    None if one.labels is None else tuple(one.labels),
+                )
                 for one in saved.texts
             )
 

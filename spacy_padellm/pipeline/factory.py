@@ -76,5 +76,12 @@ def make_padellm_ner(
     scorer: the one below, or another of spaCy's.
     """
     settings = Settings.among(locals())
-    given = {"settings": settings, "labels": labels, "examples": examples, "scorer": scorer}
-    return PaDeLLMNER(nlp.vocab, model, name, **given)
+    return PaDeLLMNER(
+        nlp.vocab,
+        model,
+        name,
+        settings=settings,
+        labels=labels,
+        examples=examples,
+        scorer=scorer,
+    )

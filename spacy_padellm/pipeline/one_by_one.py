@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
 from ..decoding.text_decoder import ModelError
@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 def one_by_one(
-    pipe: Pipe, docs: Sequence[Doc], error: Exception, annotate: Callable[[Doc], None]
+    pipe: Any, docs: Sequence[Doc], error: Exception, annotate: Callable[[Doc], None]
 ) -> Iterator[Doc]:
-    """Only those that fail go to the component's error handler. Not where an error says that all
+    """Only those that fail go to the error handler of the component `pipe`. Not where an error says that all
     would fare alike, as with a server that is down."""
     handle = pipe.get_error_handler()
     if len(docs) == 1 or (isinstance(error, ModelError) and error.of_all):
