@@ -18,8 +18,8 @@ from ..prompts.tree import Bools, Ints, TreePass
 from .answers import read_answers
 from .choices import Choices
 from .head import HeadReads
+from .kept_preambles import KeptPreambles
 from .logit_tensor import LogitTensor
-from .preambles import KeptPreambles
 from .session import Answer, Question
 from .static_passes import StaticPasses, StaticSlot, pass_width
 

@@ -1,52 +1,13 @@
 """Keys and values of what all prompts begin with: encoded once, kept from batch to batch."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import PromptTree
-from .locks import ForkLock
-
-if TYPE_CHECKING:
-    from .runtime import Passes
-
-MOST_KEPT = 4  # components that share a model may each have examples of their own
-
-
-class KeptPreambles:
-    """Caches of one row, by the ids that are in them. Those used last stay.
-
-    They hold for one model with its weights: `forget` where weights change. A copy begins empty.
-    """
-
-    def __init__(self) -> None:
-        self._caches: dict[tuple[int, ...], Any] = {}
-        self._lock = ForkLock()
-
-    def __len__(self) -> int:
-        return len(self._caches)
-
-    def get(self, lm: "Passes", ids: tuple[int, ...]) -> tuple[Any, int]:
-        """The cache, to be copied from and never to be run with, and how many tokens were run for
-        it: none where it was kept."""
-        run = 0
-        with self._lock:
-            cache = self._caches.pop(ids, None)
-            if cache is None:
-                cache, run = _encode(lm, ids), len(ids)
-            self._caches[ids] = cache
-            while len(self._caches) > MOST_KEPT:
-                del self._caches[next(iter(self._caches))]
-        return cache, run
-
-    def forget(self) -> None:
-        with self._lock:
-            self._caches.clear()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return KeptPreambles, ()
+from .runtime import Passes
 
 
 def shared_preamble(prompts: Sequence[TextPrompt]) -> tuple[int, ...]:
@@ -59,7 +20,12 @@ def shared_preamble(prompts: Sequence[TextPrompt]) -> tuple[int, ...]:
     return ids if same else ()
 
 
-def _encode(lm: "Passes", ids: Sequence[int]) -> Any:
+def preamble_cache(lm: Passes, ids: tuple[int, ...]) -> tuple[Any, int]:
+    """As `KeptPreambles.get`: a cache of one row that holds the ids."""
+    return lm.preambles.get(ids, lambda ids: _encode(lm, ids))
+
+
+def _encode(lm: Passes, ids: Sequence[int]) -> Any:
     cache = lm.new_cache()
     last = np.array([len(ids) - 1])
     row, few = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)  # of logits, none is needed

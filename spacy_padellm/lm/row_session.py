@@ -13,7 +13,7 @@ import numpy as np
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import Bools, Ints, TreePass
 from .choices import Choices
-from .preambles import shared_preamble
+from .preambles import preamble_cache, shared_preamble
 from .runtime import Passes
 from .session import Answer, Branch, Question
 
@@ -42,7 +42,7 @@ class RowSession:
         self._states: dict[Branch, tuple[_Rows, int]] = {}
         self._preamble = _Start(None, 0, known=0)
         if share and cached and (ids := shared_preamble(prompts)):
-            cache, self.tokens = lm.preambles.get(lm, ids)
+            cache, self.tokens = preamble_cache(lm, ids)
             self.passes = int(self.tokens > 0)
             rows = _Rows(cache, np.ones((1, len(ids)), dtype=bool), np.array([len(ids)]), kept=True)
             self._preamble = _Start(rows, 0, known=len(ids))

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ..prompts.tree import Bools, Ints, TreePass
 from .choices import Choices
-from .preambles import KeptPreambles
+from .kept_preambles import KeptPreambles
 from .session import Answer, Question
 
 

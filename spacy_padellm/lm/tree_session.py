@@ -7,7 +7,7 @@ import numpy as np
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import PromptTree, pack_rows
 from .choices import Choices
-from .preambles import shared_preamble
+from .preambles import preamble_cache, shared_preamble
 from .runtime import Passes
 from .session import Answer, Branch, Question
 
@@ -37,7 +37,7 @@ class TreeSession:
         first = len(preamble) + int(1.5 * np.bincount(self.tree.rows, sizes).max())
         with lm.decoding():
             if preamble:
-                kept, self.tokens = lm.preambles.get(lm, preamble)
+                kept, self.tokens = preamble_cache(lm, preamble)
                 self.passes = int(self.tokens > 0)
             self.cache = lm.open_cache(self.tree.n_rows, first, kept)
         self.kept = self.tree.n_rows * len(preamble)

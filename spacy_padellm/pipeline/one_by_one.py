@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 def one_by_one(
     pipe: Any, docs: Sequence[Doc], error: Exception, annotate: Callable[[Doc], None]
 ) -> Iterator[Doc]:
-    """Only those that fail go to the error handler of the component `pipe`. Not where an error says that all
-    would fare alike, as with a server that is down."""
+    """Only those that fail go to the error handler of the component `pipe`. Not where an error says
+    that all would fare alike, as with a server that is down."""
     handle = pipe.get_error_handler()
     if len(docs) == 1 or (isinstance(error, ModelError) and error.of_all):
         handle(pipe.name, pipe, list(docs), error)

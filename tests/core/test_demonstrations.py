@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_padellm.decoding import Decoder, DecodingSettings
-from spacy_padellm.lm.preambles import MOST_KEPT
+from spacy_padellm.lm.kept_preambles import MOST_KEPT
 from spacy_padellm.prompts.demonstrations import with_demonstrations
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.preamble import Demonstration, labels_shown

@@ -10,7 +10,7 @@ import numpy as np
 from ...prompts.tree import Bools, Ints, TreePass
 from ..answers import read_answers
 from ..choices import Choices
-from ..preambles import KeptPreambles
+from ..kept_preambles import KeptPreambles
 from ..session import Answer, Question
 from .graph import Graph
 from .head import Head, Table
