@@ -18,7 +18,7 @@ def with_demonstrations(
     if not demonstrations:
         return encoder
     check_takes_examples(encoder.template)
-    rendering = _Rendering(encoder)
+    rendering = _Rendering(replace(encoder, preamble=Preamble()))
     shown = labels_shown(demonstrations, labels)
     parts = [rendering.render(*one) for one in zip(demonstrations, shown, strict=True)]
     return replace(

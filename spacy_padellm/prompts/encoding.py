@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .plain_text import EncodedText, PlainTextEncoder, is_plainly_blanked, read_as_blanks
+from .plain_text import EncodedText, PlainTextEncoder
 from .preamble import Preamble
 from .template import PromptTemplate
 
@@ -80,16 +80,7 @@ class PromptEncoder:
     # --- text and prompts to ids
 
     def encode_text(self, text: str) -> EncodedText:
-        if not self.template.blanks or is_plainly_blanked(text):
-            ids, offsets = self._text.encode(text)
-            return EncodedText(text, tuple(ids), tuple(offsets))
-        read, places = read_as_blanks(text)
-        ids, offsets = self._text.encode(read)
-        inside = tuple(
-            (places[start], places[end - 1] + 1 if end > start else places[start])
-            for start, end in offsets
-        )
-        return EncodedText(text, tuple(ids), inside)
+        return self._text.read(text, self.template.blanks)
 
     def prompt(self, text: str | EncodedText, labels: Sequence[str]) -> TextPrompt:
         """All label prompts of a text (step 1).
@@ -170,10 +161,13 @@ class PromptEncoder:
         """Ids that end a count: a newline or the end of sequence. The first is the target."""
         if self.count_is_one_token:
             return ()
+        return tuple(dict.fromkeys([*self._newline, self.tokenizer.eos_token_id]))
+
+    @cached_property
+    def _newline(self) -> list[int]:
+        """The token of a line end behind a word; none where a tokenizer has none."""
         newline = self._text.encode("1\n")[0][-1]
-        is_newline = self.tokenizer.decode([newline]).strip(" ") == "\n"
-        eos = self.tokenizer.eos_token_id
-        return tuple(dict.fromkeys(([newline] if is_newline else []) + [eos]))
+        return [newline] if self.tokenizer.decode([newline]).strip(" ") == "\n" else []
 
     @cached_property
     def mention_end_ids(self) -> tuple[int, ...]:
@@ -272,7 +266,11 @@ class PromptEncoder:
         """Of what stands around text and labels."""
         if self.template.markers == "special":
             return [self._known_id(structure)]
-        return self._text.encode(structure)[0]
+        ids = self._text.encode(structure)[0]
+        # Some tokenizers put a blank before all that they read. In examples it would come between
+        # an answer and the line end behind it.
+        alone = self.preamble is not None and structure.startswith("\n")
+        return ids[1:] if alone and ids[1:2] == self._newline else ids
 
     def _token_id(self, token: str) -> int | None:
         if not token:

@@ -76,6 +76,19 @@ class PlainTextEncoder:
             begin += len(piece)
         return ids, offsets
 
+    def read(self, text: str, blanks: bool = False) -> EncodedText:
+        """blanks: any white space is read as one blank."""
+        if not blanks or not _NO_PLAIN_BLANK.search(text):
+            ids, offsets = self.encode(text)
+            return EncodedText(text, tuple(ids), tuple(offsets))
+        read, places = _read_as_blanks(text)
+        ids, offsets = self.encode(read)
+        inside = tuple(
+            (places[start], places[end - 1] + 1 if end > start else places[start])
+            for start, end in offsets
+        )
+        return EncodedText(text, tuple(ids), inside)
+
     @cached_property
     def _added_plain_tokens(self) -> list[str]:
         """Added tokens that are not marked special: the tokenizer would match them in a text."""
@@ -111,12 +124,7 @@ def without_space(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def is_plainly_blanked(text: str) -> bool:
-    """Whether `read_as_blanks` would leave the text as it is."""
-    return not _NO_PLAIN_BLANK.search(text)
-
-
-def read_as_blanks(text: str) -> tuple[str, list[int]]:
+def _read_as_blanks(text: str) -> tuple[str, list[int]]:
     """The text with one blank for each run of white space, and where its characters are in the
     text, with the end of the text last."""
     kept = [

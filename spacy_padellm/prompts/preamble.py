@@ -30,8 +30,8 @@ class Preamble:
     they begin with; "" where a token of the template ends mentions. lengths: ids of each example.
     """
 
-    ids: tuple[int, ...]
-    text: str
+    ids: tuple[int, ...] = ()
+    text: str = ""
     ends: tuple[int, ...] = ()
     stop: str = ""
     lengths: tuple[int, ...] = ()

@@ -114,7 +114,7 @@ class ServerDecoder(TextDecoder):
         mentions = self.client.complete(
             [self._mention_prompt(prompts[i], c.label, c.value, index) for i, c, index in wanted],
             self.settings.max_mention_tokens,
-            {**self._fields, **({"stop": [self._stop]} if self._stop else {})},
+            {**self._fields, **({"stop": [self._stop]} if self._stop and not copies else {})},
             [written[i] for i, *_ in wanted] if copies else None,
         )
         for (i, count, index), answer in zip(wanted, mentions, strict=True):
@@ -150,7 +150,8 @@ class ServerDecoder(TextDecoder):
 
     @property
     def _stop(self) -> str:
-        """What ends a mention as the examples show it; "" where that is a token."""
+        """What ends a mention as the examples show it, to be sent where no grammar has it, for
+        which llama.cpp would give no probability; "" where that is a token."""
         return self.encoder.preamble.stop if self.encoder.preamble else ""
 
     def _compare_tokens(self) -> None:

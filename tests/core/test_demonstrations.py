@@ -179,6 +179,12 @@ def test_a_tokenizer_as_of_llama_2(sentencepiece_tokenizer):
     prompt = encoder.prompt("Ada.", ["PER"])
     assert prompt.trunk[0] == sentencepiece_tokenizer.bos_token_id
     assert prompt.preamble == 1 + len(encoder.preamble.ids)
+    newline = sentencepiece_tokenizer("a\n")["input_ids"][-1]
+    assert encoder.mention_end_ids == (newline, sentencepiece_tokenizer.eos_token_id)
+    blank = sentencepiece_tokenizer.convert_tokens_to_ids("▁")
+    pairs = list(zip(encoder.preamble.ids, encoder.preamble.ids[1:], strict=False))
+    assert (blank, newline) not in pairs
+    assert encoder.preamble.text.count("\n") == encoder.preamble.ids.count(newline)
     lm = make("llama", sentencepiece_tokenizer)
     same(decode(lm, encoder, "tree")[0], decode(lm, encoder, "paper")[0])
 
