@@ -31,13 +31,10 @@ class Completions:
             new.append(token)
             log_probs.append(float(logits.log_softmax(0)[token]))
             ended = token in [self.tokenizer.eos_token_id, *body.get("stop_token_ids", ())]
-            ended |= any(stop in self.tokenizer.decode(new) for stop in body.get("stop", ()))
         strings = [self.tokenizer.decode([t]) for t in new]
         if body.get("return_tokens_as_token_ids"):
             strings = [f"token_id:{t}" for t in new]
         text = self.tokenizer.decode(new, skip_special_tokens=body.get("skip_special_tokens", True))
-        for stop in body.get("stop", ()):
-            text = text.partition(stop)[0]
         logprobs = {"tokens": strings, "token_logprobs": log_probs}
         if not body.get("logprobs"):
             logprobs = None
