@@ -21,7 +21,6 @@ from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.save_mode import save_mode_for
 from ..models.shared_result import SharedResult
 from ..prompts.encoding import PromptEncoder
-from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .folder_bytes import folder_from_bytes, folder_to_bytes
 from .model_copies import ModelCopies
@@ -113,13 +112,6 @@ class CausalLMShim(DecodingShim):
         if not devices:
             return decoder
         return ReplicaDecoder(decoder, lambda: self._copies.get(loaded.lm, devices))
-
-    def asking(self, template: PromptTemplate) -> "CausalLMShim":
-        """The same weights under another template, for decoding."""
-        other = CausalLMShim(self.origin)
-        other._set(self.loaded.asking(template))
-        other._loaded_in = self._loaded_in
-        return other
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """What the model's probabilities are passed through from now on, saved with it."""
