@@ -71,6 +71,8 @@ class StaticPasses:
     def open(self, rows: int, columns: int, preamble: Cache | None = None) -> StaticSlot:
         """A cache for so many rows and, to begin with, so many columns. preamble: a cache of one
         row, which all rows begin with."""
+        if preamble is not None:
+            columns = max(columns, preamble.get_seq_length())
         shape = (round_up(rows, 1), round_up(columns, 128))
         with self._lock:
             slot = next((s for s in self.free if (s.rows, s.columns) == shape), None)
