@@ -16,10 +16,18 @@ class KeptPreambles:
 
     def __init__(self) -> None:
         self._caches: dict[tuple[int, ...], Any] = {}
+        self._sound: bool | None = None
         self._lock = ForkLock()
 
     def __len__(self) -> int:
         return len(self._caches)
+
+    def check(self, is_sound: Callable[[], bool]) -> bool:
+        """Whether caches can be copied at all, found out once."""
+        with self._lock:
+            if self._sound is None:
+                self._sound = is_sound()
+            return self._sound
 
     def get(
         self, ids: tuple[int, ...], encode: Callable[[tuple[int, ...]], Any]

@@ -13,7 +13,7 @@ import numpy as np
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import Bools, Ints, TreePass
 from .choices import Choices
-from .preambles import preamble_cache, shared_preamble
+from .preambles import open_preamble
 from .runtime import Passes
 from .session import Answer, Branch, Question
 
@@ -38,12 +38,12 @@ class RowSession:
         self.bidirectional = bidirectional
         self.share = share
         self.cached = cached
-        self.passes = self.tokens = self.kept = 0
+        self.kept = 0
         self._states: dict[Branch, tuple[_Rows, int]] = {}
         self._preamble = _Start(None, 0, known=0)
-        if share and cached and (ids := shared_preamble(prompts)):
-            cache, self.tokens = preamble_cache(lm, ids)
-            self.passes = int(self.tokens > 0)
+        ids, cache, self.tokens = open_preamble(lm, prompts if share and cached else [])
+        self.passes = int(self.tokens > 0)
+        if ids:
             rows = _Rows(cache, np.ones((1, len(ids)), dtype=bool), np.array([len(ids)]), kept=True)
             self._preamble = _Start(rows, 0, known=len(ids))
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import PromptTree, pack_rows
 from .choices import Choices
-from .preambles import preamble_cache, shared_preamble
+from .preambles import open_preamble
 from .runtime import Passes
 from .session import Answer, Branch, Question
 
@@ -30,15 +30,12 @@ class TreeSession:
         self.choices = choices or Choices()
         self.prompts = prompts
         self.bidirectional = bidirectional
-        self.passes = self.tokens = 0
-        preamble, kept = shared_preamble(prompts), None
+        preamble, kept, self.tokens = open_preamble(lm, prompts)
+        self.passes = int(self.tokens > 0)
         sizes = [len(p.trunk) - len(preamble) + sum(map(len, p.branches)) for p in prompts]
         self.tree = PromptTree(pack_rows(sizes, max(row_width, len(preamble))), lm.window, preamble)
         first = len(preamble) + int(1.5 * np.bincount(self.tree.rows, sizes).max())
         with lm.decoding():
-            if preamble:
-                kept, self.tokens = preamble_cache(lm, preamble)
-                self.passes = int(self.tokens > 0)
             self.cache = lm.open_cache(self.tree.n_rows, first, kept)
         self.kept = self.tree.n_rows * len(preamble)
 

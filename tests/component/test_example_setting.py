@@ -1,8 +1,10 @@
 """The setting `examples` of the component: config, saving, room, and who takes none."""
 
 import json
+import pickle
 import shutil
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import spacy
@@ -73,6 +75,28 @@ def test_any_decoder_and_windows_find_the_same(make, decoder):
     ours = make(EXAMPLES, **settings)
     theirs = make(EXAMPLES, window=12, alignment_mode="expand", token_budget=400)
     assert found(ours, [*TEXTS, long]) == found(theirs, [*TEXTS, long])
+
+
+def test_copies_threads_and_processes(make):
+    nlp = make(EXAMPLES)
+    expected = found(nlp)
+    copied = pickle.loads(pickle.dumps(pipe_of(nlp)))
+    assert len(copied.shim.loaded.lm.preambles) == 0
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    assert [len(doc.ents) for doc in copied.pipe(docs)] == [len(ents) for ents in expected]
+    with ThreadPoolExecutor(4) as pool:
+        fresh = pickle.loads(pickle.dumps(pipe_of(nlp)))
+        predict = [pool.submit(fresh.predict, docs) for _ in range(4)]
+        first, *others = [
+            [(m.label, m.start, m.end) for one in run.result() for m in one.prediction.mentions]
+            for run in predict
+        ]
+    assert first and all(other == first for other in others)
+    assert len(fresh.shim.loaded.lm.preambles) == 1
+    forked = [
+        [(e.label_, e.start, e.end) for e in doc.ents] for doc in nlp.pipe(TEXTS, n_process=2)
+    ]
+    assert forked == expected
 
 
 def test_docs_with_labels_of_their_own(make):

@@ -17,6 +17,7 @@ from spacy_padellm.prompts.template import get_template
 from .families import FALLBACKS, FAMILIES, LABELS, TEXTS, make
 from .scripted import ScriptedModel
 
+LINES = "Ada\nLovelace met\n\nBo in Rome."  # a line end is an end, too
 SHOWN = [
     Demonstration("Bo met Ada, in Rome.", ((0, 2, "PER"), (7, 10, "PER"), (15, 19, "LOC"))),
     Demonstration("No one."),
@@ -58,7 +59,7 @@ def showing(tokenizer, texts=SHOWN, **changes):
     return with_demonstrations(encoder, texts, LABELS)
 
 
-def decode(lm, encoder, method, texts=TEXTS, **settings):
+def decode(lm, encoder, method, texts=(*TEXTS, LINES), **settings):
     decoding = DecodingSettings(method=method, max_mention_tokens=5, token_budget=60, **settings)
     decoder = Decoder(lm, encoder, decoding)
     return decoder.predict(texts, LABELS), decoder
@@ -172,6 +173,29 @@ def test_they_are_kept_for_these_weights(byte_tokenizer):
         decode(lm, showing(byte_tokenizer, [Demonstration(f"{i} one.")]), "tree", TEXTS[:1])
     assert len(lm.preambles) == MOST_KEPT
     same(decode(lm, encoder, "tree")[0], before)
+
+
+@pytest.mark.parametrize("fault", ["ignored", "refused"])
+def test_a_model_that_does_not_go_on_behind_a_copy(fault, byte_tokenizer, monkeypatch, caplog):
+    """It reads the examples with each text, as a warning says, and finds the same."""
+    lm, encoder = make("llama", byte_tokenizer), showing(byte_tokenizer)
+    whole, _ = decode(lm, encoder, "paper")
+    select = lm.select_rows
+
+    def broken(cache, rows):
+        if fault == "refused":
+            raise TypeError("a state is no tensor")
+        selected = select(cache, rows)
+        for layer in selected.layers:
+            layer.keys = layer.keys.flip(2)
+        return selected
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lm, "select_rows", broken)
+        same(decode(lm, encoder, "tree")[0], whole)
+    why = "a state is no tensor" if fault == "refused" else "standard deviations"
+    assert [why in r.message for r in caplog.records if "read anew" in r.message] == [True]
+    assert len(lm.preambles) == 0
 
 
 def test_a_tokenizer_as_of_llama_2(sentencepiece_tokenizer):
