@@ -169,11 +169,6 @@ def own_shim_of(model: Model) -> CausalLMShim:
     return shim
 
 
-def with_template(model: Model, template: PromptTemplate) -> Model[Any, Any]:
-    """The same weights, asked with another template."""
-    return _wrap(own_shim_of(model).asking(template))
-
-
 def _wrap(shim: CausalLMShim) -> Model[Any, Any]:
     return Model("padellm_causal_lm", _forward, shims=[shim])
 

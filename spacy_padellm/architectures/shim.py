@@ -21,7 +21,6 @@ from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.save_mode import save_mode_for
 from ..models.shared_result import SharedResult
 from ..prompts.encoding import PromptEncoder
-from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .folder_bytes import folder_from_bytes, folder_to_bytes
 from .model_copies import ModelCopies
@@ -122,13 +121,6 @@ class CausalLMShim(DecodingShim):
             return decoder
         return ReplicaDecoder(decoder, lambda: self._copies.get(loaded.lm, devices))
 
-    def asking(self, template: PromptTemplate) -> "CausalLMShim":
-        """The same weights under another template, for decoding."""
-        other = CausalLMShim(self.origin)
-        other._set(self.loaded.asking(template))
-        other._loaded_in = self._loaded_in
-        return other
-
     def calibrate(self, calibration: Calibration | None) -> None:
         """What the model's probabilities are passed through from now on, saved with it."""
         if self.loaded.settings.calibration != calibration:
@@ -196,6 +188,7 @@ class CausalLMShim(DecodingShim):
         self._stepped = True
         self.calibrate(None)
         self._copies.forget()
+        self.loaded.lm.preambles.forget()
         if not self.loaded.lm.adapter:
             self._loaded = replace(self.loaded, only_here=True)
 
