@@ -25,6 +25,8 @@ ELSEWHERE = (
     "--engine ray",
     "serve",
     "push",
+    "curl",
+    "docker",
     "Qwen",
     "smollm2",
 )

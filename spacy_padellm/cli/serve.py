@@ -1,6 +1,6 @@
 """`python -m spacy padellm serve`: a pipeline as a server."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from spacy.cli._util import Opt
 from wasabi import Printer
@@ -14,18 +14,6 @@ from .options import Labels, Pipeline, read_text
 KEY_VARIABLE = "SPACY_PADELLM_API_KEY"
 _DEFAULTS = ServeSettings()
 _KEY = "What requests must send as `Authorization: Bearer KEY`; none if empty"
-# Option → setting, where the two differ.
-_NAMES = {
-    "limit": "text_characters",
-    "max_texts": "texts",
-    "max_bytes": "body_bytes",
-    "timeout": "body_seconds",
-    "batch_size": "batch_texts",
-    "max_wait": "wait_ms",
-    "queue": "queue_texts",
-    "drain": "drain_seconds",
-    "stop_timeout": "stop_seconds",
-}
 
 
 @padellm_app.command("serve")
@@ -42,35 +30,35 @@ def serve_cli(
     any_labels: Annotated[
         bool, Opt("--any-labels", help="Ask for labels that the model was not trained for, too")
     ] = False,
-    limit: Annotated[
-        int, Opt("--limit", help="Longest text, in characters")
-    ] = _DEFAULTS.text_characters,
-    max_texts: Annotated[int, Opt("--max-texts", help="Most texts of a request")] = _DEFAULTS.texts,
-    max_bytes: Annotated[int, Opt("--max-bytes", help="Largest request")] = _DEFAULTS.body_bytes,
+    limit: Annotated[int, Opt("--limit", help="Longest text, in characters")] = _DEFAULTS.limit,
+    max_texts: Annotated[
+        int, Opt("--max-texts", help="Most texts of a request")
+    ] = _DEFAULTS.max_texts,
+    max_bytes: Annotated[int, Opt("--max-bytes", help="Largest request")] = _DEFAULTS.max_bytes,
     timeout: Annotated[
         float,
         Opt("--timeout", help="Seconds for a request to arrive"),
-    ] = _DEFAULTS.body_seconds,
+    ] = _DEFAULTS.timeout,
     queue: Annotated[
         int,
         Opt("--queue", help="Texts that may wait; then 429"),
-    ] = _DEFAULTS.queue_texts,
+    ] = _DEFAULTS.queue,
     batch_size: Annotated[
         int,
         Opt("--batch-size", help="Texts decoded together"),
-    ] = _DEFAULTS.batch_texts,
+    ] = _DEFAULTS.batch_size,
     max_wait: Annotated[
         float,
         Opt("--max-wait", help="Milliseconds that a batch waits for more requests"),
-    ] = _DEFAULTS.wait_ms,
+    ] = _DEFAULTS.max_wait,
     drain: Annotated[
         float,
         Opt("--drain", help="Seconds between SIGTERM and the stop; /ready says 503 meanwhile"),
-    ] = _DEFAULTS.drain_seconds,
+    ] = _DEFAULTS.drain,
     stop_timeout: Annotated[
         float,
         Opt("--stop-timeout", help="Seconds that accepted requests have when the server stops"),
-    ] = _DEFAULTS.stop_seconds,
+    ] = _DEFAULTS.stop_timeout,
     access_log: Annotated[bool, Opt("--access-log", help="Log a line for each request")] = False,
 ) -> None:
     """Serve a pipeline: POST /v1/extract for programs, a page with a text box for people.
@@ -102,13 +90,12 @@ def serve_cli(
         msg.fail(str(error), exits=1)
 
 
-def _read_settings(given: dict) -> ServeSettings:
+def _read_settings(given: dict[str, Any]) -> ServeSettings:
     """Raises ValueError, naming the option."""
     known = ServeSettings.__dataclass_fields__
-    values = {_NAMES.get(name, name): value for name, value in given.items()}
     try:
-        return ServeSettings(**{name: value for name, value in values.items() if name in known})
+        return ServeSettings(**{name: value for name, value in given.items() if name in known})
     except ValueError as error:
-        options = {setting: "--" + name.replace("_", "-") for name, setting in _NAMES.items()}
-        words = (options.get(word, word) for word in str(error).split(" "))
-        raise ValueError(" ".join(words)) from None
+        name, _, said = str(error).partition(" ")
+        option = "--" + name.replace("_", "-") if name in known else name
+        raise ValueError(f"{option} {said}") from None

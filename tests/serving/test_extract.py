@@ -39,7 +39,7 @@ def test_labels_and_thresholds_are_those_of_a_component_asked_for_the_same(rando
         said = (await http.get("/metrics")).text
         return found, metric(said, "padellm_batch_texts_count")
 
-    found, batches = in_app(random_nlp(), test, batch_texts=200)
+    found, batches = in_app(random_nlp(), test, batch_size=200)
     for more, of_request in zip(ASKED, found, strict=True):
         nlp = random_nlp(**more)
         assert of_request == [ents(doc) for doc in nlp.pipe(texts)], more
@@ -87,7 +87,7 @@ def test_requests_that_come_together_share_batches(scripted):
         answers = await asyncio.gather(*(http.post(PATH, json={"text": t}) for t in texts))
         return [a.json()["results"][0]["spans"][0]["probability"] for a in answers]
 
-    found = in_app(nlp, test, batch_texts=16)
+    found = in_app(nlp, test, batch_size=16)
     assert found == pytest.approx([0.5 + i / 100 for i in range(40)])
     sizes = [len(batch) for batch in batches]
     assert sum(sizes) == 41 and max(sizes) == 16 and len(sizes) <= 6  # one text to warm up
@@ -139,7 +139,7 @@ def test_a_full_queue_says_when_to_come_again_and_holds_nothing_up(scripted):
         again = await http.post(PATH, json={"texts": ["d", "e"]})
         assert again.status_code == 200 and service.accepted == service.answered == 3
 
-    in_app(nlp, test, queue_texts=4, texts=4)
+    in_app(nlp, test, queue=4, max_texts=4)
 
 
 def test_a_stop_gives_up_what_takes_too_long_and_loses_nothing_else(scripted):
@@ -158,17 +158,17 @@ def test_a_stop_gives_up_what_takes_too_long_and_loses_nothing_else(scripted):
         while service.accepted < 2:
             await asyncio.sleep(0.01)
         service.stop.begin()
-        if service.settings.stop_seconds < 1:
+        if service.settings.stop_timeout < 1:
             assert code_of(await held) == code_of(await waiting) == (503, "stopping")
         gate.open.set()
-        if service.settings.stop_seconds > 1:
+        if service.settings.stop_timeout > 1:
             assert (await held).status_code == (await waiting).status_code == 200
             assert service.accepted == service.answered == 2
 
-    in_app(nlp, test, stop_seconds=30.0)
+    in_app(nlp, test, stop_timeout=30.0)
     gate.open.clear()
     gate.reached.clear()
-    in_app(nlp, test, stop_seconds=0.2)
+    in_app(nlp, test, stop_timeout=0.2)
 
 
 def test_a_text_that_fails_fails_its_own_request(scripted):
@@ -222,9 +222,9 @@ def test_limits_and_labels_are_said(scripted, asked, status, code, said):
     answer = in_app(
         nlp,
         lambda http, _: http.post(PATH, json=asked),
-        text_characters=300,
-        texts=5,
-        body_bytes=4000,
+        limit=300,
+        max_texts=5,
+        max_bytes=4000,
     )
     assert code_of(answer) == (status, code) and said in answer.text
 

@@ -11,7 +11,7 @@ from serving.doors import code_of, in_app
 TEXT = "Ada Lovelace lives in Paris."
 SCRIPT = {TEXT: [("PER", "Ada Lovelace", 0.9), ("LOC", "Paris", 0.8)]}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-SMALL = {"text_characters": 300, "body_bytes": 10_000}
+SMALL = {"limit": 300, "max_bytes": 10_000}
 
 
 def test_the_page_shows_what_was_found(scripted):

@@ -9,6 +9,7 @@ import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from serving.doors import Client, code_of, metric, request_of, serving, spans_in
 TEXT = "Ada Lovelace lives in Paris."
 SPANS = [(0, 12, "PER"), (22, 27, "LOC")]
 PATH = "/v1/extract"
+ROOT = Path(__file__).parents[2]
 HALF = request_of(b"x" * 1000)[:-990]
 KEY = "k3y-of-the-test"
 
@@ -40,6 +42,23 @@ def test_first_texts_from_several_threads(server):
     assert metric(said, 'padellm_requests_total{route="/v1/extract",status="200"}') == 24
     assert metric(said, "padellm_batch_texts_sum") == 25  # one to warm up
     assert metric(said, "padellm_batch_texts_count") < 25
+
+
+def test_the_docs_and_the_health_check_reach_it(server):
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf8")
+    snippet = re.search(r"```python\n(import httpx.*?)```", page, re.S)[1]
+    names = {}
+    exec(snippet.replace("http://localhost:8080", server.address), names)
+    found = names["find_entities"]([TEXT, "Nobody came."], labels=["LOC"])
+    assert [[span["text"] for span in spans] for spans in found] == [["Paris"], []]
+    asked = re.search(r"curl (\S+) -H '(.*?): (.*?)' \\\n +-d '(.*?)'", page)
+    address = asked[1].replace("http://localhost:8080", server.address)
+    answer = httpx.post(address, content=asked[4], headers={asked[2]: asked[3]})
+    assert spans_in(answer)
+    check = re.search(r'"-c", "(.*)"\]', (ROOT / "Dockerfile").read_text(encoding="utf8"))[1]
+    exec(check.replace("http://127.0.0.1:8080", server.address))
+    with pytest.raises(OSError):
+        exec(check.replace("http://127.0.0.1:8080/health", server.address + "/nowhere"))
 
 
 def test_other_names_for_this_machine_are_refused(server):

@@ -66,15 +66,17 @@ def make_router(service: Service) -> APIRouter:
     async def labels() -> LabelsResponse:
         return LabelsResponse(labels=service.labels, others=service.extractor.takes_others)
 
-    @router.get("/health", summary="Whether the process is alive", responses=responses(400))
+    @router.get("/health", summary="Whether to keep the process", responses=responses(400, 500))
     async def health() -> Status:
+        if not service.batcher.alive:
+            raise ApiError(500, "Nothing works on the queue: start the process anew.")
         return Status(status="alive")
 
     @router.get("/ready", summary="Whether to send requests", responses=responses(400, 503))
     async def ready() -> Status:
         if service.stop.draining:
             raise ApiError(503, "The server is stopping.")
-        if not service.warm:
+        if not service.ready:
             raise ApiError(503, "The model is being made ready.", headers={"Retry-After": "1"})
         return Status(status="ready")
 

@@ -74,8 +74,8 @@ def make_app(
     # The last one is the first to see a request.
     app.add_middleware(
         WholeBodies,
-        most=settings.body_bytes,
-        seconds=settings.body_seconds,
+        most=settings.max_bytes,
+        seconds=settings.timeout,
         stop=service.stop,
         show=show,
     )

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -57,9 +57,9 @@ class _Entry:
 class Batcher(Generic[Job, Result]):
     """Works on jobs of many requests together.
 
-    work: a batch of jobs to a result each, in the thread. most: jobs of a batch. wait: seconds that
-    a batch which is not full waits, from when the thread is free, and only until as many requests
-    wait as there were the last time: a client that is alone never waits. room: jobs that may wait.
+    work: a batch of jobs to a result each, in the thread. most: jobs of a batch. room: jobs that
+    may wait. wait: seconds that a batch which is not full waits, from when the thread is free, and
+    only until as many requests are there as when the last one ended: one client never waits.
 
     Belongs to one event loop, from `start` to `close`.
     """
@@ -86,6 +86,11 @@ class Batcher(Generic[Job, Result]):
     def waiting(self) -> int:
         """Jobs in the queue."""
         return len(self._queue)
+
+    @property
+    def alive(self) -> bool:
+        """Whether what comes will be worked on."""
+        return self._task is not None and not self._task.done()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -156,7 +161,7 @@ class Batcher(Generic[Job, Result]):
         """Waits for those that are expected, a while at most."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._wait
-        while 0 < len(self._queue) < self._most and self._requests() < self._expected:
+        while 0 < len(self._queue) < self._most and _requests(self._queue) < self._expected:
             left = until - loop.time()
             if left <= 0:
                 return
@@ -164,12 +169,8 @@ class Batcher(Generic[Job, Result]):
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), left)
 
-    def _requests(self) -> int:
-        return len({id(entry.request) for entry in self._queue})
-
     def _take(self) -> list[_Entry]:
         """The next batch: jobs, or one call."""
-        self._expected = max(1, self._requests())
         batch: list[_Entry] = []
         while self._queue and len(batch) < self._most:
             if self._queue[0].alone is not None and batch:
@@ -182,29 +183,35 @@ class Batcher(Generic[Job, Result]):
 
     def _do(self, batch: list[_Entry]) -> None:
         """In the thread."""
-        results: Sequence[Any]
+        results: Sequence[Any] = ()
+        failed: BaseException | None = None
         try:
             if (call := batch[0].alone) is not None:
                 results = [call()]
             else:
                 results = self._work([entry.job for entry in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"{len(batch)} jobs have {len(results)} results")
         except BaseException as error:
-            _settle_later(batch, [error] * len(batch), failed=True)
-        else:
-            _settle_later(batch, results, failed=False)
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop = batch[0].future.get_loop()
+            loop.call_soon_threadsafe(self._hand_out, batch, results, failed)
 
-
-def _settle_later(batch: list[_Entry], outcomes: Sequence[Any], failed: bool) -> None:
-    """Hands them to the event loop; a client may have gone in the meantime, and the loop ended."""
-
-    def settle() -> None:
-        for entry, outcome in zip(batch, outcomes, strict=True):
+    def _hand_out(
+        self, batch: list[_Entry], results: Sequence[Any], failed: BaseException | None
+    ) -> None:
+        """To those that still wait."""
+        # Those that are answered now may come again, and share a batch with those in the queue.
+        self._expected = _requests(batch) + _requests(self._queue)
+        for i, entry in enumerate(batch):
             if entry.future.done():
                 continue
-            if failed:
-                entry.future.set_exception(outcome)
+            if failed is not None:
+                entry.future.set_exception(failed)
             else:
-                entry.future.set_result(outcome)
+                entry.future.set_result(results[i])
 
-    with contextlib.suppress(RuntimeError):
-        batch[0].future.get_loop().call_soon_threadsafe(settle)
+
+def _requests(entries: Iterable[_Entry]) -> int:
+    return len({id(entry.request) for entry in entries})

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ...formats.json_text import unicode_text, write_json
-from .schema import ErrorCode, ErrorResponse
+from .schema import TOO_MANY, ErrorCode, ErrorResponse
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 MOST_DETAILS = 20
@@ -88,6 +88,8 @@ def of_framework(error: Exception) -> ApiError:
 
 def _invalid(found: Sequence[Mapping[str, Any]]) -> ApiError:
     """What was sent is not repeated: it may be long, secret, or no Unicode."""
+    if found and found[0].get("type") == TOO_MANY:
+        return ApiError(413, str(found[0]["msg"]))
     details = []
     for one in found[:MOST_DETAILS]:
         # Behind the field, pydantic names the branches of a union.

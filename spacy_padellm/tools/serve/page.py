@@ -19,6 +19,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 MOST_FIELDS = 500
+BYTES_A_CHARACTER = 12  # of a form: four bytes of UTF-8, each as %XX
 
 
 class Page:
@@ -26,7 +27,7 @@ class Page:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._limit = service.settings.text_characters
+        self._limit = service.settings.limit
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
@@ -39,8 +40,13 @@ class Page:
 
     async def answer(self, request: Request) -> Response:
         text, labels = "", self._labels
+        most = BYTES_A_CHARACTER * self._limit + 10_000
         try:
-            async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
+            if len(await request.body()) > most:
+                raise ApiError(413, f"The form is larger than {most} bytes.")
+            async with request.form(
+                max_files=0, max_fields=MOST_FIELDS, max_part_size=most
+            ) as form:
                 text = str(form.get("text", "")).replace("\r\n", "\n")
                 labels = [str(label) for label in form.getlist("labels")]
             found = await self._service.explain(text, labels, request)

@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
         self._stop_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        seconds = self._service.settings.drain_seconds
+        seconds = self._service.settings.drain
         if sig == signal.SIGTERM and self._stop_at is None and self.started and seconds > 0:
             self._captured_signals.append(sig)
             self._service.stop.drain()
@@ -69,7 +69,7 @@ def run_server(
     nlp: Language, pipe: PaDeLLMNER, host: str, port: int, settings: ServeSettings | None = None
 ) -> None:
     """Serves until it is interrupted. After SIGTERM it drains, after SIGINT it stops at once; then
-    it answers what it has accepted, for `stop_seconds` at most. A text that takes longer is given
+    it answers what it has accepted, for `stop_timeout` at most. A text that takes longer is given
     up, and the process with it. uvicorn says where it listens. Raises what loading the model
     raises, SystemExit where it cannot listen."""
     settings = settings or ServeSettings()
@@ -91,7 +91,7 @@ def run_server(
         log_level="info",
         access_log=settings.access_log,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=int(settings.stop_seconds) + 2,
+        timeout_graceful_shutdown=int(settings.stop_timeout) + 2,
         server_header=False,
     )
     server = _Server(config, service)

@@ -3,8 +3,12 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 MOST_LABELS = 200  # of one request
+MOST_TEXTS = 10_000  # of one request, to any server
+MOST_FIELDS = 20
+TOO_MANY = "too_many"  # the type of an error
 _Label = Annotated[str, Field(min_length=1, max_length=200)]
 _Description = Annotated[str, Field(max_length=2000)]
 _Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
@@ -36,6 +40,17 @@ class _Strict(BaseModel):
     """A field that is not known is an error: it may be a typo."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, given: Any) -> Any:
+        """Each item that is wrong would be an error of its own: a million take seconds."""
+        if isinstance(given, dict) and (
+            len(given) > MOST_FIELDS
+            or any(isinstance(v, list | dict) and len(v) > MOST_TEXTS for v in given.values())
+        ):
+            raise PydanticCustomError(TOO_MANY, "The request has too many texts, labels or fields.")
+        return given
 
 
 class ExtractRequest(_Strict):

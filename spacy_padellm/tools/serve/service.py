@@ -32,6 +32,7 @@ class Service:
 
     def __init__(self, nlp: Language, pipe: PaDeLLMNER, settings: ServeSettings) -> None:
         self.settings = settings
+        nlp.max_length = max(nlp.max_length, settings.limit)
         self.extractor = Extractor(nlp, pipe, settings.any_labels)
         self.metrics = Metrics()
         self.stop = Stop()
@@ -39,16 +40,16 @@ class Service:
         self.accepted = self.answered = 0
         self.batcher: Batcher[Question, list[Span] | Failure] = Batcher(
             self.extractor.extract,
-            settings.batch_texts,
-            settings.wait_ms / 1000,
-            settings.queue_texts,
+            settings.batch_size,
+            settings.max_wait / 1000,
+            settings.queue,
             self,
         )
         self.metrics.ready.set_function(lambda: float(self.ready))
 
     @property
     def ready(self) -> bool:
-        return self.warm and not self.stop.draining
+        return self.warm and self.batcher.alive and not self.stop.draining
 
     @property
     def labels(self) -> dict[str, str]:
@@ -89,11 +90,11 @@ class Service:
         self, texts: Sequence[str], labels: Labels, threshold: Threshold | None, request: Request
     ) -> tuple[list[list[Span]], list[str]]:
         """The spans of each text, and warnings. Raises ApiError, and GoneError without a client."""
-        if len(texts) > self.settings.texts:
+        if len(texts) > self.settings.max_texts:
             raise ApiError(
                 413,
                 f"The request has {len(texts)} texts; this server takes up to "
-                f"{self.settings.texts} at once.",
+                f"{self.settings.max_texts} at once.",
             )
         for i, text in enumerate(texts):
             self.check_text(text, f"texts.{i}" if len(texts) > 1 else "text")
@@ -131,7 +132,7 @@ class Service:
 
     def check_text(self, text: str, where: str) -> None:
         """Raises ApiError for one that is too long, or is no Unicode."""
-        most = self.settings.text_characters
+        most = self.settings.limit
         if len(text) > most:
             said = f"The text has {len(text)} characters; this server takes up to {most}."
             raise ApiError(413, said, details=[(where, said)])
@@ -149,7 +150,7 @@ class Service:
         self.accepted += 1
         try:
             work = _unless_gone(ask(), request)
-            found = await self.stop.unless(work, grace=self.settings.stop_seconds)
+            found = await self.stop.unless(work, grace=self.settings.stop_timeout)
             self.answered += 1
             return found
         except QueueFullError as error:
