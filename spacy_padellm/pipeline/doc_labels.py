@@ -12,6 +12,7 @@ from ..models.model_settings import ModelSettings
 from .labels import LabelSet, warn_of_untrained
 
 Labels = tuple[str, ...]
+MOST_TOLD = 1000  # labels that are warned of: a server is asked for any
 
 
 def own_labels(doc: Doc) -> Labels | None:
@@ -88,7 +89,7 @@ class DocLabels:
         if None in own:
             known = label_set.require(of_model)
         others = {label for labels in own for label in labels or ()}.difference(known)
-        if new := others - self._told:
+        if len(self._told) < MOST_TOLD and (new := others - self._told):
             self._told |= new
             warn_of_untrained(self._name, dict.fromkeys(sorted(new), ""), trained)
         place = {label: i for i, label in enumerate(known)}

@@ -197,7 +197,7 @@ def test_a_text_that_fails_fails_its_own_request(scripted):
     assert [one["where"] for one in both.json()["error"]["details"]] == ["texts.1"]
 
 
-def test_a_model_server_that_is_down(scripted):
+def test_a_model_server_that_is_down(scripted, plain_lm_folder):
     nlp, _ = scripted({"Bad.": OSError("nobody listens"), "Ada.": []})
     bad, good = in_app(
         nlp,
@@ -206,6 +206,18 @@ def test_a_model_server_that_is_down(scripted):
         ),
     )
     assert code_of(bad) == (502, "model_unreachable") and good.status_code == 200
+    nlp = spacy.blank("en")
+    block = {"@architectures": "spacy_padellm.Server.v1", "url": "http://127.0.0.1:1/v1",
+             "model": "m", "tokenizer": str(plain_lm_folder), "tries": 1}  # fmt: skip
+    nlp.add_pipe("padellm_ner", config={"model": block, "labels": ["PER"]})
+
+    async def test(http, service):
+        both = await http.post(PATH, json={"texts": ["Ada.", "Bo."]})
+        return both, await http.get("/health"), service.warm
+
+    both, health, warm = in_app(nlp, test)
+    assert code_of(both) == (502, "model_unreachable") and health.status_code == 200 and warm
+    assert [one["where"] for one in both.json()["error"]["details"]] == ["texts.0", "texts.1"]
 
 
 @pytest.mark.parametrize(("asked", "status", "code", "said"), [
@@ -253,14 +265,19 @@ def test_other_labels_are_asked_for_where_the_server_or_the_model_allow_it(
     assert any_label.status_code == 200 and any_label.json()["warnings"] == []
 
 
-def test_words_of_requests_are_forgotten(trained):
-    """A server that reads texts for months keeps none of their words."""
-    before = len(trained.vocab.strings)
+@pytest.mark.filterwarnings("ignore:.*was not trained with")
+def test_words_and_labels_of_requests_are_forgotten(scripted):
+    """A server that reads texts for months keeps none of them."""
+    texts = [f"word{number} other{number} Ada Lovelace" for number in range(60)]
+    nlp, _ = scripted({text: [(f"LABEL{i}", "Ada", 0.9)] for i, text in enumerate(texts)})
+    nlp("Ada Lovelace.")
+    before = len(nlp.vocab.strings)
 
     async def test(http, _):
-        for number in range(60):
-            text = f"word{number} other{number} Ada Lovelace"
-            assert (await http.post(PATH, json={"text": text})).status_code == 200
+        for number, text in enumerate(texts):
+            asked = {"text": text, "labels": [f"LABEL{number}"]}
+            assert spans_in(await http.post(PATH, json=asked))[0]
+            assert (await http.post("/v1/explain", json={"text": text})).status_code == 200
 
-    in_app(trained, test)
-    assert len(trained.vocab.strings) < before + 60
+    in_app(nlp, test, any_labels=True)
+    assert len(nlp.vocab.strings) < before + 30

@@ -5,6 +5,7 @@ from fastapi.openapi.models import OpenAPI
 
 from serving.doors import in_app
 from spacy_padellm.tools.serve.errors import CODES, MEANINGS
+from spacy_padellm.tools.serve.metrics import ROUTES
 
 jsonschema = pytest.importorskip("jsonschema")
 ASKS = {"/v1/extract", "/v1/explain"}
@@ -36,6 +37,7 @@ def test_it_is_valid_and_names_every_error(scripted):
     for ref in refs(said):
         assert ref.startswith("#/components/schemas/") and ref.rsplit("/", 1)[1] in schemas
     assert set(said["paths"]) == {*ASKS, "/v1/labels", "/health", "/ready", "/metrics"}
+    assert {*said["paths"], "/", "/docs", "/openapi.json"} == set(ROUTES)
     errors = {401: 401, **{status: status for status in MEANINGS}}
     named = set()
     for path, methods in said["paths"].items():

@@ -171,7 +171,7 @@ def stop_under_load(folder, total, connections, drain):
 
 
 def test_a_stop_under_load_loses_nothing(trained_folder):
-    stop_under_load(trained_folder, 600, 16, 1)
+    stop_under_load(trained_folder, 300, 16, 1)
 
 
 @pytest.mark.slow

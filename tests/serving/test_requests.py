@@ -1,6 +1,7 @@
 """Bodies, paths and headers of any kind: one shape of errors, and never a 500."""
 
 import asyncio
+import gzip
 import json
 import time
 
@@ -121,6 +122,13 @@ def test_a_body_that_is_not_said_to_be_json(scripted, kind):
         lambda http, _: http.post(PATH, content=b'{"text": "a"}', headers=headers),
     )
     assert code_of(answer) == (415, "unsupported_media_type") and "Content-Type" in answer.text
+
+
+def test_a_body_that_is_packed(scripted):
+    headers = {**JSON, "Content-Encoding": "gzip"}
+    sent = gzip.compress(b'{"text": "a"}')
+    answer = in_app(scripted({})[0], lambda http, _: http.post(PATH, content=sent, headers=headers))
+    assert code_of(answer) == (415, "unsupported_media_type") and "unpacked" in answer.text
 
 
 def test_paths_methods_and_hosts(scripted):

@@ -22,7 +22,7 @@ MEANINGS = {
     405: "The path has no such method.",
     408: "The request did not arrive within the time.",
     413: "The request or a text is too large, or there are too many texts.",
-    415: "The body is not sent as `application/json`.",
+    415: "The body is not sent as `application/json`, or is compressed.",
     422: "Fields are missing, unknown or of the wrong type, or the model knows no such label.",
     429: "The queue is full; `Retry-After` says when to try again.",
     500: "The text could not be read, or the server is at fault.",

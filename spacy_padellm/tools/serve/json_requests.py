@@ -43,7 +43,10 @@ class JSONRoute(APIRoute):
 
 
 def _check_type(request: Request) -> None:
-    """Raises ApiError for another type of content."""
+    """Raises ApiError for another type of content, and for what is packed."""
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in ("", "identity"):
+        raise ApiError(415, f"The body is sent as {packed[:100]}: send it unpacked.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     main, _, sub = kind.partition("/")
     if main != "application" or not (sub == "json" or sub.endswith("+json")):
