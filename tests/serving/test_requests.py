@@ -137,6 +137,7 @@ def test_paths_methods_and_hosts(scripted):
         for path, method in ((PATH, "GET"), ("/health", "POST"), ("/v1/labels", "DELETE")):
             answer = await http.request(method, path)
             assert code_of(answer) == (405, "method_not_allowed") and answer.headers["allow"]
+        assert (await http.head("/health")).status_code == 200
         for host in ("evil.example", "", "localhost.evil.example", "127.0.0.1.evil"):
             answer = await http.get("/v1/labels", headers={"Host": host})
             assert code_of(answer) == (400, "unknown_host")

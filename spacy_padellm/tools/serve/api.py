@@ -80,6 +80,9 @@ def make_router(service: Service) -> APIRouter:
             raise ApiError(503, "The model is being made ready.", headers={"Retry-After": "1"})
         return Status(status="ready")
 
+    for path, probe in (("/health", health), ("/ready", ready)):  # some monitors ask so
+        router.add_api_route(path, probe, methods=["HEAD"], include_in_schema=False)
+
     @router.get(
         "/metrics",
         summary="For Prometheus",
