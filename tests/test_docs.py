@@ -26,6 +26,8 @@ ELSEWHERE = (
     "--engine ray",
     "serve",
     "push",
+    "curl",
+    "docker",
     "Qwen",
     "smollm2",
 )

@@ -127,7 +127,9 @@ class PaDeLLMNER(TrainablePipe):
         _ = self.example_set.texts  # what is wrong with them is said before labels are missed
         of_model, trained = self.shim.known_labels(), self.shim.loaded.settings
         labels = self._doc_labels.read(docs, self.label_set, of_model, trained)
-        return self.doc_decoder.prepare(docs, labels)
+        return self._decoders.prepare(
+            docs, labels, self.described, self.settings, self.example_set.texts
+        )
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:
         """Writes predictions into `doc.ents`, or into `doc.spans`."""

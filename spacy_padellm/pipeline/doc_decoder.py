@@ -18,6 +18,7 @@ from ..spans.calibration import Calibration
 from ..spans.prediction import Mention, Prediction
 from ..spans.resolution import Dropped
 from ..spans.windows import merge_windows
+from .doc_labels import own_descriptions
 from .doc_splitting import DocWindow, split_doc, tokens_left, window_input
 from .example_set import show_examples
 from .label_thresholds import warn_of_idle_thresholds
@@ -27,6 +28,8 @@ from .settings import Settings
 LONGEST_WINDOW = 512  # tokens, of a model that names none of its own
 LEAST_ROOM = 8  # tokens of a text
 LEAST_BESIDE = 64  # the same, where examples take the rest
+KEPT = 8  # decoders of a component
+_MadeOf = tuple[Any, ...]  # model, calibration, labels, settings, examples
 
 
 @dataclass
@@ -152,12 +155,44 @@ class DocDecoder:
 
 class DocDecoders:
     """The DocDecoder of a component: made anew where its model, labels or settings have changed.
-    name: of the component, for warnings."""
+    Those of the labels that Docs describe themselves are kept beside it, the last `KEPT`. name: of
+    the component, for warnings."""
 
     def __init__(self, name: str, shim: DecodingShim) -> None:
         self._name = name
         self._shim = shim
-        self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
+        self._made: tuple[tuple[_MadeOf, DocDecoder], ...] = ()
+
+    def prepare(
+        self,
+        docs: Sequence[Doc],
+        labels: Sequence[tuple[str, ...]],
+        described: Mapping[str, str],
+        settings: Settings,
+        examples: tuple[Demonstration, ...] = (),
+    ) -> PreparedDocs:
+        """As `DocDecoder.prepare`. Docs that describe labels in other words than the component
+        (described: its labels → descriptions) are asked in batches of their own."""
+        groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for i, doc in enumerate(docs):
+            own = own_descriptions(doc).items() if labels[i] else ()
+            other = tuple(sorted(pair for pair in own if described.get(pair[0]) != pair[1]))
+            groups.setdefault(other, []).append(i)
+        parts = [
+            self.get({**described, **dict(other)}, settings, examples).prepare(
+                [docs[i] for i in numbers], [labels[i] for i in numbers]
+            )
+            for other, numbers in groups.items()
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        order = [i for numbers in groups.values() for i in numbers]
+
+        def decode() -> list[DocPrediction]:
+            found = [prediction for part in parts for prediction in part.decode()]
+            return [found[at] for at in sorted(range(len(order)), key=order.__getitem__)]
+
+        return PreparedDocs(docs, decode)
 
     def get(
         self,
@@ -170,9 +205,14 @@ class DocDecoders:
         loaded = self._shim.loaded
         asked = (tuple(described.items()), settings, examples)
         made_of = (id(loaded.lm), loaded.settings.calibration, *asked)
-        if (made := self._made) is None or made[0] != made_of:  # other threads make theirs
-            self._made = made = (made_of, self._make(described, settings, examples))
-        return made[1]
+        made = self._made  # other threads make theirs
+        for known, decoder in made:
+            if known == made_of:
+                return decoder
+        decoder = self._make(described, settings, examples)
+        of_this_model = [one for one in made if one[0][0] == made_of[0]]
+        self._made = ((made_of, decoder), *of_this_model[: KEPT - 1])
+        return decoder
 
     def _make(
         self,

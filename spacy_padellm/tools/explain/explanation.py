@@ -7,7 +7,7 @@ from typing import Any
 
 from spacy.language import Language
 
-from ...pipeline.annotation import Annotator, Placed
+from ...pipeline.annotation import Annotator, Placed, threshold_for
 from ...pipeline.component import PaDeLLMNER
 from ...spans.prediction import Mention
 from ...spans.resolution import Dropped
@@ -91,22 +91,23 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     predicted = pipe.predict([doc])[0]
     seconds = time.perf_counter() - began
     after, settings = decoder.work, pipe.settings
+    threshold = threshold_for(doc, settings.threshold)
     return Explanation(
         text=doc.text,
-        labels=_labels(pipe, Annotator(settings).place(doc, predicted)),
+        labels=_labels(pipe, Annotator(settings).place(doc, predicted), threshold),
         passes=after.passes - before.passes,
         tokens=after.tokens - before.tokens,
         text_tokens=len(decoder.encoder.encode_text(text).ids),
         windows=after.texts - before.texts,
         seconds=seconds,
         model=pipe.shim.loaded.lm.name,
-        threshold=settings.threshold,
+        threshold=threshold,
         calibrated=pipe.shim.loaded.settings.calibration is not None,
     )
 
 
-def _labels(pipe: PaDeLLMNER, placed: Placed) -> list[ExplainedLabel]:
-    mentions = _mentions(placed, pipe.settings.threshold)
+def _labels(pipe: PaDeLLMNER, placed: Placed, threshold: Threshold) -> list[ExplainedLabel]:
+    mentions = _mentions(placed, threshold)
     counts = {count.label: count for count in placed.found.prediction.counts}
     found = []
     described = pipe.described
