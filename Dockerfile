@@ -1,5 +1,5 @@
 # A pipeline as a server, without torch: https://docs.docker.com/reference/dockerfile/
-# docker build -t spacy-padellm-serve . && docker run -p 8080:8080 -v "$PWD/output/exported:/pipeline:ro" spacy-padellm-serve
+# docker build -t spacy-padellm-serve . && docker run -p 8080:8080 spacy-padellm-serve
 FROM python:3.11-slim AS build
 WORKDIR /source
 COPY pyproject.toml setup.py README.md LICENSE constraints.txt ./
@@ -18,4 +18,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as web; web.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
 ENTRYPOINT ["python", "-m", "spacy", "padellm", "serve", "--host", "0.0.0.0", "--port", "8080"]
-CMD ["--pipeline", "/pipeline"]
+CMD ["--pipeline", "english"]

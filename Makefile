@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SMALL := .venv-small
-# The model in the box needs torch until it is exported; $(SMALL) is enough for an exported one.
-DEMO := $(VENV)
+DEMO := $(SMALL)
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: demo test test-slow lint clean

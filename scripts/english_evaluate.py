@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from english_corpora import JOINED, NATURAL, read_many
 from english_data import TEST_SETS, TRAIN_SETS, fold, join_every, read_set
 from english_rival import to_docbin
 from spacy.language import Language
@@ -96,6 +97,12 @@ def count_seen(data: Path) -> dict[str, dict[str, int]]:
     and white space aside; how many of them have entities, or more than 40 characters."""
     kinds = [(name, split) for name in TRAIN_SETS for split in ("train", "dev")]
     known = {tuple(fold(gold.text)) for kind in kinds for gold in _read(data, *kind)}
+    known |= {
+        tuple(fold(gold.text))
+        for name in (*JOINED, *NATURAL)
+        if (data / "ner2" / name).exists()
+        for gold in read_many(data, name)
+    }
     tests = {name: read_set(data, name, "test") for name in TEST_SETS}
     counts = {}
     for name, golds in tests.items():

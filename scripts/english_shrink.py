@@ -1,11 +1,13 @@
 """Makes a trained model fit the package: the pieces of words that English has, weights in 8 bits.
 
-python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english [--pieces 22000] [--begins 0.3]
+python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english
+    [--pieces 22000] [--begins 0.3] [--window 64]
 
 MODEL is a folder with a WordPiece vocabulary, of which the pieces that are the most frequent in the
 texts stay, and all of one character: a word with another piece is cut into more of these. It finds
 PER, ORG and LOC, unless it is asked for other labels. A mention begins where the model says 0.5:
-`--begins` moves what it says, so that this is where it said so much.
+`--begins` moves what it says, so that this is where it said so much. `--window` is the length, in
+tokens, that it reads best.
 """
 
 import argparse
@@ -38,6 +40,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True, help="a folder of .jsonl files")
     parser.add_argument("--pieces", type=int, default=22_000)
     parser.add_argument("--begins", type=float, default=0.5, metavar="PROBABILITY")
+    parser.add_argument("--window", type=int)
     arguments = parser.parse_args()
     model, output = arguments.model, arguments.output
     shutil.copytree(model, output, dirs_exist_ok=True)
@@ -57,7 +60,9 @@ def main() -> None:
     (output / "config.json").write_text(json.dumps(config, indent=2))
     (output / "generation_config.json").unlink(missing_ok=True)
     settings = json.loads((model / SETTINGS).read_text(encoding="utf8"))
-    (output / SETTINGS).write_text(json.dumps({**settings, "labels": list(LABELS)}, indent=2))
+    settings["labels"] = list(LABELS)
+    settings["window"] = arguments.window or settings.get("window")
+    (output / SETTINGS).write_text(json.dumps(settings, indent=2))
     weights = load_file(model / WEIGHTS)
     rows = {k: v[kept] if v.shape[0] == size else v for k, v in weights.items()}
     write_rounded(rows, output / WEIGHTS)

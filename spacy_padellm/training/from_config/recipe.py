@@ -38,6 +38,8 @@ class Recipe:
 WHOLE = Recipe(
     0.001,
     settings={
+        f"{_COMPONENT}.window": 256,  # a base that reads short windows learns longer ones
+        f"{_COMPONENT}.overlap": 32,
         "training.dropout": 0.1,
         "training.batcher.size": 600,
         "training.optimizer.L2": 0.01,
