@@ -53,7 +53,8 @@ class ExplainedLabel:
 class Explanation:
     """labels: in the order in which they were asked for. tokens: that the model read, padding
     included; text_tokens: of the text alone. windows: pieces that the text was read in.
-    calibrated: whether a mention's probability is that of being right, its count considered."""
+    calibrated: whether a mention's probability is that of being right, its count considered.
+    points: whether the model points at mentions; it does not say counts."""
 
     text: str
     labels: list[ExplainedLabel]
@@ -65,6 +66,7 @@ class Explanation:
     model: str
     threshold: Threshold
     calibrated: bool = False
+    points: bool = False
 
     @property
     def kept(self) -> list[ExplainedMention]:
@@ -103,6 +105,7 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
         model=pipe.shim.loaded.lm.name,
         threshold=threshold,
         calibrated=pipe.shim.loaded.settings.calibration is not None,
+        points=getattr(decoder.decoder.lm, "points", False),  # served models have no such thing
     )
 
 
