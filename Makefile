@@ -1,13 +1,12 @@
-# Two commands do all: `make demo` and `make test`. Both make the environments that they need.
+# Two commands do all: `make demo` and `make test`. Both make the environments that they need;
+# `make install` makes the one with torch alone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SMALL := .venv-small
-# The model in the box needs torch until it is exported; $(SMALL) is enough for an exported one.
-DEMO := $(VENV)
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo install test test-slow lint clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,8 +20,10 @@ $(SMALL)/installed: pyproject.toml constraints.txt
 	$(SMALL)/bin/python -m pip install -q -c constraints.txt -e . pytest
 	touch $@
 
-demo: $(DEMO)/installed
-	$(DEMO)/bin/python scripts/demo.py
+install: $(VENV)/installed
+
+demo: $(SMALL)/installed
+	$(SMALL)/bin/python scripts/demo.py
 
 test: $(VENV)/installed $(SMALL)/installed
 	OMP_NUM_THREADS=1 SMALL_PYTHON=$(CURDIR)/$(SMALL)/bin/python \

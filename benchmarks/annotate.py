@@ -1,4 +1,4 @@
-"""What `padellm annotate` costs beside the model: texts a second and memory, with a stub for it.
+"""What `padellm annotate` costs beside the model: texts per second and memory, with a stub for it.
 
     python benchmarks/annotate.py [--texts 1000000] [--kill]
 

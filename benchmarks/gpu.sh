@@ -1,6 +1,6 @@
 #!/bin/sh
-# What wants an accelerator, in parts of under nine minutes. Needs torch, transformers and peft, no
-# spaCy. A part that is done is skipped when it is run again.
+# What wants an accelerator, in parts of under nine minutes. Needs torch, transformers and peft, and
+# spaCy for the part `english` alone. A part that is done is skipped when it is run again.
 #
 #     DATA=data OUT=results sh benchmarks/gpu.sh [correctness latency throughput lora english ...]
 #
@@ -53,11 +53,11 @@ for wanted in ${*:-correctness latency throughput lora english}; do
         part lora-7B python benchmarks/training.py --data "$DATA" --device cuda \
             --dtype bfloat16 --size 7B --lora --texts 64 --batch 16 --output "$OUT/training-7B.md"
         ;;
-    english) # the model in the box; continues at its checkpoints when run again
-        part english-pretrain python scripts/english_model.py tokenizer vectors pretrain \
-            --data "$DATA" --output "$OUT/english" --pretrain-seconds 480
-        part english-train python scripts/english_model.py train --data "$DATA" \
-            --output "$OUT/english" --train-seconds "${TRAIN_SECONDS:-1200}"
+    english) # the model in the box; goes on at its checkpoints when run again
+        part english-corpora python scripts/english_corpora.py --data "$DATA" \
+            --output "$OUT/english-corpora"
+        part english-train python -m spacy padellm train "$OUT/english-corpora/config.cfg" \
+            --resume --output "$OUT/english"
         ;;
     *)
         echo "no part is called $wanted"

@@ -1,10 +1,10 @@
-"""torch and onnxruntime side by side: texts a second through `nlp.pipe`, F1, the first entity.
+"""torch and onnxruntime side by side: texts per second through `nlp.pipe`, F1, the first entity.
 
     python benchmarks/runtimes.py --corpus corpus/english/uner_ewt.spacy [--model english]
 
-The model is exported in float32 and in 8 bits. All run in turn in one process, round after round,
-after a warm-up, with the threads of `OMP_NUM_THREADS`; the first entity is timed from the start of
-a process, of each runtime in turn.
+torch computes in float32 and in bfloat16; the model is exported in float32 and in 8 bits. All run
+in turn in one process, round after round, after a warm-up, with the threads of `OMP_NUM_THREADS`;
+the first entity is timed from the start of a process, of each runtime in turn.
 """
 
 import argparse
@@ -29,21 +29,21 @@ BATCHES = (1, 32)
 FIRST = """
 import spacy
 nlp = spacy.blank("en")
-nlp.add_pipe("padellm_ner", config={{"model": {{"name": {name!r}, "runtime": {runtime!r}}}}})
+nlp.add_pipe("padellm_ner", config={{"model": {model!r}}})
 print(len(nlp("Ada Lovelace met Charles Babbage in London.").ents))
 """
 
 
-def make(name: str, runtime: str) -> Language:
+def make(model: dict[str, str]) -> Language:
     nlp = spacy.blank("en")
-    nlp.add_pipe("padellm_ner", config={"model": {"name": name, "runtime": runtime}})
+    nlp.add_pipe("padellm_ner", config={"model": model})
     return nlp
 
 
-def first_entity(name: str, runtime: str) -> float:
+def first_entity(model: dict[str, str]) -> float:
     """Seconds from the start of a process until it ends, the first text annotated."""
     began = time.perf_counter()
-    code = FIRST.format(name=name, runtime=runtime)
+    code = FIRST.format(model=model)
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     return time.perf_counter() - began
 
@@ -63,23 +63,24 @@ def main() -> None:
     golds = list(DocBin().from_disk(asked.corpus).get_docs(spacy.blank("xx").vocab))
     golds = [doc for doc in golds if doc.text.strip()][: asked.texts]
     with tempfile.TemporaryDirectory() as temporary:
-        names = {"torch": (asked.model, "torch")}
+        on_torch = {"name": asked.model, "runtime": "torch"}
+        models = {"torch": on_torch, "torch bfloat16": {**on_torch, "dtype": "bfloat16"}}
         for precision in ("fp32", "int8"):
             folder = Path(temporary) / precision
             export(asked.model, folder, precision, [doc.text for doc in golds])
-            names[f"onnx {precision}"] = (str(folder), "onnx")
-        rows = measure(names, golds, asked.rounds)
+            models[f"onnx {precision}"] = {"name": str(folder), "runtime": "onnx"}
+        rows = measure(models, golds, asked.rounds)
         for row in rows.values():
             row["first"] = []
         for _ in range(asked.rounds):
-            for name, place in names.items():
-                rows[name]["first"].append(first_entity(*place))
+            for name, model in models.items():
+                rows[name]["first"].append(first_entity(model))
     report(asked, rows)
 
 
-def measure(names: dict, golds: list[Doc], rounds: int) -> dict[str, dict]:
-    pipelines = {name: make(*place) for name, place in names.items()}
-    rows: dict[str, dict] = {name: {"speed": {b: [] for b in BATCHES}} for name in names}
+def measure(models: dict[str, dict], golds: list[Doc], rounds: int) -> dict[str, dict]:
+    pipelines = {name: make(model) for name, model in models.items()}
+    rows: dict[str, dict] = {name: {"speed": {b: [] for b in BATCHES}} for name in models}
     expected: set = set()
     for name, nlp in pipelines.items():  # warm-up, and what they find
         docs = list(nlp.pipe([doc.text for doc in golds], batch_size=32))

@@ -1,4 +1,4 @@
-"""Texts a second against a completions server, by how many requests are under way at once.
+"""Texts per second against a completions server, by how many requests are under way at once.
 
     python benchmarks/servers.py [--latency 0.04] [--texts 64]
 
@@ -56,7 +56,7 @@ async def serve(latency: float) -> None:
 
 
 def measure(port: int, tokenizer: str, concurrency: int, n_texts: int) -> float:
-    """Texts a second, two labels, one mention each."""
+    """Texts per second, two labels, one mention each."""
     nlp = spacy.blank("en")
     model = {
         "@architectures": "spacy_padellm.Server.v1",
@@ -92,7 +92,7 @@ def main() -> None:
         finally:
             server.terminate()
     for n, rate in found.items():
-        print(f"concurrency {n}: {rate:.1f} texts a second, x {rate / found[1]:.1f}")
+        print(f"concurrency {n}: {rate:.1f} texts per second, x {rate / found[1]:.1f}")
     report = {"command": "python benchmarks/servers.py", "date": time.strftime("%Y-%m-%d")}
     report |= {"latency": arguments.latency, "texts_a_second": found}
     OUTPUT.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")

@@ -35,12 +35,13 @@ Every setting of every part. A default of `…` means that you must give the set
 
 Two things to know about strings in a config:
 
-- Write `\\u0024` for `$`, in Python as in a file: `"at most \\\\u00245"`. spaCy takes `${x}` for a
-  variable and doubles other `$` each time it saves and loads a config, so such strings are refused.
-- Give labels with descriptions as pairs, `[["a:b", "what it is"]]`, where a name has `:` or `=` or
-  begins with `@`, and so with thresholds. spaCy reads a mapping as a section, whose names cannot.
+- Write `\\u0024` for `$`, in Python as in a file: `"at most \\\\u00245"`. Strings with `$` are
+  refused: spaCy takes `${x}` for a variable, and doubles other `$` whenever it saves and loads a
+  config.
+- If a label has `:` or `=`, or begins with `@`, give descriptions and thresholds as pairs,
+  `[["a:b", "what it is"]]`. spaCy reads a mapping as a section, whose names cannot have these.
 
-Labels that you add with `add_label` may hold anything.
+Labels that you add with `add_label` may contain anything.
 """
 
 

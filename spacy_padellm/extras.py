@@ -21,7 +21,7 @@ EXTRAS = {
     "analyze": ("matplotlib",),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
-    "serve": ("starlette", "uvicorn", "python-multipart"),
+    "serve": ("fastapi", "starlette", "uvicorn", "prometheus-client", "python-multipart"),
 }
 
 

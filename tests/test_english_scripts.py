@@ -1,23 +1,25 @@
-"""What the English model is trained and scored on: spans stay on their strings."""
+"""What the English model is trained and scored on, and how its weights become small."""
 
-import json
 import random
 
 import pytest
 import spacy
 import torch
-from english_average import average
-from english_data import digest, join_every, read_set
-from english_mix import Shelf, collect_names, join, recase, rename
-from english_silver import label, vote
+from english_corpora import JOINED, NATURAL, join_some, with_lower_case
+from english_corpora import main as write_corpora
+from english_data import TRAIN_SETS, join_every, read_set
+from english_shrink import main as shrink
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoTokenizer, BertConfig, BertLMHeadModel, BertTokenizer
 
 from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.formats.json_records import write_records
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
-from spacy_padellm.prompts.encoding import PromptEncoder
+from spacy_padellm.models.pointer_files import add_pointers
+from spacy_padellm.models.save import save_model
+from spacy_padellm.training.from_config.run import load_train_config
 
 NAMES = {"PER": ["Ada Lovelace", "Émile Zola", "Bo"], "LOC": ["Rome", "New York City", "Großau"]}
 
@@ -42,34 +44,18 @@ def strings(gold):
 @given(st.lists(golds(), min_size=1, max_size=12), st.integers(0, 99))
 def test_joined_texts_keep_all_names(texts, seed):
     wanted = [name for gold in texts for name in strings(gold)]
-    for joined in (join_every(texts, 3), list(join(texts, random.Random(seed)))):
+    for joined in (join_every(texts, 3), join_some(texts, random.Random(seed))):
         assert [name for gold in joined for name in strings(gold)] == wanted
         assert " ".join(gold.text for gold in joined) == " ".join(gold.text for gold in texts)
 
 
-@given(golds(), st.integers(0, 99))
-def test_renamed_texts_have_names_of_the_same_labels(gold, seed):
-    names = collect_names([gold, GoldText("Oslo Ada", ((0, 4, "LOC"), (5, 8, "PER")))])
-    renamed = rename(gold, names, random.Random(seed))
-    assert [label for _, label in strings(renamed)] == [label for _, label in strings(gold)]
-    for (new, kind), (old, _) in zip(strings(renamed), strings(gold), strict=True):
-        assert new in (*names[kind], old)
-
-    def others(one):
-        kept, at = [], 0
-        for start, end, _ in (*sorted(one.spans), (len(one.text), len(one.text), "")):
-            kept.append(one.text[at:start])
-            at = end
-        return kept
-
-    assert others(renamed) == others(gold)
-
-
-@given(golds(), st.integers(0, 99))
-def test_recased_texts_keep_their_places(gold, seed):
-    recased = recase(gold, random.Random(seed))
-    assert recased.spans == gold.spans and len(recased.text) == len(gold.text)
-    assert recased.text.casefold().replace("ss", "s") == gold.text.casefold().replace("ss", "s")
+@given(st.lists(golds(), min_size=1, max_size=30))
+def test_small_letters_keep_their_places(texts):
+    everything = with_lower_case(texts)
+    assert everything[: len(texts)] == texts
+    for small in everything[len(texts) :]:
+        (whole,) = {gold for gold in texts if gold.text.lower() == small.text}
+        assert small.spans == whole.spans
 
 
 def test_sets_come_under_one_scheme(tmp_path):
@@ -93,61 +79,87 @@ def test_sets_come_under_one_scheme(tmp_path):
     ]
 
 
-def test_texts_without_names_are_a_set_of_their_own(lm_folder):
-    loaded = load_model(ModelSource(str(lm_folder)))
-    encoder: PromptEncoder = loaded.encoder()
-    shelf = Shelf(encoder)
-    golds = [GoldText("Ada", ((0, 3, "PER"),)), GoldText("no one", ()), GoldText("none", ())]
-    shelf.add("a", golds, 1.0, 2.0)
-    assert {name: len(texts) for name, texts in shelf.sets.items()} == {"a": 1, "a, empty": 2}
-    assert shelf.later == {"a": 2.0, "a, empty": 0.8} and set(shelf.first) == set(shelf.later)
+@pytest.fixture
+def data(tmp_path):
+    """Every set that is asked for, of two texts a split."""
+    texts = {
+        "ner": {"text": "Ada went to Rome .", "ents": [[0, 3, "PER"], [12, 16, "LOC"]]},
+        "ner2": {"text": "Bake the apple pie .", "ents": [[9, 18, "DISH"], [9, 14, "FRUIT"]]},
+    }
+    sets = {"ner": TRAIN_SETS, "ner2": (*JOINED, *NATURAL)}
+    for kind, names in sets.items():
+        for name in names:
+            for split in ("train", "dev"):
+                path = tmp_path / "data" / kind / name / f"{split}.jsonl.gz"
+                write_records(path, [texts[kind]] * 2)
+    return tmp_path / "data"
+
+
+def test_the_corpora_and_their_config_go_together(data, tmp_path, monkeypatch):
+    output = tmp_path / "corpus"
+    arguments = ["--data", str(data), "--output", str(output), "--without", "snips", "gmb"]
+    monkeypatch.setattr("sys.argv", ["english_corpora.py", *arguments])
+    write_corpora()
+    config = load_train_config(output / "config.cfg", {}).interpolate()
+    train = config["corpora"]["train"]
+    assert set(train["corpora"]) == set(train["labels"]) == set(train["weights"])
+    assert not {"snips", "gmb", "gmb-longer"} & set(train["corpora"])
+    assert train["labels"]["wetlab"] == ["DISH"]  # of nested spans the outermost
+    learned = config["initialize"]["components"]["padellm_ner"]["labels"]
+    assert set(learned) == {label for labels in train["labels"].values() for label in labels}
+    nlp = spacy.blank("en")
+    corpora = spacy.registry.resolve({"of": config["corpora"]})["of"]
+    asked = {
+        tuple(eg.reference._.padellm_labels): [(ent.text, ent.label_) for ent in eg.reference.ents]
+        for eg in corpora["train"](nlp)
+    }
+    assert asked[("DISH",)] == [("apple pie", "DISH")]
+    assert asked[("PER", "ORG", "LOC")][:2] == [("Ada", "PER"), ("Rome", "LOC")]
+    texts = {eg.text for eg in corpora["dev"](nlp)}
+    assert texts == {"Ada went to Rome .", "Ada went to Rome."}  # EWT is as it was written
+
+
+WORDS = "ada rome went to the a of in zebra quartz".split()
 
 
 @pytest.fixture
-def teacher():
-    nlp = spacy.blank("en")
-    ruler = nlp.add_pipe("entity_ruler")
-    ruler.add_patterns([{"label": "PER", "pattern": "Ada"}, {"label": "LOC", "pattern": "Rome"}])
-    return nlp
+def word_pieces(tmp_path):
+    """A model of whole words and single letters, that points."""
+    letters = [*"abcdefghijklmnopqrstuvwxyz"]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    pieces += [word for word in WORDS if len(word) > 1] + [*":.,-()[]0123456789"]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces))
+    tokenizer = BertTokenizer(str(tmp_path / "vocab.txt"), eos_token="[SEP]")
+    folder = tmp_path / "model"
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(pieces), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, is_decoder=True,
+    )  # fmt: skip
+    BertLMHeadModel(config).save_pretrained(folder)
+    loaded = add_pointers(load_model(ModelSource(str(folder))), ("PER",))
+    save_model(loaded, tmp_path / "pointing", "full")
+    return tmp_path / "pointing"
 
 
-def test_labelling_goes_on_behind_half_a_line(teacher, tmp_path):
-    texts = [f"Ada was in Rome {i} times." for i in range(5)]
-    label(teacher, iter(texts), tmp_path / "whole.jsonl", 5)
-    whole = (tmp_path / "whole.jsonl").read_bytes()
-    (tmp_path / "cut.jsonl").write_bytes(whole[: len(whole) // 2])
-    label(teacher, iter(texts), tmp_path / "cut.jsonl", 5)
-    assert (tmp_path / "cut.jsonl").read_bytes() == whole
+def test_a_small_model_reads_as_the_whole_one(word_pieces, tmp_path, monkeypatch):
+    """Pieces that stay have the vectors they had, but for 8 bits."""
+    texts = tmp_path / "texts"
+    write_records(texts / "some.jsonl", [{"text": "Ada went to Rome"}] * 3 + [{"text": "quartz"}])
+    small = tmp_path / "small"
+    n = len(AutoTokenizer.from_pretrained(word_pieces)) - 4  # all but "the", "of", "in", "zebra"
+    arguments = [str(word_pieces), str(small), "--texts", str(texts), "--pieces", str(n)]
+    monkeypatch.setattr("sys.argv", ["english_shrink.py", *arguments])
+    shrink()
+    whole, made = (load_model(ModelSource(str(folder))) for folder in (word_pieces, small))
+    assert made.lm.tokenizer.tokenize("ada zebra") == ["ada", "z", *"##e ##b ##r ##a".split()]
+    assert made.lm.model.config.vocab_size == len(made.lm.tokenizer) == n
+    before, after = (_vectors(loaded.lm, "ada went to rome quartz") for loaded in (whole, made))
+    assert (before - after).abs().max() < before.abs().max() / 100
+    assert made.lm.pointers is not None
 
 
-def test_teachers_vote(tmp_path):
-    said = ([[0, 3, "PER"], [7, 11, "LOC"]], [[0, 3, "PER"]], [[0, 3, "ORG"], [7, 11, "LOC"]])
-    files = [tmp_path / f"{i}.jsonl" for i in range(3)]
-    for path, ents in zip(files, said, strict=True):
-        write_records(path, [{"text": "Ada in Rome", "ents": ents}] * 2)
-    vote(files, tmp_path / "silver.jsonl", 1)
-    (line,) = (tmp_path / "silver.jsonl").read_text().splitlines()
-    assert json.loads(line)["ents"] == [[0, 3, "PER"], [7, 11, "LOC"]]
-    write_records(files[0], [{"text": "Other", "ents": []}] * 2)
-    with pytest.raises(ValueError, match="of different texts"):
-        vote(files, tmp_path / "silver.jsonl", 1)
-
-
-def test_averages_are_weighted(lm_folder, tmp_path):
-    model = load_model(ModelSource(str(lm_folder))).lm.model
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    for factor in (1, 3):
-        model.load_state_dict({name: factor * value for name, value in before.items()})
-        model.save_pretrained(tmp_path / str(factor))
-    mean = average([(tmp_path / "1", 3.0), (tmp_path / "3", 1.0)]).state_dict()
-    assert all(torch.allclose(mean[name], 1.5 * value) for name, value in before.items())
-    with pytest.raises(ValueError, match="sum to 0"):
-        average([(tmp_path / "1", 0.0)])
-
-
-def test_digest_is_of_all_files_in_a_folder(tmp_path):
-    assert digest(tmp_path / "none") == ""
-    (tmp_path / "a").write_text("1")
-    before = digest(tmp_path)
-    (tmp_path / "a").write_text("2")
-    assert digest(tmp_path) != before and digest(tmp_path) == digest(tmp_path)
+def _vectors(lm, text):
+    """[tokens, hidden]"""
+    ids = torch.tensor(lm.tokenizer(text, add_special_tokens=False)["input_ids"])
+    return lm.model.get_input_embeddings()(ids).detach()

@@ -35,7 +35,7 @@ they write is free. F1 in percent, micro, on the test texts. "String sets" is th
 distinct label and string pairs a text. "Spans" are characters and label, strictly; of equal strings
 without a place, the i-th has that of the i-th occurrence. "Spans that do not overlap" is what
 `doc.ents` would have. Of several seeds, medians. "Bare" prompts name labels, "guided" ones say what
-belongs to them. "Ours is × as fast" compares texts a second in the same rounds, where our decoder
+belongs to them. "Ours is × as fast" compares texts per second in the same rounds, where our decoder
 was among them. "Answers cut" had no end within the tokens that they were allowed: twice those of
 the longest text of their batch of 32, and 32 more."""
 Row = dict[str, Any]  # of a method, at a batch size
@@ -148,7 +148,7 @@ def training_table(results: Results) -> str:
     heads = (*WHERE, "format", "seed", "texts", "steps", "minutes", "targets a text")
     more = (
         "tokens a text",
-        "tokens a second",
+        "tokens per second",
         "weights trained",
         "peak MiB",
         "spans off tokens",

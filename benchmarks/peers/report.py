@@ -13,7 +13,7 @@ from pipelines import Run, System
 _COLUMNS = (
     ("system", "system", "{}"),
     ("batch", "batch", "{}"),
-    ("texts_a_second", "texts a second", "{:.1f}"),
+    ("texts_a_second", "texts per second", "{:.1f}"),
     ("ratio", "ratio", "{:.3f}"),
     ("milliseconds", "ms a text", "{:.2f}"),
     ("milliseconds_p90", "p90", "{:.2f}"),
@@ -72,7 +72,7 @@ def write_report(
 def make_notes(model: ForcedModel, gliner: Gliner | None) -> list[str]:
     prompt, answer = map(statistics.mean, (model.prompt_tokens, model.answer_tokens))
     notes = [
-        "Ratio: texts a second against those of the first system in the same round. Ms a text: a "
+        "Ratio: texts per second against those of the first system in the same round. Ms a text: a "
         "batch's time spread over its texts, median and 90th percentile over batches.",
         "padellm_ner and spaCy's ner find what they find, F1 is strict, on texts that each "
         "tokenizes itself. spaCy's ner runs on one thread.",

@@ -79,7 +79,7 @@ def measure(
             for system in systems:
                 run = system.run(n, size)
                 runs[system.name].append(run)
-                speed = f"{run.texts_a_second:.1f} texts a second"
+                speed = f"{run.texts_a_second:.1f} texts per second"
                 print(f"batch {size}, round {i + 1}: {system.name} {speed}", file=sys.stderr)
         reference = runs[systems[0].name]
         rows += [sum_up(system, size, runs[system.name], reference) for system in systems]

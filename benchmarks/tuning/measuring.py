@@ -43,7 +43,7 @@ def score(golds: Sequence[GoldText], found: Sequence[set[Item]]) -> dict[str, An
 def score_and_time(
     nlp: Language, golds: Sequence[GoldText]
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Scores, and texts a second at batch 32, warm: the median of some rounds over all texts.
+    """Scores, and texts per second at batch 32, warm: the median of some rounds over all texts.
 
     "cpu" counts the seconds of the processor, "wall" those of the clock.
     """

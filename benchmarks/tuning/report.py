@@ -26,7 +26,7 @@ ABOUT = """\
 Texts for training are drawn from the training split, half as many (50 to 500) from the development
 split, at most 1,000 from the test split, by fixed seeds. F1 is that of strict spans (characters and
 label), micro, in percent. Figures are medians over seeds, with the least and the most where there
-are several, or – where a budget gave no model. Minutes and texts a second are of the processor's
+are several, or – where a budget gave no model. Minutes and texts per second are of the processor's
 time, one thread. Means are over the sets that all systems of the row have figures for."""
 
 
@@ -38,7 +38,7 @@ def write_report(output: Path, path: Path, results: Results) -> str:
     tables = [
         _table(results, "F1", f1, "{:.1f}"),
         _table(results, "Minutes of training", cpu_minutes, "{:.1f}"),
-        _table(results, "Texts a second, batch 32", texts_a_second, "{:.0f}"),
+        _table(results, "Texts per second, batch 32", texts_a_second, "{:.0f}"),
         _by_label(results),
     ]
     lines = ["# Tuned on annotations of one's own", "", f"Of `{output.name}`.", "", ABOUT, ""]

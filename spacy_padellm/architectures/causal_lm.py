@@ -31,6 +31,7 @@ def build_causal_lm(
     compile: bool = False,
     pointers: bool = False,
     runtime: str = "auto",
+    train_embeddings: bool = True,
 ) -> Model[Any, Any]:
     """A pretrained causal LM. Nothing is read before it is used.
 
@@ -38,29 +39,33 @@ def build_causal_lm(
         padellm models`), or a Hub id; null is refused when the model is used.
     adapter: folder, name or Hub id of a peft adapter.
     device: "auto", "cpu", "cuda", "cuda:1", "mps".
-    dtype: "auto" (the checkpoint's; on a CPU float32, but for a checkpoint in bfloat16 on a
+    dtype: "auto" (the checkpoint's; on a CPU float32, except for a checkpoint in bfloat16 on a
         CPU that is fast in it), "float32", "bfloat16", "float16".
-    template: instead of the one saved with the model ("plain" where none is).
-    peft: the adapter to train, as the block `model.peft` below; None trains all weights.
+    template: instead of the one saved with the model ("plain" if there is none).
+    peft: the adapter to train; see the block `model.peft` below. None trains all weights.
     mixed_precision: bfloat16 autocast in training.
     revision: of a Hub id.
-    devices: a copy of the model on each, which share the texts; instead of `device`.
+    devices: puts a copy of the model on each, which share the texts; instead of `device`.
     device_map: one model spread over devices by accelerate ("auto", "balanced", ...); instead of
     `device`.
     quantize: "int8" (torchao, for decoding only), or "8bit" or "4bit" (bitsandbytes, on a CUDA
     device), on which an adapter can be trained.
     compile: passes of fixed shapes, compiled at first use; for servers, since each shape takes
     some seconds.
-    pointers: training makes it point at mentions, all in one pass, instead of writing them: the
-    form for labels of your own.
+    pointers: training teaches the model to point at mentions, all in one pass, instead of writing
+    them; use it for your own labels.
     runtime: "torch", "onnx" (onnxruntime, for a model that `python -m spacy padellm export` wrote),
-    or "auto": onnx on a CPU where the model has it. Training is torch's in any case.
+    or "auto": onnx on a CPU if the model has it. Training always uses torch.
+    train_embeddings: false keeps the token embeddings as pretrained, where all other weights are
+    trained: texts have few of the words that a model knows, and steps are a fifth faster.
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile, runtime)
     template = _check_template(template)
     origin = Pretrained(ModelSource(name or "", adapter, revision, hardware), template)
     adapter_settings = None if peft is None else AdapterSettings.read(peft)
-    return _wrap(CausalLMShim(origin, adapter_settings, mixed_precision, pointers))
+    return _wrap(
+        CausalLMShim(origin, adapter_settings, mixed_precision, pointers, train_embeddings)
+    )
 
 
 # Of a component that was added without a config: the model in the box.
@@ -86,8 +91,9 @@ def build_causal_lm_from_scratch(
     compile: bool = False,
     pointers: bool = False,
     runtime: str = "auto",
+    train_embeddings: bool = True,
 ) -> Model[Any, Any]:
-    """A causal LM that `initialize` makes: tokenizer trained on the corpus, weights at random.
+    """A causal LM that `initialize` makes: a tokenizer trained on the corpus, and random weights.
 
     architecture: of transformers ("llama", "qwen3", "gpt2", ...).
     sizes: fields of the architecture's config.
@@ -134,11 +140,11 @@ def make_template(
     """A preset prompt template, with some of its fields changed.
 
     preset: "plain", "compact", or another by its name.
-    bidirectional to end_of_mention: fields of a template, described below; null leaves a field as
-    the preset has it.
-    changes: fields once more, as a mapping, for configs of earlier releases.
+    bidirectional to end_of_mention: fields of a template, described below; null takes the field of
+    the preset.
+    changes: the same fields as a mapping, for configs of earlier releases.
 
-    Raises ValueError for a preset or a field that is unknown, and for a value out of its range.
+    Raises ValueError for an unknown preset or field, and for a value out of its range.
     """
     given = {name: value for name, value in locals().items() if value is not None}
     fields = {name: given[name] for name in given if name not in ("preset", "changes")}
@@ -161,11 +167,6 @@ def own_shim_of(model: Model) -> CausalLMShim:
     shim = shim_of(model).own()
     assert isinstance(shim, CausalLMShim)
     return shim
-
-
-def with_template(model: Model, template: PromptTemplate) -> Model[Any, Any]:
-    """The same weights, asked with another template."""
-    return _wrap(own_shim_of(model).asking(template))
 
 
 def _wrap(shim: CausalLMShim) -> Model[Any, Any]:

@@ -21,7 +21,6 @@ from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.save_mode import save_mode_for
 from ..models.shared_result import SharedResult
 from ..prompts.encoding import PromptEncoder
-from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .folder_bytes import folder_from_bytes, folder_to_bytes
 from .model_copies import ModelCopies
@@ -41,6 +40,7 @@ class CausalLMShim(DecodingShim):
     origin: where the model comes from; weights are read at first use. peft: an adapter to
     train instead of all weights. mixed_precision: bfloat16 autocast in training. pointers:
     whether training makes it point at mentions; a model that points goes on to.
+    train_embeddings: whether those of tokens are among the weights that are trained.
     """
 
     def __init__(
@@ -49,9 +49,15 @@ class CausalLMShim(DecodingShim):
         peft: AdapterSettings | None = None,
         mixed_precision: bool = False,
         pointers: bool = False,
+        train_embeddings: bool = True,
     ) -> None:
         super().__init__(model=None)
-        for name, value in (("mixed_precision", mixed_precision), ("pointers", pointers)):
+        switches = {
+            "mixed_precision": mixed_precision,
+            "pointers": pointers,
+            "train_embeddings": train_embeddings,
+        }
+        for name, value in switches.items():
             if not isinstance(value, bool):
                 raise ValueError(
                     f"the model setting `{name}` is {value!r}: it must be true or false"
@@ -60,6 +66,7 @@ class CausalLMShim(DecodingShim):
         self.peft = peft
         self.mixed_precision = mixed_precision
         self.pointers = pointers
+        self.train_embeddings = train_embeddings
         self._loaded: LoadedModel[Any] | None = None
         self._loaded_in = os.getpid()  # the process
         self._loading: SharedResult[LoadedModel[Any]] = SharedResult()
@@ -113,13 +120,6 @@ class CausalLMShim(DecodingShim):
         if not devices:
             return decoder
         return ReplicaDecoder(decoder, lambda: self._copies.get(loaded.lm, devices))
-
-    def asking(self, template: PromptTemplate) -> "CausalLMShim":
-        """The same weights under another template, for decoding."""
-        other = CausalLMShim(self.origin)
-        other._set(self.loaded.asking(template))
-        other._loaded_in = self._loaded_in
-        return other
 
     def calibrate(self, calibration: Calibration | None) -> None:
         """What the model's probabilities are passed through from now on, saved with it."""
@@ -188,6 +188,7 @@ class CausalLMShim(DecodingShim):
         self._stepped = True
         self.calibrate(None)
         self._copies.forget()
+        self.loaded.lm.preambles.forget()
         if not self.loaded.lm.adapter:
             self._loaded = replace(self.loaded, only_here=True)
 
@@ -202,7 +203,7 @@ class CausalLMShim(DecodingShim):
             from ..models.trainable import make_trainable
             from .updating import Updates
 
-            self._set(make_trainable(self.loaded, self.peft))
+            self._set(make_trainable(self.loaded, self.peft, self.train_embeddings))
             self._updates = Updates(self.loaded, self.mixed_precision)
         return self._updates
 

@@ -9,9 +9,10 @@ from .app import padellm_app
 from .benchmark import benchmark_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
-from .explain import explain_cli, serve_cli
+from .explain import explain_cli
 from .export import export_cli
 from .models import models_cli
+from .serve import serve_cli
 from .train import train_cli
 from .trained import merge_cli, push_cli
 

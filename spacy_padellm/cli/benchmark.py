@@ -44,7 +44,7 @@ def benchmark_cli(
         Path | None, Opt("--output", "-o", help="Writes OUTPUT.json, .md and (matplotlib) .png")
     ] = None,
 ) -> None:
-    """Texts a second, milliseconds a text, passes, tokens, memory and F1 of ways of decoding.
+    """Texts per second, milliseconds a text, passes, tokens, memory and F1 of ways of decoding.
 
     All run the same model on the same texts in one process, in turn, after a warm-up.
     """

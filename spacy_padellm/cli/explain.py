@@ -1,4 +1,4 @@
-"""`python -m spacy padellm explain` and `serve`: why an entity was found."""
+"""`python -m spacy padellm explain`: why an entity was found."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,15 +8,10 @@ from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..atomic import write_whole
-from ..extras import need
 from ..formats.files import STDIN, read_lines
-from ..tools.pipelines import check_name, open_pipeline
+from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import read_text
-
-_PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
-Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
-Labels = Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG; all if empty")]
+from .options import Labels, Pipeline, read_text
 
 
 @padellm_app.command("explain", no_args_is_help=True)
@@ -54,36 +49,3 @@ def read_argument(text: str) -> str:
     if text == STDIN:
         return "\n".join(line for _, line in read_lines(STDIN))
     return read_text(text, "the text")
-
-
-@padellm_app.command("serve")
-def serve_cli(
-    pipeline: Pipeline = "english",
-    labels: Labels = "",
-    host: Annotated[str, Opt("--host", help="Where to listen; only this machine sees it")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, Opt("--port", help="0 takes a free one")] = 8080,
-    limit: Annotated[int, Opt("--limit", help="Longest text, in characters")] = 20000,
-    timeout: Annotated[float, Opt("--timeout", help="Seconds for a request to arrive")] = 30.0,
-) -> None:
-    """Open a page with a text box that shows what the model finds, and how sure it is."""
-    msg = Printer()
-    if not 0 <= port <= 65535:
-        msg.fail(f"--port is {port}: give one from 0 to 65535", exits=1)
-    if limit < 1:
-        msg.fail(f"--limit is {limit}: it must be at least 1", exits=1)
-    try:
-        labels = read_text(labels, "--labels")
-        check_name(pipeline)
-        need("serve", "serve")
-        from ..tools.explain.server import run_server
-    except ValueError as error:
-        msg.fail(str(error), exits=1)
-    try:
-        nlp, pipe = open_pipeline(pipeline, labels)
-        run_server(nlp, pipe, host, port, limit, timeout)
-    except OverflowError:
-        msg.fail(f"--port is {port}: give one from 0 to 65535", exits=1)
-    except (ValueError, OSError) as error:
-        msg.fail(str(error), exits=1)

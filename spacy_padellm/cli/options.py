@@ -1,6 +1,14 @@
-"""Numbers and texts that a command was given."""
+"""Options that several commands have; numbers and texts that a command was given."""
+
+from typing import Annotated
+
+from spacy.cli._util import Opt
 
 from ..formats.json_text import is_unicode
+
+_PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
+Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
+Labels = Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG; all if empty")]
 
 _LEAST = {"batch_size": 1, "rounds": 1, "limit": 0, "examples": 0}
 

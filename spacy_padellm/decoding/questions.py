@@ -31,7 +31,7 @@ class Questions:
         self._among = None
         self.choices = Choices()
         if limited and slices is not None:
-            self._among = [np.append(of_text.distinct_ids, self._ends[0]) for of_text in slices]
+            self._among = [np.append(of_text.distinct_ids, self._ends) for of_text in slices]
             ids = np.concatenate([numbers, self._ends, *self._among])
             self.choices = Choices(np.unique(ids.astype(np.int64)))
 

@@ -6,7 +6,7 @@ count of 0. Mention targets are the text's own token slices, never a mention tok
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..formats.gold_text import GoldText, Span
 from ..prompts.encoding import PromptEncoder, TextPrompt
@@ -96,11 +96,6 @@ def make_training_text(
         mentions += own
     numbers = encoder.number_ids if encoder.template.copies else ()
     return TrainingText(prompt, tuple(paths), tuple(mentions), tuple(unaligned), numbers)
-
-
-def for_tagging(text: TrainingText) -> TrainingText:
-    """The text alone, nothing asked of it: for deep supervision of its tokens (`tagging`)."""
-    return replace(text, prompt=replace(text.prompt, labels=(), branches=()), paths=())
 
 
 def _draw_labels(

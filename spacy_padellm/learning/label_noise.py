@@ -16,11 +16,11 @@ from ..spans.numeric import check_number
 
 @dataclass(frozen=True)
 class LabelNoise:
-    """How labels are named while training; drawn anew for each batch.
+    """How training names labels; drawn anew for each batch.
 
     names: label → other names for it.
     rename: how often (0 to 1) a label takes one of them.
-    spelling: how often a name is spelt in another way: "Simple_chemical" as "simple chemical",
+    spelling: how often a name is spelt differently: "Simple_chemical" as "simple chemical",
     "Simple chemical" or "SIMPLE CHEMICAL".
     placeholder: how often a label that has a description is called "label 17" or the like, so that
     only the description says what it is.

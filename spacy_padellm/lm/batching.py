@@ -34,7 +34,7 @@ def halve_on_memory_error(
     try:
         return run(items)
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         if len(items) == 1:
             raise MemoryError(
@@ -50,7 +50,7 @@ def halve_on_memory_error(
     ]
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     message = str(error).lower()

@@ -110,6 +110,7 @@ class LanguageModel(ModelPasses):
             return
         logger.info("all weights are trained: they go from %s to float32", self.dtype)
         self.model.float()
+        self.preambles.forget()
         if self.static:
             self.compile(self.static.compiled)
 

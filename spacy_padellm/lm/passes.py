@@ -18,6 +18,7 @@ from ..prompts.tree import Bools, Ints, TreePass
 from .answers import read_answers
 from .choices import Choices
 from .head import HeadReads
+from .kept_preambles import KeptPreambles
 from .logit_tensor import LogitTensor
 from .session import Answer, Question
 from .static_passes import StaticPasses, StaticSlot, pass_width
@@ -32,7 +33,8 @@ class ModelPasses:
     tree: whether a tree mask is exact for this model. static: runs tree passes in fixed shapes
     (`compile`). adapter: the name of its adapter in peft, None for a model without one. turn: held
     while the model runs, by whoever shares it. wrapped: called instead of `model`, the same model
-    as it runs in several processes.
+    as it runs in several processes. preambles: of these weights; what is made of it by `replace`
+    begins without.
     """
 
     model: Any
@@ -41,6 +43,7 @@ class ModelPasses:
     adapter: str | None = field(default=None, kw_only=True)
     turn: AbstractContextManager[Any] = field(default_factory=nullcontext, kw_only=True)
     wrapped: Any = field(default=None, kw_only=True)
+    preambles: KeptPreambles = field(default_factory=KeptPreambles, init=False, repr=False)
 
     @property
     def base(self) -> Any:
@@ -86,12 +89,16 @@ class ModelPasses:
         """A plain cache: one built from the config would crop sliding layers by column."""
         return DynamicCache()
 
-    def open_cache(self, rows: int, columns: int) -> Any:
+    def open_cache(self, rows: int, columns: int, preamble: Any | None = None) -> Any:
         """A cache for the passes of one tree; `close_cache` gives it back.
 
-        columns: how many are expected.
+        columns: how many are expected. preamble: a cache of one row, which all rows begin with.
         """
-        return self.static.open(rows, columns) if self.static else self.new_cache()
+        if self.static:
+            return self.static.open(rows, columns, preamble)
+        if preamble is None:
+            return self.new_cache()
+        return self.select_rows(preamble, np.zeros(rows, dtype=np.int64))
 
     def close_cache(self, cache: Any) -> None:
         if self.static and isinstance(cache, StaticSlot):

@@ -13,6 +13,7 @@ import numpy as np
 from ..prompts.encoding import TextPrompt
 from ..prompts.tree import Bools, Ints, TreePass
 from .choices import Choices
+from .preambles import open_preamble
 from .runtime import Passes
 from .session import Answer, Branch, Question
 
@@ -37,8 +38,14 @@ class RowSession:
         self.bidirectional = bidirectional
         self.share = share
         self.cached = cached
-        self.passes = self.tokens = self.kept = 0
+        self.kept = 0
         self._states: dict[Branch, tuple[_Rows, int]] = {}
+        self._preamble = _Start(None, 0, known=0)
+        ids, cache, self.tokens = open_preamble(lm, prompts if share and cached else [])
+        self.passes = int(self.tokens > 0)
+        if ids:
+            rows = _Rows(cache, np.ones((1, len(ids)), dtype=bool), np.array([len(ids)]), kept=True)
+            self._preamble = _Start(rows, 0, known=len(ids))
 
     def extend(
         self, branches: Sequence[Branch], questions: Sequence[Sequence[Question]]
@@ -86,14 +93,14 @@ class RowSession:
                 self._ask(fresh, [[]] * len(fresh))
 
     def _start(self, branch: Branch) -> "_Start":
-        """Where a branch goes on from: its own row, its origin's, or nothing."""
+        """Where a branch goes on from: its own row, its origin's, the preamble, or nothing."""
         if branch in self._states:
             return _Start(*self._states[branch], known=len(branch.nodes))
         if self.share and branch.origin is not None:
             # The last id is always run, since its logits are wanted.
             known = min(branch.shared_with_origin(), len(branch.ids) - 1)
             return _Start(*self._states[branch.origin], known=known)
-        return _Start(None, 0, known=0)
+        return self._preamble
 
     def _go_on(
         self, branches: Sequence[Branch], starts: Sequence["_Start"]
@@ -183,11 +190,13 @@ class _Start:
 @dataclass(eq=False)
 class _Rows:
     """A cache with what its columns mean. columns: [rows, columns], True where a column belongs to
-    the row's sequence. lengths: [rows], tokens in the sequence."""
+    the row's sequence. lengths: [rows], tokens in the sequence. kept: whether other sessions begin
+    with it, so that nothing may be added."""
 
     cache: Any
     columns: np.ndarray
     lengths: np.ndarray
+    kept: bool = False
 
     @classmethod
     def empty(cls, cache: Any, n: int) -> "_Rows":
@@ -204,6 +213,6 @@ class _Rows:
         columns = self.columns[index]
         lengths = np.asarray(known, dtype=np.int64)
         columns = columns & (np.cumsum(columns, axis=1) <= lengths[:, None])
-        same = np.array_equal(index, np.arange(len(self.lengths)))
+        same = not self.kept and np.array_equal(index, np.arange(len(self.lengths)))
         cache = self.cache if same else select_rows(self.cache, index)
         return _Rows(cache, columns, lengths)

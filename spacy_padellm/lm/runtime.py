@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from ..prompts.tree import Bools, Ints, TreePass
 from .choices import Choices
+from .kept_preambles import KeptPreambles
 from .session import Answer, Question
 
 
@@ -13,10 +14,13 @@ class Passes(Protocol):
     """Forward passes of a model. Caches and logits are of the runtime's own kind.
 
     tree: whether a tree mask is exact for this model. window: sliding-window size in positions,
-    None where every layer sees everything.
+    None where every layer sees everything. preambles: caches of what prompts begin with.
     """
 
     tree: bool
+
+    @property
+    def preambles(self) -> KeptPreambles: ...
 
     @property
     def window(self) -> int | None: ...
@@ -29,9 +33,9 @@ class Passes(Protocol):
         """A cache of no columns, whose rows can be selected."""
         ...
 
-    def open_cache(self, rows: int, columns: int) -> Any:
+    def open_cache(self, rows: int, columns: int, preamble: Any | None = None) -> Any:
         """A cache for the passes of one tree; `close_cache` gives it back. columns: how many are
-        expected."""
+        expected. preamble: a `new_cache` of one row, which all rows begin with."""
         ...
 
     def close_cache(self, cache: Any) -> None: ...

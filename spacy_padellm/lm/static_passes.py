@@ -68,8 +68,11 @@ class StaticPasses:
         """Graphs and caches stay where they are; a copy makes its own."""
         return StaticPasses, (self._made_of, self.device, self.compiled)
 
-    def open(self, rows: int, columns: int) -> StaticSlot:
-        """A cache for so many rows and, to begin with, so many columns."""
+    def open(self, rows: int, columns: int, preamble: Cache | None = None) -> StaticSlot:
+        """A cache for so many rows and, to begin with, so many columns. preamble: a cache of one
+        row, which all rows begin with."""
+        if preamble is not None:
+            columns = max(columns, preamble.get_seq_length())
         shape = (round_up(rows, 1), round_up(columns, 128))
         with self._lock:
             slot = next((s for s in self.free if (s.rows, s.columns) == shape), None)
@@ -82,7 +85,7 @@ class StaticPasses:
             if layer.is_initialized:  # masked columns still enter as 0 * value: no nan may stay
                 layer.keys.zero_()
                 layer.values.zero_()
-        _set_used(slot, 0)
+        _set_used(slot, 0 if preamble is None else _fill(slot, preamble))
         return slot
 
     def close(self, slot: StaticSlot) -> None:
@@ -214,6 +217,22 @@ def _set_used(slot: StaticSlot, used: int) -> None:
     slot.used = used
     for layer in _layers(slot):
         layer.cumulative_length.fill_(used)
+
+
+def _fill(slot: StaticSlot, preamble: Cache) -> int:
+    """Puts the one row of a cache before all rows of a slot, which has room for it; returns how
+    many columns that are."""
+    layers: Any = zip(slot.cache.layers, preamble.layers, strict=True)
+    used = 0
+    for layer, kept in layers:
+        if not layer.is_initialized:
+            layer.lazy_initialization(
+                *(x.expand(slot.rows, -1, -1, -1) for x in (kept.keys, kept.values))
+            )
+        used = kept.keys.shape[2]
+        layer.keys[:, :, :used] = kept.keys
+        layer.values[:, :, :used] = kept.values
+    return used
 
 
 def _fit_mask(mask: Bools, slot: StaticSlot) -> Bools:

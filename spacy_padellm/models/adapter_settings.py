@@ -31,8 +31,8 @@ class AdapterSettings:
     where it has none.
     options: further fields of the method's config in peft.
 
-    Raises ValueError for a method that does not exist, or that a prompt tree does not suit, and
-    for options that the method does not have.
+    Raises ValueError for a method that does not exist or does not work with a prompt tree, and for
+    options that the method does not have.
     """
 
     method: str = "lora"

@@ -1,6 +1,6 @@
 """A causal LM from nothing: a tokenizer trained on a corpus, and weights at random.
 
-For users who can download no model, and for the model in the box.
+For users who can download no model.
 """
 
 import difflib

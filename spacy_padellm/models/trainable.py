@@ -17,11 +17,15 @@ logger = logging.getLogger(__name__)
 
 @gradients_on()
 def make_trainable(
-    loaded: LoadedModel[LanguageModel], peft: AdapterSettings | None
+    loaded: LoadedModel[LanguageModel],
+    peft: AdapterSettings | None,
+    train_embeddings: bool = True,
 ) -> LoadedModel[LanguageModel]:
     """The model with its weights, or those of an adapter alone, ready for training.
 
     peft: an adapter to train, which is put on if need be; one that is there is trained anyway.
+    train_embeddings: whether those of tokens are among the weights, where there is no adapter; an
+    output head that shares them is then not trained either.
 
     Raises ValueError for a model that cannot be trained so.
     """
@@ -44,6 +48,14 @@ def make_trainable(
         loaded.lm.widen()
     for parameter in loaded.lm.trained.parameters():
         parameter.requires_grad_(True)
+    if not train_embeddings:
+        if loaded.new_tokens:
+            raise ValueError(
+                f"template {loaded.template.name!r} adds tokens that the model has not seen, and "
+                f"the model setting `train_embeddings` is false: set it to true, or `template` to "
+                f"'plain'"
+            )
+        loaded.lm.model.get_input_embeddings().requires_grad_(False)
     points = loaded.lm.points
     if points:
         _spare_head(loaded.lm)

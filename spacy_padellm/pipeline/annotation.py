@@ -2,6 +2,7 @@
 
 `ent._.padellm_score` holds the probability of an entity; `doc.spans[key].attrs["scores"]` those
 of a span group. Both survive `Doc.to_bytes` and a DocBin with `store_user_data=True`.
+`doc._.padellm_threshold` takes the place of the setting `threshold` for one Doc.
 """
 
 import logging
@@ -15,7 +16,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..spans.numeric import is_probability
 from ..spans.prediction import Mention
 from ..spans.resolution import Dropped, resolve
-from ..spans.thresholds import threshold_of
+from ..spans.thresholds import Threshold, read_threshold, threshold_of
 
 if TYPE_CHECKING:  # with what makes them, which takes seconds to import
     from .doc_decoder import DocPrediction
@@ -24,11 +25,14 @@ if TYPE_CHECKING:  # with what makes them, which takes seconds to import
 logger = logging.getLogger(__name__)
 SCORE = "padellm_score"
 RAW = "padellm_raw"
+THRESHOLD = "padellm_threshold"
 
 if not Span.has_extension(SCORE):
     Span.set_extension(SCORE, default=None)
 if not Doc.has_extension(RAW):
     Doc.set_extension(RAW, default=None)
+if not Doc.has_extension(THRESHOLD):
+    Doc.set_extension(THRESHOLD, default=None)
 
 
 @dataclass
@@ -62,6 +66,13 @@ def score_of(ent: Span) -> float | None:
     return float(score) if is_probability(score) else None
 
 
+def threshold_for(doc: Doc, setting: Threshold) -> Threshold:
+    """The Doc's own (`doc._.padellm_threshold`, as the setting of the component), else the
+    setting. Raises ValueError, naming the attribute, for what is none."""
+    own = doc._.get(THRESHOLD)
+    return setting if own is None else read_threshold(own, f"doc._.{THRESHOLD}")
+
+
 class Annotator:
     """Places what was decoded for a Doc on its tokens, and writes it there, as the settings say.
 
@@ -72,17 +83,17 @@ class Annotator:
     def __init__(self, settings: "Settings", name: str = "", scored: bool = True) -> None:
         self._settings = settings
         self._name = name
-        self._threshold = settings.threshold if scored else 0.0
         self._scored = scored
 
     def place(self, doc: Doc, found: "DocPrediction") -> Placed:
         """Characters to tokens (as `Doc.char_span` does), then threshold, then resolution, then
-        what is in `doc.ents` already. The Doc stays as it is."""
+        what is in `doc.ents` already. The Doc stays as it is. Raises as `threshold_for`."""
+        threshold = threshold_for(doc, self._settings.threshold) if self._scored else 0.0
         placed = Placed(found, dropped=list(found.dropped), unaligned=list(found.unplaced))
         likely: list[Mention] = []
         spans: dict[int, Span] = {}
         for mention in found.prediction.mentions:
-            if mention.probability < threshold_of(self._threshold, mention.label):
+            if mention.probability < threshold_of(threshold, mention.label):
                 placed.below.append(mention)
             elif span := self._span(doc, mention):
                 on_tokens = replace(mention, start=span.start_char, end=span.end_char)

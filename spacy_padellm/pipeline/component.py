@@ -5,7 +5,6 @@ Knows spaCy and the modules around it: `doc_decoder` (what the model says of a D
 """
 
 import functools
-import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,16 +21,16 @@ from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
 
 from ..architectures.protocol import DecodingShim, shim_of
-from ..decoding.text_decoder import ModelError
 from ..formats.doc_gold import GoldSource
 from ..learning.examples import TrainingText
-from ..logs import first_line, warn_of_few
 from ..models.files.json_file import parse_checked, read_checked
 from .annotation import Annotator, LeftOut
 from .doc_decoder import DocDecoder, DocDecoders, DocPrediction, PreparedDocs
 from .doc_labels import DocLabels, asks_something
+from .example_set import Examples, ExampleSet
 from .label_thresholds import check_thresholds
 from .labels import Labels, LabelSet, SavedComponent
+from .one_by_one import one_by_one
 from .prefetch import prefetch
 from .scorer import warn_of_score_weights
 from .settings import Settings, how_to_set
@@ -55,6 +54,7 @@ class PaDeLLMNER(TrainablePipe):
         *,
         settings: Settings | None = None,
         labels: Labels = None,
+        examples: Examples = None,
         scorer: Callable | None = None,
     ) -> None:
         """Raises ValueError for a setting out of its range, naming it."""
@@ -65,7 +65,8 @@ class PaDeLLMNER(TrainablePipe):
         self.scorer = scorer
         self.cfg: dict[str, Any] = {}
         self.shim: DecodingShim = shim_of(model)
-        self.label_set = LabelSet(name, labels)
+        self.example_set = ExampleSet(name, examples)
+        self.label_set = LabelSet(name, labels, self.example_set.labels)
         check_thresholds(name, self.settings.threshold, self.label_set.configured)
         self._left_out = LeftOut()
         self._random = random.Random(0)
@@ -74,7 +75,7 @@ class PaDeLLMNER(TrainablePipe):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Raises AttributeError for a setting: as an attribute it would change nothing."""
-        if name in (*Settings.__dataclass_fields__, "labels"):
+        if name in (*Settings.__dataclass_fields__, "labels", "examples"):
             add = "; pipe.add_label adds one" if name == "labels" else ""
             raise AttributeError(how_to_set(self.name, name, value) + add)
         super().__setattr__(name, value)
@@ -83,8 +84,9 @@ class PaDeLLMNER(TrainablePipe):
 
     @property
     def doc_decoder(self) -> DocDecoder:
-        """What decodes Docs, as model, labels and settings are now; the model is read first."""
-        return self._decoders.get(self.described, self.settings)
+        """What decodes Docs, as model, labels, examples and settings are now; the model is read
+        first."""
+        return self._decoders.get(self.described, self.settings, self.example_set.texts)
 
     # --- labels
 
@@ -122,9 +124,12 @@ class PaDeLLMNER(TrainablePipe):
         if not any([asks_something(doc) for doc in docs]):
             return PreparedDocs(docs)
         self.shim.prepare()
+        _ = self.example_set.texts  # what is wrong with them is said before labels are missed
         of_model, trained = self.shim.known_labels(), self.shim.loaded.settings
         labels = self._doc_labels.read(docs, self.label_set, of_model, trained)
-        return self.doc_decoder.prepare(docs, labels)
+        return self._decoders.prepare(
+            docs, labels, self.described, self.settings, self.example_set.texts
+        )
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocPrediction]) -> None:
         """Writes predictions into `doc.ents`, or into `doc.spans`."""
@@ -149,24 +154,11 @@ class PaDeLLMNER(TrainablePipe):
                 self.set_annotations(docs, prepared().decode())
                 done = docs
             except Exception as error:
-                done = self._one_by_one(docs, error)
+                done = one_by_one(self, docs, error, self._annotate)
             yield from done
 
-    def _one_by_one(self, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
-        """Not where an error says that all would fare alike, as with a server that is down."""
-        handle = self.get_error_handler()
-        if len(docs) == 1 or (isinstance(error, ModelError) and error.of_all):
-            handle(self.name, self, list(docs), error)
-            return
-        what = "%s: a batch failed, and its Docs are tried one by one (%s)"
-        warn_of_few(logging.getLogger(__name__), what, self.name, first_line(error))
-        for doc in docs:
-            try:
-                self.set_annotations([doc], self.predict([doc]))
-            except Exception as own_error:
-                handle(self.name, self, [doc], own_error)
-            else:
-                yield doc
+    def _annotate(self, doc: Doc) -> None:
+        self.set_annotations([doc], self.predict([doc]))
 
     @property
     def n_unaligned(self) -> int:
@@ -239,7 +231,13 @@ class PaDeLLMNER(TrainablePipe):
     def training_texts(
         self, examples: Iterable[Example], rng: random.Random | None = None
     ) -> list[TrainingText]:
-        """What the model is to say of gold Docs, window by window; `rng` draws labels."""
+        """What the model is to say of gold Docs, window by window; `rng` draws labels. Raises
+        ValueError for a component with examples."""
+        if self.example_set.texts:
+            raise ValueError(
+                f"{self.name}: `examples` are for a model that is not trained, and a trained one "
+                f"needs none: set examples to null to train it, or freeze the component"
+            )
         known = self.shim.known_labels()
         labels = self.label_set.require(known)
         rng = rng or self._random
@@ -290,9 +288,12 @@ class PaDeLLMNER(TrainablePipe):
         return self
 
     def _saved_cfg(self) -> dict[str, Any]:
-        return {**self.cfg, **self.label_set.to_dict(self.shim.known_labels())}
+        labels = self.label_set.to_dict(self.shim.known_labels())
+        return {**self.cfg, **labels, **self.example_set.to_dict()}
 
     def _read_cfg(self, saved: SavedComponent) -> None:
         kept = saved.model_dump()
-        self.cfg = {k: v for k, v in kept.items() if k not in ("labels", "configured")}
+        apart = ("labels", "configured", "examples")
+        self.cfg = {k: v for k, v in kept.items() if k not in apart}
         self.label_set.from_dict(kept)
+        self.example_set.from_saved(saved.examples)

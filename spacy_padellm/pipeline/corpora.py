@@ -43,18 +43,18 @@ def make_corpus(
     """The reader "spacy_padellm.Corpus.v1": a `.spacy` file, or one that `padellm convert` reads.
 
     path: the file; or a folder, of a dataset that `save_to_disk` wrote, or of brat's files.
-    format: as `padellm convert --from` names it; None tells it from name and content.
-    labels: those that were looked for in these texts, the only ones that a model is asked for when
-    it learns from them or is scored on them; None for all.
+    format: as in `padellm convert --from`; None recognises it by name and content.
+    labels: those that were looked for in these texts, the only ones that a model is asked for in
+    training and evaluation on them; None for all.
     limit: texts to read, 0 for all.
-    annotate, spans_key, alignment_mode: as `padellm convert` has them.
-    part: "train" and "dev" are two parts of one file, for a corpus that has no other for
-    development; null is the whole file. A hash of a text says where it belongs: equal texts are on
-    the same side, and every run has the same parts.
-    dev_share: of the texts, in "dev"; give both parts the same.
+    annotate, spans_key, alignment_mode: as in `padellm convert`.
+    part: "train" or "dev", to split a file without a development set; null reads the whole file. A
+    hash of each text decides where it belongs: equal texts are on the same side, and every run has
+    the same parts.
+    dev_share: the share of the texts in "dev"; give both parts the same.
 
-    Raises ValueError for settings that are none; FormatError, naming file and line, for what cannot
-    be read, and for a file or a part without texts.
+    Raises ValueError for invalid settings; FormatError, naming file and line, for what cannot be
+    read, and for a file or a part without texts.
     """
     check_number("`limit` of the corpus", limit, least=0, whole=True)
     check_number("`dev_share` of the corpus", dev_share, above=0, most=1)
@@ -135,21 +135,20 @@ def make_mixture(
     seed: int = 0,
     together: int = 1,
 ) -> Reader:
-    """The reader "spacy_padellm.Mixture.v1": several corpora, each with labels of its own.
+    """The reader "spacy_padellm.Mixture.v1": several corpora, each with its own labels.
 
     corpora: readers by name.
-    weights: how often an epoch reads each; 1 once, 0.5 a random half (another one each epoch), 3
-    three times; 1 where none is given.
-    labels: those that were annotated in each; for a corpus that is not named, or null, those that
-    its annotations have. A text is asked for these alone: that a corpus of diseases marks no
-    persons does not teach that there are none.
+    weights: how often an epoch reads each: 1 once, 0.5 a random half (another one each epoch), 3
+    three times; 1 by default.
+    labels: those that were annotated in each; for a corpus that is not named, or null, those in its
+    annotations. The model is asked only for these: a corpus of diseases that marks no persons does
+    not teach that there are none.
     spans_key: of spans that count as annotation besides `doc.ents`.
-    seed: of what is drawn and shuffled.
+    seed: for drawing and shuffling.
     together: how many texts of a corpus follow each other, where `max_epochs` is -1. A step is
-    faster the fewer labels are asked in it: with many labels, as many texts as a batch has.
+    faster with fewer labels; if you have many, give as many texts as a batch has.
 
-    Raises ValueError for weights or labels of corpora that do not exist, and for those that are
-    none.
+    Raises ValueError for weights or labels of corpora that do not exist, and for invalid ones.
     """
     for name, given in (("weights", weights), ("labels", labels)):
         if unknown := set(given or {}) - set(corpora):

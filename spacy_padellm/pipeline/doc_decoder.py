@@ -12,17 +12,24 @@ from spacy.tokens import Doc
 from ..architectures.protocol import DecodingShim
 from ..decoding import DecodingWork, TextDecoder, TextInput
 from ..prompts.encoding import PromptEncoder
+from ..prompts.preamble import Demonstration
 from ..spans.alignment import align_mentions
 from ..spans.calibration import Calibration
 from ..spans.prediction import Mention, Prediction
 from ..spans.resolution import Dropped
 from ..spans.windows import merge_windows
+from .doc_labels import own_descriptions
 from .doc_splitting import DocWindow, split_doc, tokens_left, window_input
+from .example_set import show_examples
 from .label_thresholds import warn_of_idle_thresholds
 from .labels import warn_of_untrained
 from .settings import Settings
 
 LONGEST_WINDOW = 512  # tokens, of a model that names none of its own
+LEAST_ROOM = 8  # tokens of a text
+LEAST_BESIDE = 64  # the same, where examples take the rest
+KEPT = 8  # decoders of a component
+_MadeOf = tuple[Any, ...]  # model, calibration, labels, settings, examples
 
 
 @dataclass
@@ -113,13 +120,22 @@ class DocDecoder:
     def window_size(self, labels: tuple[str, ...]) -> int:
         """Tokens of the language model that a window may have. Raises ValueError for none."""
         room = tokens_left(self.decoder, labels)
-        if room is not None and room < 8:
+        preamble = self.encoder.preamble
+        least = min(self.window, LEAST_BESIDE) if preamble else LEAST_ROOM
+        if room is None or room >= least:
+            return self.window if room is None else min(self.window, room)
+        takes = f"{self.decoder.lm.name} takes {self.decoder.lm.max_positions} tokens, and"
+        if preamble:
+            fit = preamble.fitting(room + len(preamble.ids) - least)
             raise ValueError(
-                f"{self.decoder.lm.name} takes {self.decoder.lm.max_positions} tokens, and label, "
-                f"description and answer leave {max(room, 0)} to the text: shorten the "
-                f"descriptions in `labels`, or lower `max_mention_tokens`"
+                f"{takes} the {len(preamble.lengths)} texts of `examples` ({len(preamble.ids)} "
+                f"tokens) leave {max(room, 0)} to the text: the first {fit} leave {least} or more; "
+                f"give fewer, or shorter ones"
             )
-        return self.window if room is None else min(self.window, room)
+        raise ValueError(
+            f"{takes} label, description and answer leave {max(room, 0)} to the text: shorten the "
+            f"descriptions in `labels`, or lower `max_mention_tokens`"
+        )
 
     def _overlap(self, size: int) -> int:
         """Tokens that a window repeats of the one before; an eighth where the settings name none,
@@ -139,29 +155,79 @@ class DocDecoder:
 
 class DocDecoders:
     """The DocDecoder of a component: made anew where its model, labels or settings have changed.
-    name: of the component, for warnings."""
+    Those of the labels that Docs describe themselves are kept beside it, the last `KEPT`. name: of
+    the component, for warnings."""
 
     def __init__(self, name: str, shim: DecodingShim) -> None:
         self._name = name
         self._shim = shim
-        self._made: tuple[tuple[Any, ...], DocDecoder] | None = None
+        self._made: tuple[tuple[_MadeOf, DocDecoder], ...] = ()
 
-    def get(self, described: Mapping[str, str], settings: Settings) -> DocDecoder:
-        """described: label → description, "" where there is none. Raises what loading the model
-        raises, and ValueError for settings that it cannot serve."""
+    def prepare(
+        self,
+        docs: Sequence[Doc],
+        labels: Sequence[tuple[str, ...]],
+        described: Mapping[str, str],
+        settings: Settings,
+        examples: tuple[Demonstration, ...] = (),
+    ) -> PreparedDocs:
+        """As `DocDecoder.prepare`. Docs that describe labels in other words than the component
+        (described: its labels → descriptions) are asked in batches of their own."""
+        groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for i, doc in enumerate(docs):
+            own = own_descriptions(doc).items() if labels[i] else ()
+            other = tuple(sorted(pair for pair in own if described.get(pair[0]) != pair[1]))
+            groups.setdefault(other, []).append(i)
+        parts = [
+            self.get({**described, **dict(other)}, settings, examples).prepare(
+                [docs[i] for i in numbers], [labels[i] for i in numbers]
+            )
+            for other, numbers in groups.items()
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        order = [i for numbers in groups.values() for i in numbers]
+
+        def decode() -> list[DocPrediction]:
+            found = [prediction for part in parts for prediction in part.decode()]
+            return [found[at] for at in sorted(range(len(order)), key=order.__getitem__)]
+
+        return PreparedDocs(docs, decode)
+
+    def get(
+        self,
+        described: Mapping[str, str],
+        settings: Settings,
+        examples: tuple[Demonstration, ...] = (),
+    ) -> DocDecoder:
+        """described: label → description, "" where there is none. examples: to be shown. Raises
+        what loading the model raises, and ValueError for settings that it cannot serve."""
         loaded = self._shim.loaded
-        made_of = (id(loaded.lm), loaded.settings.calibration, tuple(described.items()), settings)
-        if (made := self._made) is None or made[0] != made_of:  # other threads make theirs
-            self._made = made = (made_of, self._make(described, settings))
-        return made[1]
+        asked = (tuple(described.items()), settings, examples)
+        made_of = (id(loaded.lm), loaded.settings.calibration, *asked)
+        made = self._made  # other threads make theirs
+        for known, decoder in made:
+            if known == made_of:
+                return decoder
+        decoder = self._make(described, settings, examples)
+        of_this_model = [one for one in made if one[0][0] == made_of[0]]
+        self._made = ((made_of, decoder), *of_this_model[: KEPT - 1])
+        return decoder
 
-    def _make(self, described: Mapping[str, str], settings: Settings) -> DocDecoder:
+    def _make(
+        self,
+        described: Mapping[str, str],
+        settings: Settings,
+        examples: tuple[Demonstration, ...],
+    ) -> DocDecoder:
         loaded = self._shim.loaded
         warn_of_untrained(self._name, described, loaded.settings)
         if described:
             warn_of_idle_thresholds(self._name, settings.threshold, described)
         descriptions = {label: text for label, text in described.items() if text}
         encoder = loaded.encoder(descriptions, settings.max_count)
+        budget = settings.token_budget
+        encoder = show_examples(self._name, encoder, examples, described, loaded, budget)
         return DocDecoder(
             self._shim.make_decoder(self._name, encoder, settings.decoding),
             settings,

@@ -1,6 +1,7 @@
 """Which labels each Doc is asked for: its own (`doc._.padellm_labels`), or its component's."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from spacy.tokens import Doc
 
@@ -11,6 +12,7 @@ from ..models.model_settings import ModelSettings
 from .labels import LabelSet, warn_of_untrained
 
 Labels = tuple[str, ...]
+MOST_TOLD = 1000  # labels that are warned of: a server is asked for any
 
 
 def own_labels(doc: Doc) -> Labels | None:
@@ -20,12 +22,11 @@ def own_labels(doc: Doc) -> Labels | None:
     if given is None:
         return None
     attribute = f"doc._.{LABELS}"
-    if not isinstance(given, list | tuple | set | frozenset) or not all(
-        isinstance(label, str) for label in given
-    ):
+    if not _names_labels(given):
         raise ValueError(
-            f"{attribute} is {repr(given)[:100]}: set it to a list of labels such as ['PER'], to "
-            f"[] to ask for none, or to None for those of the component"
+            f"{attribute} is {repr(given)[:100]}: set it to a list of labels such as ['PER'], to a "
+            f"mapping label → description, to [] to ask for none, or to None for those of the "
+            f"component"
         )
     labels = tuple(dict.fromkeys(sorted(given) if isinstance(given, set | frozenset) else given))
     for label in labels:
@@ -35,6 +36,26 @@ def own_labels(doc: Doc) -> Labels | None:
     except ValueError as error:
         raise ValueError(f"{attribute}: {error}") from None
     return labels
+
+
+def own_descriptions(doc: Doc) -> dict[str, str]:
+    """Label → description, of the labels that a Doc describes itself. Raises as `own_labels`."""
+    labels, given = own_labels(doc), doc._.get(LABELS)
+    if labels is None or not isinstance(given, Mapping):
+        return {}
+    described = {label: text for label, text in given.items() if text}
+    for text in described.values():
+        check_characters(text, f"doc._.{LABELS}")
+    return described
+
+
+def _names_labels(given: Any) -> bool:
+    """Whether it is a collection of strings, or a mapping of strings to strings."""
+    if isinstance(given, Mapping):
+        return all(isinstance(word, str) for pair in given.items() for word in pair)
+    return isinstance(given, list | tuple | set | frozenset) and all(
+        isinstance(label, str) for label in given
+    )
 
 
 def asks_something(doc: Doc) -> bool:
@@ -68,7 +89,7 @@ class DocLabels:
         if None in own:
             known = label_set.require(of_model)
         others = {label for labels in own for label in labels or ()}.difference(known)
-        if new := others - self._told:
+        if len(self._told) < MOST_TOLD and (new := others - self._told):
             self._told |= new
             warn_of_untrained(self._name, dict.fromkeys(sorted(new), ""), trained)
         place = {label: i for i, label in enumerate(known)}

@@ -9,12 +9,14 @@ from thinc.api import Model
 from ..architectures.causal_lm import DEFAULT_MODEL
 from ..architectures.config_values import keeps_settings
 from .component import PaDeLLMNER
+from .example_set import Examples
 from .labels import Labels, Thresholds
 from .settings import Settings
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "model": DEFAULT_MODEL,
     "labels": None,
+    "examples": None,
     **Settings().to_config(),
     "scorer": {"@scorers": "spacy_padellm.ner_scorer.v1"},
 }
@@ -38,6 +40,7 @@ def make_padellm_ner(
     name: str,
     model: Model,
     labels: Labels,
+    examples: Examples,
     annotate: str,
     spans_key: str,
     alignment_mode: str,
@@ -63,8 +66,22 @@ def make_padellm_ner(
 
     model: one of the models below.
     labels: names, a mapping name → description, or pairs [name, description]; None takes those
-    of the model, or of the examples in training. `spacy.load(config=...)` takes only pairs.
+    of the model, of `examples`, or of the corpus in training. `spacy.load(config=...)` takes only
+    pairs.
+    examples: texts with their mentions that a model sees before each text, for one that was not
+    trained to find entities: a list of {"text": ..., "ents": [[start, end, label], ...]}, or of
+    spacy-llm's {"text": ..., "spans": [{"text", "is_entity", "label"}, ...]}; the path of such
+    records (.jsonl, .json, .yml) or of a corpus that `padellm convert` reads; or a reader, such as
+    spacy-llm's `@misc = "spacy.FewShotReader.v1"`. A saved pipeline has them with it.
     scorer: the one below, or another of spaCy's.
     """
     settings = Settings.among(locals())
-    return PaDeLLMNER(nlp.vocab, model, name, settings=settings, labels=labels, scorer=scorer)
+    return PaDeLLMNER(
+        nlp.vocab,
+        model,
+        name,
+        settings=settings,
+        labels=labels,
+        examples=examples,
+        scorer=scorer,
+    )

@@ -3,13 +3,14 @@
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..architectures.config_values import check_characters
 from ..models.files.schemas import Label, Open, Text, check_labels
 from ..models.model_settings import ModelSettings
 from ..models.save_mode import SaveMode
+from .example_set import SavedExamples
 
 logger = logging.getLogger(__name__)
 Labels = str | list[str] | list[list[str]] | dict[str, str] | None  # as configs have them
@@ -19,19 +20,24 @@ Descriptions = dict[str, str]
 
 
 class SavedComponent(Open):
-    """`cfg` beside the folder `model`: labels, and how the model is saved."""
+    """`cfg` beside the folder `model`: labels, examples, and how the model is saved."""
 
     labels: dict[Label, Text]
     configured: dict[str, Text] | None = None
     save_mode: SaveMode | None = None
+    examples: SavedExamples | None = None
 
 
 class LabelSet:
     """Labels with descriptions ("" where there is none), in the order in which they are asked.
-    Given by the config, else by `initialize` or a saved pipeline, else the model's own."""
+    Given by the config, else by `initialize` or a saved pipeline, else the model's own, else those
+    of the texts that it is shown (`shown`)."""
 
-    def __init__(self, name: str, configured: Given = None) -> None:
+    def __init__(
+        self, name: str, configured: Given = None, shown: Callable[[], Descriptions] = dict
+    ) -> None:
         self.name = name
+        self._shown = shown
         self.configured = read_labels(configured, f"{name}: `labels`")
         self.labels = self.configured
         self.added: Descriptions = {}
@@ -39,7 +45,7 @@ class LabelSet:
 
     def known(self, of_model: Mapping[str, str]) -> Descriptions:
         """of_model: the model's own labels; their descriptions serve where none is given."""
-        labels = dict(of_model) if self.labels is None else self.labels
+        labels = dict(of_model or self._shown()) if self.labels is None else self.labels
         labels = {**labels, **{k: v for k, v in self.added.items() if k not in labels}}
         return {label: text or of_model.get(label, "") for label, text in labels.items()}
 
@@ -99,7 +105,7 @@ class LabelSet:
         elif in_examples:
             labels = {label: of_model.get(label, "") for label in sorted(in_examples)}
         else:
-            labels = dict(of_model)
+            labels = dict(of_model or self._shown())
         self.labels = labels
         asked = self.require({})
         left_out = {label: n for label, n in in_examples.items() if label not in asked}

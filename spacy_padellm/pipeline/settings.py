@@ -28,28 +28,29 @@ class Settings:
     """How the component decodes and annotates.
 
     annotate: "ents" (`doc.ents`) or "spans" (`doc.spans[spans_key]`).
-    alignment_mode: as `Doc.char_span`; with "strict", copied mentions are held to Doc tokens.
+    alignment_mode: as in `Doc.char_span`; with "strict", copied mentions must fit Doc tokens.
     resolution: which of competing mentions stay: "flat" (no overlaps), "nested", "paper" (one label
-    a string), "paper_flat", "none" (all); "auto" is "flat" for ents and "nested" for spans.
-    threshold: the least probability of a mention, 0 to 1: a number, or a number for each label, as
-    a mapping or as pairs [[label, number], ...]. A label that is not named keeps all its mentions;
-    no name stands for the others, since spaCy's configs cannot hold an entry "*".
-    copy_constraint: a mention is a slice of its text; without it any string, found by search.
-    decoder: "tree" (fast), "rows" (any architecture), "auto" by what the model can do.
-    run_ahead: read drafts of mentions, copied from the text, and mentions of likely counts along
-    with what is known; fewer passes, the same entities.
+    per string), "paper_flat", "none" (all); "auto" is "flat" for ents and "nested" for spans.
+    threshold: the lowest probability that a mention may have, 0 to 1: a number, or a number for
+    each label, as a mapping or as pairs [[label, number], ...]. A label that is not named keeps all
+    its mentions; no name stands for all others, since spaCy's configs cannot hold an entry "*".
+    copy_constraint: mentions are slices of their text; without it, they are any strings, which are
+    then searched in the text.
+    decoder: "tree" (fast), "rows" (any architecture), or "auto": whichever the model supports.
+    run_ahead: also read drafts of mentions, copied from the text, and mentions of likely counts;
+    fewer passes, the same entities.
     token_budget: tokens of the language model in a batch, in decoding and training.
-    max_count: most mentions of a label in a window; None is the model's own cap.
-    max_mention_tokens: longest mention, in tokens of the language model.
-    window, overlap: longest text asked about in one piece, and what the next piece repeats of
-    it, in tokens of the language model. window None is the model's own, or 512; overlap None is an
-    eighth of the window.
-    overwrite_ents: whether new entities replace present ones that they overlap.
+    max_count: the most mentions of a label in a window; None takes the model's own limit.
+    max_mention_tokens: the longest mention, in tokens of the language model.
+    window, overlap: the length of the windows in which long texts are read, and how much of a
+    window the next one repeats, in tokens of the language model. window None takes the model's own,
+    or 512; overlap None takes an eighth of the window.
+    overwrite_ents: whether new entities replace existing ones that they overlap.
     keep_raw: keep counts, mentions and what was dropped in `doc._.padellm_raw`.
     save_mode: "full" copy, "reference" to the base (with the adapter), or "auto".
-    max_labels: in training, labels asked of a text: those present first; None asks all.
+    max_labels: in training, how many labels to ask of a text, those present first; None asks all.
     text_loss: in training, the weight of the text's own tokens as targets of language modelling.
-    label_noise: in training, other names for labels, as the block `label_noise` below.
+    label_noise: in training, other names for labels; see the block `label_noise` below.
 
     Raises ValueError naming a setting that is out of its range.
     """

@@ -10,9 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from .plain_text import EncodedText, PlainTextEncoder
+from .preamble import Preamble
 from .template import PromptTemplate
-
-_NO_PLAIN_BLANK = re.compile(r"[^\S ]|\s\s")  # white space that a single blank stands for
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,8 @@ class TextPrompt:
 
     trunk: ids that all label prompts begin with; the text is in them.
     branches: for each label, the ids that follow the trunk and end before the count.
-    text_start: where `encoded.ids` begin in the trunk.
+    text_start: where `encoded.ids` begin in the trunk. preamble: how many first ids of the trunk
+    are those of examples, the same for all texts.
     """
 
     encoded: EncodedText
@@ -29,6 +29,7 @@ class TextPrompt:
     trunk: tuple[int, ...]
     branches: tuple[tuple[int, ...], ...]
     text_start: int
+    preamble: int = 0
 
     @property
     def bidirectional_length(self) -> int:
@@ -37,8 +38,8 @@ class TextPrompt:
 
     @property
     def size(self) -> int:
-        """Tree nodes of step 1."""
-        return len(self.trunk) + sum(map(len, self.branches))
+        """Tree nodes of step 1, without those of the preamble, which are kept."""
+        return len(self.trunk) - self.preamble + sum(map(len, self.branches))
 
 
 @dataclass
@@ -48,6 +49,7 @@ class PromptEncoder:
     tokenizer: a fast Hugging Face tokenizer.
     descriptions: label → description, put behind the label's name.
     max_count: the highest count that is asked for.
+    preamble: examples before every text (`demonstrations.py`).
 
     Raises ValueError for a slow tokenizer or one that lacks the template's special tokens.
     """
@@ -56,6 +58,7 @@ class PromptEncoder:
     template: PromptTemplate
     descriptions: Mapping[str, str] = field(default_factory=dict)
     max_count: int = 64
+    preamble: Preamble | None = None
 
     def __post_init__(self) -> None:
         if not getattr(self.tokenizer, "is_fast", False):
@@ -77,16 +80,7 @@ class PromptEncoder:
     # --- text and prompts to ids
 
     def encode_text(self, text: str) -> EncodedText:
-        if not self.template.blanks or not _NO_PLAIN_BLANK.search(text):
-            ids, offsets = self._text.encode(text)
-            return EncodedText(text, tuple(ids), tuple(offsets))
-        read, places = _read_as_blanks(text)
-        ids, offsets = self._text.encode(read)
-        inside = tuple(
-            (places[start], places[end - 1] + 1 if end > start else places[start])
-            for start, end in offsets
-        )
-        return EncodedText(text, tuple(ids), inside)
+        return self._text.read(text, self.template.blanks)
 
     def prompt(self, text: str | EncodedText, labels: Sequence[str]) -> TextPrompt:
         """All label prompts of a text (step 1).
@@ -101,9 +95,11 @@ class PromptEncoder:
         if self.template.joint:
             return self._joint_prompt(text if isinstance(text, str) else text.text, labels)
         encoded = self.encode_text(text) if isinstance(text, str) else text
-        trunk = (*self.bos_ids, *self.structure_ids(self.template.before_text), *encoded.ids)
+        shown = (*self.bos_ids, *self.preamble.ids) if self.preamble else ()
+        first = (*(shown or self.bos_ids), *self.structure_ids(self.template.before_text))
         branches = tuple(self.label_ids(label) for label in labels)
-        return TextPrompt(encoded, tuple(labels), trunk, branches, len(trunk) - len(encoded.ids))
+        trunk = (*first, *encoded.ids)
+        return TextPrompt(encoded, tuple(labels), trunk, branches, len(first), len(shown))
 
     def mention_path(self, prompt: TextPrompt, label: str, n: int, index: int) -> list[int]:
         """All ids from the beginning to where mention `index` of `n` starts (step 2)."""
@@ -112,7 +108,7 @@ class PromptEncoder:
             asked = self.template.mention_prompt(prompt.encoded.text, label, n, index, described)
             return [*self.bos_ids, *self._text.encode(asked)[0]]
         branch = prompt.branches[prompt.labels.index(label)]
-        return [*prompt.trunk, *branch, *self.count_ids(n), *self._marker_ids(index)]
+        return [*prompt.trunk, *branch, *self.count_ids(n), *self.marker_ids(index)]
 
     def count_ids(self, n: int) -> list[int]:
         """The count as generated, without what ends it."""
@@ -165,10 +161,13 @@ class PromptEncoder:
         """Ids that end a count: a newline or the end of sequence. The first is the target."""
         if self.count_is_one_token:
             return ()
+        return tuple(dict.fromkeys([*self._newline, self.tokenizer.eos_token_id]))
+
+    @cached_property
+    def _newline(self) -> list[int]:
+        """The token of a line end behind a word; none where a tokenizer has none."""
         newline = self._text.encode("1\n")[0][-1]
-        is_newline = self.tokenizer.decode([newline]).strip(" ") == "\n"
-        eos = self.tokenizer.eos_token_id
-        return tuple(dict.fromkeys(([newline] if is_newline else []) + [eos]))
+        return [newline] if self.tokenizer.decode([newline]).strip(" ") == "\n" else []
 
     @cached_property
     def mention_end_ids(self) -> tuple[int, ...]:
@@ -176,7 +175,8 @@ class PromptEncoder:
         if self.template.end_of_mention:
             return (self._known_id(self.template.end_of_mention),)
         eos = self.tokenizer.eos_token_id
-        return () if eos is None else (eos,)
+        shown = self.preamble.ends if self.preamble else ()
+        return tuple(dict.fromkeys((*shown, *(() if eos is None else (eos,)))))
 
     def read_count(self, ids: Sequence[int]) -> int:
         """The number written by `ids`, 0 where there is none."""
@@ -256,7 +256,7 @@ class PromptEncoder:
                 ]
         return tuple(self._cache[key])
 
-    def _marker_ids(self, index: int) -> list[int]:
+    def marker_ids(self, index: int) -> list[int]:
         key = ("marker", index)
         if key not in self._cache:
             self._cache[key] = self.structure_ids(self.template.mention_marker(index))
@@ -266,7 +266,11 @@ class PromptEncoder:
         """Of what stands around text and labels."""
         if self.template.markers == "special":
             return [self._known_id(structure)]
-        return self._text.encode(structure)[0]
+        ids = self._text.encode(structure)[0]
+        # Some tokenizers put a blank before all that they read. In examples it would come between
+        # an answer and the line end behind it.
+        alone = self.preamble is not None and structure.startswith("\n")
+        return ids[1:] if alone and ids[1:2] == self._newline else ids
 
     def _token_id(self, token: str) -> int | None:
         if not token:
@@ -287,13 +291,3 @@ def _shared_length(paths: Sequence[Sequence[int]]) -> int:
         if any(token != ids[0] for token in ids):
             return i
     return min(map(len, paths))
-
-
-def _read_as_blanks(text: str) -> tuple[str, list[int]]:
-    """The text with one blank for each run of white space, and where its characters are in the
-    text, with the end of the text last."""
-    kept = [
-        i for i, char in enumerate(text) if not (char.isspace() and i and text[i - 1].isspace())
-    ]
-    read = "".join(" " if text[i].isspace() else text[i] for i in kept)
-    return read, [*kept, len(text)]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 HALF_PAIR = re.compile("[\ud800-\udfff]")
+_NO_PLAIN_BLANK = re.compile(r"[^\S ]|\s\s")  # white space that a single blank stands for
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,19 @@ class PlainTextEncoder:
             begin += len(piece)
         return ids, offsets
 
+    def read(self, text: str, blanks: bool = False) -> EncodedText:
+        """blanks: any white space is read as one blank."""
+        if not blanks or not _NO_PLAIN_BLANK.search(text):
+            ids, offsets = self.encode(text)
+            return EncodedText(text, tuple(ids), tuple(offsets))
+        read, places = _read_as_blanks(text)
+        ids, offsets = self.encode(read)
+        inside = tuple(
+            (places[start], places[end - 1] + 1 if end > start else places[start])
+            for start, end in offsets
+        )
+        return EncodedText(text, tuple(ids), inside)
+
     @cached_property
     def _added_plain_tokens(self) -> list[str]:
         """Added tokens that are not marked special: the tokenizer would match them in a text."""
@@ -108,3 +122,13 @@ def without_space(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
+
+
+def _read_as_blanks(text: str) -> tuple[str, list[int]]:
+    """The text with one blank for each run of white space, and where its characters are in the
+    text, with the end of the text last."""
+    kept = [
+        i for i, char in enumerate(text) if not (char.isspace() and i and text[i - 1].isspace())
+    ]
+    read = "".join(" " if text[i].isspace() else text[i] for i in kept)
+    return read, [*kept, len(text)]

@@ -14,23 +14,22 @@ MOST_COUNT = 4096  # mentions of a label in a window, for which a model can be a
 class PromptTemplate:
     """Renders prompts. Two kinds of template share these fields.
 
-    markers="special": structure is made of special tokens, which a text cannot contain by
-    construction; the pieces are tokenised apart, the text once. A label that has a token of
-    its own, `label_token`, is one token; any other is spelled between `before_label` and
-    `after_label`.
+    markers="special": the structure consists of special tokens, which a text can never contain;
+    the pieces are tokenised separately, the text once. A label with its own token, `label_token`,
+    is one token; any other is spelt out between `before_label` and `after_label`.
 
-    markers="text": structure is plain text, for pretrained models. With `joint`, a prompt is
-    tokenised as one string, as the paper's code does; without, the text is tokenised once and
-    the rest is appended.
+    markers="text": the structure is plain text, for pretrained models. With `joint`, a prompt is
+    tokenised as one string, as in the paper's code; without, the text is tokenised once and the
+    rest is appended.
 
     bidirectional: tokens of the text see each other both ways (prefix LM); what follows is
     causal. The model must have been trained that way.
 
     copies: the model is trained to choose among the tokens of the text and the end, not among
-    its whole vocabulary; probabilities of copied mentions are over what may be copied. It makes
-    small models learn to copy far sooner.
+    its whole vocabulary; probabilities of copied mentions are over what may be copied. Small
+    models learn to copy far sooner this way.
 
-    blanks: the model reads any white space in a text as one blank, as it was trained: line ends
+    blanks: the model reads any white space in a text as one blank, as it was trained, so line ends
     and tabs change nothing.
     """
 

@@ -38,23 +38,29 @@ class PromptTree:
     """One tree a text, several texts a row.
 
     rows: the row of each text. window: for models with a sliding window, how many positions
-    back a node sees in those layers, itself included.
+    back a node sees in those layers, itself included. preamble: ids that all texts begin with,
+    which are in every row's cache already: its first nodes, in its first columns.
     """
 
-    def __init__(self, rows: Sequence[int], window: int | None = None) -> None:
+    def __init__(
+        self, rows: Sequence[int], window: int | None = None, preamble: Sequence[int] = ()
+    ) -> None:
         self.rows = list(rows)
         self.n_rows = max(self.rows, default=-1) + 1
         self.window = window
-        self.ids: list[int] = []
-        self.column: list[int] = []
-        self.depth: list[int] = []
-        self.text: list[int] = []
+        self.preamble = n = len(preamble)
+        self.ids: list[int] = list(preamble)
+        self.column: list[int] = list(range(n))
+        self.depth: list[int] = list(range(n))
+        self.text: list[int] = [-1] * n
         self._children: dict[tuple[int, int], int] = {}
-        self._pass_start = 0  # first column of the pass being gathered
-        self._pass_node = 0  # first node of the pass being gathered
+        self._pass_start = n  # first column of the pass being gathered
+        self._pass_node = n  # first node of the pass being gathered
         self._used = [0] * self.n_rows  # columns of that pass in use, a row
-        self._sees: Bools = np.zeros((self.n_rows, 64, 64), dtype=bool)
-        self._column_depth: Ints = np.zeros((self.n_rows, 64), dtype=np.int64)
+        self._sees: Bools = np.zeros((self.n_rows, n + 64, n + 64), dtype=bool)
+        self._sees[:, :n, :n] = _causal(n)
+        self._column_depth: Ints = np.zeros((self.n_rows, n + 64), dtype=np.int64)
+        self._column_depth[:, :n] = np.arange(n)
 
     def __len__(self) -> int:
         """Nodes so far, padding not counted."""
@@ -66,19 +72,26 @@ class PromptTree:
         ids: Sequence[int],
         along: Sequence[int] = (),
         bidirectional: int = 0,
+        fresh: int = 0,
     ) -> list[int]:
         """Adds a sequence from the root of a text's tree and returns its nodes.
 
         along: nodes of its first ids that are known already, to spare the walk.
         bidirectional: the first so many ids see each other both ways. They must be new, that
-        is, the first sequence that is added for this text.
+        is, the first sequence that is added for this text. fresh: the last so many ids are in the
+        next pass, even those that an earlier one had.
 
-        Raises ValueError where `bidirectional` asks for nodes that were there before.
+        Raises ValueError where `bidirectional` asks for nodes that were there before, and for a
+        sequence that does not begin with the preamble.
         """
         nodes = list(along)
+        if not nodes and self.preamble:
+            nodes = list(range(self.preamble))
+            if list(ids[: self.preamble]) != self.ids[: self.preamble]:
+                raise ValueError(f"text {text} does not begin with the preamble of its tree")
         while len(nodes) < len(ids):
             child = self._children.get((self._key(text, nodes), ids[len(nodes)]))
-            if child is None:
+            if child is None or (child < self._pass_node and len(nodes) >= len(ids) - fresh):
                 break
             nodes.append(child)
         if bidirectional and nodes and len(nodes) < bidirectional:
@@ -92,7 +105,7 @@ class PromptTree:
         return nodes
 
     def _key(self, text: int, nodes: Sequence[int]) -> int:
-        return nodes[-1] if nodes else -1 - text
+        return nodes[-1] if len(nodes) > self.preamble else -1 - text
 
     def _add_chain(
         self, text: int, path: Sequence[int], ids: Sequence[int], bidirectional: int

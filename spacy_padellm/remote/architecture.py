@@ -30,19 +30,20 @@ def build_server(
     url: up to and with /v1.
     model: its name there.
     tokenizer: folder or Hub id of the same model's tokenizer.
-    template: as the model was trained; None takes the one beside the tokenizer, which this package
-    saves there, or "plain".
+    template: the one used in training; None takes the one that this package saved beside the
+    tokenizer, or "plain".
     prompts: "ids" (vLLM, SGLang, llama.cpp) or "text" (llama-cpp-python, TGI).
-    concurrency: requests under way at once.
-    tries: of a request that fails in passing (refused, cut, slow, 429, 5xx).
+    concurrency: the number of simultaneous requests.
+    tries: how often to send a request that fails for a passing reason (refused, cut off, slow, 429,
+    5xx).
     timeout: seconds that an answer may take, from the request to its last byte.
     max_positions: tokens that the model takes.
     api_key_env: the environment variable with the key; a value that begins with a scheme
-    ("Basic ...") is sent as it is.
-    extra: further fields of each request.
-    grammar: how the server is held to slices of the text, where `copy_constraint` is true: "auto"
-    asks it what it is and tries; "llama.cpp", "vllm" or "sglang" sends that server's fields without
-    asking; "off" lets the model write freely.
+    ("Basic ...") is sent unchanged.
+    extra: further fields for each request.
+    grammar: how mentions are constrained to slices of the text, where `copy_constraint` is true:
+    "auto" asks the server what it is and tries; "llama.cpp", "vllm" or "sglang" sends that server's
+    fields without asking; "off" lets the model write freely.
 
     Raises ValueError for a value out of its range.
     """

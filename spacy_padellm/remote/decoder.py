@@ -73,7 +73,7 @@ class ServerDecoder(TextDecoder):
                 f"template {template.name!r} has special tokens, which a text could imitate in a "
                 f'string: set prompts = "ids" (vLLM, SGLang, llama.cpp)'
             )
-        if not self.send_ids:
+        if not self.send_ids and self.encoder.preamble is None:
             self._compare_tokens()
 
     def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()) -> list[Batch]:
@@ -107,12 +107,14 @@ class ServerDecoder(TextDecoder):
             if not copies or grammars[i]
         ]
         written = {
-            i: self.grammars.field(grammars[i].write()) for i in {i for i, *_ in wanted} if copies
+            i: self.grammars.field(grammars[i].write(self._stop))
+            for i in {i for i, *_ in wanted}
+            if copies
         }
         mentions = self.client.complete(
             [self._mention_prompt(prompts[i], c.label, c.value, index) for i, c, index in wanted],
             self.settings.max_mention_tokens,
-            self._fields,
+            {**self._fields, **({"stop": [self._stop]} if self._stop and not copies else {})},
             [written[i] for i, *_ in wanted] if copies else None,
         )
         for (i, count, index), answer in zip(wanted, mentions, strict=True):
@@ -145,6 +147,12 @@ class ServerDecoder(TextDecoder):
     @property
     def _reader(self) -> AnswerReader:
         return AnswerReader(self.client, self.encoder, self.settings)
+
+    @property
+    def _stop(self) -> str:
+        """What ends a mention as the examples show it, to be sent where no grammar has it, for
+        which llama.cpp would give no probability; "" where that is a token."""
+        return self.encoder.preamble.stop if self.encoder.preamble else ""
 
     def _compare_tokens(self) -> None:
         """Warns where a prompt's string has other tokens than its parts had in training."""
@@ -179,15 +187,21 @@ class ServerDecoder(TextDecoder):
     def _count_prompt(self, prompt: TextPrompt, label: str) -> Prompt:
         if self.send_ids:
             return [*prompt.trunk, *prompt.branches[prompt.labels.index(label)]]
-        description = self.encoder.descriptions.get(label, "")
-        return self.encoder.template.label_prompt(prompt.encoded.text, label, description)
+        described = self.encoder.descriptions.get(label, "")
+        template = self.encoder.template
+        return self._shown + template.label_prompt(prompt.encoded.text, label, described)
 
     def _mention_prompt(self, prompt: TextPrompt, label: str, n: int, index: int) -> Prompt:
         if self.send_ids:
             return self.encoder.mention_path(prompt, label, n, index)
-        description = self.encoder.descriptions.get(label, "")
+        described = self.encoder.descriptions.get(label, "")
         template = self.encoder.template
-        return template.mention_prompt(prompt.encoded.text, label, n, index, description)
+        text = prompt.encoded.text
+        return self._shown + template.mention_prompt(text, label, n, index, described)
+
+    @property
+    def _shown(self) -> str:
+        return self.encoder.preamble.text if self.encoder.preamble else ""
 
 
 def _placed(grammar: MentionGrammar, mentions: Sequence[Mention]) -> list[Mention]:

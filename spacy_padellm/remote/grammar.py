@@ -33,14 +33,15 @@ class MentionGrammar:
     def __bool__(self) -> bool:
         return bool(self._starts)
 
-    def write(self) -> str:
+    def write(self, end: str = "") -> str:
         """One rule a word, each with what may follow it, so that the grammar is as long as the
-        text; the blank before a word may stand before a mention, too."""
+        text; the blank before a word may stand before a mention, too. end: what may end a mention,
+        beside the end of the answer."""
         first, last = min(self._starts), max(self._ends)
         cuts = sorted({cut for cut in (*self._starts, *self._ends) if first <= cut <= last})
         names = {cut: f"w{i}" for i, cut in enumerate(cuts)}
         begin = " | ".join(names[start] for start in self._starts)
-        rules = [f'root ::= " "? ({begin})']
+        rules = [f'root ::= " "? ({begin})' + (f" {literal(end)}?" if end else "")]
         for cut, after in pairwise(cuts):
             follows = "" if after == last else f" {names[after]}{'?' * (after in self._ends)}"
             rules.append(f"{names[cut]} ::= {literal(self._shown[cut:after])}{follows}")

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +61,7 @@ class AnswerReader:
     def mention(self, prompt: TextPrompt, label: str, index: int, answer: Completion) -> Mention:
         self._check_ids(answer)
         ids = self._ids(answer)
+        stop = self.encoder.preamble.stop if self.encoder.preamble else ""
         text, log_probs, ended = answer.text, answer.log_probs, answer.ended
         if ids is not None:
             ends = [i for i, token in enumerate(ids) if token in self._end_ids]
@@ -68,6 +70,11 @@ class AnswerReader:
             ended = ended or bool(ends)
             if "\ufffd" in text and "\ufffd" not in answer.text:
                 text = answer.text  # llama.cpp leaves out tokens that end amid a character
+        elif stop:
+            log_probs = log_probs[: _length_up_to(stop, answer.tokens)]
+        if stop:
+            text, found, _ = text.partition(stop)
+            ended = ended or bool(found)
         if not ended and len(answer.tokens) >= self.settings.max_mention_tokens:
             warn_of_cut(label, prompt, self.settings)
         probabilities = tuple(probability_of(p) for p in log_probs)
@@ -122,3 +129,13 @@ class AnswerReader:
         if self.encoder.count_is_one_token and token_id in self.encoder.digit_ids:
             return str(self.encoder.read_count([token_id]))
         return str(self.encoder.tokenizer.decode([token_id]))
+
+
+def _length_up_to(stop: str, tokens: Sequence[str]) -> int:
+    """How many tokens there are up to and with the one that ends the string `stop`."""
+    text = ""
+    for i, token in enumerate(tokens, 1):
+        text += token
+        if stop in text:
+            return i
+    return len(tokens)

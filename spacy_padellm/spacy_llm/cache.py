@@ -263,7 +263,7 @@ def make_cache(
     """The cache "spacy_padellm.BatchCache.v1".
 
     path, batch_size, max_batches_in_mem: as in spacy-llm's "spacy.BatchCache.v1".
-    model: what gives the answers, such as ${components.llm.model.name}; change it with any setting
-    of the model that changes them.
+    model: a name for what gives the answers, such as ${components.llm.model.name}; change it with
+    any setting of the model that changes them.
     """
     return TextCache(path, batch_size, max_batches_in_mem, model)

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 
 from ..formats.json_text import write_json
 from ..pipeline.doc_decoder import DocPrediction
-from ..pipeline.doc_labels import own_labels
+from ..pipeline.doc_labels import own_descriptions, own_labels
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class NERPrompt(str):
         own = own_labels(doc)
         labels = question.labels
         if own is not None:
-            labels = {label: question.labels.get(label, "") for label in own}
+            described = {**question.labels, **own_descriptions(doc)}
+            labels = {label: described.get(label, "") for label in own}
         asked = [f"{k}: {v}" if v else k for k, v in labels.items()]
         lines = [f"Text: {doc.text}", "Labels: " + "; ".join(asked)]
         if question.examples:

@@ -7,13 +7,13 @@ from typing import Any, Iterable  # noqa: UP035
 
 from spacy.vocab import Vocab
 
-from ..architectures.causal_lm import build_causal_lm, with_template
+from ..architectures.causal_lm import build_causal_lm
 from ..architectures.protocol import shim_of
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
 from ..prompts.template import PromptTemplate
 from ..spans.numeric import MOST_TOKENS
-from .demonstrations import with_demonstrations
+from .demonstrations import shown_examples
 from .exchange import NERAnswer, NERPrompt, NERQuestion
 
 WHOLE_BATCH = MOST_TOKENS  # all that one call brings is decoded together
@@ -55,9 +55,9 @@ class CausalLM:
         key = repr(question)
         if key not in self._pipes:
             model = self._model
+            examples = None
             if question.examples:
-                known = shim_of(model).loaded.template
-                model = with_template(model, with_demonstrations(known, question))
+                examples = shown_examples(shim_of(model).loaded, question) or None
             settings = replace(
                 self._settings,
                 alignment_mode=question.alignment_mode,
@@ -65,7 +65,12 @@ class CausalLM:
                 resolution="flat" if question.flat else "nested",
             )
             pipe = PaDeLLMNER(
-                self._vocab, model, "llm", settings=settings, labels=question.labels or None
+                self._vocab,
+                model,
+                "llm",
+                settings=settings,
+                labels=question.labels or None,
+                examples=examples,
             )
             return self._pipes.setdefault(key, pipe)  # that of the first thread
         return self._pipes[key]
@@ -95,7 +100,7 @@ def make_causal_lm(
     """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.
 
     name to runtime: as in the component's model, "spacy_padellm.CausalLM.v1".
-    copy_constraint to overlap: as in the component `padellm_ner`, but that token_budget None
+    copy_constraint to overlap: as in the component `padellm_ner`, except that token_budget None
     decodes all Docs of a call together.
 
     Raises ValueError for a setting out of its range.

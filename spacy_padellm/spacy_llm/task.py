@@ -1,5 +1,6 @@
 """The task "spacy_padellm.NER.v1" of spacy-llm's component `llm`."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Iterable  # noqa: UP035
@@ -15,6 +16,7 @@ from spacy_llm.ty import ExamplesConfigType, Scorer
 
 from ..architectures.config_values import keeps_settings
 from ..formats.doc_gold import GoldSource
+from ..formats.example_records import read_examples
 from ..models.files.json_file import parse_checked, read_checked
 from ..models.files.schemas import Label, Open, Text
 from ..pipeline.annotation import Annotator
@@ -227,14 +229,14 @@ def make_ner_task(
 ) -> NERTask:
     """The task "spacy_padellm.NER.v1".
 
-    labels: names in a list or with commas between, a mapping name → definition, or pairs [name,
-    definition]; empty asks for those of the model.
-    label_definitions: definitions apart from the names, as a mapping or pairs.
+    labels: names in a list or separated by commas, a mapping name → definition, or pairs [name,
+    definition]; empty takes those of the model.
+    label_definitions: definitions separate from the names, as a mapping or pairs.
     examples, alignment_mode, scorer: as in spacy-llm's "spacy.NER.v3".
     annotate, spans_key, resolution, threshold, overwrite_ents: as in the component `padellm_ner`.
 
-    Raises ValueError for a setting out of its range, a label that is there twice, a definition of
-    a label that is not asked for, and an example that is not {"text": ..., "entities": ...}.
+    Raises ValueError for a setting out of its range, a repeated label, a definition of a label that
+    is not in `labels`, and an example in an unknown form.
     """
     settings = Settings.among(locals())
     asked = _read_labels(labels, label_definitions)
@@ -256,11 +258,15 @@ def _read_labels(given: Given, definitions: Given) -> dict[str, str]:
 
 
 def _read_example(record: Mapping[str, Any]) -> Demonstration:
-    try:
+    """Of NER.v2, whose strings need not be in the text, or in any other form of `read_examples`."""
+    with contextlib.suppress(ValidationError):
         read = SavedExample.model_validate(record, strict=True)
-    except ValidationError:
-        raise ValueError(
-            f'an example of spacy_padellm.NER.v1 is {{"text": ..., "entities": {{LABEL: [string, '
-            f"...]}}}}, not {record!r}"
-        ) from None
-    return Demonstration(read.text, read.entities)
+        return Demonstration(read.text, read.entities)
+    try:
+        (text,) = read_examples([record])
+    except ValueError as error:
+        raise ValueError(f"an example of spacy_padellm.NER.v1: {error}") from None
+    entities: dict[str, list[str]] = {}
+    for start, end, label in text.spans:
+        entities.setdefault(label, []).append(text.text[start:end])
+    return Demonstration(text.text, entities)

@@ -185,7 +185,7 @@ def make_two_steps(
     """The model "spacy_padellm.TwoSteps.v1".
 
     model: any text model of spacy-llm, as a block of its own.
-    max_count: most mentions of a label that are asked for.
+    max_count: the most mentions of a label to ask for.
 
     Raises ValueError for a model of this package.
     """

@@ -78,7 +78,7 @@ class RunCallback(TrainerCallback):
 
 
 class ProgressBar(TrainerCallback):
-    """Steps with loss, tokens a second and the time left, on stderr.
+    """Steps with loss, tokens per second and the time left, on stderr.
 
     counts: has the tokens seen so far under "tokens". part: what part of a run (0 to 1) is done
     after a step; the bar then shows percent, not steps.

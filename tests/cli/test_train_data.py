@@ -18,8 +18,10 @@ from spacy_padellm.pipeline.corpora import make_corpus
 from spacy_padellm.training.from_config.own_data import OwnData, make_config
 from spacy_padellm.training.from_config.recipe import (
     ADAPTER,
+    POINTING,
     WHOLE,
     choose_dev_share,
+    choose_rate,
     choose_recipe,
     choose_steps,
     schedule,
@@ -177,19 +179,21 @@ def test_a_label_that_only_texts_held_out_have_is_told(tmp_path):
 
 # Words of 50 and all 560 recipes of TASTEset, and of all sentences of BC5CDR.
 @pytest.mark.parametrize(
-    "words, steps, every, warmup",
+    "words, steps, every, warmup, rate",
     [
-        (0, 100, 10, 12),
-        (1_760, 120, 12, 15),
-        (19_700, 400, 40, 50),
-        (118_000, 970, 97, 50),
-        (10**7, 2_000, 200, 50),
+        (0, 100, 10, 12, 7.5e-5),
+        (1_760, 120, 12, 15, 8.9e-5),
+        (19_700, 400, 40, 50, 3e-4),
+        (118_000, 970, 97, 50, 3e-4),
+        (10**7, 2_000, 200, 50, 3e-4),
     ],
 )
-def test_numbers_of_the_recipe(words, steps, every, warmup):
-    for recipe in (WHOLE, ADAPTER):
+def test_numbers_of_the_recipe(words, steps, every, warmup, rate):
+    for recipe in (WHOLE, POINTING, ADAPTER):
         assert choose_steps(recipe, words) == steps
         assert [*schedule(recipe, steps).values()] == [steps, warmup, every]
+    assert choose_rate(POINTING, words) == rate
+    assert choose_rate(WHOLE, words) == WHOLE.rate > choose_rate(ADAPTER, words) == ADAPTER.rate
     assert schedule(WHOLE, 5)["training.eval_frequency"] == 5
 
 
@@ -241,7 +245,10 @@ def test_a_large_model_gets_an_adapter(data, tmp_path):
     assert "1,5" in said[0] and "LoRA" in said[0]
     model = config.interpolate()["components"]["padellm_ner"]["model"]
     assert model["name"] == str(tmp_path) and model["peft"]["method"] == "lora"
-    assert choose_recipe(49_999_999) is WHOLE and choose_recipe(50_000_000) is ADAPTER
+    for points in (True, False):
+        assert choose_recipe(50_000_000, points) is ADAPTER
+    assert choose_recipe(49_999_999, False) is WHOLE
+    assert choose_recipe(49_999_999, True) is POINTING
     with pytest.raises(ValueError, match=r"`base` is './nowhere'"):
         made(data, base="./nowhere")
     (tmp_path / "config.json").write_text(json.dumps({**LARGE, "architectures": ["BertModel"]}))
@@ -266,7 +273,8 @@ def test_the_shipped_configs_are_the_recipes(name, data, tmp_path):
     rate = "training.optimizer.learn_rate"
     steps = [f"{rate}.total_steps", f"{rate}.warmup_steps", "training.eval_frequency"]
     mixed = "components.padellm_ner.model.mixed_precision"  # as the processor is
-    apart = ["paths", "corpora", "training.patience", mixed, *steps]
+    by_words = [*steps, f"{rate}.initial_rate"]
+    apart = ["paths", "corpora", "training.patience", mixed, *by_words]
     shipped = load_config(CONFIGS / f"{name}.cfg", interpolate=False)
     assert without(ours, *apart) == without(shipped, *apart)
 

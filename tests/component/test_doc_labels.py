@@ -8,6 +8,7 @@ from sample_pipelines import SENTENCES, TEXTS, change, spans_of
 from spacy.tokens import DocBin
 
 from spacy_padellm.decoding import Decoder, DecodingSettings, TextInput
+from spacy_padellm.formats.doc_gold import place_of
 
 TEXT = "Ada Lovelace lives in Paris."
 PER, LOC = (0, 12, "PER"), (22, 27, "LOC")
@@ -108,7 +109,8 @@ def test_nothing_to_ask_needs_no_model(random_nlp):
 
 
 @pytest.mark.parametrize(
-    "bad", ["PER", ["PER", 3], 7, {"PER": "people"}, [" "], ["\ud800"], [None]]
+    "bad",
+    ["PER", ["PER", 3], 7, {"PER": 3}, {3: "people"}, {"PER": "\ud800"}, [" "], ["\ud800"], [None]],
 )
 def test_what_are_no_labels_lose_no_other_doc(trained, bad):
     failed = []
@@ -123,6 +125,39 @@ def test_what_are_no_labels_lose_no_other_doc(trained, bad):
 def test_errors_say_what_to_set(trained):
     with pytest.raises(ValueError, match=r"padellm_labels is 'PER': set it to a list.*\['PER'\]"):
         trained(asking(trained, "PER"))
+
+
+DESCRIBED = [
+    None,
+    {"PER": "people", "LOC": ""},
+    ["PER"],
+    {"LOC": "towns"},
+    {"PER": "people", "LOC": ""},
+    {"PER": ""},
+]
+
+
+@pytest.mark.parametrize("size", [2, 100])
+def test_labels_of_a_text_may_have_descriptions(random_nlp, size):
+    """As a component whose setting `labels` has them, whatever is beside the text in its batch."""
+
+    def found(nlp, docs):
+        docs = nlp.pipe(docs, batch_size=size)
+        return [[(*place_of(ent), ent._.padellm_score) for ent in doc.ents] for doc in docs]
+
+    nlp = random_nlp()
+    texts = [TEXT, "In Rome we met Tim Lee.", TEXT, "Tim Lee left Oslo today.", TEXT, TEXT]
+    docs = [asking(nlp, *pair) for pair in zip(DESCRIBED, texts, strict=True)]
+    alone = [
+        found(random_nlp(**({"labels": labels} if labels else {})), [text])[0]
+        for labels, text in zip(DESCRIBED, texts, strict=True)
+    ]
+    mixed = found(nlp, docs)
+    assert [[s[:3] for s in one] for one in mixed] == [[s[:3] for s in one] for one in alone]
+    assert [s[3] for one in mixed for s in one] == pytest.approx(
+        [s[3] for one in alone for s in one], abs=1e-3
+    )
+    assert mixed[0] and mixed[1] != mixed[0]
 
 
 @pytest.mark.parametrize("method", ["tree", "rows", "paper"])

@@ -108,10 +108,10 @@ def test_many_texts_on_a_cpu_are_read_in_several_passes(pointing):
     assert found(pointing, texts)[1:] == [found(pointing, texts[1:2])[0]] * 200
 
 
-def test_training_begins_with_what_a_model_knows(pointing_folder):
+def test_training_begins_with_what_a_model_knows(pointing_folder, lm_folder):
     """Of words it is told nothing before it learns; a further label is no more than its name."""
     folder = str(pointing_folder / "padellm_ner" / "model")
-    first = pointing_nlp({**PRETRAINED, "name": "english"})
+    first = pointing_nlp({**PRETRAINED, "name": str(lm_folder)})
     further = pointing_nlp({**PRETRAINED, "name": folder})
     for nlp in (first, further):
         doc = nlp.make_doc("Tim Lee left Rome today.")
@@ -120,6 +120,28 @@ def test_training_begins_with_what_a_model_knows(pointing_folder):
     into, own = (nlp.get_pipe("padellm_ner").shim.loaded.lm.pointers for nlp in (first, further))
     assert not into.into.weight.any() and into.own.weight.any()
     assert own.labels == ("VERB",) and own.into.weight.any() and not own.own.weight.any()
+
+
+def test_embeddings_stay_as_they_were(plain_lm_folder):
+    model = {**PRETRAINED, "name": str(plain_lm_folder), "train_embeddings": False}
+    nlp = pointing_nlp(model)
+    lm = nlp.get_pipe("padellm_ner").shim.loaded.lm
+    before = {name: weight.clone() for name, weight in lm.model.named_parameters()}
+    train(nlp, make_examples(nlp, 16), steps=2)
+    lm = nlp.get_pipe("padellm_ner").shim.loaded.lm
+    embeddings = lm.model.get_input_embeddings().weight
+    layers = [
+        (weight is embeddings, torch.equal(weight, before[name]))
+        for name, weight in lm.model.named_parameters()
+        if name in before and "lm_head" not in name
+    ]
+    assert all(is_embeddings == same for is_embeddings, same in layers) and len(layers) > 2
+    with pytest.raises(ValueError, match="train_embeddings"):
+        pointing_nlp({**model, "train_embeddings": "no"})
+    with pytest.raises(ValueError, match=r"train_embeddings` is false.*'plain'"):
+        compact = {"@misc": "spacy_padellm.PromptTemplate.v1", "preset": "compact"}
+        unseen = pointing_nlp({**model, "template": compact})
+        train(unseen, make_examples(unseen, 16), steps=1)
 
 
 def test_gradients_do_not_depend_on_the_form_of_attention(pointing, monkeypatch):

@@ -7,23 +7,29 @@ import pytest
 import torch
 
 from spacy_padellm.atomic import BusyError, alone_in
-from spacy_padellm.learning.examples import for_tagging, make_training_text
+from spacy_padellm.learning.examples import make_training_text
 from spacy_padellm.learning.mixture import Mixture
+from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import train_adapter
+from spacy_padellm.models.make import create_model
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
 from spacy_padellm.training.budget import Budget
 from spacy_padellm.training.from_text import clock
 from spacy_padellm.training.from_text.finetuning import finetune
 from spacy_padellm.training.from_text.pretraining import pretrain
-from spacy_padellm.training.from_text.surface import SurfaceFeatures
 from spacy_padellm.training.from_text.tagging import TaggingHeads
 
-from .test_surface import new_lm
-from .test_training import GOLD, LABELS
+from .test_training import GOLD, LABELS, SMALL
 
 CUT_AT = 7  # before this epoch of a step or two
+
+
+def new_lm(tokenizer):
+    torch.manual_seed(0)
+    sizes = {**SMALL, "num_hidden_layers": 3, "tie_word_embeddings": True}
+    return LanguageModel(create_model(tokenizer, **sizes), tokenizer)
 
 
 class Cut(Exception):
@@ -50,14 +56,14 @@ def encoder(compact_tokenizer):
 @pytest.fixture
 def mixture(encoder):
     texts = [make_training_text(encoder, gold, LABELS) for gold in GOLD]
-    return Mixture({"all": texts, "tags": [for_tagging(text) for text in texts]}, batch_tokens=200)
+    return Mixture({"all": texts, "half": texts[::2]}, batch_tokens=200)
 
 
 def scratch(tokenizer, encoder, mixture, output, steps):
-    """Muon, surface features, tagging heads."""
+    """All weights, with tagging heads."""
     lm = new_lm(tokenizer)
-    options = {"learn_rate": 5e-3, "optimizer_name": "muon", "checkpoint_seconds": 0}
-    with SurfaceFeatures(lm), TaggingHeads(lm, LABELS) as heads:
+    options = {"learn_rate": 5e-3, "checkpoint_seconds": 0}
+    with TaggingHeads(lm, LABELS) as heads:
         log = finetune(lm, encoder, mixture, output, Budget(steps=steps), heads=heads, **options)
     return lm, log
 
@@ -116,7 +122,5 @@ def test_another_request_and_another_run_are_refused(compact_tokenizer, encoder,
     run(identity={"labels": ["PER"]})
     with pytest.raises(ValueError, match=r"other settings \(labels\)"):
         run(identity={"labels": ["LOC"]})
-    with pytest.raises(ValueError, match=r"other settings \(optimizer\)"):
-        run(identity={"labels": ["PER"]}, optimizer_name="muon")
     with alone_in(tmp_path), pytest.raises(BusyError):
         run(identity={"labels": ["PER"]})

@@ -49,7 +49,7 @@ def test_a_cache_grows_when_a_text_needs_it(compact_tokenizer, monkeypatch):
     free = decode(lm, compact_tokenizer, texts)
     lm.compile(compiled=False)
     opened = lm.static.open
-    monkeypatch.setattr(lm, "open_cache", lambda rows, columns: opened(rows, 1))
+    monkeypatch.setattr(lm, "open_cache", lambda rows, columns, _: opened(rows, 1))
     same(decode(lm, compact_tokenizer, texts), free)
 
 

@@ -110,3 +110,28 @@ def test_rows_are_few_and_balanced(sizes, width):
         filled = [sum(s for s, r in zip(sizes, rows, strict=True) if r == i) for i in set(rows)]
         assert set(rows) == set(range(max(rows) + 1))
         assert max(filled) <= 2 * max(width, max(sizes))
+
+
+def test_a_preamble_is_of_all_texts():
+    """Its nodes are there before the first pass, and texts that go on alike stay apart."""
+    plain, begun = PromptTree([0, 0, 1]), PromptTree([0, 0, 1], preamble=[8, 9])
+    for text, ids in [(0, [5, 6]), (1, [5, 7]), (2, [5])]:
+        plain.add(text, ids)
+        nodes = begun.add(text, [8, 9, *ids])
+        assert nodes[:2] == [0, 1] and [begun.ids[node] for node in nodes] == [8, 9, *ids]
+    one, other = plain.take_pass(), begun.take_pass()
+    assert (one.ids == other.ids).all() and (other.positions[0] == [2, 3, 2, 3]).all()
+    assert (one.mask == other.mask[..., 2:]).all()
+    assert other.mask[0, 0, :, :2].all()
+    with pytest.raises(ValueError, match="preamble"):
+        begun.add(0, [8, 5])
+
+
+def test_ids_that_an_earlier_pass_had_can_be_asked_again():
+    tree = PromptTree([0])
+    tree.add(0, [5, 6, 7])
+    tree.take_pass()
+    path = tree.add(0, [5, 6], fresh=1)
+    taken = tree.take_pass()
+    assert taken.ids.tolist() == [[6]] and tree.depth[path[-1]] == 1
+    assert taken.mask[0, 0].tolist() == [[True, False, False, True]]

@@ -11,7 +11,8 @@ NEED_SPACY = tuple(
     f"spacy_padellm.{name}"
     for name in """architectures. cli. pipeline. spacy_llm. tools. training.from_config.
     remote.architecture remote.shim formats.columns formats.conversion formats.doc_making
-    formats.docbin formats.doc_gold formats.hf_datasets formats.tables formats.unsaid""".split()
+    formats.docbin formats.doc_gold formats.example_records formats.hf_datasets formats.tables
+    formats.unsaid""".split()
 )
 
 

@@ -192,13 +192,19 @@ def test_without_labels_the_model_s_own_are_asked_for(model_folder):
     assert [e.label_ for e in nlp("Ada Lovelace lives in Paris.").ents] == ["PER", "LOC"]
 
 
-def test_examples_stand_before_the_text_where_the_template_has_room(plain_lm_folder, caplog):
-    shown = [{"text": "Bo met Al.", "entities": {"PER": ["Bo", "Al"]}}]
-    nlp = make(plain_lm_folder, task={"examples": shown})
+@pytest.mark.parametrize("shown", [
+    {"text": "Bo met Al.", "entities": {"PER": ["Bo", "Al"]}},
+    {"text": "Bo met Al.", "spans": [
+        {"text": "Bo", "is_entity": True, "label": "PER", "reason": "is a person"},
+        {"text": "met", "is_entity": False, "label": "==NONE==", "reason": "is a verb"},
+        {"text": "Al", "is_entity": True, "label": "PER", "reason": "is a person"}]},
+])  # fmt: skip
+def test_examples_stand_before_the_text_where_the_template_has_room(shown, plain_lm_folder):
+    nlp = make(plain_lm_folder, task={"examples": [shown]})
     nlp("Ada Lovelace lives in Paris.")
-    before = pipe_of(nlp).shim.loaded.template.before_text
+    before = pipe_of(nlp).doc_decoder.encoder.preamble.text
     assert before.startswith("Text:\nBo met Al.\nEntity type: PER\nNumber of mentions: 2")
-    assert "\nMention 2: Al\nEntity type: LOC\nNumber of mentions: 0\n\nText:\n" in before
+    assert before.endswith("\nEntity type: LOC\nNumber of mentions: 0\n")
 
 
 def test_examples_are_told_to_be_lost_on_a_trained_model(model_folder, caplog):

@@ -1,5 +1,6 @@
 """Commands that need no torch, on exported models."""
 
+import asyncio
 import importlib.util
 import json
 
@@ -87,12 +88,23 @@ def test_analyze(run, models, tmp_path):
 
 
 def test_serve(run, models):
-    if importlib.util.find_spec("starlette"):
-        from spacy_padellm.tools.explain.server import Explainer
+    if importlib.util.find_spec("fastapi"):
+        import httpx
+
+        from spacy_padellm.tools.serve.app import make_app
 
         nlp = spacy.load(models / "points")
-        found = Explainer(nlp, nlp.get_pipe("padellm_ner"), 1000).explain("Ada left Paris.", [])
-        assert found.text == "Ada left Paris."
+        app = make_app(nlp, nlp.get_pipe("padellm_ner"))
+
+        async def ask():
+            door = httpx.ASGITransport(app)
+            async with app.router.lifespan_context(app), httpx.AsyncClient(transport=door) as http:
+                text = {"text": "Ada Lovelace lives in Paris."}
+                return await http.post("http://localhost/v1/extract", json=text)
+
+        answer = asyncio.run(ask())
+        expected = [ent.text for ent in nlp("Ada Lovelace lives in Paris.").ents]
+        assert [span["text"] for span in answer.json()["results"][0]["spans"]] == expected
     else:
         said, code = run("serve", "-p", models / "points")
         assert code == 1 and "pip install 'spacy-padellm[serve]'" in said, said

@@ -36,8 +36,11 @@ NEED_OTHERS = {
     "tools.analyze.page": "matplotlib",
     "tools.analyze.plots": "matplotlib",
     "tools.annotate.ray_engine": "ray",
-    "tools.explain.limits": "starlette",
-    "tools.explain.server": "starlette",
+    **{
+        f"tools.serve.{name}": "fastapi"
+        for name in "api app bodies errors guard json_requests page running service stop".split()
+    },
+    "tools.serve.metrics": "prometheus_client",
 }
 
 

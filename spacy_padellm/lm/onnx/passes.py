@@ -10,6 +10,7 @@ import numpy as np
 from ...prompts.tree import Bools, Ints, TreePass
 from ..answers import read_answers
 from ..choices import Choices
+from ..kept_preambles import KeptPreambles
 from ..session import Answer, Question
 from .graph import Graph
 from .head import Head, Table
@@ -60,6 +61,7 @@ class OnnxPasses:
     head: Head | None = None
     window: int | None = None
     tree: bool = field(default=True, kw_only=True)
+    preambles: KeptPreambles = field(default_factory=KeptPreambles, init=False, repr=False)
 
     def decoding(self) -> AbstractContextManager[Any]:
         return nullcontext()
@@ -67,8 +69,12 @@ class OnnxPasses:
     def new_cache(self) -> KeyValueCache:
         return KeyValueCache()
 
-    def open_cache(self, rows: int, columns: int) -> KeyValueCache:
-        return KeyValueCache()
+    def open_cache(
+        self, rows: int, columns: int, preamble: KeyValueCache | None = None
+    ) -> KeyValueCache:
+        if preamble is None:
+            return KeyValueCache()
+        return self.select_rows(preamble, np.zeros(rows, dtype=np.int64))
 
     def close_cache(self, cache: KeyValueCache) -> None:
         cache.arrays = None

@@ -11,5 +11,5 @@ def english() -> NamedModel:
     return NamedModel(
         IN_THE_BOX["english"],
         licence="cc-by-sa-4.0",
-        card="Finds PER, ORG and LOC in English: 7.5 million weights, made for this package",
+        card="Finds PER, ORG and LOC in English, and learns your own labels: 21 million weights",
     )

@@ -21,7 +21,7 @@ class Measurement:
     """Medians over the rounds. milliseconds: of a text, a batch's time spread over its texts,
     median and 90th percentile over batches. kept: tokens whose keys and values are held at a time.
     peak: MiB. f: strict span F1 against gold, None
-    where no text is annotated. ratio: texts a second against those of the reference method in the
+    where no text is annotated. ratio: texts per second against those of the reference method in the
     same round.
     """
 

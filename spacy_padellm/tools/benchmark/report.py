@@ -18,7 +18,7 @@ from .measuring import Measurement
 _COLUMNS = (
     ("method", "method", "{}"),
     ("batch", "batch", "{}"),
-    ("texts_a_second", "texts a second", "{:.1f}"),
+    ("texts_a_second", "texts per second", "{:.1f}"),
     ("ratio", "ratio", "{:.2f}"),
     ("milliseconds", "ms a text", "{:.1f}"),
     ("milliseconds_p90", "p90", "{:.1f}"),
@@ -87,7 +87,7 @@ def _plot(path: Path, title: str, found: Sequence[Measurement]) -> None:
         axes.invert_yaxis()
         axes.margins(x=0.15)
         axes.set_title(f"batch {size}")
-        axes.set_xlabel("texts a second")
+        axes.set_xlabel("texts per second")
     figure.suptitle(title)
     with whole_file(path) as fresh:
         figure.savefig(fresh, dpi=120, format="png")

@@ -7,7 +7,7 @@ from typing import Any
 
 from spacy.language import Language
 
-from ...pipeline.annotation import Annotator, Placed
+from ...pipeline.annotation import Annotator, Placed, threshold_for
 from ...pipeline.component import PaDeLLMNER
 from ...spans.prediction import Mention
 from ...spans.resolution import Dropped
@@ -53,7 +53,8 @@ class ExplainedLabel:
 class Explanation:
     """labels: in the order in which they were asked for. tokens: that the model read, padding
     included; text_tokens: of the text alone. windows: pieces that the text was read in.
-    calibrated: whether a mention's probability is that of being right, its count considered."""
+    calibrated: whether a mention's probability is that of being right, its count considered.
+    points: whether the model points at mentions; it does not say counts."""
 
     text: str
     labels: list[ExplainedLabel]
@@ -65,6 +66,7 @@ class Explanation:
     model: str
     threshold: Threshold
     calibrated: bool = False
+    points: bool = False
 
     @property
     def kept(self) -> list[ExplainedMention]:
@@ -91,22 +93,24 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     predicted = pipe.predict([doc])[0]
     seconds = time.perf_counter() - began
     after, settings = decoder.work, pipe.settings
+    threshold = threshold_for(doc, settings.threshold)
     return Explanation(
         text=doc.text,
-        labels=_labels(pipe, Annotator(settings).place(doc, predicted)),
+        labels=_labels(pipe, Annotator(settings).place(doc, predicted), threshold),
         passes=after.passes - before.passes,
         tokens=after.tokens - before.tokens,
         text_tokens=len(decoder.encoder.encode_text(text).ids),
         windows=after.texts - before.texts,
         seconds=seconds,
         model=pipe.shim.loaded.lm.name,
-        threshold=settings.threshold,
+        threshold=threshold,
         calibrated=pipe.shim.loaded.settings.calibration is not None,
+        points=getattr(decoder.decoder.lm, "points", False),  # served models have no such thing
     )
 
 
-def _labels(pipe: PaDeLLMNER, placed: Placed) -> list[ExplainedLabel]:
-    mentions = _mentions(placed, pipe.settings.threshold)
+def _labels(pipe: PaDeLLMNER, placed: Placed, threshold: Threshold) -> list[ExplainedLabel]:
+    mentions = _mentions(placed, threshold)
     counts = {count.label: count for count in placed.found.prediction.counts}
     found = []
     described = pipe.described

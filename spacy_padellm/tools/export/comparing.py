@@ -19,7 +19,7 @@ _OTHER_LABELS = ("person", "place", "organization")  # of a model without any
 class Comparison:
     """texts, mentions: how many, as torch has them. differing: mentions that one of the two has
     and the other has not. difference: the largest between probabilities of the same mention.
-    torch_speed, onnx_speed: texts a second, for each of `BATCHES`."""
+    torch_speed, onnx_speed: texts per second, for each of `BATCHES`."""
 
     texts: int
     mentions: int

@@ -18,11 +18,21 @@ from ...models.devices import find_device
 from ...models.files.causal import count_weights
 from ...models.mixed_precision import is_fast_in_bfloat16
 from ...models.place import find_place
+from ...models.pointer_files import FILE as POINTERS
 from ...models.prepared.prepare import prepare
 from ...spans.numeric import check_number
 from .arguments import RunOptions
 from .folder import RunFolder
-from .recipe import SMALL, WHOLE, Recipe, choose_dev_share, choose_recipe, choose_steps, schedule
+from .recipe import (
+    ADAPTER,
+    SMALL,
+    Recipe,
+    choose_dev_share,
+    choose_rate,
+    choose_recipe,
+    choose_steps,
+    schedule,
+)
 from .run import ConfigRun, load_train_config
 from .survey import labels_of, survey
 
@@ -30,6 +40,7 @@ Say = Callable[[str], None]
 TEMPLATE = Path(__file__).parent / "recipe.cfg"
 DEFAULTS = {"paths.base": "english", "nlp.lang": "en", "paths.dev": "${paths.train}"}
 _STEPS = "training.optimizer.learn_rate.total_steps"
+_RATE = "training.optimizer.learn_rate.initial_rate"
 _SHARE = "corpora.train.dev_share"
 _MIXED = "components.padellm_ner.model.mixed_precision"
 _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
@@ -108,6 +119,7 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     words = sum(text.words for text in texts)
     steps = overrides.get(_STEPS, choose_steps(recipe, words))
     check_number(_STEPS, steps, least=1, whole=True)
+    chosen[_RATE] = choose_rate(recipe, words)
     for name, value in (chosen | schedule(recipe, steps)).items():
         if name not in overrides:
             _set(config, name, value)
@@ -128,12 +140,12 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
 def _choose_recipe(base: str, say: Say) -> Recipe:
     place = prepare(find_place(base, "base"))
     weights = count_weights(place)
-    recipe = choose_recipe(weights)
+    recipe = choose_recipe(weights, points=place.file(POINTERS) is not None)
     limit = f"{SMALL // 1_000_000} million"
     why = (
-        f"all are trained, as they are fewer than {limit}"
-        if recipe is WHOLE
-        else f"an adapter (LoRA) is trained, as they are {limit} or more"
+        f"an adapter (LoRA) is trained, as they are {limit} or more"
+        if recipe is ADAPTER
+        else f"all are trained, as they are fewer than {limit}"
     )
     say(f"The base is {base!r}, {weights / 1e6:,.1f} million weights: {why}")
     return recipe
@@ -143,7 +155,12 @@ def _fill(given: Mapping[str, str], recipe: Recipe) -> tuple[Config, Language]:
     """The template with a recipe's settings and all defaults, and a pipeline of it, its model not
     loaded."""
     config = Config().from_disk(TEMPLATE, interpolate=False)
-    settings = {**given, **recipe.settings, **schedule(recipe, recipe.least_steps)}
+    settings = {
+        **given,
+        **recipe.settings,
+        **schedule(recipe, recipe.least_steps),
+        _RATE: recipe.rate,
+    }
     for name, value in settings.items():
         _set(config, name, value)
     try:

@@ -5,21 +5,26 @@ All numbers are chosen here; `recipe.cfg` beside this module has what is always 
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...learning.held_out import share_of
 
 SMALL = 50_000_000  # weights; a model of fewer is trained whole
+LEAST_RATE = 0.25  # of a recipe's rate, however few words there are
 _COMPONENT = "components.padellm_ner"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """settings: by their dotted names in a config. steps_by_root: steps for each square root of a
+    """settings: by their dotted names in a config. rate: the highest learning rate, of texts that
+    have so many words in all (rate_words) or more; of fewer it falls with the square root, as many
+    small steps keep more of what a model knows. steps_by_root: steps for each square root of a
     word; least_steps, most_steps: within these; evaluations: a run. least_between: steps between
     two of them. warmup: the part of the steps in which the rate rises, at most most_warmup."""
 
+    rate: float
+    rate_words: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     steps_by_root: float = 2.83
     least_steps: int = 100
@@ -31,15 +36,20 @@ class Recipe:
 
 
 WHOLE = Recipe(
-    {
+    0.001,
+    settings={
+        f"{_COMPONENT}.window": 256,  # a base that reads short windows learns longer ones
+        f"{_COMPONENT}.overlap": 32,
         "training.dropout": 0.1,
         "training.batcher.size": 600,
         "training.optimizer.L2": 0.01,
-        "training.optimizer.learn_rate.initial_rate": 0.001,
-    }
+    },
 )
+# Of a model that points already, as it was taught many labels.
+POINTING = replace(WHOLE, rate=0.0003, rate_words=20_000)
 ADAPTER = Recipe(
-    {
+    0.0005,
+    settings={
         f"{_COMPONENT}.window": 512,
         f"{_COMPONENT}.overlap": 64,
         f"{_COMPONENT}.model.peft": {
@@ -53,8 +63,7 @@ ADAPTER = Recipe(
         "training.dropout": 0.1,
         "training.batcher.size": 400,
         "training.optimizer.L2": 0.0,
-        "training.optimizer.learn_rate.initial_rate": 0.0005,
-    }
+    },
 )
 
 # Of texts that are held out, where there are no others to score on.
@@ -63,9 +72,17 @@ LEAST_DEV = 5
 MOST_DEV = 500
 
 
-def choose_recipe(weights: int) -> Recipe:
-    """weights: of the model, how many."""
-    return WHOLE if weights < SMALL else ADAPTER
+def choose_recipe(weights: int, points: bool) -> Recipe:
+    """weights: of the model, how many. points: whether it has learned to point at mentions."""
+    if weights >= SMALL:
+        return ADAPTER
+    return POINTING if points else WHOLE
+
+
+def choose_rate(recipe: Recipe, words: int) -> float:
+    """words: of all texts to learn from. Two digits."""
+    part = math.sqrt(words / recipe.rate_words) if recipe.rate_words else 1.0
+    return float(f"{recipe.rate * min(max(part, LEAST_RATE), 1.0):.1e}")
 
 
 def choose_steps(recipe: Recipe, words: int) -> int:

@@ -8,15 +8,13 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
 
 from ...decoding import Decoder
 from ...formats.gold_text import GoldText
 from ...learning.mixture import Epochs
-from ...learning.muon import make_muon
 from ...learning.optimizer import AdamSettings, make_adam
 from ...lm.language_model import LanguageModel
 from ...prompts.encoding import PromptEncoder
@@ -41,7 +39,6 @@ def finetune(
     clip: float = 1.0,
     row_width: int = 256,
     heads: TaggingHeads | None = None,
-    optimizer_name: Literal["adamw", "muon"] = "adamw",
     evaluate: Callable[[], float] | None = None,
     evaluate_seconds: float = 600,
     checkpoint_seconds: float = 120,
@@ -49,14 +46,12 @@ def finetune(
 ) -> list[dict[str, Any]]:
     """Trains in place for a time or a number of steps, resuming from checkpoints in `output`.
 
-    heads: deep supervision, trained along (see `tagging`); texts that are there for it alone
-    (`examples.for_tagging`) have no other loss.
-    optimizer_name: "muon" is for models made from scratch (`muon.Muon`).
+    heads: deep supervision, trained along (see `tagging`).
     evaluate: gives a score, higher is better; the best weights are kept, and loaded at the end.
     identity: what the run is of, in plain values; a folder of another one is refused with a
     ValueError.
 
-    Returns the log: step, epoch, loss (nats a target), tokens a second (of the steps alone,
+    Returns the log: step, epoch, loss (nats a target), tokens per second (of the steps alone,
     padding counted), score. Raises ValueError for a loss that is no number.
     """
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
@@ -68,14 +63,14 @@ def finetune(
         output,
         budget,
         lm.device,
-        optimizer=_choose_optimizer(optimizer_name, lm, weight_decay),
+        optimizer=lambda trained: make_adam(trained, AdamSettings(weight_decay=weight_decay)),
         learn_rate=learn_rate,
         clip=clip,
         checkpoint_seconds=checkpoint_seconds,
         label="NER",
         score=evaluate,
         evaluate_seconds=evaluate_seconds,
-        request={**(identity or {}), "optimizer": optimizer_name},
+        request=identity or {},
     )
     lm.model.eval()
     return log
@@ -92,21 +87,6 @@ def mixture_steps(mixture: Epochs, first: int = 0) -> Iterator[Step]:
             if number >= first:
                 yield Step(number, epoch + place / len(batches), len(texts), texts)
             number += 1
-
-
-def _choose_optimizer(
-    name: str, lm: LanguageModel, weight_decay: float
-) -> Callable[[nn.Module], Optimizer]:
-    """Raises ValueError for another name, and a model that Muon does not suit."""
-    if name == "adamw":
-        return lambda trained: make_adam(trained, AdamSettings(weight_decay=weight_decay))
-    if name != "muon":
-        raise ValueError(f"optimizer_name is {name!r}: choose 'adamw' or 'muon'")
-    layers = getattr(lm.model.base_model, "layers", None)
-    if layers is None:
-        kind = type(lm.model).__name__
-        raise ValueError(f"Muon is for the matrices of a model's `layers`; {kind} has none")
-    return lambda trained: make_muon(trained, layers, 1.0, weight_decay)
 
 
 def evaluate_spans(

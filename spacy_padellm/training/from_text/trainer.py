@@ -1,7 +1,7 @@
 """The Trainer of text files: a budget of time or steps, the best weights kept.
 
 Checkpoints hold the weights that are trained, among them what is trained along and dropped
-afterwards (`tagging`, `surface`).
+afterwards (`tagging`).
 """
 
 import contextlib
@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 from transformers import TrainingArguments
 
 from ...atomic import alone_in, claim
@@ -139,7 +138,6 @@ class TextTrainer(StepTrainer):
 
     def compute_loss_context_manager(self) -> contextlib.ExitStack:
         stack = super().compute_loss_context_manager()
-        stack.enter_context(parametrize.cached())  # embeddings with `surface` features: once
         device = self.args.device.type
         stack.enter_context(torch.autocast(device, torch.bfloat16, enabled=device == "cuda"))
         return stack

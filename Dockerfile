@@ -1,0 +1,21 @@
+# A pipeline as a server, without torch: https://docs.docker.com/reference/dockerfile/
+# docker build -t spacy-padellm-serve . && docker run -p 8080:8080 spacy-padellm-serve
+FROM python:3.11-slim AS build
+WORKDIR /source
+COPY pyproject.toml setup.py README.md LICENSE constraints.txt ./
+COPY spacy_padellm spacy_padellm
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c constraints.txt '.[serve]'
+
+FROM python:3.11-slim
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HF_HOME=/tmp/huggingface
+WORKDIR /tmp
+# A number, so that orchestrators see that it is not root.
+USER 10001:10001
+EXPOSE 8080
+# /ready turns 503, then what was accepted is answered.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request as web; web.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
+ENTRYPOINT ["python", "-m", "spacy", "padellm", "serve", "--host", "0.0.0.0", "--port", "8080"]
+CMD ["--pipeline", "english"]

@@ -1,0 +1,170 @@
+"""Requests per second and latency of `padellm serve` on loopback, by the number of connections.
+
+    python benchmarks/serving.py [--pipeline english] [--texts corpus.jsonl] [--requests 500]
+
+The texts go, one a request, through 1, 8 and 64 connections that each send their next request when
+the last is answered; and, for comparison, through the pipeline in this process, text by text. The
+server is a process of its own; the load comes from this one, and shares the cores with it. Options
+behind `--` go to the server: `-- --batch-size 64`.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from grid.machine import describe
+
+from spacy_padellm.formats.json_records import read_records
+from spacy_padellm.tools.pipelines import open_pipeline
+
+OUTPUT = Path("benchmarks/results/serving.json")
+SAMPLE = Path("assets/sample_test.jsonl")
+
+
+def read_texts(path: Path) -> list[str]:
+    """Of JSON lines with a field `text`."""
+    found = [record["text"] for _, record in read_records(path)]
+    return [text for text in found if text.strip()]
+
+
+def summary(seconds: list[float], wall: float, lost: int = 0) -> dict[str, float]:
+    """seconds: of each request. wall: of all."""
+    p50, p99 = (1000 * float(np.percentile(seconds, p)) for p in (50, 99))
+    rate = len(seconds) / wall
+    return {"requests": len(seconds), "per_second": rate, "p50_ms": p50, "p99_ms": p99} | (
+        {"lost": lost} if lost else {}
+    )
+
+
+def in_process(pipeline: str, texts: list[str], requests: int) -> dict[str, float]:
+    nlp, _ = open_pipeline(pipeline)
+    for text in texts[:20]:
+        nlp(text)
+    seconds, began = [], time.perf_counter()
+    for text in itertools.islice(itertools.cycle(texts), requests):
+        start = time.perf_counter()
+        nlp(text)
+        seconds.append(time.perf_counter() - start)
+    return summary(seconds, time.perf_counter() - began)
+
+
+class Server:
+    """`padellm serve` on a free port, ready."""
+
+    def __init__(self, pipeline: str, options: list[str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        command = ["-m", "spacy", "padellm", "serve", "-p", pipeline, "--port", str(self.port)]
+        self._process = subprocess.Popen([sys.executable, *command, *options])
+        self.address = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "Server":
+        while True:
+            try:
+                if httpx.get(f"{self.address}/ready").status_code == 200:
+                    return self
+            except httpx.TransportError:
+                if self._process.poll() is not None:
+                    raise SystemExit("the server did not start") from None
+            time.sleep(0.2)
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+
+    def batches(self) -> tuple[float, float]:
+        """Texts and batches so far."""
+        lines = httpx.get(f"{self.address}/metrics").text.splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return tuple(float(values[f"padellm_batch_texts_{x}"]) for x in ("sum", "count"))  # type: ignore[return-value]
+
+
+async def load(
+    address: str, texts: list[str], requests: int, connections: int
+) -> tuple[list[float], float, int]:
+    """Seconds of each answer, of all, and how many were not answered with 200."""
+    left = itertools.islice(itertools.cycle(texts), requests)
+    seconds: list[float] = []
+    lost = 0
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=120) as http:
+
+        async def client() -> None:
+            nonlocal lost
+            for text in left:
+                start = time.perf_counter()
+                answer = await http.post("/v1/extract", json={"text": text})
+                if answer.status_code == 200:
+                    seconds.append(time.perf_counter() - start)
+                else:
+                    lost += 1
+
+        began = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(connections)))
+        return seconds, time.perf_counter() - began, lost
+
+
+def measure(server: Server, texts: list[str], requests: int, connections: int) -> dict[str, float]:
+    asyncio.run(load(server.address, texts, max(20, 2 * connections), connections))  # warms up
+    before = server.batches()
+    found = summary(*asyncio.run(load(server.address, texts, requests, connections)))
+    n_texts, n_batches = np.subtract(server.batches(), before)
+    return {**found, "texts_per_batch": float(n_texts / n_batches)}
+
+
+def table(report: dict[str, Any]) -> str:
+    """For docs/serving.md."""
+    alone = report["in_process"]
+    rows = [("in process, text by text", alone)]
+    rows += [(f"{n} connection{'s' * (n != '1')}", found) for n, found in report["served"].items()]
+    lines = ["| | texts per second | × in process | p50 (ms) | p99 (ms) | texts per batch |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for name, found in rows:
+        times = found["per_second"] / alone["per_second"]
+        batch = found.get("texts_per_batch", 1.0)
+        lines.append(
+            f"| {name} | {found['per_second']:.1f} | {times:.1f} | {found['p50_ms']:.0f} | "
+            f"{found['p99_ms']:.0f} | {batch:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pipeline", default="english")
+    parser.add_argument("--texts", type=Path, default=SAMPLE, help="JSON lines with `text`")
+    parser.add_argument("--requests", type=int, default=500, help="of each row of the table")
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("options", nargs="*", help="of the server, behind --")
+    arguments = parser.parse_args()
+    texts = read_texts(arguments.texts)
+    report: dict[str, Any] = {
+        "command": " ".join(["python", "benchmarks/serving.py", *sys.argv[1:]]),
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": describe(),
+        "texts": {"n": len(texts), "characters": float(np.mean([len(text) for text in texts]))},
+        "in_process": in_process(arguments.pipeline, texts, arguments.requests),
+    }
+    with Server(arguments.pipeline, arguments.options) as server:
+        report["served"] = {
+            str(n): measure(server, texts, arguments.requests, n) for n in arguments.connections
+        }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(report, indent=1) + os.linesep, encoding="utf8")
+    print(table(report))
+
+
+if __name__ == "__main__":
+    main()

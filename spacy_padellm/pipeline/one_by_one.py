@@ -1,0 +1,32 @@
+"""Docs of a batch that failed, tried one by one."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from spacy.tokens import Doc
+
+from ..decoding.text_decoder import ModelError
+from ..logs import first_line, warn_of_few
+
+logger = logging.getLogger(__name__)
+
+
+def one_by_one(
+    pipe: Any, docs: Sequence[Doc], error: Exception, annotate: Callable[[Doc], None]
+) -> Iterator[Doc]:
+    """Only those that fail go to the error handler of the component `pipe`. Not where an error says
+    that all would fare alike, as with a server that is down."""
+    handle = pipe.get_error_handler()
+    if len(docs) == 1 or (isinstance(error, ModelError) and error.of_all):
+        handle(pipe.name, pipe, list(docs), error)
+        return
+    what = "%s: a batch failed, and its Docs are tried one by one (%s)"
+    warn_of_few(logger, what, pipe.name, first_line(error))
+    for doc in docs:
+        try:
+            annotate(doc)
+        except Exception as own_error:
+            handle(pipe.name, pipe, [doc], own_error)
+        else:
+            yield doc

@@ -1,0 +1,173 @@
+"""Texts with labels and thresholds of their own, through one pipeline. Knows no web framework."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ...formats.doc_gold import LABELS
+from ...pipeline.annotation import THRESHOLD, score_of
+from ...pipeline.component import PaDeLLMNER
+from ...pipeline.labels import read_labels
+from ...spans.thresholds import Threshold, unknown_labels
+from .schema import Span
+
+logger = logging.getLogger(__name__)
+Labels = Sequence[str] | Mapping[str, str] | None
+
+
+class UnknownLabelError(ValueError):
+    """Labels that the model was not trained for, or none at all."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A text, and what to look for in it; None leaves it to the pipeline."""
+
+    text: str
+    labels: Labels = None
+    threshold: Threshold | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A text that was not answered. unreachable: the model is on a server that does not answer."""
+
+    message: str
+    unreachable: bool = False
+
+
+class Extractor:
+    """Reads batches of questions with a pipeline, in one thread at a time, and takes over the error
+    handler of the pipeline: a text that fails fails alone.
+
+    pipe: its padellm_ner. any_labels: whether labels are asked for that the model was not trained
+    with.
+    """
+
+    def __init__(self, nlp: Language, pipe: PaDeLLMNER, any_labels: bool = False) -> None:
+        self.nlp, self.pipe, self._any_labels = nlp, pipe, any_labels
+        self._failed: dict[int, tuple[Any, Exception]] = {}
+        nlp.set_error_handler(self._note)  # type: ignore[arg-type]
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether labels that neither pipeline nor model know may be asked for."""
+        return self._any_labels or not self.pipe.shim.known_labels()
+
+    def check(self, labels: Labels, threshold: Threshold | None) -> list[str]:
+        """What a user should know of such a question. Raises UnknownLabelError for labels that are
+        not to be asked for, ValueError for what are no labels, and for a threshold of a label that
+        is not asked for."""
+        if labels is not None:
+            read_labels(labels, "`labels`")
+        known, trained = self.pipe.described, self.pipe.shim.known_labels()
+        asked = list(known if labels is None else labels)
+        names = ", ".join(known) or "none of its own"
+        if not asked:
+            raise UnknownLabelError("The pipeline has no labels of its own: send `labels`.")
+        others = [label for label in asked if label not in known and label not in trained]
+        if others and not self.takes_others:
+            raise UnknownLabelError(
+                f"The model was not trained for {_list(others)}. It knows: {names[:500]}."
+            )
+        if isinstance(threshold, dict) and (idle := unknown_labels(threshold, asked)):
+            raise ValueError(f"`threshold` has {_list(idle)}, which is not asked for.")
+        warnings = []
+        if others and trained:
+            warnings.append(f"The model was not trained for {_list(others)}: expect poor entities.")
+        described = labels if isinstance(labels, Mapping) else {}
+        reworded = [k for k, text in described.items() if text and trained.get(k, text) != text]
+        if reworded:
+            warnings.append(
+                f"The model was not trained with these descriptions of {_list(reworded)}: expect "
+                f"poor entities."
+            )
+        return warnings
+
+    def warm_up(self) -> None:
+        """Reads a text, so that the first request does not wait for what is made only once."""
+        labels = None if self.pipe.labels else ["name"]
+        (found,) = self.extract([Question("Ada Lovelace was in London.", labels)])
+        if isinstance(found, Failure):
+            logger.warning("a first text was not answered: %s", found.message)
+
+    def extract(self, questions: Sequence[Question]) -> list[list[Span] | Failure]:
+        """The spans of each text, in its order: those of the pipeline, with the probabilities that
+        its component gave them, under the labels that were asked for."""
+        with self.nlp.memory_zone():  # or every new word would stay in memory for ever
+            found = self._read(questions)
+            for i, failure in enumerate(found):
+                # Other components fail with all texts of a batch; ours tries them one by one.
+                if len(questions) > 1 and failure is None:
+                    found[i : i + 1] = self._read(questions[i : i + 1])
+            return [Failure("The text was lost.") if one is None else one for one in found]
+
+    def _read(self, questions: Sequence[Question]) -> list[list[Span] | Failure | None]:
+        """None for a text that is worth another try, alone."""
+        found: list[list[Span] | Failure | None] = [None] * len(questions)
+        self._failed.clear()
+        docs: dict[int, Doc] = {}
+        for i, question in enumerate(questions):
+            try:
+                docs[i] = self._make_doc(question)
+            except ValueError as error:  # a text beyond nlp.max_length
+                found[i] = Failure(str(error))
+        pairs = [(doc, i) for i, doc in docs.items()]
+        for doc, i in self.nlp.pipe(pairs, as_tuples=True, batch_size=max(1, len(pairs))):
+            if i is not None:
+                found[i] = self._spans(doc, questions[i].labels)
+        for i, doc in docs.items():
+            if found[i] is None and (failed := self._failed.get(id(doc))):
+                component, what = failed
+                if len(questions) == 1 or isinstance(component, PaDeLLMNER):
+                    found[i] = self._failure(what)
+        return found
+
+    def _make_doc(self, question: Question) -> Doc:
+        doc = self.nlp.make_doc(question.text)
+        if question.labels is not None:
+            asked = question.labels
+            doc._.set(LABELS, dict(asked) if isinstance(asked, Mapping) else list(asked))
+        if question.threshold is not None:
+            doc._.set(THRESHOLD, question.threshold)
+        return doc
+
+    def _spans(self, doc: Doc, labels: Labels) -> list[Span]:
+        settings = self.pipe.settings
+        if settings.annotate == "ents":
+            scored = [(ent, score_of(ent)) for ent in doc.ents]
+        else:
+            group = doc.spans.get(settings.spans_key, [])
+            scores = list(getattr(group, "attrs", {}).get("scores", ()))
+            if len(scores) != len(group):  # another component has changed it
+                scores = [None] * len(group)
+            scored = [(s, p if p is None else float(p)) for s, p in zip(group, scores, strict=True)]
+        return [
+            Span(
+                start=span.start_char,
+                end=span.end_char,
+                label=span.label_,
+                text=span.text,
+                probability=probability,
+            )
+            for span, probability in scored
+            if labels is None or span.label_ in labels
+        ]
+
+    def _note(self, name: str, component: Any, docs: Sequence[Doc], error: Exception) -> None:
+        """The error handler of the pipeline."""
+        for doc in docs:
+            self._failed[id(doc)] = (component, error)
+
+    def _failure(self, error: Exception) -> Failure:
+        logger.warning("a text was not answered: %s", error)
+        said = f"The model did not answer: {error}"[:1000]
+        return Failure(said, isinstance(error, OSError))
+
+
+def _list(labels: Sequence[str]) -> str:
+    return ", ".join(map(repr, labels))[:300]

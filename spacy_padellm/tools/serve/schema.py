@@ -1,0 +1,156 @@
+"""What requests and answers look like, for their checks and for the OpenAPI document."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+MOST_LABELS = 200  # of one request
+MOST_TEXTS = 10_000  # of one request, to any server
+MOST_FIELDS = 20
+TOO_MANY = "too_many"  # the type of an error
+_Label = Annotated[str, Field(min_length=1, max_length=200)]
+_Description = Annotated[str, Field(max_length=2000)]
+_Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
+Labels = (
+    Annotated[list[_Label], Field(min_length=1, max_length=MOST_LABELS)]
+    | Annotated[dict[_Label, _Description], Field(min_length=1, max_length=MOST_LABELS)]
+)
+ErrorCode = Literal[
+    "bad_request",
+    "invalid_json",
+    "unknown_host",
+    "unauthorized",
+    "not_found",
+    "method_not_allowed",
+    "too_slow",
+    "too_large",
+    "unsupported_media_type",
+    "invalid_request",
+    "unknown_label",
+    "queue_full",
+    "internal_error",
+    "text_failed",
+    "model_unreachable",
+    "stopping",
+]
+
+
+class _Strict(BaseModel):
+    """A field that is not known is an error: it may be a typo."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, given: Any) -> Any:
+        """Each item that is wrong would be an error of its own: a million take seconds."""
+        if isinstance(given, dict) and (
+            len(given) > MOST_FIELDS
+            or any(isinstance(v, list | dict) and len(v) > MOST_TEXTS for v in given.values())
+        ):
+            raise PydanticCustomError(TOO_MANY, "The request has too many texts, labels or fields.")
+        return given
+
+
+class ExtractRequest(_Strict):
+    """One text or several, and what to look for in them."""
+
+    text: str | None = Field(None, description="One text. Give this or `texts`.")
+    texts: list[str] | None = Field(None, min_length=1, description="Several texts.")
+    labels: Labels | None = Field(
+        None,
+        description="Labels to ask for: names, or name → description. Those of the pipeline if "
+        "left out.",
+    )
+    threshold: _Probability | dict[_Label, _Probability] | None = Field(
+        None,
+        description="Least probability of a span: a number, or label → number (labels that are "
+        "not named keep all spans). That of the pipeline if left out.",
+    )
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"text": "Angela Merkel met Emmanuel Macron in Brussels.", "threshold": 0.5},
+                {"texts": ["Microsoft is in Toronto.", "No one came."], "labels": ["ORG", "LOC"]},
+            ]
+        },
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_both(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            asked = [name for name in ("text", "texts") if given.get(name) is not None]
+            if len(asked) != 1:
+                raise ValueError("give either `text` or `texts`")
+        return given
+
+    @property
+    def all_texts(self) -> list[str]:
+        return [self.text] if self.text is not None else list(self.texts or ())
+
+
+class ExplainRequest(_Strict):
+    """A text of which all is to be said."""
+
+    text: str
+    labels: list[_Label] = Field(
+        [], max_length=MOST_LABELS, description="Labels to show, of the pipeline's; all if empty."
+    )
+
+
+class Span(BaseModel):
+    """Characters start to end (exclusive) of the text: Unicode code points, as Python counts."""
+
+    start: int
+    end: int
+    label: str
+    text: str
+    probability: float | None = Field(
+        description="That the model gives. Null for an entity of another component."
+    )
+
+
+class TextResult(BaseModel):
+    """What was found in one text, in its order."""
+
+    spans: list[Span]
+
+
+class ExtractResponse(BaseModel):
+    """A result for each text, in the order of the request."""
+
+    results: list[TextResult]
+    warnings: list[str] = Field(
+        [], description="Such as that the model was not trained for a label."
+    )
+
+
+class LabelsResponse(BaseModel):
+    """What can be asked for."""
+
+    labels: dict[str, str] = Field(description="Of the pipeline: label → description.")
+    others: bool = Field(description="Whether other labels may be asked for.")
+
+
+class Status(BaseModel):
+    status: str
+
+
+class ErrorDetail(BaseModel):
+    where: str = Field(description="The field, such as `texts.3`.")
+    message: str
+
+
+class ErrorBody(BaseModel):
+    code: ErrorCode
+    message: str
+    details: list[ErrorDetail] = []
+
+
+class ErrorResponse(BaseModel):
+    """All errors look like this."""
+
+    error: ErrorBody

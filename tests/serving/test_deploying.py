@@ -1,0 +1,61 @@
+"""The page of the docs, the Dockerfile and the compose file say what is so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import yaml
+from typer.main import get_command
+
+from serving.doors import in_app
+from spacy_padellm.cli import padellm_app
+from spacy_padellm.tools.serve.errors import CODES
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf8")
+
+
+def options():
+    serve = get_command(padellm_app).commands["serve"]
+    return {option for p in serve.params for option in p.opts if option.startswith("--")}
+
+
+def test_the_page_names_every_option_error_and_metric(scripted):
+    named = set(re.findall(r"`(--[a-z-]+)", PAGE))
+    assert options() - {"--help"} <= named
+    rows = {int(s): row for row in PAGE.splitlines() for s in re.findall(r"\b[45]\d\d\b", row[:10])}
+    for status, codes in CODES.items():
+        assert all(f"`{code}`" in PAGE for code in codes) and status in rows, status
+    said = in_app(scripted({})[0], lambda http, _: http.get("/metrics")).text
+    for name in re.findall(r"^# TYPE (padellm_\w+) (?:counter|histogram|gauge)", said, re.M):
+        if not name.endswith("_created"):
+            assert f"`{name}`" in PAGE, name
+
+
+def lines(instruction):
+    text = DOCKERFILE.replace("\\\n", " ")
+    return re.findall(rf"^\s*{instruction} (.*)$", text, re.M)
+
+
+def test_the_image_is_small_and_its_user_is_nobody():
+    assert not any("torch" in line for line in lines("RUN"))
+    assert lines("STOPSIGNAL") == ["SIGTERM"] and lines("USER") == ["10001:10001"]
+    assert DOCKERFILE.index("USER") > DOCKERFILE.rindex("RUN")
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf8").splitlines()
+    for line in lines("COPY"):
+        if not line.startswith("--from"):
+            for name in shlex.split(line)[:-1]:
+                assert (ROOT / name).exists() and f"!{name}" in ignored, name
+    (entry,), (command,) = lines("ENTRYPOINT"), lines("CMD")
+    given = {word for word in yaml.safe_load(entry) + yaml.safe_load(command) if "--" in word}
+    assert {"--host", "--pipeline"} <= given <= options()
+
+
+def test_compose_gives_the_stop_its_time():
+    said = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf8"))
+    service = said["services"]["padellm"]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"]
+    assert int(service["stop_grace_period"].rstrip("s")) > 2 + 30
+    assert list(service["environment"]) == ["SPACY_PADELLM_API_KEY"]
+    assert service["ports"] == ["127.0.0.1:8080:8080"]
