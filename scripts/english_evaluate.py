@@ -135,7 +135,7 @@ def make_table(results: dict[str, dict[str, Any]]) -> str:
 
 def make_length_table(lengths: dict[str, dict[int, float]]) -> str:
     """Markdown: F1 (percent) on UNER EWT test, its sentences joined to texts of so many."""
-    lines = ["| sentences a text | " + " | ".join(f"{title} F1" for title in lengths) + " |"]
+    lines = ["| sentences per text | " + " | ".join(f"{title} F1" for title in lengths) + " |"]
     lines.append("|---" * (1 + len(lengths)) + "|")
     for n in SENTENCES:
         lines.append(

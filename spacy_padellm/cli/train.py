@@ -41,7 +41,7 @@ def train_cli(
         Path | None,
         Opt(
             "--dev",
-            help="With data: texts to score on. Without it some of DATA are held out",
+            help="With data: texts to score on; by default, some of DATA are held out",
             exists=True,
         ),
     ] = None,
@@ -53,7 +53,7 @@ def train_cli(
         ),
     ] = None,
     lang: Annotated[
-        str | None, Opt("--lang", help="With data: language of the texts. Without it en")
+        str | None, Opt("--lang", help="With data: language of the texts; by default en")
     ] = None,
     code_path: Annotated[
         Path | None, Opt("--code", "-c", help="Python file with functions that the config names")
@@ -63,9 +63,9 @@ def train_cli(
     ] = False,
     save_every: Annotated[
         int | None,
-        Opt("--save-every", help="Steps between checkpoints. Without it as eval_frequency"),
+        Opt("--save-every", help="Steps between checkpoints; by default eval_frequency"),
     ] = None,
-    keep: Annotated[int, Opt("--keep", help="Checkpoints that stay")] = 2,
+    keep: Annotated[int, Opt("--keep", help="Checkpoints to keep")] = 2,
     gradient_checkpointing: Annotated[
         bool, Opt("--gradient-checkpointing", help="Less memory, a third more work")
     ] = False,
