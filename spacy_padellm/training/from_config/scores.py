@@ -54,11 +54,12 @@ class ConfigScores:
         parts = gather_object([packed])
         if self.process:
             return {}
+        scored = list(examples)  # those of the corpus stay bare, for the next time
         for number, part in enumerate(parts):
             docs = DocBin(store_user_data=True).from_bytes(part).get_docs(self.nlp.vocab)
-            for example, doc in zip(examples[number :: len(parts)], docs, strict=True):
-                example.predicted = doc
-        return Scorer(nlp=self.nlp).score(examples)
+            for at, doc in zip(range(number, len(examples), len(parts)), docs, strict=True):
+                scored[at] = Example(doc, examples[at].reference)
+        return Scorer(nlp=self.nlp).score(scored)
 
     def _weighted(self, scores: Mapping[str, Any]) -> float:
         total = 0.0
