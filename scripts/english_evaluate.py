@@ -100,7 +100,6 @@ def count_seen(data: Path) -> dict[str, dict[str, int]]:
     known |= {
         tuple(fold(gold.text))
         for name in (*JOINED, *NATURAL)
-        if (data / "ner2" / name).exists()
         for gold in read_many(data, name)
     }
     tests = {name: read_set(data, name, "test") for name in TEST_SETS}
