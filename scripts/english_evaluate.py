@@ -98,9 +98,7 @@ def count_seen(data: Path) -> dict[str, dict[str, int]]:
     kinds = [(name, split) for name in TRAIN_SETS for split in ("train", "dev")]
     known = {tuple(fold(gold.text)) for kind in kinds for gold in _read(data, *kind)}
     known |= {
-        tuple(fold(gold.text))
-        for name in (*JOINED, *NATURAL)
-        for gold in read_many(data, name)
+        tuple(fold(gold.text)) for name in (*JOINED, *NATURAL) for gold in read_many(data, name)
     }
     tests = {name: read_set(data, name, "test") for name in TEST_SETS}
     counts = {}

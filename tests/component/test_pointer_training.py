@@ -77,3 +77,13 @@ def test_scores_of_two_processes_are_of_the_present_weights(monkeypatch):
     lm.pointers.rare.data -= 100.0
     lm.forget()
     assert both().get("ents_f", 0.0) == 0.0
+
+
+def test_a_loss_of_the_text_is_refused():
+    nlp = spacy.blank("en")
+    block = {**SCRATCH_MODEL, "pointers": True}
+    nlp.add_pipe("padellm_ner", config={"model": block, "text_loss": 0.5})
+    examples = make_examples(nlp, 8)
+    optimizer = nlp.initialize(lambda: examples)
+    with pytest.raises(ValueError, match="set text_loss to 0"):
+        nlp.update(examples, sgd=optimizer)

@@ -27,6 +27,7 @@ from ...architectures.thinc_optimizer import Rates, adam_settings
 from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
+from ...learning.pointing import check_text_loss
 from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
@@ -146,6 +147,7 @@ class ConfigRun:
         filler = make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels)
         task: Task
         if lm.points:
+            check_text_loss(pipe.settings.text_loss)
             task = PointingTask(lm, loaded.template, budget, filler, settings["dropout"])
         else:
             text_loss = pipe.settings.text_loss
