@@ -153,6 +153,9 @@ def test_texts_with_entities_are_on_both_sides():
     places = [i / 100 for i in range(100)]
     assert 0.4 < choose_dev_share(places, [0.4, 0.9]) <= 0.41
     assert 0.02 < choose_dev_share(places, [0.02, 0.05]) <= 0.05
+    many = [i / 2_000 for i in range(2_000)]
+    for rare in ([0.35, 0.45, 0.75], [0.001, 0.002], [0.499, 0.999]):
+        assert rare[0] < choose_dev_share(many, rare) <= rare[-1]
     for spans in ([], [0.1], [0.7, 0.8]):
         with pytest.raises(ValueError, match=f"100 different texts, {len(spans)} with.*--dev"):
             choose_dev_share(places, spans)
