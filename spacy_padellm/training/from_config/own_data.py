@@ -8,11 +8,10 @@ from typing import Any
 
 from spacy import util
 from spacy.language import Language
-from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config, registry
+from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config
 from thinc.api import Config
 
 from ...architectures.config_values import write_value
-from ...formats.doc_gold import GoldSource
 from ...logs import first_line
 from ...models.devices import find_device
 from ...models.files.causal import count_weights
@@ -34,7 +33,8 @@ from .recipe import (
     schedule,
 )
 from .run import ConfigRun, load_train_config
-from .survey import labels_of, survey
+from .span_place import COMPONENT, choose_place, place_settings, same_key, say_place
+from .survey import SurveyedText, Surveys, labels_of
 
 Say = Callable[[str], None]
 TEMPLATE = Path(__file__).parent / "recipe.cfg"
@@ -42,7 +42,7 @@ DEFAULTS = {"paths.base": "english", "nlp.lang": "en", "paths.dev": "${paths.tra
 _STEPS = "training.optimizer.learn_rate.total_steps"
 _RATE = "training.optimizer.learn_rate.initial_rate"
 _SHARE = "corpora.train.dev_share"
-_MIXED = "components.padellm_ner.model.mixed_precision"
+_MIXED = f"{COMPONENT}.model.mixed_precision"
 _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 
 
@@ -102,39 +102,65 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
     config, nlp = _fill(given, recipe)
     config = util.load_config_from_str(
-        config.to_str(interpolate=False), overrides=dict(overrides), interpolate=False
+        config.to_str(interpolate=False),
+        overrides={**overrides, **same_key(overrides)},
+        interpolate=False,
     )
+    surveys = Surveys(nlp)
+    _place_spans(config, overrides, data, surveys, say)
     train = config["corpora"]["train"]
-    texts = survey(_read_all(config), nlp, _gold_source(config))
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
     chosen: dict[str, Any] = {_MIXED: is_fast_in_bfloat16(device)}
-    held_out = []
     if data.dev is None:
         chosen |= {f"corpora.dev.{name}": train[name] for name in train if name != "path"}
         chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
-        share = overrides.get(_SHARE) or _choose_share(data.train, texts)
+        share = overrides.get(_SHARE) or _choose_share(config, data.train, surveys)
         chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}
-        held_out = [text for text in texts if text.place < share]
-        texts = [text for text in texts if text.place >= share]
+        _set_chosen(config, chosen, overrides)
+    annotate = _component(config)["annotate"]
+    texts, dev = (
+        [text for text in _texts(config, name, surveys) if text.labels(annotate) is not None]
+        for name in ("train", "dev")
+    )
     words = sum(text.words for text in texts)
     steps = overrides.get(_STEPS, choose_steps(recipe, words))
     check_number(_STEPS, steps, least=1, whole=True)
     chosen[_RATE] = choose_rate(recipe, words)
-    for name, value in (chosen | schedule(recipe, steps)).items():
-        if name not in overrides:
-            _set(config, name, value)
-    scored = f"{len(held_out):,} held out to score on" if data.dev is None else f"dev: {data.dev}"
+    _set_chosen(config, chosen | schedule(recipe, steps), overrides)
+    scored = f"{len(dev):,} held out to score on" if data.dev is None else f"dev: {data.dev}"
     training = config.interpolate()["training"]
     say(
         f"{len(texts):,} texts to learn from ({words:,} words), {scored}; "
         f"{training['max_steps'] or steps:,} steps, scored every {training['eval_frequency']}"
     )
-    if missing := labels_of(held_out) - labels_of(texts):
+    missing = labels_of(dev, annotate) - labels_of(texts, annotate)
+    if missing and data.dev is None:
         say(
             f"Not learned, as only texts that are held out have it: {', '.join(sorted(missing))}. "
             f"Give more texts, or others by --dev"
         )
     return config
+
+
+def _place_spans(
+    config: Config, overrides: Mapping[str, Any], data: OwnData, surveys: Surveys, say: Say
+) -> None:
+    """Sets whether the spans go to `doc.ents` or a span group, as the texts need it. Raises
+    ValueError where none is annotated."""
+    texts = _texts(config, "train", surveys, whole=True)
+    key = _component(config)["spans_key"]
+    if not any(text.annotated for text in texts):
+        raise ValueError(
+            f"{data.train}: none of its {len(texts):,} texts is annotated, in doc.ents or in "
+            f"doc.spans[{key!r}]: annotate some, or name the group by --{COMPONENT}.spans_key"
+        )
+    if data.dev is not None:
+        texts = [*texts, *_texts(config, "dev", surveys, whole=True)]
+    asked = f"{COMPONENT}.annotate" in overrides
+    place = _component(config)["annotate"] if asked else choose_place(texts)
+    _set_chosen(config, place_settings(place, key, texts), overrides)
+    if said := say_place(place, key, texts):
+        say(said)
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
@@ -193,21 +219,30 @@ def _in_order(text: str) -> str:
     return "\n\n".join(f"[{name}]\n{block.strip()}".strip() for name, block in ordered)
 
 
-def _read_all(config: Config) -> Callable[[Language], Any]:
-    """The reader of the training corpus, of all of its file."""
-    block = {**config.interpolate()["corpora"]["train"], "part": None}
-    return registry.resolve({"corpus": block})["corpus"]
+def _set_chosen(config: Config, chosen: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+    for name, value in chosen.items():
+        if name not in overrides:
+            _set(config, name, value)
 
 
-def _gold_source(config: Config) -> GoldSource:
-    settings = config["components"]["padellm_ner"]
-    return GoldSource(settings["annotate"], settings["spans_key"])
+def _texts(config: Config, name: str, surveys: Surveys, whole: bool = False) -> list[SurveyedText]:
+    """Those that a corpus gives. whole: all in its file, whatever its part and limit."""
+    block = config.interpolate()["corpora"][name]
+    block |= {"part": None, "limit": 0} if whole else {}
+    return surveys.texts(block, _component(config)["spans_key"])
 
 
-def _choose_share(path: Path, texts: list[Any]) -> float:
+def _component(config: Config) -> dict[str, Any]:
+    settings: dict[str, Any] = config["components"]["padellm_ner"]
+    return settings
+
+
+def _choose_share(config: Config, path: Path, surveys: Surveys) -> float:
+    annotate = _component(config)["annotate"]
+    found = [(text.place, text.labels(annotate)) for text in _texts(config, "train", surveys, True)]
+    known = [(place, labels) for place, labels in found if labels is not None]
     try:
-        places = [text.place for text in texts]
-        return choose_dev_share(places, [text.place for text in texts if text.labels])
+        return choose_dev_share((p for p, _ in known), (p for p, labels in known if labels))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
