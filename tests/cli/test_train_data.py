@@ -224,6 +224,39 @@ def test_both_parts_are_read_in_the_same_way(data, tmp_path):
     assert len(texts_of(config, "train")) + len(texts_of(config, "dev")) == 120
 
 
+@pytest.mark.parametrize(
+    "limits", [{"train": 50}, {"dev": 3}, {"train": 20, "dev": 2}, {"train": 500}]
+)
+@pytest.mark.parametrize("own_dev", [False, True])
+def test_a_limit_is_of_one_part(limits, own_dev, data):
+    overrides = {f"corpora.{part}.limit": number for part, number in limits.items()}
+    config, said = made(data, overrides, dev=data if own_dev else None)
+    read = {part: examples_of(config, part) for part in ("train", "dev")}
+    whole, _ = made(data, dev=data if own_dev else None)
+    for part, docs in read.items():
+        every = [doc.text for doc in examples_of(whole, part)]
+        assert [doc.text for doc in docs] == every[: limits.get(part)]
+    words = sum(map(len, read["train"]))
+    scored = f"dev: {data}" if own_dev else f"{len(read['dev'])} held out"
+    assert f"{len(read['train'])} texts to learn from ({words:,} words), {scored}" in said[1]
+
+
+@pytest.mark.parametrize(
+    "name, value, mend",
+    [
+        ("corpora.train.part", "dev", "dev_share"),
+        ("corpora.dev.part", "train", "--dev"),
+        ("corpora.dev.dev_share", 0.5, "--corpora.train.dev_share"),
+        ("corpora.train.path", "other.csv", "first argument"),
+        ("corpora.dev.path", "other.csv", "--dev"),
+    ],
+)
+def test_what_is_held_out_is_not_set_in_parts(name, value, mend, data, tmp_path):
+    for more in ([], ["--dev", data]):
+        code, told = train(data, "-o", tmp_path / "out", f"--{name}", value, *more)
+        assert code == 1 and f"--{name} cannot be set" in told and mend in told
+
+
 def test_texts_to_score_on_may_be_given(data, tmp_path):
     dev = write_csv(tmp_path / "dev.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
     config, said = made(data, dev=dev, lang="de")

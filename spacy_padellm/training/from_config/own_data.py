@@ -43,6 +43,14 @@ _STEPS = "training.optimizer.learn_rate.total_steps"
 _RATE = "training.optimizer.learn_rate.initial_rate"
 _SHARE = "corpora.train.dev_share"
 _MIXED = f"{COMPONENT}.model.mixed_precision"
+_HOLD_OUT = "choose the texts to score on by --dev or --corpora.train.dev_share"
+_DECIDED = {
+    "corpora.train.part": _HOLD_OUT,
+    "corpora.dev.part": _HOLD_OUT,
+    "corpora.dev.dev_share": "give --corpora.train.dev_share, which both parts have",
+    "corpora.train.path": "give the file as the first argument",
+    "corpora.dev.path": "give the file by --dev",
+}
 _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 
 
@@ -81,6 +89,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
     folder = RunFolder(options.output)
     with folder.alone():
         if options.resume and folder.config.is_file():
+            _check_overrides(overrides)
             config = load_train_config(folder.config, overrides)
             _check_same(data.given(), config, folder.config)
             say(f"It goes on with the config of the run, {folder.config}")
@@ -98,6 +107,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
 
 def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config:
     """The filled config of a training on these texts. Raises ValueError as `train_on_data`."""
+    _check_overrides(overrides)
     given = DEFAULTS | data.given()
     recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
     config, nlp = _fill(given, recipe)
@@ -112,7 +122,8 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
     chosen: dict[str, Any] = {_MIXED: is_fast_in_bfloat16(device)}
     if data.dev is None:
-        chosen |= {f"corpora.dev.{name}": train[name] for name in train if name != "path"}
+        alike = [name for name in train if name not in ("path", "limit")]
+        chosen |= {f"corpora.dev.{name}": train[name] for name in alike}
         chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
         share = overrides.get(_SHARE) or _choose_share(config, data.train, surveys)
         chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}
@@ -245,6 +256,13 @@ def _choose_share(config: Config, path: Path, surveys: Surveys) -> float:
         return choose_dev_share((p for p, _ in known), (p for p, labels in known if labels))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _check_overrides(overrides: Mapping[str, Any]) -> None:
+    """Raises ValueError for what decides which texts are held out, and is decided otherwise."""
+    for name, mend in _DECIDED.items():
+        if name in overrides:
+            raise ValueError(f"--{name} cannot be set without a config: leave it out, and {mend}")
 
 
 def _check_same(given: Mapping[str, str], config: Config, path: Path) -> None:
