@@ -1,6 +1,7 @@
 """`padellm train` of a file of texts: the config that is made for it, and the run."""
 
 import csv
+import itertools
 import json
 from pathlib import Path
 
@@ -104,6 +105,36 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
     ):
         code, told = train(*words, "-o", out, "--resume")
         assert code == 1 and "was begun with" in told, told
+
+
+def test_texts_that_have_changed_are_noticed_on_resuming(data, lm_folder, tmp_path, caplog):
+    rows = [*csv.reader(data.open(encoding="utf8"))][1:]
+    path, out = tmp_path / "own.csv", tmp_path / "out"
+
+    def go_on(source, steps, changed=None):
+        now = [(text, json.loads(spans)) for text, spans in rows]
+        if changed is not None:
+            now[changed] = (now[changed][0], [])
+        write_csv(path, now)
+        base = ["--base", lm_folder] if source == path else []
+        options = ["--training.max_steps", steps, "--training.batcher.size", "20"]
+        return train(source, "-o", out, *base, *options, "--resume")
+
+    share = made(data)[0]["corpora"]["train"]["dev_share"]
+    places = [place_of(text) if len(spans) > 2 else None for text, spans in rows]
+    learned = next(i for i, place in enumerate(places) if place is not None and place >= share)
+    held_out = next(i for i, place in enumerate(places) if place is not None and place < share)
+    assert go_on(path, 1)[0] == 0
+    changes = [(learned, "train"), (held_out, "dev")]
+    for steps, (changed, name) in itertools.product((2, 1), changes):  # 1: it is over
+        code, told = go_on(path, steps, changed)
+        assert code == 1 and f"the texts of the {name} corpus are not those" in told, told
+        assert "begin anew with another --output" in told
+    code, told = go_on(path, 3)
+    assert code == 0 and "corpus are not those" not in caplog.text, told
+    # With a config of one's own it goes on, as with other settings.
+    code, told = go_on(out / "config.cfg", 4, learned)
+    assert code == 0 and "the texts of the train corpus are not those" in caplog.text, told
 
 
 def test_parts_are_disjoint_and_whole(data):

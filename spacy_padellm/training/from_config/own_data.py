@@ -93,7 +93,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
             config = load_train_config(folder.config, overrides)
             _check_same(data.given(), config, folder.config)
             say(f"It goes on with the config of the run, {folder.config}")
-            return ConfigRun(config, options).run()
+            return ConfigRun(config, options, same_texts=True).run()
         folder.check_config()
         if not options.resume:
             folder.where_to_begin(resume=False)
