@@ -78,7 +78,7 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
     command = ["train.csv", "-o", out, "--base", lm_folder, *rate, *more]
     code, told = train(*command)
     assert code == 0, told
-    assert "all are trained" in told and "held out to score on; 50 steps" in told
+    assert "training all of them" in told and "held-out texts; 50 steps" in told
     nlp = spacy.load(out / "model-best")
     assert spans_of(nlp("Grace Hopper lives in Oslo.")) == [(0, 12, "PER"), (22, 26, "LOC")]
     report = json.loads((out / "report.json").read_text())
@@ -94,7 +94,7 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
     code, told = train(data, "-o", out, "--base", lm_folder)
     assert code == 1 and "--resume" in told
     code, told = train(data, "-o", out, "--resume", "--base", lm_folder)
-    assert code == 0 and "config of the run" in told and "50 steps" not in told
+    assert code == 0 and "own config" in told and "50 steps" not in told
     assert json.loads((out / "report.json").read_text())["evaluations"] == report["evaluations"]
     other = write_csv(tmp_path / "other.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
     for words in (
@@ -104,7 +104,7 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
         [data, "--lang=de"],
     ):
         code, told = train(*words, "-o", out, "--resume")
-        assert code == 1 and "was begun with" in told, told
+        assert code == 1 and "was started with" in told, told
 
 
 def test_texts_that_have_changed_are_noticed_on_resuming(data, lm_folder, tmp_path, caplog):
@@ -128,13 +128,13 @@ def test_texts_that_have_changed_are_noticed_on_resuming(data, lm_folder, tmp_pa
     changes = [(learned, "train"), (held_out, "dev")]
     for steps, (changed, name) in itertools.product((2, 1), changes):  # 1: it is over
         code, told = go_on(path, steps, changed)
-        assert code == 1 and f"the texts of the {name} corpus are not those" in told, told
-        assert "begin anew with another --output" in told
+        assert code == 1 and f"the texts of the {name} corpus have changed" in told, told
+        assert "start a new run in another --output" in told
     code, told = go_on(path, 3)
-    assert code == 0 and "corpus are not those" not in caplog.text, told
+    assert code == 0 and "corpus have changed" not in caplog.text, told
     # With a config of one's own it goes on, as with other settings.
     code, told = go_on(out / "config.cfg", 4, learned)
-    assert code == 0 and "the texts of the train corpus are not those" in caplog.text, told
+    assert code == 0 and "the texts of the train corpus have changed" in caplog.text, told
 
 
 def test_parts_are_disjoint_and_whole(data):
@@ -196,12 +196,12 @@ def test_texts_with_entities_are_on_both_sides():
 
 def test_too_few_texts(tmp_path):
     rows = [("Ada met Bo.", [[0, 3, "PER"]])] * 4
-    with pytest.raises(ValueError, match=r"few\.csv: of 1 different texts, 1 with.*--dev"):
+    with pytest.raises(ValueError, match=r"few\.csv: 1 different texts, 1 with.*--dev"):
         made(write_csv(tmp_path / "few.csv", rows))
     rows = [(f"{name} ran.", [[0, len(name), "PER"]]) for name in NAMES[:4]]
     config, said = made(write_csv(tmp_path / "few.csv", rows))
     assert len(texts_of(config, "train")) == len(texts_of(config, "dev")) == 2
-    assert "2 texts to learn from" in said[1] and "2 held out" in said[1]
+    assert "Training on 2 texts" in said[1] and "2 held-out" in said[1]
     assert "100 steps" in said[1]
 
 
@@ -241,9 +241,38 @@ def test_overrides_win_and_the_rest_follows(data):
     assert training["max_steps"] == 60 and training["eval_frequency"] == 10
     assert training["optimizer"]["learn_rate"]["warmup_steps"] == 7 and training["dropout"] == 0.4
     assert config.interpolate()["corpora"]["dev"]["dev_share"] == 0.5
-    assert "60 steps, scored every 10" in said[1]
+    assert "60 steps, evaluated every 10 steps" in said[1]
     with pytest.raises(ValueError, match="total_steps is 'many'"):
         made(data, {total: "many"})
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ({}, "100 steps, evaluated every 10 steps"),
+        ({"max_steps": 5}, "5 steps of 100 planned, evaluated at the end"),
+        ({"max_steps": 1}, "1 step of 100 planned, evaluated at the end"),
+        ({"max_steps": 50}, "50 steps of 100 planned, evaluated every 10 steps"),
+        ({"max_steps": 200}, "200 steps, evaluated every 10 steps. The learning rate is 0 from"),
+        ({"max_epochs": 1}, "100 steps or 1 epoch, whichever comes first, evaluated every 10"),
+        ({"max_epochs": 2, "max_steps": 0}, "2 epochs, evaluated every 10 steps. The learning"),
+        ({"max_steps": 0}, "no limit (stop it with Ctrl-C), evaluated every 10 steps. The"),
+        ({"max_steps": 0, "max_epochs": -1}, "no limit (stop it with Ctrl-C), evaluated every"),
+        ({"patience": 30}, "100 steps or 30 steps without a better score, whichever comes"),
+        ({"eval_frequency": 200}, "100 steps, evaluated at the end"),
+    ],
+)
+def test_what_ends_the_run_is_told(given, told, tmp_path):
+    path = write_csv(tmp_path / "few.csv", [(f"{n} ran.", [[0, len(n), "PER"]]) for n in NAMES])
+    _, said = made(path, {f"training.{name}": value for name, value in given.items()})
+    assert f"held-out texts; {told}" in said[1]
+
+
+def test_a_length_that_is_none(tmp_path):
+    path = write_csv(tmp_path / "few.csv", [(f"{n} ran.", [[0, len(n), "PER"]]) for n in NAMES])
+    for name, value in (("max_steps", "many"), ("max_epochs", -2), ("eval_frequency", 0)):
+        with pytest.raises(ValueError, match=f"training.{name} is {value!r}"):
+            made(path, {f"training.{name}": value})
 
 
 def test_both_parts_are_read_in_the_same_way(data, tmp_path):
@@ -268,8 +297,9 @@ def test_a_limit_is_of_one_part(limits, own_dev, data):
         every = [doc.text for doc in examples_of(whole, part)]
         assert [doc.text for doc in docs] == every[: limits.get(part)]
     words = sum(map(len, read["train"]))
-    scored = f"dev: {data}" if own_dev else f"{len(read['dev'])} held out"
-    assert f"{len(read['train'])} texts to learn from ({words:,} words), {scored}" in said[1]
+    scored = f"{len(read['dev'])} {f'texts in {data}' if own_dev else 'held-out texts'}"
+    learned = f"{len(read['train'])} texts ({words:,} words)"
+    assert f"Training on {learned}, evaluating on {scored};" in said[1]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +315,7 @@ def test_a_limit_is_of_one_part(limits, own_dev, data):
 def test_what_is_held_out_is_not_set_in_parts(name, value, mend, data, tmp_path):
     for more in ([], ["--dev", data]):
         code, told = train(data, "-o", tmp_path / "out", f"--{name}", value, *more)
-        assert code == 1 and f"--{name} cannot be set" in told and mend in told
+        assert code == 1 and f"--{name} only works with a config" in told and mend in told
 
 
 def test_texts_to_score_on_may_be_given(data, tmp_path):
@@ -364,11 +394,11 @@ def test_options_that_do_not_go_together(data, tmp_path):
     mends = {"--dev": "--paths.dev", "--base": "--paths.base", "--lang": "--nlp.lang"}
     for option, value in options.items():
         code, told = train(config, "-o", tmp_path / "out", option, value)
-        assert code == 1 and f"{option} goes with" in told and mends[option] in told
+        assert code == 1 and f"{option} only works with" in told and mends[option] in told
         code, told = train(data, "-o", tmp_path / "out", mends[option], value)
-        assert code == 1 and f"give {option} instead" in told
+        assert code == 1 and f"use {option} instead" in told
     code, told = train(data, "-o", tmp_path / "out", "--paths.train", data)
-    assert code == 1 and "--paths.train goes with a config" in told
+    assert code == 1 and "--paths.train only works with a config" in told
     assert not (tmp_path / "out").exists()
 
 
@@ -422,7 +452,7 @@ def test_texts_with_overlapping_spans_stay_whole(nested, asked, form, tmp_path):
     assert given == {"spans_sc_f" if place == "spans" else "ents_f": 1.0}
 
     n_dev = len(examples_of(config, "dev"))
-    assert f"{40 - n_dev} texts to learn from" in said[2] and f"{n_dev} held out" in said[2]
+    assert f"Training on {40 - n_dev} texts" in said[2] and f"{n_dev} held-out" in said[2]
     read = [*examples_of(config, "train"), *examples_of(config, "dev")]
     source = GoldSource(place, "sc")
     found = [source.read(doc) for doc in read]

@@ -101,12 +101,12 @@ class RunFolder:
         begun = self._begun() or {}
         known, now = begun.get(_TEXTS, {}), texts_digest(examples)
         if known.get(corpus, now) != now:
-            what = f"the texts of the {corpus} corpus are not those that this run was begun with"
+            what = f"the texts of the {corpus} corpus have changed since this run began"
             if must_be_same:
                 raise ValueError(
-                    f"{what}: restore them, or begin anew with another --output than {self.path}"
+                    f"{what}: restore them, or start a new run in another --output than {self.path}"
                 )
-            logger.warning("%s: it goes on with the new ones, and ends elsewhere", what)
+            logger.warning("%s: training continues with the new ones, to another result", what)
         if known.get(corpus) != now:
             self._write_begun({**begun, _TEXTS: {**known, corpus: now}})
 
@@ -125,8 +125,8 @@ class RunFolder:
         """Raises ValueError where `config.cfg` is there and no run has made it."""
         if self.config.exists() and not self.config.read_bytes().startswith(_MADE.encode()):
             raise ValueError(
-                f"{self.config} is not of a run like this, which would write over it: give another "
-                f"--output, or train with that config"
+                f"{self.config} was not written by `padellm train`, which would overwrite it: give "
+                f"another --output, or train with that config"
             )
 
     def write_config(self, text: str) -> None:

@@ -33,6 +33,7 @@ from .recipe import (
     schedule,
 )
 from .run import ConfigRun, load_train_config
+from .run_length import count, say_length
 from .span_place import COMPONENT, choose_place, place_settings, same_key, say_place
 from .survey import SurveyedText, Surveys, labels_of
 
@@ -43,13 +44,13 @@ _STEPS = "training.optimizer.learn_rate.total_steps"
 _RATE = "training.optimizer.learn_rate.initial_rate"
 _SHARE = "corpora.train.dev_share"
 _MIXED = f"{COMPONENT}.model.mixed_precision"
-_HOLD_OUT = "choose the texts to score on by --dev or --corpora.train.dev_share"
+_HOLD_OUT = "To choose the evaluation texts, use --dev or --corpora.train.dev_share"
 _DECIDED = {
     "corpora.train.part": _HOLD_OUT,
     "corpora.dev.part": _HOLD_OUT,
-    "corpora.dev.dev_share": "give --corpora.train.dev_share, which both parts have",
-    "corpora.train.path": "give the file as the first argument",
-    "corpora.dev.path": "give the file by --dev",
+    "corpora.dev.dev_share": "Use --corpora.train.dev_share, which sets it for both parts",
+    "corpora.train.path": "Name the file as the first argument",
+    "corpora.dev.path": "Name the file with --dev",
 }
 _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 
@@ -92,7 +93,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
             _check_overrides(overrides)
             config = load_train_config(folder.config, overrides)
             _check_same(data.given(), config, folder.config)
-            say(f"It goes on with the config of the run, {folder.config}")
+            say(f"Resuming with the run's own config, {folder.config}")
             return ConfigRun(config, options, same_texts=True).run()
         folder.check_config()
         if not options.resume:
@@ -101,7 +102,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
         run = ConfigRun(config, options)
         if run.is_main:
             folder.write_config(_in_order(config.to_str(interpolate=False)))
-        say(f"The config is in {folder.config}: change that, and train with it, for more")
+        say(f"Wrote the config to {folder.config}: to change more settings, edit and train it")
         return run.run()
 
 
@@ -138,17 +139,19 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     check_number(_STEPS, steps, least=1, whole=True)
     chosen[_RATE] = choose_rate(recipe, words)
     _set_chosen(config, chosen | schedule(recipe, steps), overrides)
-    scored = f"{len(dev):,} held out to score on" if data.dev is None else f"dev: {data.dev}"
-    training = config.interpolate()["training"]
-    say(
-        f"{len(texts):,} texts to learn from ({words:,} words), {scored}; "
-        f"{training['max_steps'] or steps:,} steps, scored every {training['eval_frequency']}"
+    learned = f"{count(len(texts), 'text')} ({count(words, 'word')})"
+    scored = (
+        count(len(dev), "held-out text")
+        if data.dev is None
+        else f"{count(len(dev), 'text')} in {data.dev}"
     )
+    length = say_length(config.interpolate()["training"])
+    say(f"Training on {learned}, evaluating on {scored}; {length}")
     missing = labels_of(dev, annotate) - labels_of(texts, annotate)
     if missing and data.dev is None:
         say(
-            f"Not learned, as only texts that are held out have it: {', '.join(sorted(missing))}. "
-            f"Give more texts, or others by --dev"
+            f"The model does not learn {', '.join(sorted(missing))}: only held-out texts have such "
+            f"entities. Add more texts, or pass your own evaluation texts with --dev"
         )
     return config
 
@@ -162,8 +165,9 @@ def _place_spans(
     key = _component(config)["spans_key"]
     if not any(text.annotated for text in texts):
         raise ValueError(
-            f"{data.train}: none of its {len(texts):,} texts is annotated, in doc.ents or in "
-            f"doc.spans[{key!r}]: annotate some, or name the group by --{COMPONENT}.spans_key"
+            f"{data.train}: none of its {len(texts):,} texts is annotated, neither in doc.ents nor "
+            f"in doc.spans[{key!r}]. If the spans are in another group, name it with "
+            f"--{COMPONENT}.spans_key"
         )
     if data.dev is not None:
         texts = [*texts, *_texts(config, "dev", surveys, whole=True)]
@@ -180,11 +184,11 @@ def _choose_recipe(base: str, say: Say) -> Recipe:
     recipe = choose_recipe(weights, points=place.file(POINTERS) is not None)
     limit = f"{SMALL // 1_000_000} million"
     why = (
-        f"an adapter (LoRA) is trained, as they are {limit} or more"
+        f"training an adapter (LoRA), since it has {limit} or more"
         if recipe is ADAPTER
-        else f"all are trained, as they are fewer than {limit}"
+        else f"training all of them, since there are fewer than {limit}"
     )
-    say(f"The base is {base!r}, {weights / 1e6:,.1f} million weights: {why}")
+    say(f"Base model: {base!r}, with {weights / 1e6:,.1f} million weights; {why}")
     return recipe
 
 
@@ -262,7 +266,7 @@ def _check_overrides(overrides: Mapping[str, Any]) -> None:
     """Raises ValueError for what decides which texts are held out, and is decided otherwise."""
     for name, mend in _DECIDED.items():
         if name in overrides:
-            raise ValueError(f"--{name} cannot be set without a config: leave it out, and {mend}")
+            raise ValueError(f"--{name} only works with a config: leave it out. {mend}")
 
 
 def _check_same(given: Mapping[str, str], config: Config, path: Path) -> None:
@@ -274,6 +278,6 @@ def _check_same(given: Mapping[str, str], config: Config, path: Path) -> None:
         if before != value:
             what = _OPTIONS.get(name, "the file of texts")
             raise ValueError(
-                f"{what} is {value}, and the run in {path.parent} was begun with {before}: go on "
-                f"with that, or begin anew with another --output"
+                f"{what} is {value}, but the run in {path.parent} was started with {before}: "
+                f"resume with that, or start a new run in another --output"
             )

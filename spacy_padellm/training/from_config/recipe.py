@@ -116,8 +116,8 @@ def choose_dev_share(places: Iterable[float], with_spans: Iterable[float]) -> fl
     least = texts.index(spans[0]) + 1 if spans else half
     if len(spans) < 2 or least > half:
         raise ValueError(
-            f"of {len(texts)} different texts, {len(spans)} with entities, none can be held out to "
-            f"score on: give more texts, or others by --dev"
+            f"{len(texts)} different texts, {len(spans)} with entities, are too few to hold some "
+            f"out for evaluation: add more texts, or pass evaluation texts with --dev"
         )
     wanted = min(max(round(len(texts) * DEV_SHARE), LEAST_DEV), MOST_DEV, half)
     return share_of(texts, min(max(wanted, least), texts.index(spans[-1])))

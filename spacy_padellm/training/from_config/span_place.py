@@ -49,8 +49,8 @@ def say_place(place: str, key: str, texts: Sequence[SurveyedText]) -> str:
         found = f"{counted} {'has' if n_overlapping == 1 else 'have'} overlapping spans"
         if place == "spans":
             return (
-                f"{found}: the pipeline writes {group} instead of doc.ents. For doc.ents, with the "
-                f"longest spans only, give --{_ANNOTATE} ents"
+                f"{found}: the pipeline writes {group} instead of doc.ents. To write doc.ents and "
+                f"learn only the longest spans, pass --{_ANNOTATE} ents"
             )
         left = sum(text.crowded for text in texts)
         return (
