@@ -105,7 +105,8 @@ def schedule(recipe: Recipe, steps: int) -> dict[str, int]:
 
 def choose_dev_share(places: Iterable[float], with_spans: Iterable[float]) -> float:
     """The `dev_share` of a corpus: a fifth of its different texts, at least `LEAST_DEV`, at most
-    `MOST_DEV`, never more than half of them. On either side is a text that has spans.
+    `MOST_DEV`, never more than half of them. On either side is a text that has spans, for which
+    more than `MOST_DEV` are held out where need be.
 
     places: of the texts (`place_of` in `held_out`); with_spans: of those that have spans. Raises
     ValueError where there are too few of either for two parts.
@@ -115,8 +116,8 @@ def choose_dev_share(places: Iterable[float], with_spans: Iterable[float]) -> fl
     least = texts.index(spans[0]) + 1 if spans else half
     if len(spans) < 2 or least > half:
         raise ValueError(
-            f"of {len(texts)} different texts, {len(spans)} with entities, none can be held out to "
-            f"score on: give more texts, or others by --dev"
+            f"{len(texts)} different texts, {len(spans)} with entities, are too few to hold some "
+            f"out for evaluation: add more texts, or pass evaluation texts with --dev"
         )
-    wanted = min(max(round(len(texts) * DEV_SHARE), LEAST_DEV, least), MOST_DEV, half)
-    return share_of(texts, min(wanted, texts.index(spans[-1])))
+    wanted = min(max(round(len(texts) * DEV_SHARE), LEAST_DEV), MOST_DEV, half)
+    return share_of(texts, min(max(wanted, least), texts.index(spans[-1])))
