@@ -202,7 +202,7 @@ def test_too_few_texts(tmp_path):
     config, said = made(write_csv(tmp_path / "few.csv", rows))
     assert len(texts_of(config, "train")) == len(texts_of(config, "dev")) == 2
     assert "Training on 2 texts" in said[1] and "2 held-out" in said[1]
-    assert "100 steps" in said[1]
+    assert "200 steps" in said[1]
 
 
 def test_a_label_that_only_texts_held_out_have_is_told(tmp_path):
@@ -217,8 +217,8 @@ def test_a_label_that_only_texts_held_out_have_is_told(tmp_path):
 @pytest.mark.parametrize(
     "words, steps, every, warmup, rate",
     [
-        (0, 100, 10, 12, 7.5e-5),
-        (1_760, 120, 12, 15, 8.9e-5),
+        (0, 200, 20, 25, 1.5e-4),
+        (1_760, 200, 20, 25, 1.5e-4),
         (19_700, 400, 40, 50, 3e-4),
         (118_000, 970, 97, 50, 3e-4),
         (10**7, 2_000, 200, 50, 3e-4),
@@ -249,17 +249,17 @@ def test_overrides_win_and_the_rest_follows(data):
 @pytest.mark.parametrize(
     "given, told",
     [
-        ({}, "100 steps, evaluated every 10 steps"),
-        ({"max_steps": 5}, "5 steps of 100 planned, evaluated at the end"),
-        ({"max_steps": 1}, "1 step of 100 planned, evaluated at the end"),
-        ({"max_steps": 50}, "50 steps of 100 planned, evaluated every 10 steps"),
-        ({"max_steps": 200}, "200 steps, evaluated every 10 steps. The learning rate is 0 from"),
-        ({"max_epochs": 1}, "100 steps or 1 epoch, whichever comes first, evaluated every 10"),
-        ({"max_epochs": 2, "max_steps": 0}, "2 epochs, evaluated every 10 steps. The learning"),
-        ({"max_steps": 0}, "no limit (stop it with Ctrl-C), evaluated every 10 steps. The"),
+        ({}, "200 steps, evaluated every 20 steps"),
+        ({"max_steps": 5}, "5 steps of 200 planned, evaluated at the end"),
+        ({"max_steps": 1}, "1 step of 200 planned, evaluated at the end"),
+        ({"max_steps": 50}, "50 steps of 200 planned, evaluated every 20 steps"),
+        ({"max_steps": 300}, "300 steps, evaluated every 20 steps. The learning rate is 0 from"),
+        ({"max_epochs": 1}, "200 steps or 1 epoch, whichever comes first, evaluated every 20"),
+        ({"max_epochs": 2, "max_steps": 0}, "2 epochs, evaluated every 20 steps. The learning"),
+        ({"max_steps": 0}, "no limit (stop it with Ctrl-C), evaluated every 20 steps. The"),
         ({"max_steps": 0, "max_epochs": -1}, "no limit (stop it with Ctrl-C), evaluated every"),
-        ({"patience": 30}, "100 steps or 30 steps without a better score, whichever comes"),
-        ({"eval_frequency": 200}, "100 steps, evaluated at the end"),
+        ({"patience": 30}, "200 steps or 30 steps without a better score, whichever comes"),
+        ({"eval_frequency": 300}, "200 steps, evaluated at the end"),
     ],
 )
 def test_what_ends_the_run_is_told(given, told, tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 from ...learning.held_out import share_of
 
 SMALL = 50_000_000  # weights; a model of fewer is trained whole
-LEAST_RATE = 0.25  # of a recipe's rate, however few words there are
+LEAST_RATE = 0.5  # of a recipe's rate, however few words there are
 _COMPONENT = "components.padellm_ner"
 
 
@@ -27,7 +27,7 @@ class Recipe:
     rate_words: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     steps_by_root: float = 2.83
-    least_steps: int = 100
+    least_steps: int = 200
     most_steps: int = 2_000
     evaluations: int = 10
     least_between: int = 10
