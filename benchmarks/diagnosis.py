@@ -60,6 +60,8 @@ def main() -> None:
     arguments = parser.parse_args()
     nlp = spacy.load(arguments.pipeline)
     pipe = nlp.get_pipe("padellm_ner")
+    if pipe.shim.loaded.lm.points:
+        parser.error(f"{arguments.pipeline} points at mentions; this is about models that write")
     golds = [gold for gold in read_corpus(arguments.corpus) if gold.text.strip()]
     print("| | F1 | P | R | missed | wrong edges | made up |\n|---|---|---|---|---|---|---|")
     for name, forced in ROWS.items():

@@ -132,7 +132,7 @@ def write(output: Path, curves: dict, command: str) -> None:
         axes.set_xlabel(plot)
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=8)
-    figure.axes[0].set_ylabel("seconds a text")
+    figure.axes[0].set_ylabel("seconds per text")
     figure.savefig(output.with_suffix(".png"), dpi=120)
 
 

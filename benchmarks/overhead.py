@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=64)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/overhead.md"))
     arguments = parser.parse_args()
-    rows = ["| case | batch | ms a pass | outside of the model | share |", "|---" * 5 + "|"]
+    rows = ["| case | batch | ms per pass | outside of the model | share |", "|---" * 5 + "|"]
     for case in ("conll03", "weibo", "labels60"):
         golds, labels = read_golds(arguments.data, case, arguments.limit)
         loaded = make_model("30M", golds, labels, spaceless=case in SPACELESS)

@@ -3,13 +3,13 @@
     python benchmarks/serving.py [--pipeline english] [--texts corpus.jsonl] [--requests 500]
 
 The texts go, one a request, through 1, 8 and 64 connections that each send their next request when
-the last is answered; and, for comparison, through the pipeline in this process, text by text. The
-server is a process of its own; the load comes from this one, and shares the cores with it. Options
-behind `--` go to the server: `-- --batch-size 64`.
+the last is answered; and, for comparison, through the pipeline in this process, text by text and in
+batches. The server is a process of its own; the load comes from this one, and shares the cores with
+it. The same load on a server that answers at once shows that it is not what limits. Options behind
+`--` go to the server: `-- --batch-size 64`.
 """
 
 import argparse
-import asyncio
 import itertools
 import json
 import os
@@ -23,12 +23,14 @@ from typing import Any
 import httpx
 import numpy as np
 from grid.machine import describe
+from http_load import Answers, instant_server, send_load
 
 from spacy_padellm.formats.json_records import read_records
 from spacy_padellm.tools.pipelines import open_pipeline
 
 OUTPUT = Path("benchmarks/results/serving.json")
 SAMPLE = Path("assets/sample_test.jsonl")
+BATCH = 32  # as the server has it
 
 
 def read_texts(path: Path) -> list[str]:
@@ -46,16 +48,23 @@ def summary(seconds: list[float], wall: float, lost: int = 0) -> dict[str, float
     )
 
 
-def in_process(pipeline: str, texts: list[str], requests: int) -> dict[str, float]:
+def in_process(pipeline: str, texts: list[str], requests: int) -> dict[str, dict[str, float]]:
+    """Text by text, and in batches, without a server."""
     nlp, _ = open_pipeline(pipeline)
-    for text in texts[:20]:
+    asked = list(itertools.islice(itertools.cycle(texts), requests))
+    for text in asked[:20]:
         nlp(text)
     seconds, began = [], time.perf_counter()
-    for text in itertools.islice(itertools.cycle(texts), requests):
+    for text in asked:
         start = time.perf_counter()
         nlp(text)
         seconds.append(time.perf_counter() - start)
-    return summary(seconds, time.perf_counter() - began)
+    one_by_one = summary(seconds, time.perf_counter() - began)
+    began = time.perf_counter()
+    for _ in nlp.pipe(asked, batch_size=BATCH):
+        pass
+    batches = {"requests": requests, "per_second": requests / (time.perf_counter() - began)}
+    return {"in_process": one_by_one, "in_batches": {**batches, "texts_per_batch": BATCH}}
 
 
 class Server:
@@ -90,52 +99,40 @@ class Server:
         return tuple(float(values[f"padellm_batch_texts_{x}"]) for x in ("sum", "count"))  # type: ignore[return-value]
 
 
-async def load(
-    address: str, texts: list[str], requests: int, connections: int
-) -> tuple[list[float], float, int]:
-    """Seconds of each answer, of all, and how many were not answered with 200."""
-    left = itertools.islice(itertools.cycle(texts), requests)
-    seconds: list[float] = []
-    lost = 0
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=120) as http:
-
-        async def client() -> None:
-            nonlocal lost
-            for text in left:
-                start = time.perf_counter()
-                answer = await http.post("/v1/extract", json={"text": text})
-                if answer.status_code == 200:
-                    seconds.append(time.perf_counter() - start)
-                else:
-                    lost += 1
-
-        began = time.perf_counter()
-        await asyncio.gather(*(client() for _ in range(connections)))
-        return seconds, time.perf_counter() - began, lost
-
-
 def measure(server: Server, texts: list[str], requests: int, connections: int) -> dict[str, float]:
-    asyncio.run(load(server.address, texts, max(20, 2 * connections), connections))  # warms up
+    send_load(server.port, texts, max(20, 2 * connections), connections)  # warms up
     before = server.batches()
-    found = summary(*asyncio.run(load(server.address, texts, requests, connections)))
+    answers = send_load(server.port, texts, requests, connections)
     n_texts, n_batches = np.subtract(server.batches(), before)
-    return {**found, "texts_per_batch": float(n_texts / n_batches)}
+    found = {**of_answers(answers), "texts_per_batch": float(n_texts / n_batches)}
+    with instant_server() as port:
+        send_load(port, texts, requests, connections)
+        ceiling = of_answers(send_load(port, texts, requests, connections))
+    return {**found, "load_per_second": ceiling["per_second"]}
+
+
+def of_answers(answers: Answers) -> dict[str, float]:
+    return summary(answers.seconds, answers.wall, answers.lost)
 
 
 def table(report: dict[str, Any]) -> str:
     """For docs/serving.md."""
     alone = report["in_process"]
-    rows = [("in process, text by text", alone)]
+    rows = [("in process, text by text", alone), ("in process, in batches", report["in_batches"])]
     rows += [(f"{n} connection{'s' * (n != '1')}", found) for n, found in report["served"].items()]
-    lines = ["| | texts per second | × in process | p50 (ms) | p99 (ms) | texts per batch |"]
-    lines += ["|---|---|---|---|---|---|"]
+    lines = ["| | texts per second | × text by text | p50 (ms) | p99 (ms) | texts per batch | "
+             "load alone, requests per second |"]  # fmt: skip
+    lines += ["|---|---|---|---|---|---|---|"]
     for name, found in rows:
         times = found["per_second"] / alone["per_second"]
+        p50, p99, ceiling = (
+            f"{found[key]:,.0f}" if key in found else "–"
+            for key in ("p50_ms", "p99_ms", "load_per_second")
+        )
         batch = found.get("texts_per_batch", 1.0)
         lines.append(
-            f"| {name} | {found['per_second']:.1f} | {times:.1f} | {found['p50_ms']:.0f} | "
-            f"{found['p99_ms']:.0f} | {batch:.1f} |"
+            f"| {name} | {found['per_second']:.0f} | {times:.1f} | {p50} | {p99} | {batch:.1f} | "
+            f"{ceiling} |"
         )
     return "\n".join(lines)
 
@@ -155,7 +152,7 @@ def main() -> None:
         "date": time.strftime("%Y-%m-%d"),
         "machine": describe(),
         "texts": {"n": len(texts), "characters": float(np.mean([len(text) for text in texts]))},
-        "in_process": in_process(arguments.pipeline, texts, arguments.requests),
+        **in_process(arguments.pipeline, texts, arguments.requests),
     }
     with Server(arguments.pipeline, arguments.options) as server:
         report["served"] = {

@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--size", default="30M", choices=SIZES)
     parser.add_argument("--labels", type=int, nargs="+", default=[4, 16])
     parser.add_argument("--texts", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=8, help="texts a step")
+    parser.add_argument("--batch", type=int, default=8, help="texts per step")
     parser.add_argument("--memory-texts", type=int, default=64, help="in the step of LoRA")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
@@ -164,7 +164,7 @@ def main() -> None:
     )
     lines += [f"{about}, {torch.get_num_threads()} threads, {time.strftime('%Y-%m-%d')}", ""]
     if not arguments.skip_speed:
-        lines += ["| labels | texts/s, rows | texts/s, packed | ratio | tokens a text, rows | "]
+        lines += ["| labels | texts/s, rows | texts/s, packed | ratio | tokens per text, rows | "]
         lines[-1] += "packed | gradients differ by |"
         lines.append("|---" * 7 + "|")
         for n_labels in arguments.labels:

@@ -98,10 +98,7 @@ def count_seen(data: Path) -> dict[str, dict[str, int]]:
     kinds = [(name, split) for name in TRAIN_SETS for split in ("train", "dev")]
     known = {tuple(fold(gold.text)) for kind in kinds for gold in _read(data, *kind)}
     known |= {
-        tuple(fold(gold.text))
-        for name in (*JOINED, *NATURAL)
-        if (data / "ner2" / name).exists()
-        for gold in read_many(data, name)
+        tuple(fold(gold.text)) for name in (*JOINED, *NATURAL) for gold in read_many(data, name)
     }
     tests = {name: read_set(data, name, "test") for name in TEST_SETS}
     counts = {}
@@ -135,7 +132,7 @@ def make_table(results: dict[str, dict[str, Any]]) -> str:
 
 def make_length_table(lengths: dict[str, dict[int, float]]) -> str:
     """Markdown: F1 (percent) on UNER EWT test, its sentences joined to texts of so many."""
-    lines = ["| sentences a text | " + " | ".join(f"{title} F1" for title in lengths) + " |"]
+    lines = ["| sentences per text | " + " | ".join(f"{title} F1" for title in lengths) + " |"]
     lines.append("|---" * (1 + len(lengths)) + "|")
     for n in SENTENCES:
         lines.append(

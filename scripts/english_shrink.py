@@ -79,6 +79,8 @@ def main() -> None:
 
 def read_texts(folder: Path) -> Iterator[str]:
     for path in sorted(folder.glob("*.jsonl")):
+        if path.name.endswith(".dev.jsonl"):
+            continue
         yield from (record["text"] for record in srsly.read_jsonl(path))
 
 

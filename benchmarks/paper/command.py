@@ -85,7 +85,7 @@ def say_result(cell: Cell, output: Path) -> str:
     if cell.format == LATENCY:
         methods = [of for of in record["methods"] if of["batch"] == 1]
         said = (f"{of['method']} {of['milliseconds']:.0f}" for of in methods)
-        return f"{cell}: milliseconds a text, one by one: {', '.join(said)}"
+        return f"{cell}: milliseconds per text, one by one: {', '.join(said)}"
     scores, minutes = record["scores"], record["training"]["minutes"]
     f1 = ", ".join(f"{name} {100 * of['f']:.1f}" for name, of in scores.items())
     return f"{cell}: F1 of {f1}; {minutes:.1f} minutes of training"

@@ -123,7 +123,7 @@ def f1_table(results: Results) -> str:
 
 
 def latency_table(results: Results) -> str:
-    heads = (*WHERE, "method", "batch", "ms a text", "p90", "passes a batch", "tokens a text")
+    heads = (*WHERE, "method", "batch", "ms per text", "p90", "passes per batch", "tokens per text")
     rows = []
     for group in groups(results):
         records = of_group(results, group, LATENCY)
@@ -147,7 +147,7 @@ def latency_table(results: Results) -> str:
 def training_table(results: Results) -> str:
     heads = (*WHERE, "format", "seed", "texts", "steps", "minutes", "targets a text")
     more = (
-        "tokens a text",
+        "tokens per text",
         "tokens per second",
         "weights trained",
         "peak MiB",
@@ -185,7 +185,7 @@ def _published() -> list[str]:
     ]
     parts = ["## As published", "", published.ABOUT, "", table(heads, rows)]
     for title, figures in (
-        ("ms a text", published.MILLISECONDS),
+        ("ms per text", published.MILLISECONDS),
         ("tokens of a sequence", published.ANSWER_TOKENS),
     ):
         rows = [

@@ -15,7 +15,7 @@ _COLUMNS = (
     ("batch", "batch", "{}"),
     ("texts_a_second", "texts per second", "{:.1f}"),
     ("ratio", "ratio", "{:.3f}"),
-    ("milliseconds", "ms a text", "{:.2f}"),
+    ("milliseconds", "ms per text", "{:.2f}"),
     ("milliseconds_p90", "p90", "{:.2f}"),
     ("mentions", "mentions", "{}"),
     ("f", "F1", "{:.3f}"),

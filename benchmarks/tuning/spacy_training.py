@@ -27,8 +27,8 @@ def train_spacy_ner(task: Task) -> Language:
 def train_config(task: Task, config: Path, overrides: Mapping[str, str]) -> Language:
     """The best model of a config on the development texts, those up to `task.seconds`.
 
-    The config has `paths.train`, `paths.dev` and `system.seed`. Its corpora are JSON lines, spans
-    as they are, where this package reads them, else `.spacy`.
+    The config has `paths.train`, `paths.dev` and `system.seed`. Its corpora are JSON lines where
+    this package reads them, else `.spacy`.
 
     Raises NoModelError where the time was up before the first evaluation, and CalledProcessError
     where training failed.

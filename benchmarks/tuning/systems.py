@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spacy.language import Language
 
+from spacy_padellm.models.place import find_place
 from spacy_padellm.training import from_config
 
 from .spacy_training import train_config, train_padellm, train_spacy_ner
@@ -78,7 +79,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _from_config(name: str, config: Path, overrides: dict[str, str]) -> System:
-    pairs = [f",{key}={Path(value).name}" for key, value in overrides.items()]
+    pairs = [f",{key}={_called(value)}" for key, value in overrides.items()]
     made_of = f"{config.name}@{_digest(config)}{''.join(pairs)}"
     return System(name, made_of, partial(train_config, config=config, overrides=overrides))
 
@@ -86,7 +87,8 @@ def _from_config(name: str, config: Path, overrides: dict[str, str]) -> System:
 def _without_config(name: str, base: str, called: str, missing: str = "") -> System:
     """What a user gets of `padellm train`. called: the base, in what the system is made of."""
     recipe = "".join(_digest(RECIPE / file) for file in ("recipe.py", "recipe.cfg"))
-    made_of = f"padellm train TRAIN --dev DEV --base {called}, recipe {recipe}"
+    base_is = f"{called}@{_digest_folder(_folder_of(base))}" if base else called
+    made_of = f"padellm train TRAIN --dev DEV --base {base_is}, recipe {recipe}"
     return System(name, made_of, partial(train_padellm, base=base), missing)
 
 
@@ -97,3 +99,28 @@ def _call(path: Path, function: str, task: Task) -> Language:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def _called(value: str) -> str:
+    """Without the folders that lead to a file, but with what is in it."""
+    path = Path(value)
+    if path.is_dir():
+        return f"{path.name}@{_digest_folder(path)}"
+    return f"{path.name}@{_digest(path)}" if path.is_file() else value
+
+
+def _folder_of(base: str) -> Path:
+    """Raises ValueError for a base that is neither a folder nor a model of a package."""
+    folder = Path(base) if Path(base).is_dir() else find_place(base, "base").folder
+    if folder is None:
+        raise ValueError(f"the base {base!r} is no folder: download it first")
+    return folder
+
+
+def _digest_folder(folder: Path) -> str:
+    """Of the files of a model: another edition under the same name is another system."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
+    found = hashlib.sha256()
+    for path in files:
+        found.update(f"{path.name} {_digest(path)} ".encode())
+    return found.hexdigest()[:8]

@@ -1,14 +1,14 @@
 """What a system is given to train on, and the files that trainers read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import spacy
 
 from spacy_padellm.formats import docbin, jsonl
 from spacy_padellm.formats.annotated_text import AnnotatedText
-from spacy_padellm.formats.gold_text import GoldText
+from spacy_padellm.formats.gold_text import GoldText, Span
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,19 @@ class NoModelError(RuntimeError):
 
 
 def write_jsonl(golds: Sequence[GoldText], path: Path) -> Path:
-    """Spans as they are."""
-    jsonl.write(path, _annotated(golds))
+    """Spans as they are; of those that overlap the longest stays, as in `write_docbin`."""
+    flat = [replace(gold, spans=longest_spans(gold.spans)) for gold in golds]
+    jsonl.write(path, _annotated(flat))
     return path
+
+
+def longest_spans(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Those that spaCy's `filter_spans` keeps, by characters: the longest first, then the first."""
+    kept: list[Span] = []
+    for start, end, label in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
+        if all(end <= other[0] or other[1] <= start for other in kept):
+            kept.append((start, end, label))
+    return tuple(sorted(kept))
 
 
 def write_docbin(golds: Sequence[GoldText], path: Path) -> Path:

@@ -188,7 +188,7 @@ class CausalLMShim(DecodingShim):
         self._stepped = True
         self.calibrate(None)
         self._copies.forget()
-        self.loaded.lm.preambles.forget()
+        self.loaded.lm.forget()
         if not self.loaded.lm.adapter:
             self._loaded = replace(self.loaded, only_here=True)
 

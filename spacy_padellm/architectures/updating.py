@@ -8,7 +8,7 @@ from thinc.api import Optimizer
 from ..learning.batch import TrainingBatch, batch_loss, batch_size, make_batch_for
 from ..learning.examples import TrainingText
 from ..learning.optimizer import check_gradient, check_loss, make_adam
-from ..learning.pointing import PointingPass, pointing_passes
+from ..learning.pointing import PointingPass, check_text_loss, pointing_passes
 from ..lm.batching import plan_batches
 from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
@@ -66,6 +66,7 @@ class Updates:
     ) -> Iterator[TrainingBatch | PointingPass]:
         lm, template = self.loaded.lm, self.loaded.template
         if lm.points:
+            check_text_loss(text_loss)
             yield from pointing_passes(lm, texts, template.bidirectional, token_budget, drop)
             return
         for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
@@ -88,7 +89,11 @@ class Updates:
         self._n_targets = 0.0
         if optimizer.grad_clip:
             norm = torch.nn.utils.clip_grad_norm_(weights, float(optimizer.grad_clip))
-            check_gradient(float(norm), MEND)
+            try:
+                check_gradient(float(norm), MEND)
+            except ValueError:  # who goes on begins with none
+                self.optimizer.zero_grad(set_to_none=True)
+                raise
         settings.apply(self.optimizer, float(optimizer.learn_rate))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

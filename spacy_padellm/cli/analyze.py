@@ -26,7 +26,7 @@ def analyze_cli(
     ),
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 0,
     examples: Annotated[int, Opt("--examples", help="Examples of each kind of error")] = 20,
-    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts a batch")] = 64,
+    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
 ) -> None:
     """Scores by label, wrong counts, kinds of error with examples, calibration of probabilities,
     and what a threshold would buy, on one HTML page."""

@@ -33,7 +33,7 @@ def benchmark_cli(
     model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
     corpus: Annotated[Path, Arg(help="Annotated texts, .spacy", exists=True, dir_okay=False)],
     methods: Annotated[str | None, Opt("--methods", "-m", help=_METHODS_HELP)] = None,
-    batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts a batch")] = "1,32",
+    batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts per batch")] = "1,32",
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
     rounds: Annotated[int, Opt("--rounds", "-r", help="Runs of each method")] = 3,
     forced: Annotated[
@@ -44,7 +44,7 @@ def benchmark_cli(
         Path | None, Opt("--output", "-o", help="Writes OUTPUT.json, .md and (matplotlib) .png")
     ] = None,
 ) -> None:
-    """Texts per second, milliseconds a text, passes, tokens, memory and F1 of ways of decoding.
+    """Texts per second, milliseconds per text, passes, tokens, memory and F1 of ways of decoding.
 
     All run the same model on the same texts in one process, in turn, after a warm-up.
     """

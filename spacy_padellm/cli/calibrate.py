@@ -27,7 +27,7 @@ def calibrate_cli(
         ),
     ],
     output: Annotated[Path, Arg(help="Folder for the calibrated pipeline")],
-    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts a batch")] = 64,
+    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
     precision: Annotated[
         float | None,
         Opt("--precision", help="Set a threshold for each label that keeps this precision"),

@@ -49,7 +49,7 @@ From = Annotated[
         "--from",
         "-f",
         **_choice(Format),
-        help="Format of the input. Without it told by name and content",
+        help="Format of the input; by default, guessed from name and content",
     ),
 ]
 To = Annotated[
@@ -58,7 +58,7 @@ To = Annotated[
         "--to",
         "-t",
         **_choice(Format),
-        help="Format of the output. Without it told by the name; .spacy in a folder",
+        help="Format of the output; by default, guessed from the name, and .spacy in a folder",
     ),
 ]
 LabelsMap = Annotated[
@@ -70,7 +70,7 @@ LabelsMap = Annotated[
     ),
 ]
 Lang = Annotated[
-    str, Opt("--lang", "-l", help="Language of the tokenizer, for texts without tokens")
+    str, Opt("--lang", "-l", help="Language of the tokenizer for texts without tokens")
 ]
 Annotate = Annotated[
     Place,

@@ -28,8 +28,8 @@ def train_cli(
         Path,
         Arg(
             metavar="DATA|CONFIG",
-            help="Annotated texts (csv, jsonl, conll, .spacy, a folder of brat's or of a dataset, "
-            "...), or a config (.cfg)",
+            help="Annotated texts (csv, jsonl, conll, .spacy, a brat or dataset folder, ...) or a "
+            "config (.cfg)",
             exists=True,
             show_default=False,
         ),
@@ -41,7 +41,7 @@ def train_cli(
         Path | None,
         Opt(
             "--dev",
-            help="With data: texts to score on. Without it some of DATA are held out",
+            help="With data: texts to evaluate on. By default, some of DATA are held out",
             exists=True,
         ),
     ] = None,
@@ -49,25 +49,25 @@ def train_cli(
         str | None,
         Opt(
             "--base",
-            help="With data: folder, GGUF file, name or Hub id of the model to train; else english",
+            help="With data: model to train: folder, GGUF file, name or Hub id. Default: english",
         ),
     ] = None,
     lang: Annotated[
-        str | None, Opt("--lang", help="With data: language of the texts. Without it en")
+        str | None, Opt("--lang", help="With data: language of the texts. Default: en")
     ] = None,
     code_path: Annotated[
-        Path | None, Opt("--code", "-c", help="Python file with functions that the config names")
+        Path | None, Opt("--code", "-c", help="Python file with functions that the config uses")
     ] = None,
     resume: Annotated[
-        bool, Opt("--resume", "-R", help="Go on from the last checkpoint in OUTPUT")
+        bool, Opt("--resume", "-R", help="Continue from the last checkpoint in OUTPUT")
     ] = False,
     save_every: Annotated[
         int | None,
-        Opt("--save-every", help="Steps between checkpoints. Without it as eval_frequency"),
+        Opt("--save-every", help="Steps between checkpoints. Default: eval_frequency"),
     ] = None,
-    keep: Annotated[int, Opt("--keep", help="Checkpoints that stay")] = 2,
+    keep: Annotated[int, Opt("--keep", help="Number of checkpoints to keep")] = 2,
     gradient_checkpointing: Annotated[
-        bool, Opt("--gradient-checkpointing", help="Less memory, a third more work")
+        bool, Opt("--gradient-checkpointing", help="Save memory, for about a third more work")
     ] = False,
     report_to: Annotated[
         str, Opt("--report-to", help="Integrations of transformers: tensorboard,wandb,...")
@@ -76,11 +76,12 @@ def train_cli(
         str, Opt("--arguments", help="Further TrainingArguments of transformers, as JSON")
     ] = "",
 ) -> None:
-    """Train a pipeline with checkpoints, on one device or on many.
+    """Train a pipeline with checkpoints, on one device or many.
 
-    Of annotated texts it makes the config itself, by their number and the size of the model, and
-    writes it to OUTPUT. Or it takes the config of `spacy train`. The same overrides go with
-    both, such as --training.max_steps. On several devices start it with torchrun or accelerate:
+    Give it annotated texts, and it chooses the settings to suit them and the model, and saves them
+    to OUTPUT as config.cfg. Or give it a config, as for `spacy train`. You can override settings of
+    either, such as --training.max_steps. To use several devices, start it with torchrun or
+    accelerate:
 
     torchrun --nproc-per-node 4 -m spacy padellm train config.cfg -o training/model
     """
@@ -114,7 +115,7 @@ def train_cli(
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     except KeyboardInterrupt:
-        msg.warn("Stopped. Go on from the last checkpoint with --resume", exits=130)
+        msg.warn("Stopped. Continue from the last checkpoint with --resume", exits=130)
     if best.exists() and is_main:
         msg.good(f"The best pipeline is in {best}")
 
@@ -124,7 +125,7 @@ def _refuse_options(config: Path, given: dict[str, Any]) -> None:
     for option, value in given.items():
         if value is not None:
             raise ValueError(
-                f"{option} goes with a file of texts, and {config} is a config: give "
+                f"{option} only works with a file of texts, but {config} is a config: use "
                 f"--{_WITH_DATA[option]} instead"
             )
 
@@ -134,19 +135,19 @@ def _check_data(train: Path, dev: Path | None, overrides: dict[str, Any]) -> Non
     format."""
     if "paths.train" in overrides:
         raise ValueError(
-            f"--paths.train goes with a config, and {train} is taken for the texts to learn from: "
-            f"leave it out, or name a config (.cfg) first"
+            f"--paths.train only works with a config, but {train} is read as training texts: leave "
+            f"it out, or name a config (.cfg) first"
         )
     for option, setting in _WITH_DATA.items():
         if setting in overrides:
-            raise ValueError(f"--{setting} goes with a config: beside texts give {option} instead")
+            raise ValueError(f"--{setting} only works with a config: use {option} instead")
     for name, path in (("train", train), ("dev", dev)):
         setting = f"corpora.{name}.format"
         known = path is None or (folder_format if path.is_dir() else named_format)(path)
         if path is not None and not known and setting not in overrides:
             raise ValueError(
-                f"{path} is no config (.cfg), and no format of texts is known by its name: rename "
-                f"it, or name its format by --{setting} ({', '.join(FORMATS)})"
+                f"{path} is not a config (.cfg), and its name does not show its format: rename it, "
+                f"or give the format with --{setting} ({', '.join(FORMATS)})"
             )
 
 
@@ -160,7 +161,7 @@ def _read_arguments(text: str) -> dict[str, Any]:
     try:
         found = read_json(read_text(text, "--arguments") or "{}")
     except ValueError as error:
-        raise ValueError(f"--arguments is no JSON ({error}): give an object") from None
+        raise ValueError(f"--arguments is not valid JSON ({error}): give an object") from None
     if not isinstance(found, dict):
         raise ValueError('--arguments must be a JSON object, such as {"fsdp": true}')
     return found

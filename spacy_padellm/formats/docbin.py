@@ -157,6 +157,19 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     return docs.get_docs(vocab)
 
 
+def moved(doc: Doc, annotate: Annotate, spans_key: str) -> Doc:
+    """The Doc, changed in place: with "ents" or "spans", what is not annotated there is filled from
+    the other, the ents with the longest spans of the group. Ents that are annotated in part stay
+    where they are, since a group cannot say so."""
+    has_ents, has_group = doc.has_annotation("ENT_IOB"), spans_key in doc.spans
+    if annotate == "ents" and has_group and not has_ents:
+        doc.set_ents(filter_spans(span for span in doc.spans[spans_key] if span.label_))
+    whole = has_ents and not any(token.ent_iob == 0 for token in doc)
+    if annotate == "spans" and whole and not has_group:
+        doc.spans[spans_key] = list(doc.ents)
+    return doc
+
+
 def write(path: Path, docs: Iterable[Doc]) -> None:
     """A `.spacy` file for `spacy train`."""
     write_whole(path, DocBin(docs=docs, store_user_data=True).to_bytes())

@@ -23,7 +23,12 @@ def place_of(text: str) -> float:
 
 def is_in(part: Part | None, text: str, share: float) -> bool:
     """Whether a text is in a part, where `share` of all are held out ("dev"); None is the whole."""
-    return part is None or (part == "dev") == (place_of(text) < share)
+    return part is None or lies_in(part, place_of(text), share)
+
+
+def lies_in(part: Part | None, place: float, share: float) -> bool:
+    """As `is_in`, of a text's place."""
+    return part is None or (part == "dev") == (place < share)
 
 
 def share_of(places: Iterable[float], held_out: int) -> float:

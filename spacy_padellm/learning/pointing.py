@@ -70,6 +70,15 @@ class PointingPass:
         return targets, counted
 
 
+def check_text_loss(text_loss: float) -> None:
+    """Raises ValueError for any: a model that points predicts no text."""
+    if text_loss:
+        raise ValueError(
+            f"text_loss is {text_loss:g}, but the model points at mentions and predicts no text: "
+            f"set text_loss to 0"
+        )
+
+
 def pointing_passes(
     lm: LanguageModel,
     texts: Sequence[TrainingText],

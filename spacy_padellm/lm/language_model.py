@@ -98,10 +98,17 @@ class LanguageModel(ModelPasses):
         copied = replace(self, model=copy.deepcopy(self.model, known).eval(), static=None)
         if self.pointers is not None:
             copied.pointers = copy.deepcopy(self.pointers).to(device)
+            copied.pointers.kept.clear()  # on the other device
             copied.trained.eval()
         if self.static:
             copied.compile(self.static.compiled)
         return copied
+
+    def forget(self) -> None:
+        """What was computed with weights that have changed."""
+        self.preambles.forget()
+        if self.pointers is not None:
+            self.pointers.kept.clear()
 
     def widen(self) -> None:
         """16-bit weights go to float32, as all must that are trained: small steps of AdamW are lost
@@ -110,7 +117,7 @@ class LanguageModel(ModelPasses):
             return
         logger.info("all weights are trained: they go from %s to float32", self.dtype)
         self.model.float()
-        self.preambles.forget()
+        self.forget()
         if self.static:
             self.compile(self.static.compiled)
 

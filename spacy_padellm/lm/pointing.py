@@ -49,6 +49,7 @@ class PointingModel(nn.Module):
         """What is not trained stays as it is. Raises KeyError, where `strict`, for other weights
         than those that are trained."""
         found = super().load_state_dict(state_dict, strict=False, assign=assign)
+        self.pointers.kept.clear()
         trained = _trained_names(self)
         missing = [name for name in found.missing_keys if name in trained]
         if strict and (missing or found.unexpected_keys):

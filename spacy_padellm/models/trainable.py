@@ -58,13 +58,14 @@ def make_trainable(
         loaded.lm.model.get_input_embeddings().requires_grad_(False)
     points = loaded.lm.points
     if points:
-        _spare_head(loaded.lm)
+        _spare_what_writes(loaded.lm)
     return replace(loaded, only_here=loaded.only_here or bool(loaded.new_tokens) or points)
 
 
-def _spare_head(lm: LanguageModel) -> None:
-    """An output head that nothing reads while a model learns to point gets no gradients."""
-    head = lm.model.get_output_embeddings()
-    embeddings = lm.model.get_input_embeddings()
-    if head is not None and head.weight is not embeddings.weight:
-        head.requires_grad_(False)
+def _spare_what_writes(lm: LanguageModel) -> None:
+    """The output head, with all that leads to it, is not read while a model learns to point: it
+    would wait for gradients, and so would other processes."""
+    read = {*lm.model.get_decoder().parameters(), *lm.model.get_input_embeddings().parameters()}
+    for parameter in lm.model.parameters():
+        if parameter not in read:
+            parameter.requires_grad_(False)

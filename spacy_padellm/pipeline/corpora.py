@@ -15,7 +15,7 @@ from ..architectures.config_values import keeps_settings
 from ..formats.annotated_text import FormatError, Problem, say_lost
 from ..formats.conversion import Conversion
 from ..formats.doc_gold import LABELS, GoldSource
-from ..formats.docbin import AlignmentMode, Annotate, DocSettings, read_docs, to_doc
+from ..formats.docbin import AlignmentMode, Annotate, DocSettings, moved, read_docs, to_doc
 from ..formats.guess import Format, guess_input
 from ..learning.held_out import PARTS, Part, is_in
 from ..learning.mixture import draw
@@ -47,7 +47,9 @@ def make_corpus(
     labels: those that were looked for in these texts, the only ones that a model is asked for in
     training and evaluation on them; None for all.
     limit: texts to read, 0 for all.
-    annotate, spans_key, alignment_mode: as in `padellm convert`.
+    annotate, spans_key, alignment_mode: as in `padellm convert`. Docs of a `.spacy` file stay as
+    they are, but "ents" and "spans" fill what is not annotated there from the other: the ents with
+    the longest spans of the group, the group with the ents.
     part: "train" or "dev", to split a file without a development set; null reads the whole file. A
     hash of each text decides where it belongs: equal texts are on the same side, and every run has
     the same parts.
@@ -72,7 +74,7 @@ def make_corpus(
         source = format or guess_input(place)
         problems: list[Problem] = []
         if source == "spacy":
-            docs = read_docs(place, nlp.vocab)
+            docs = (moved(doc, annotate, spans_key) for doc in read_docs(place, nlp.vocab))
         else:
             settings = DocSettings(annotate, spans_key, alignment_mode)
             texts = Conversion(doc=settings, problems=problems).read(place, source)

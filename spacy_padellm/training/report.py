@@ -51,7 +51,7 @@ def _draw(path: Path, losses: list[dict[str, Any]], scores: list[dict[str, Any]]
     FigureCanvasAgg(figure)
     left, middle, right = figure.subplots(1, 3)
     left.plot([e["step"] for e in losses], [e["loss"] for e in losses], color="tab:gray")
-    left.set(title="loss", xlabel="step", ylabel="nats a target token")
+    left.set(title="loss", xlabel="step", ylabel="nats per target token")
     steps = [e["step"] for e in scores]
     curves = {
         "spans (F1)": ("ents_f", "spans_"),

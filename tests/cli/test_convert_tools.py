@@ -109,7 +109,7 @@ def test_what_is_contradictory_is_said_where_models_learn(tmp_path, caplog):
 
 def test_a_folder_that_is_no_corpus(tmp_path):
     (tmp_path / "x").mkdir()
-    with pytest.raises(ValueError, match="no format of texts is known"):
+    with pytest.raises(ValueError, match="its name does not show its format"):
         _check_data(tmp_path / "x", None, {})
     with pytest.raises(FormatError, match="a folder of no known format"):
         list(make_corpus(tmp_path / "x")(spacy.blank("en")))

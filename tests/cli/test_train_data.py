@@ -1,6 +1,7 @@
 """`padellm train` of a file of texts: the config that is made for it, and the run."""
 
 import csv
+import itertools
 import json
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 import spacy
 from sample_pipelines import make_examples, spans_of
 from spacy.cli._util import app
-from spacy.util import load_config, registry
+from spacy.tokens import DocBin
+from spacy.util import load_config, load_model_from_config, registry
 from typer.testing import CliRunner
 
 from spacy_padellm import cli
+from spacy_padellm.formats.doc_gold import GoldSource
 from spacy_padellm.learning.held_out import place_of
 from spacy_padellm.models import mixed_precision
 from spacy_padellm.pipeline.corpora import make_corpus
@@ -75,7 +78,7 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
     command = ["train.csv", "-o", out, "--base", lm_folder, *rate, *more]
     code, told = train(*command)
     assert code == 0, told
-    assert "all are trained" in told and "held out to score on; 50 steps" in told
+    assert "training all of them" in told and "held-out texts; 50 steps" in told
     nlp = spacy.load(out / "model-best")
     assert spans_of(nlp("Grace Hopper lives in Oslo.")) == [(0, 12, "PER"), (22, 26, "LOC")]
     report = json.loads((out / "report.json").read_text())
@@ -91,7 +94,7 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
     code, told = train(data, "-o", out, "--base", lm_folder)
     assert code == 1 and "--resume" in told
     code, told = train(data, "-o", out, "--resume", "--base", lm_folder)
-    assert code == 0 and "config of the run" in told and "50 steps" not in told
+    assert code == 0 and "own config" in told and "50 steps" not in told
     assert json.loads((out / "report.json").read_text())["evaluations"] == report["evaluations"]
     other = write_csv(tmp_path / "other.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
     for words in (
@@ -101,7 +104,37 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
         [data, "--lang=de"],
     ):
         code, told = train(*words, "-o", out, "--resume")
-        assert code == 1 and "was begun with" in told, told
+        assert code == 1 and "was started with" in told, told
+
+
+def test_texts_that_have_changed_are_noticed_on_resuming(data, lm_folder, tmp_path, caplog):
+    rows = [*csv.reader(data.open(encoding="utf8"))][1:]
+    path, out = tmp_path / "own.csv", tmp_path / "out"
+
+    def go_on(source, steps, changed=None):
+        now = [(text, json.loads(spans)) for text, spans in rows]
+        if changed is not None:
+            now[changed] = (now[changed][0], [])
+        write_csv(path, now)
+        base = ["--base", lm_folder] if source == path else []
+        options = ["--training.max_steps", steps, "--training.batcher.size", "20"]
+        return train(source, "-o", out, *base, *options, "--resume")
+
+    share = made(data)[0]["corpora"]["train"]["dev_share"]
+    places = [place_of(text) if len(spans) > 2 else None for text, spans in rows]
+    learned = next(i for i, place in enumerate(places) if place is not None and place >= share)
+    held_out = next(i for i, place in enumerate(places) if place is not None and place < share)
+    assert go_on(path, 1)[0] == 0
+    changes = [(learned, "train"), (held_out, "dev")]
+    for steps, (changed, name) in itertools.product((2, 1), changes):  # 1: it is over
+        code, told = go_on(path, steps, changed)
+        assert code == 1 and f"the texts of the {name} corpus have changed" in told, told
+        assert "start a new run in another --output" in told
+    code, told = go_on(path, 3)
+    assert code == 0 and "corpus have changed" not in caplog.text, told
+    # With a config of one's own it goes on, as with other settings.
+    code, told = go_on(out / "config.cfg", 4, learned)
+    assert code == 0 and "the texts of the train corpus have changed" in caplog.text, told
 
 
 def test_parts_are_disjoint_and_whole(data):
@@ -153,6 +186,9 @@ def test_texts_with_entities_are_on_both_sides():
     places = [i / 100 for i in range(100)]
     assert 0.4 < choose_dev_share(places, [0.4, 0.9]) <= 0.41
     assert 0.02 < choose_dev_share(places, [0.02, 0.05]) <= 0.05
+    many = [i / 2_000 for i in range(2_000)]
+    for rare in ([0.35, 0.45, 0.75], [0.001, 0.002], [0.499, 0.999]):
+        assert rare[0] < choose_dev_share(many, rare) <= rare[-1]
     for spans in ([], [0.1], [0.7, 0.8]):
         with pytest.raises(ValueError, match=f"100 different texts, {len(spans)} with.*--dev"):
             choose_dev_share(places, spans)
@@ -160,13 +196,13 @@ def test_texts_with_entities_are_on_both_sides():
 
 def test_too_few_texts(tmp_path):
     rows = [("Ada met Bo.", [[0, 3, "PER"]])] * 4
-    with pytest.raises(ValueError, match=r"few\.csv: of 1 different texts, 1 with.*--dev"):
+    with pytest.raises(ValueError, match=r"few\.csv: 1 different texts, 1 with.*--dev"):
         made(write_csv(tmp_path / "few.csv", rows))
     rows = [(f"{name} ran.", [[0, len(name), "PER"]]) for name in NAMES[:4]]
     config, said = made(write_csv(tmp_path / "few.csv", rows))
     assert len(texts_of(config, "train")) == len(texts_of(config, "dev")) == 2
-    assert "2 texts to learn from" in said[1] and "2 held out" in said[1]
-    assert "100 steps" in said[1]
+    assert "Training on 2 texts" in said[1] and "2 held-out" in said[1]
+    assert "200 steps" in said[1]
 
 
 def test_a_label_that_only_texts_held_out_have_is_told(tmp_path):
@@ -181,8 +217,8 @@ def test_a_label_that_only_texts_held_out_have_is_told(tmp_path):
 @pytest.mark.parametrize(
     "words, steps, every, warmup, rate",
     [
-        (0, 100, 10, 12, 7.5e-5),
-        (1_760, 120, 12, 15, 8.9e-5),
+        (0, 200, 20, 25, 1.5e-4),
+        (1_760, 200, 20, 25, 1.5e-4),
         (19_700, 400, 40, 50, 3e-4),
         (118_000, 970, 97, 50, 3e-4),
         (10**7, 2_000, 200, 50, 3e-4),
@@ -205,9 +241,38 @@ def test_overrides_win_and_the_rest_follows(data):
     assert training["max_steps"] == 60 and training["eval_frequency"] == 10
     assert training["optimizer"]["learn_rate"]["warmup_steps"] == 7 and training["dropout"] == 0.4
     assert config.interpolate()["corpora"]["dev"]["dev_share"] == 0.5
-    assert "60 steps, scored every 10" in said[1]
+    assert "60 steps, evaluated every 10 steps" in said[1]
     with pytest.raises(ValueError, match="total_steps is 'many'"):
         made(data, {total: "many"})
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ({}, "200 steps, evaluated every 20 steps"),
+        ({"max_steps": 5}, "5 steps of 200 planned, evaluated at the end"),
+        ({"max_steps": 1}, "1 step of 200 planned, evaluated at the end"),
+        ({"max_steps": 50}, "50 steps of 200 planned, evaluated every 20 steps"),
+        ({"max_steps": 300}, "300 steps, evaluated every 20 steps. The learning rate is 0 from"),
+        ({"max_epochs": 1}, "200 steps or 1 epoch, whichever comes first, evaluated every 20"),
+        ({"max_epochs": 2, "max_steps": 0}, "2 epochs, evaluated every 20 steps. The learning"),
+        ({"max_steps": 0}, "no limit (stop it with Ctrl-C), evaluated every 20 steps. The"),
+        ({"max_steps": 0, "max_epochs": -1}, "no limit (stop it with Ctrl-C), evaluated every"),
+        ({"patience": 30}, "200 steps or 30 steps without a better score, whichever comes"),
+        ({"eval_frequency": 300}, "200 steps, evaluated at the end"),
+    ],
+)
+def test_what_ends_the_run_is_told(given, told, tmp_path):
+    path = write_csv(tmp_path / "few.csv", [(f"{n} ran.", [[0, len(n), "PER"]]) for n in NAMES])
+    _, said = made(path, {f"training.{name}": value for name, value in given.items()})
+    assert f"held-out texts; {told}" in said[1]
+
+
+def test_a_length_that_is_none(tmp_path):
+    path = write_csv(tmp_path / "few.csv", [(f"{n} ran.", [[0, len(n), "PER"]]) for n in NAMES])
+    for name, value in (("max_steps", "many"), ("max_epochs", -2), ("eval_frequency", 0)):
+        with pytest.raises(ValueError, match=f"training.{name} is {value!r}"):
+            made(path, {f"training.{name}": value})
 
 
 def test_both_parts_are_read_in_the_same_way(data, tmp_path):
@@ -217,6 +282,40 @@ def test_both_parts_are_read_in_the_same_way(data, tmp_path):
     assert code == 1 and "--corpora.train.format" in told
     config, _ = made(path, {"corpora.train.format": "table"})
     assert len(texts_of(config, "train")) + len(texts_of(config, "dev")) == 120
+
+
+@pytest.mark.parametrize(
+    "limits", [{"train": 50}, {"dev": 3}, {"train": 20, "dev": 2}, {"train": 500}]
+)
+@pytest.mark.parametrize("own_dev", [False, True])
+def test_a_limit_is_of_one_part(limits, own_dev, data):
+    overrides = {f"corpora.{part}.limit": number for part, number in limits.items()}
+    config, said = made(data, overrides, dev=data if own_dev else None)
+    read = {part: examples_of(config, part) for part in ("train", "dev")}
+    whole, _ = made(data, dev=data if own_dev else None)
+    for part, docs in read.items():
+        every = [doc.text for doc in examples_of(whole, part)]
+        assert [doc.text for doc in docs] == every[: limits.get(part)]
+    words = sum(map(len, read["train"]))
+    scored = f"{len(read['dev'])} {f'texts in {data}' if own_dev else 'held-out texts'}"
+    learned = f"{len(read['train'])} texts ({words:,} words)"
+    assert f"Training on {learned}, evaluating on {scored};" in said[1]
+
+
+@pytest.mark.parametrize(
+    "name, value, mend",
+    [
+        ("corpora.train.part", "dev", "dev_share"),
+        ("corpora.dev.part", "train", "--dev"),
+        ("corpora.dev.dev_share", 0.5, "--corpora.train.dev_share"),
+        ("corpora.train.path", "other.csv", "first argument"),
+        ("corpora.dev.path", "other.csv", "--dev"),
+    ],
+)
+def test_what_is_held_out_is_not_set_in_parts(name, value, mend, data, tmp_path):
+    for more in ([], ["--dev", data]):
+        code, told = train(data, "-o", tmp_path / "out", f"--{name}", value, *more)
+        assert code == 1 and f"--{name} only works with a config" in told and mend in told
 
 
 def test_texts_to_score_on_may_be_given(data, tmp_path):
@@ -295,11 +394,11 @@ def test_options_that_do_not_go_together(data, tmp_path):
     mends = {"--dev": "--paths.dev", "--base": "--paths.base", "--lang": "--nlp.lang"}
     for option, value in options.items():
         code, told = train(config, "-o", tmp_path / "out", option, value)
-        assert code == 1 and f"{option} goes with" in told and mends[option] in told
+        assert code == 1 and f"{option} only works with" in told and mends[option] in told
         code, told = train(data, "-o", tmp_path / "out", mends[option], value)
-        assert code == 1 and f"give {option} instead" in told
+        assert code == 1 and f"use {option} instead" in told
     code, told = train(data, "-o", tmp_path / "out", "--paths.train", data)
-    assert code == 1 and "--paths.train goes with a config" in told
+    assert code == 1 and "--paths.train only works with a config" in told
     assert not (tmp_path / "out").exists()
 
 
@@ -316,3 +415,90 @@ def test_what_is_lost_in_reading_is_told_once(tmp_path, caplog):
     config, _ = made(path)
     assert len(texts_of(config, "train")) + len(texts_of(config, "dev")) == 11
     assert caplog.text.count("in reading") == 1
+
+
+def overlapping(n_nested, n=40):
+    """Rows of organisations, in some of which a place is nested."""
+    rows = []
+    for i in range(n):
+        text, start = f"Ada{i:02} saw Bank of Rome.", 10
+        spans = [[0, 5, "PER"], [start, start + 12, "ORG"]]
+        nested = [[start + 8, start + 12, "LOC"]] if i < n_nested else []
+        rows.append((text, [*spans, *nested]))
+    return rows
+
+
+def examples_of(config, part):
+    block = config.interpolate()["corpora"][part]
+    return [eg.reference for eg in registry.resolve({"it": block})["it"](spacy.blank("en"))]
+
+
+@pytest.mark.parametrize("nested", [1, 20, 40])
+@pytest.mark.parametrize("asked", [None, "ents", "spans"])
+@pytest.mark.parametrize("form", ["csv", "spacy"])
+def test_texts_with_overlapping_spans_stay_whole(nested, asked, form, tmp_path):
+    path = write_csv(tmp_path / "nested.csv", overlapping(nested))
+    if form == "spacy":
+        docs = [eg.reference for eg in make_corpus(path)(spacy.blank("en"))]
+        path = tmp_path / "nested.spacy"
+        DocBin(docs=docs).to_disk(path)
+    overrides = {"components.padellm_ner.annotate": asked} if asked else {}
+    config, said = made(path, overrides)
+    place = asked or "spans"
+    assert config["components"]["padellm_ner"]["annotate"] == place
+    assert f"{nested} of 40 texts ha" in said[1] and "overlapping" in said[1]
+    weights = load_model_from_config(config).config["training"]["score_weights"]
+    given = {name: weight for name, weight in weights.items() if weight}
+    assert given == {"spans_sc_f" if place == "spans" else "ents_f": 1.0}
+
+    n_dev = len(examples_of(config, "dev"))
+    assert f"Training on {40 - n_dev} texts" in said[2] and f"{n_dev} held-out" in said[2]
+    read = [*examples_of(config, "train"), *examples_of(config, "dev")]
+    source = GoldSource(place, "sc")
+    found = [source.read(doc) for doc in read]
+    assert len(found) == 40 and None not in found
+    spans = [span for gold in found for span in gold.spans]
+    assert len(spans) == (80 + nested if place == "spans" else 80)
+    if place == "ents":
+        assert f"{nested} span" in said[1] and "left out" in said[1]
+
+
+def test_a_span_group_has_one_name_in_component_reader_and_scores(tmp_path):
+    path = write_csv(tmp_path / "nested.csv", overlapping(3))
+    for name in ("components.padellm_ner", "corpora.train"):
+        config, said = made(path, {f"{name}.spans_key": "mine"})
+        config = config.interpolate()
+        assert "doc.spans['mine']" in said[1]
+        assert config["training"]["score_weights"]["spans_mine_f"] == 1.0
+        blocks = [config["components"]["padellm_ner"], *config["corpora"].values()]
+        assert {block["spans_key"] for block in blocks} == {"mine"}
+        assert all("mine" in doc.spans for doc in examples_of(config, "dev"))
+
+
+def test_overlaps_in_texts_to_score_on_count_too(data, tmp_path):
+    dev = write_csv(tmp_path / "nested.csv", overlapping(2, n=4))
+    config, said = made(data, dev=dev)
+    assert config["components"]["padellm_ner"]["annotate"] == "spans"
+    assert "2 of 124 texts have overlapping spans" in said[1]
+    assert all("sc" in doc.spans for part in ("train", "dev") for doc in examples_of(config, part))
+
+
+def test_texts_that_nobody_annotated_are_refused(tmp_path):
+    nlp = spacy.blank("en")
+    DocBin(docs=[nlp(f"{name} ran.") for name in NAMES]).to_disk(tmp_path / "none.spacy")
+    for given in ({}, {"dev": tmp_path / "none.spacy"}):
+        with pytest.raises(ValueError, match=r"none\.spacy: none of its 10 texts is annotated"):
+            made(tmp_path / "none.spacy", **given)
+
+
+def test_a_pipeline_of_overlapping_spans(lm_folder, tmp_path):
+    path = write_csv(tmp_path / "nested.csv", overlapping(20))
+    options = ["--training.max_steps", 1, "--training.batcher.size", "20"]
+    code, told = train(path, "-o", tmp_path / "out", "--base", lm_folder, *options)
+    assert code == 0 and "left out" not in told, told
+    nlp = spacy.load(tmp_path / "out" / "model-best")
+    assert set(nlp.get_pipe("padellm_ner").labels) == {"PER", "ORG", "LOC"}
+    assert "sc" in nlp("Ada saw Bank of Rome.").spans
+    assert (
+        "spans_sc_f" in json.loads((tmp_path / "out" / "report.json").read_text())["evaluations"][0]
+    )

@@ -7,12 +7,13 @@ from collections import Counter
 
 import pytest
 import spacy
-from spacy.tokens import DocBin
+from spacy.tokens import DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 from thinc.api import Config
 
 from spacy_padellm.formats.annotated_text import FormatError
+from spacy_padellm.formats.doc_gold import GoldSource
 from spacy_padellm.pipeline.corpora import make_corpus, make_mixture
 
 PEOPLE = [
@@ -62,6 +63,25 @@ def test_a_broken_spacy_file_is_named(nlp, tmp_path):
     (tmp_path / "a.spacy").write_bytes(b"nothing of the kind")
     with pytest.raises(FormatError, match=r"a\.spacy"):
         list(make_corpus(tmp_path / "a.spacy")(nlp))
+
+
+def test_docs_are_annotated_where_the_corpus_says(nlp, tmp_path):
+    """What a `.spacy` file has in the other place alone is moved, and nothing else."""
+    ents, group, partly, bare = (nlp("Ada saw Bank of Rome.") for _ in range(4))
+    ents.set_ents([Span(ents, 0, 1, "PER")])
+    group.spans["sc"] = [Span(group, 2, 5, "ORG"), Span(group, 4, 5, "LOC")]
+    partly.set_ents([Span(partly, 0, 1, "PER")], missing=[partly[2:5]])
+    DocBin(docs=[ents, group, partly, bare]).to_disk(tmp_path / "a.spacy")
+
+    def read(annotate, place):
+        corpus = make_corpus(tmp_path / "a.spacy", annotate=annotate)
+        golds = [GoldSource(place, "sc").read(eg.reference) for eg in corpus(nlp)]
+        return [gold and [gold.text[start:end] for start, end, _ in gold.spans] for gold in golds]
+
+    assert read("ents", "ents") == [["Ada"], ["Bank of Rome"], ["Ada"], None]
+    assert read("spans", "spans") == [["Ada"], ["Bank of Rome", "Rome"], None, None]
+    assert read("both", "ents") == [["Ada"], None, ["Ada"], None]
+    assert read("both", "spans") == [None, ["Bank of Rome", "Rome"], None, None]
 
 
 def test_a_mixture_draws_by_weight_and_knows_who_annotated_what(files, nlp):

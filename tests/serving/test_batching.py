@@ -12,8 +12,8 @@ from spacy_padellm.tools.serve.batching import Batcher, QueueFullError
 class Work:
     """Doubles numbers, when it is let; keeps its batches."""
 
-    def __init__(self):
-        self.batches, self.threads = [], set()
+    def __init__(self, seconds=0.0):
+        self.batches, self.threads, self.seconds = [], set(), seconds
         self.go = threading.Event()
         self.go.set()
 
@@ -21,13 +21,14 @@ class Work:
         self.batches.append(list(jobs))
         self.threads.add(threading.get_ident())
         assert self.go.wait(20)
+        time.sleep(self.seconds)
         if "bad" in jobs:
             raise ValueError("bad work")
         return [2 * job for job in jobs]
 
 
-def batched(test, most=8, wait=0.05, room=100):
-    work = Work()
+def batched(test, most=8, wait=0.05, room=100, seconds=0.0):
+    work = Work(seconds)
 
     async def run():
         batcher = Batcher(work, most, wait, room)
@@ -90,6 +91,27 @@ def test_a_batch_waits_for_those_that_were_there_before_and_no_longer():
         assert time.monotonic() - began < 3
 
     batched(test, wait=0.5)
+
+
+@pytest.mark.parametrize(("clients", "least"), [(16, 12), (64, 24)])
+def test_many_clients_fill_batches_while_work_is_slow(clients, least):
+    """Each has an answer before it asks again, as in benchmarks/serving.py."""
+
+    async def test(batcher, work):
+        passed = []  # batches, from question to answer
+
+        async def client(n):
+            for _ in range(6):
+                before = len(work.batches)
+                assert await batcher.run([n]) == [2 * n]
+                passed.append(len(work.batches) - before)
+
+        await asyncio.gather(*map(client, range(clients)))
+        sizes = [len(batch) for batch in work.batches]
+        assert sum(sizes) == 6 * clients and sum(sizes) / len(sizes) >= least, sizes
+        assert max(passed) <= 2 + clients / 32  # nobody is passed over
+
+    batched(test, most=32, seconds=0.02)
 
 
 def test_there_is_room_for_so_many_and_then_for_none():

@@ -7,6 +7,7 @@ import numpy as np
 from ...prompts.tree import Ints
 from ..pointing_batch import PointingBatch
 from .graph import Graph
+from .products import compare
 
 HASHES, WORDS, VECTORS = "hashes", "words", "vectors"  # of the graph of words
 Queries = tuple[np.ndarray, np.ndarray]
@@ -54,11 +55,11 @@ class OnnxPointers:
         """[tokens, 2, labels]. hidden: [tokens, hidden]; of_token: [tokens, width]."""
         asked, bias = queries
         keys = self._norm("norm", np.concatenate([hidden, of_token], axis=-1))
-        logits = (keys @ asked.T + bias).reshape(len(keys), len(bias) // 2, 2).transpose(0, 2, 1)
-        return _sigmoid(logits)
+        logits = (compare(keys, asked) + bias).reshape(len(keys), len(bias) // 2, 2)
+        return _sigmoid(logits.transpose(0, 2, 1))
 
     def _linear(self, name: str, x: np.ndarray) -> np.ndarray:
-        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        return compare(x, self.weights[f"{name}.weight"]) + self.weights[f"{name}.bias"]
 
     def _norm(self, name: str, x: np.ndarray) -> np.ndarray:
         centred = x - x.mean(-1, keepdims=True)

@@ -5,19 +5,22 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import srsly
 from spacy.language import Language
+from spacy.training import Example
 
 from ...architectures.shim import CausalLMShim
 from ...atomic import alone_in, read_claim, restore_folder, whole_folder, write_whole
+from ...formats.doc_gold import annotated_labels, place_of
 from ..checkpoints import last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
 RUN = "run.json"
+_TEXTS = "texts"
 _MADE = "# Made by `padellm train` for a file of texts; it may be changed, and trained with.\n"
 # What may change between a run and its continuation without changing what is learned.
 _FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "before_to_disk")
@@ -73,12 +76,7 @@ class RunFolder:
         parts = {"components": config["components"], "corpora": config["corpora"]}
         now = {**parts, "training": training, "labels": list(labels), "tokenizer": tokenizer}
         now = srsly.json_loads(srsly.json_dumps(now))
-        before = None
-        if resumed:
-            try:
-                before = read_claim(self.path, RUN)
-            except ValueError as error:
-                logger.warning("%s", error)
+        before = self._begun() if resumed else None
         if before is not None:
             if tokenizer and before.get("tokenizer", tokenizer) != tokenizer:
                 raise ValueError(
@@ -92,14 +90,43 @@ class RunFolder:
                     "and ends elsewhere than it would have",
                     ", ".join(changed),
                 )
-        write_whole(self.path / RUN, json.dumps(now, indent=2) + "\n")
+        self._write_begun({**now, _TEXTS: (before or {}).get(_TEXTS, {})})
+
+    def note_texts(self, corpus: str, examples: Iterable[Example], must_be_same: bool) -> None:
+        """Keeps a digest of the texts that the run reads; of those of a continuation that are
+        others it warns, or raises ValueError where they must be the same.
+
+        corpus: such as "train".
+        """
+        begun = self._begun() or {}
+        known, now = begun.get(_TEXTS, {}), texts_digest(examples)
+        if known.get(corpus, now) != now:
+            what = f"the texts of the {corpus} corpus have changed since this run began"
+            if must_be_same:
+                raise ValueError(
+                    f"{what}: restore them, or start a new run in another --output than {self.path}"
+                )
+            logger.warning("%s: training continues with the new ones, to another result", what)
+        if known.get(corpus) != now:
+            self._write_begun({**begun, _TEXTS: {**known, corpus: now}})
+
+    def _begun(self) -> dict[str, Any] | None:
+        """None, with a warning, of what is damaged."""
+        try:
+            return read_claim(self.path, RUN)
+        except ValueError as error:
+            logger.warning("%s", error)
+            return None
+
+    def _write_begun(self, begun: Mapping[str, Any]) -> None:
+        write_whole(self.path / RUN, json.dumps(begun, indent=2) + "\n")
 
     def check_config(self) -> None:
         """Raises ValueError where `config.cfg` is there and no run has made it."""
         if self.config.exists() and not self.config.read_bytes().startswith(_MADE.encode()):
             raise ValueError(
-                f"{self.config} is not of a run like this, which would write over it: give another "
-                f"--output, or train with that config"
+                f"{self.config} was not written by `padellm train`, which would overwrite it: give "
+                f"another --output, or train with that config"
             )
 
     def write_config(self, text: str) -> None:
@@ -110,6 +137,18 @@ class RunFolder:
         """Whole, in the place of the old one."""
         with whole_folder(self.path / name) as fresh:
             nlp.to_disk(fresh)
+
+
+def texts_digest(examples: Iterable[Example]) -> str:
+    """Of texts and their annotation, in their order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        doc = example.reference
+        groups = {key: [*map(place_of, doc.spans[key])] for key in sorted(doc.spans)}
+        unknown = [token.i for token in doc if token.ent_iob == 0]
+        read = [doc.text, [*map(place_of, doc.ents)], groups, unknown, annotated_labels(doc)]
+        digest.update(json.dumps(read).encode("ascii"))
+    return digest.hexdigest()
 
 
 def tokenizer_digest(shim: CausalLMShim) -> str:

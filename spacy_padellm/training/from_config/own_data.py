@@ -8,11 +8,10 @@ from typing import Any
 
 from spacy import util
 from spacy.language import Language
-from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config, registry
+from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config
 from thinc.api import Config
 
 from ...architectures.config_values import write_value
-from ...formats.doc_gold import GoldSource
 from ...logs import first_line
 from ...models.devices import find_device
 from ...models.files.causal import count_weights
@@ -34,7 +33,9 @@ from .recipe import (
     schedule,
 )
 from .run import ConfigRun, load_train_config
-from .survey import labels_of, survey
+from .run_length import count, say_length
+from .span_place import COMPONENT, choose_place, place_settings, same_key, say_place
+from .survey import SurveyedText, Surveys, labels_of
 
 Say = Callable[[str], None]
 TEMPLATE = Path(__file__).parent / "recipe.cfg"
@@ -42,7 +43,15 @@ DEFAULTS = {"paths.base": "english", "nlp.lang": "en", "paths.dev": "${paths.tra
 _STEPS = "training.optimizer.learn_rate.total_steps"
 _RATE = "training.optimizer.learn_rate.initial_rate"
 _SHARE = "corpora.train.dev_share"
-_MIXED = "components.padellm_ner.model.mixed_precision"
+_MIXED = f"{COMPONENT}.model.mixed_precision"
+_HOLD_OUT = "To choose the evaluation texts, use --dev or --corpora.train.dev_share"
+_DECIDED = {
+    "corpora.train.part": _HOLD_OUT,
+    "corpora.dev.part": _HOLD_OUT,
+    "corpora.dev.dev_share": "Use --corpora.train.dev_share, which sets it for both parts",
+    "corpora.train.path": "Name the file as the first argument",
+    "corpora.dev.path": "Name the file with --dev",
+}
 _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 
 
@@ -81,10 +90,11 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
     folder = RunFolder(options.output)
     with folder.alone():
         if options.resume and folder.config.is_file():
+            _check_overrides(overrides)
             config = load_train_config(folder.config, overrides)
             _check_same(data.given(), config, folder.config)
-            say(f"It goes on with the config of the run, {folder.config}")
-            return ConfigRun(config, options).run()
+            say(f"Resuming with the run's own config, {folder.config}")
+            return ConfigRun(config, options, same_texts=True).run()
         folder.check_config()
         if not options.resume:
             folder.where_to_begin(resume=False)
@@ -92,49 +102,80 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
         run = ConfigRun(config, options)
         if run.is_main:
             folder.write_config(_in_order(config.to_str(interpolate=False)))
-        say(f"The config is in {folder.config}: change that, and train with it, for more")
+        say(f"Wrote the config to {folder.config}: to change more settings, edit and train it")
         return run.run()
 
 
 def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config:
     """The filled config of a training on these texts. Raises ValueError as `train_on_data`."""
+    _check_overrides(overrides)
     given = DEFAULTS | data.given()
     recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
     config, nlp = _fill(given, recipe)
     config = util.load_config_from_str(
-        config.to_str(interpolate=False), overrides=dict(overrides), interpolate=False
+        config.to_str(interpolate=False),
+        overrides={**overrides, **same_key(overrides)},
+        interpolate=False,
     )
+    surveys = Surveys(nlp)
+    _place_spans(config, overrides, data, surveys, say)
     train = config["corpora"]["train"]
-    texts = survey(_read_all(config), nlp, _gold_source(config))
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
     chosen: dict[str, Any] = {_MIXED: is_fast_in_bfloat16(device)}
-    held_out = []
     if data.dev is None:
-        chosen |= {f"corpora.dev.{name}": train[name] for name in train if name != "path"}
+        alike = [name for name in train if name not in ("path", "limit")]
+        chosen |= {f"corpora.dev.{name}": train[name] for name in alike}
         chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
-        share = overrides.get(_SHARE) or _choose_share(data.train, texts)
+        share = overrides.get(_SHARE) or _choose_share(config, data.train, surveys)
         chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}
-        held_out = [text for text in texts if text.place < share]
-        texts = [text for text in texts if text.place >= share]
+        _set_chosen(config, chosen, overrides)
+    annotate = _component(config)["annotate"]
+    texts, dev = (
+        [text for text in _texts(config, name, surveys) if text.labels(annotate) is not None]
+        for name in ("train", "dev")
+    )
     words = sum(text.words for text in texts)
     steps = overrides.get(_STEPS, choose_steps(recipe, words))
     check_number(_STEPS, steps, least=1, whole=True)
     chosen[_RATE] = choose_rate(recipe, words)
-    for name, value in (chosen | schedule(recipe, steps)).items():
-        if name not in overrides:
-            _set(config, name, value)
-    scored = f"{len(held_out):,} held out to score on" if data.dev is None else f"dev: {data.dev}"
-    training = config.interpolate()["training"]
-    say(
-        f"{len(texts):,} texts to learn from ({words:,} words), {scored}; "
-        f"{training['max_steps'] or steps:,} steps, scored every {training['eval_frequency']}"
+    _set_chosen(config, chosen | schedule(recipe, steps), overrides)
+    learned = f"{count(len(texts), 'text')} ({count(words, 'word')})"
+    scored = (
+        count(len(dev), "held-out text")
+        if data.dev is None
+        else f"{count(len(dev), 'text')} in {data.dev}"
     )
-    if missing := labels_of(held_out) - labels_of(texts):
+    length = say_length(config.interpolate()["training"])
+    say(f"Training on {learned}, evaluating on {scored}; {length}")
+    missing = labels_of(dev, annotate) - labels_of(texts, annotate)
+    if missing and data.dev is None:
         say(
-            f"Not learned, as only texts that are held out have it: {', '.join(sorted(missing))}. "
-            f"Give more texts, or others by --dev"
+            f"The model does not learn {', '.join(sorted(missing))}: only held-out texts have such "
+            f"entities. Add more texts, or pass your own evaluation texts with --dev"
         )
     return config
+
+
+def _place_spans(
+    config: Config, overrides: Mapping[str, Any], data: OwnData, surveys: Surveys, say: Say
+) -> None:
+    """Sets whether the spans go to `doc.ents` or a span group, as the texts need it. Raises
+    ValueError where none is annotated."""
+    texts = _texts(config, "train", surveys, whole=True)
+    key = _component(config)["spans_key"]
+    if not any(text.annotated for text in texts):
+        raise ValueError(
+            f"{data.train}: none of its {len(texts):,} texts is annotated, neither in doc.ents nor "
+            f"in doc.spans[{key!r}]. If the spans are in another group, name it with "
+            f"--{COMPONENT}.spans_key"
+        )
+    if data.dev is not None:
+        texts = [*texts, *_texts(config, "dev", surveys, whole=True)]
+    asked = f"{COMPONENT}.annotate" in overrides
+    place = _component(config)["annotate"] if asked else choose_place(texts)
+    _set_chosen(config, place_settings(place, key, texts), overrides)
+    if said := say_place(place, key, texts):
+        say(said)
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
@@ -143,11 +184,11 @@ def _choose_recipe(base: str, say: Say) -> Recipe:
     recipe = choose_recipe(weights, points=place.file(POINTERS) is not None)
     limit = f"{SMALL // 1_000_000} million"
     why = (
-        f"an adapter (LoRA) is trained, as they are {limit} or more"
+        f"training an adapter (LoRA), since it has {limit} or more"
         if recipe is ADAPTER
-        else f"all are trained, as they are fewer than {limit}"
+        else f"training all of them, since there are fewer than {limit}"
     )
-    say(f"The base is {base!r}, {weights / 1e6:,.1f} million weights: {why}")
+    say(f"Base model: {base!r}, with {weights / 1e6:,.1f} million weights; {why}")
     return recipe
 
 
@@ -193,23 +234,39 @@ def _in_order(text: str) -> str:
     return "\n\n".join(f"[{name}]\n{block.strip()}".strip() for name, block in ordered)
 
 
-def _read_all(config: Config) -> Callable[[Language], Any]:
-    """The reader of the training corpus, of all of its file."""
-    block = {**config.interpolate()["corpora"]["train"], "part": None}
-    return registry.resolve({"corpus": block})["corpus"]
+def _set_chosen(config: Config, chosen: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+    for name, value in chosen.items():
+        if name not in overrides:
+            _set(config, name, value)
 
 
-def _gold_source(config: Config) -> GoldSource:
-    settings = config["components"]["padellm_ner"]
-    return GoldSource(settings["annotate"], settings["spans_key"])
+def _texts(config: Config, name: str, surveys: Surveys, whole: bool = False) -> list[SurveyedText]:
+    """Those that a corpus gives. whole: all in its file, whatever its part and limit."""
+    block = config.interpolate()["corpora"][name]
+    block |= {"part": None, "limit": 0} if whole else {}
+    return surveys.texts(block, _component(config)["spans_key"])
 
 
-def _choose_share(path: Path, texts: list[Any]) -> float:
+def _component(config: Config) -> dict[str, Any]:
+    settings: dict[str, Any] = config["components"]["padellm_ner"]
+    return settings
+
+
+def _choose_share(config: Config, path: Path, surveys: Surveys) -> float:
+    annotate = _component(config)["annotate"]
+    found = [(text.place, text.labels(annotate)) for text in _texts(config, "train", surveys, True)]
+    known = [(place, labels) for place, labels in found if labels is not None]
     try:
-        places = [text.place for text in texts]
-        return choose_dev_share(places, [text.place for text in texts if text.labels])
+        return choose_dev_share((p for p, _ in known), (p for p, labels in known if labels))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _check_overrides(overrides: Mapping[str, Any]) -> None:
+    """Raises ValueError for what decides which texts are held out, and is decided otherwise."""
+    for name, mend in _DECIDED.items():
+        if name in overrides:
+            raise ValueError(f"--{name} only works with a config: leave it out. {mend}")
 
 
 def _check_same(given: Mapping[str, str], config: Config, path: Path) -> None:
@@ -221,6 +278,6 @@ def _check_same(given: Mapping[str, str], config: Config, path: Path) -> None:
         if before != value:
             what = _OPTIONS.get(name, "the file of texts")
             raise ValueError(
-                f"{what} is {value}, and the run in {path.parent} was begun with {before}: go on "
-                f"with that, or begin anew with another --output"
+                f"{what} is {value}, but the run in {path.parent} was started with {before}: "
+                f"resume with that, or start a new run in another --output"
             )

@@ -11,7 +11,7 @@ from typing import Any
 from ...learning.held_out import share_of
 
 SMALL = 50_000_000  # weights; a model of fewer is trained whole
-LEAST_RATE = 0.25  # of a recipe's rate, however few words there are
+LEAST_RATE = 0.5  # of a recipe's rate, however few words there are
 _COMPONENT = "components.padellm_ner"
 
 
@@ -27,7 +27,7 @@ class Recipe:
     rate_words: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     steps_by_root: float = 2.83
-    least_steps: int = 100
+    least_steps: int = 200
     most_steps: int = 2_000
     evaluations: int = 10
     least_between: int = 10
@@ -105,7 +105,8 @@ def schedule(recipe: Recipe, steps: int) -> dict[str, int]:
 
 def choose_dev_share(places: Iterable[float], with_spans: Iterable[float]) -> float:
     """The `dev_share` of a corpus: a fifth of its different texts, at least `LEAST_DEV`, at most
-    `MOST_DEV`, never more than half of them. On either side is a text that has spans.
+    `MOST_DEV`, never more than half of them. On either side is a text that has spans, for which
+    more than `MOST_DEV` are held out where need be.
 
     places: of the texts (`place_of` in `held_out`); with_spans: of those that have spans. Raises
     ValueError where there are too few of either for two parts.
@@ -115,8 +116,8 @@ def choose_dev_share(places: Iterable[float], with_spans: Iterable[float]) -> fl
     least = texts.index(spans[0]) + 1 if spans else half
     if len(spans) < 2 or least > half:
         raise ValueError(
-            f"of {len(texts)} different texts, {len(spans)} with entities, none can be held out to "
-            f"score on: give more texts, or others by --dev"
+            f"{len(texts)} different texts, {len(spans)} with entities, are too few to hold some "
+            f"out for evaluation: add more texts, or pass evaluation texts with --dev"
         )
-    wanted = min(max(round(len(texts) * DEV_SHARE), LEAST_DEV, least), MOST_DEV, half)
-    return share_of(texts, min(wanted, texts.index(spans[-1])))
+    wanted = min(max(round(len(texts) * DEV_SHARE), LEAST_DEV), MOST_DEV, half)
+    return share_of(texts, min(max(wanted, least), texts.index(spans[-1])))

@@ -6,14 +6,16 @@ those of `spacy train`; steps and checkpoints are the Trainer's.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spacy import util
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_before_to_disk_callback, update_meta
 from spacy.util import load_model_from_config, registry, resolve_dot_names
@@ -27,6 +29,7 @@ from ...architectures.thinc_optimizer import Rates, adam_settings
 from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
+from ...learning.pointing import check_text_loss
 from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
@@ -55,10 +58,16 @@ def train_config(config: Config, options: RunOptions) -> Path:
 
 
 class ConfigRun:
-    """One run: the pipeline, its steps and scores, and what is written."""
+    """One run: the pipeline, its steps and scores, and what is written.
 
-    def __init__(self, config: Config, options: RunOptions) -> None:
+    same_texts: whether a run that is resumed must read the texts that it was begun with; else it
+    warns of others.
+    """
+
+    def __init__(self, config: Config, options: RunOptions, same_texts: bool = False) -> None:
         self.options = options
+        self.same_texts = same_texts
+        self._noted: set[str] = set()
         self.folder = RunFolder(options.output)
         self.checkpoint, self.first = self.folder.where_to_begin(options.resume)
         filled = load_model_from_config(config.copy(), auto_fill=True).config
@@ -85,6 +94,8 @@ class ConfigRun:
             with telling_of_full_disk(self.folder.checkpoints, "go on with --resume"):
                 with no_progress_bars():
                     self.trainer.go_on_from(self.checkpoint, self._is_over)
+                if self.same_texts:  # a run that was over has read none
+                    self._note_unread()
                 self.shim.note_step()
                 with self.trainer.as_loaded():
                     self._write("model-last")
@@ -117,6 +128,7 @@ class ConfigRun:
             args.process_index,
             args.world_size,
             settings["before_update"],
+            on_read=partial(self._note_texts, "train"),
         )
         self.is_sharded = bool(args.fsdp) or bool(args.deepspeed)
         if self.is_sharded and loaded.lm.points:
@@ -137,6 +149,7 @@ class ConfigRun:
             args.process_index,
             args.world_size,
             everywhere=self.is_sharded,
+            on_read=partial(self._note_texts, "dev"),
         )
         every = settings["eval_frequency"]
         self.schedule = RunCallback(
@@ -146,6 +159,7 @@ class ConfigRun:
         filler = make_training_text(loaded.encoder(), GoldText(".", ()), pipe.labels)
         task: Task
         if lm.points:
+            check_text_loss(pipe.settings.text_loss)
             task = PointingTask(lm, loaded.template, budget, filler, settings["dropout"])
         else:
             text_loss = pipe.settings.text_loss
@@ -164,6 +178,17 @@ class ConfigRun:
         trainer.add_callback(self.schedule)
         trainer.add_callback(ProgressBar(trainer.seen, self.is_main))
         return trainer
+
+    def _note_texts(self, corpus: str, examples: Sequence[Example]) -> None:
+        self._noted.add(corpus)
+        if self.is_main:
+            self.folder.note_texts(corpus, examples, self.same_texts)
+
+    def _note_unread(self) -> None:
+        corpora = {"train": self.train_corpus, "dev": self.dev_corpus}
+        for name, corpus in corpora.items():
+            if name not in self._noted and self.settings["max_epochs"] >= 0:
+                self._note_texts(name, list(corpus(self.nlp)))
 
     # --- scores, and what is written
 

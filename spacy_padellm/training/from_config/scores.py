@@ -14,7 +14,8 @@ class ConfigScores:
     """Predicts and scores the dev corpus of a config.
 
     weights: `[training.score_weights]`. everywhere: every process reads all of the corpus, for a
-    model whose weights are spread over the processes.
+    model whose weights are spread over the processes. on_read: is given all texts before they are
+    first scored.
     """
 
     def __init__(
@@ -25,9 +26,11 @@ class ConfigScores:
         process: int = 0,
         n_processes: int = 1,
         everywhere: bool = False,
+        on_read: Callable[[Sequence[Example]], None] = lambda examples: None,
     ) -> None:
         self.nlp = nlp
         self.corpus = corpus
+        self.on_read = on_read
         self._examples: list[Example] | None = None
         self.weights = {name: value for name, value in weights.items() if value}
         self.process = process
@@ -39,6 +42,7 @@ class ConfigScores:
         does not exist counts as 0. Raises ValueError for one that is no number."""
         if self._examples is None:  # a mixture would draw others each time
             self._examples = list(self.corpus(self.nlp))
+            self.on_read(self._examples)
         examples = self._examples
         if not examples:
             raise ValueError("the dev corpus is empty: see `dev_corpus` in [training]")
@@ -54,11 +58,12 @@ class ConfigScores:
         parts = gather_object([packed])
         if self.process:
             return {}
+        scored = list(examples)  # those of the corpus stay bare, for the next time
         for number, part in enumerate(parts):
             docs = DocBin(store_user_data=True).from_bytes(part).get_docs(self.nlp.vocab)
-            for example, doc in zip(examples[number :: len(parts)], docs, strict=True):
-                example.predicted = doc
-        return Scorer(nlp=self.nlp).score(examples)
+            for at, doc in zip(range(number, len(examples), len(parts)), docs, strict=True):
+                scored[at] = Example(doc, examples[at].reference)
+        return Scorer(nlp=self.nlp).score(scored)
 
     def _weighted(self, scores: Mapping[str, Any]) -> float:
         total = 0.0

@@ -23,6 +23,7 @@ class ConfigSteps:
     corpus: `[training] train_corpus`. max_epochs: 0 for no end; -1 reads the corpus as a stream
     that is never held in memory or shuffled. encode: Examples to texts; its random numbers
     depend on the step alone. first: the step to go on from. before_update: of `[training]`.
+    on_read: is given all texts before the first step, unless they are a stream.
     """
 
     nlp: Language
@@ -35,6 +36,7 @@ class ConfigSteps:
     process: int = 0
     n_processes: int = 1
     before_update: Callable[[Language, dict[str, int]], None] | None = None
+    on_read: Callable[[Sequence[Example]], None] = lambda examples: None
 
     def __iter__(self) -> Iterator[Step]:
         for number, (epoch, batch) in enumerate(self._batches()):
@@ -49,6 +51,8 @@ class ConfigSteps:
     def _batches(self) -> Batches:
         """With the epoch that is reached. Raises ValueError for an empty corpus."""
         held = list(self.corpus(self.nlp)) if self.max_epochs >= 0 else None
+        if held is not None:
+            self.on_read(held)
         epoch = 0
         while self.max_epochs < 1 or epoch < self.max_epochs:
             examples: Iterable[Example]
