@@ -59,6 +59,11 @@ BAD = {
         413,
     ),
     "wrong texts": (b'{"texts": [' + b"1," * 5000 + b"1]}", 422),
+    "no threshold": (json.dumps({"text": "a", "threshold": {}}), 422),
+    "many thresholds": (
+        json.dumps({"text": "a", "threshold": {f"L{i}": 0.5 for i in range(999)}}),
+        422,
+    ),
     "many labels": (json.dumps({"text": "a", "labels": [f"L{i}" for i in range(999)]}), 422),
 }
 

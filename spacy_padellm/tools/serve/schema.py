@@ -12,6 +12,7 @@ TOO_MANY = "too_many"  # the type of an error
 _Label = Annotated[str, Field(min_length=1, max_length=200)]
 _Description = Annotated[str, Field(max_length=2000)]
 _Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
+_ByLabel = Annotated[dict[_Label, _Probability], Field(min_length=1, max_length=MOST_LABELS)]
 Labels = (
     Annotated[list[_Label], Field(min_length=1, max_length=MOST_LABELS)]
     | Annotated[dict[_Label, _Description], Field(min_length=1, max_length=MOST_LABELS)]
@@ -63,7 +64,7 @@ class ExtractRequest(_Strict):
         description="Labels to ask for: names, or name → description. Those of the pipeline if "
         "left out.",
     )
-    threshold: _Probability | dict[_Label, _Probability] | None = Field(
+    threshold: _Probability | _ByLabel | None = Field(
         None,
         description="Least probability of a span: a number, or label → number (labels that are "
         "not named keep all spans). That of the pipeline if left out.",
