@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...prompts.tree import Ints
+from .products import compare
 
 
 class Table:
@@ -74,9 +75,9 @@ class Head:
         return self.weight.whole, self.bias
 
     def logits(self, states: np.ndarray, rows: tuple[np.ndarray, np.ndarray | None]) -> np.ndarray:
-        """[..., choices] of states [..., width]."""
+        """[..., choices], float32, of states [..., width]. rows: as `rows`, or `whole`."""
         weight, bias = rows
-        found = states @ weight.T
+        found = compare(states, weight)
         if bias is not None:
             found += bias
         if self.scale != 1:
