@@ -37,14 +37,17 @@ class TokenMention:
 
 @dataclass(frozen=True)
 class TrainingText:
-    """A text ready for training. unaligned: gold spans that lie inside a token of the model.
-    numbers: ids that a count is chosen among, where the template `copies`."""
+    """A text ready for training. mentions: as many of each label as the encoder counts; beyond:
+    further ones, which a model that points learns, too. unaligned: gold spans that do not begin and
+    end on tokens of the model. numbers: ids that a count is chosen among, where the template
+    `copies`."""
 
     prompt: TextPrompt
     paths: tuple[TargetPath, ...]
     mentions: tuple[TokenMention, ...] = ()
     unaligned: tuple[Span, ...] = ()
     numbers: tuple[int, ...] = ()
+    beyond: tuple[TokenMention, ...] = ()
 
     @property
     def size(self) -> int:
@@ -68,7 +71,7 @@ def make_training_text(
 
     max_labels: ask at most so many labels, those present first, the rest drawn by `rng`; for
     schemes with very many labels. Spans off the model's tokens are left out of counts and
-    mentions, and returned as `unaligned`; so are those beyond the encoder's max_count.
+    mentions, and returned as `unaligned`; those over the encoder's max_count as `beyond`.
     """
     asked = [label for label in (gold.labels or labels)]
     spans = sorted({span for span in gold.spans if span[2] in set(asked)})
@@ -78,15 +81,18 @@ def make_training_text(
     starts, ends = prompt.encoded.token_places()
     paths: list[TargetPath] = []
     mentions: list[TokenMention] = []
+    beyond: list[TokenMention] = []
     unaligned: list[Span] = []
     for label in asked:
-        own: list[TokenMention] = []
+        found: list[TokenMention] = []
         for span in (span for span in spans if span[2] == label):
             first, last = starts.get(span[0]), ends.get(span[1])
-            if first is not None and last is not None and len(own) < encoder.max_count:
-                own.append(TokenMention(label, len(own) + 1, first, last))
+            if first is not None and last is not None:
+                found.append(TokenMention(label, len(found) + 1, first, last))
             else:
                 unaligned.append(span)
+        own = found[: encoder.max_count]
+        beyond += found[encoder.max_count :]
         path, targets = encoder.count_targets(prompt, label, len(own))
         paths.append(TargetPath((*path, *targets), len(targets)))
         for mention in own:
@@ -95,7 +101,8 @@ def make_training_text(
             paths.append(TargetPath((*path, *ids), len(ids), True))
         mentions += own
     numbers = encoder.number_ids if encoder.template.copies else ()
-    return TrainingText(prompt, tuple(paths), tuple(mentions), tuple(unaligned), numbers)
+    told = (tuple(mentions), tuple(unaligned), numbers, tuple(beyond))
+    return TrainingText(prompt, tuple(paths), *told)
 
 
 def _draw_labels(

@@ -52,7 +52,7 @@ class PointingPass:
 
     def _targets(self, columns: dict[str, int]) -> tuple[torch.Tensor, torch.Tensor]:
         """[tokens, 2, labels], 1 where a mention begins or ends; and [tokens, 1, labels], 1 where
-        that is known."""
+        that is known. columns: of labels."""
         targets = torch.zeros(int(self.weight), 2, len(columns))
         counted = torch.zeros(int(self.weight), 1, len(columns))
         begin = 0
@@ -63,7 +63,7 @@ class PointingPass:
                 for at, (first, last) in enumerate(text.prompt.encoded.offsets):
                     if first < stop and start < last:
                         counted[begin + at, :, columns[label]] = 0.0
-            for mention in text.mentions:
+            for mention in (*text.mentions, *text.beyond):
                 targets[begin + mention.start, 0, columns[mention.label]] = 1.0
                 targets[begin + mention.end - 1, 1, columns[mention.label]] = 1.0
             begin = end

@@ -40,8 +40,9 @@ class Settings:
     run_ahead: also read drafts of mentions, copied from the text, and mentions of likely counts;
     fewer passes, the same entities.
     token_budget: tokens of the language model in a batch, in decoding and training.
-    max_count: the most mentions of a label in a window; None takes the model's own limit.
-    max_mention_tokens: the longest mention, in tokens of the language model.
+    max_count: the most mentions of a label in a window; None takes the model's own limit. A model
+    that points has none, and finds them all.
+    max_mention_tokens: the longest mention, in tokens of the language model; a longer one is cut.
     window, overlap: the length of the windows in which long texts are read, and how much of a
     window the next one repeats, in tokens of the language model. window None takes the model's own,
     or 512; overlap None takes an eighth of the window.

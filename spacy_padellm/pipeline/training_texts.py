@@ -146,17 +146,24 @@ def report_gold(
     labels: tuple[str, ...],
 ) -> None:
     """Warns of gold that is left out of training: Docs without annotation, and spans that lie off
-    the model's tokens (or beyond max_count), with examples, or are longer than a window.
+    the model's tokens, with examples, are more than the model counts, or are longer than a window;
+    and of mentions that are learned but would be cut when they are decoded.
 
     name: of the component.
     """
     encoder, max_tokens = decoder.encoder, decoder.window_size(labels)
+    longest = decoder.settings.max_mention_tokens
+    points = decoder.decoder.method == "pointers"
     report_unknown(name, source, (eg.reference for eg in examples), sentences=True)
-    total, lost, long = 0, 0, 0
+    total, lost, long, beyond, cut = 0, 0, 0, 0, 0
     shown: list[str] = []
     for gold in gold_windows(source, examples, encoder, max_tokens):
         total += sum(label in labels for _, _, label in gold.spans)
-        for start, end, label in make_training_text(encoder, gold, labels).unaligned:
+        text = make_training_text(encoder, gold, labels)
+        learned = (*text.mentions, *(text.beyond if points else ()))
+        beyond += 0 if points else len(text.beyond)
+        cut += sum(mention.end - mention.start > longest for mention in learned)
+        for start, end, label in text.unaligned:
             if end > len(gold.text):  # see `gold_windows`
                 long += 1
                 continue
@@ -166,16 +173,25 @@ def report_gold(
                 shown.append(f"{gold.text[start:end]!r} ({label}) in {around!r}")
     if lost:
         logger.warning(
-            "%s: %d of %d gold mentions do not begin and end on tokens of the language model (or "
-            "exceed max_count) and are not learned, for example %s",
-            name,
-            lost,
-            total,
-            "; ".join(shown),
+            "%s: %d of %d gold mentions do not begin and end on tokens of the language model and "
+            "are not learned, for example %s",
+            *(name, lost, total, "; ".join(shown)),
+        )
+    if beyond:
+        logger.warning(
+            "%s: %d of %d gold mentions are not learned, since a window has more than %d of their "
+            "label: set max_count to a higher number, or window to a lower one",
+            *(name, beyond, total, encoder.max_count),
         )
     if long:
         logger.warning(
             "%s: %d of %d gold mentions are longer than a window of %d tokens and are not learned: "
             "set window to a higher number",
             *(name, long, total, max_tokens),
+        )
+    if cut:
+        logger.warning(
+            "%s: %d of %d gold mentions are longer than %d tokens, and would be cut when they are "
+            "found: set max_mention_tokens to a higher number",
+            *(name, cut, total, longest),
         )

@@ -1,12 +1,16 @@
 """What training leaves of a model that points: gradients, kept queries, scores."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import spacy
+import torch
 from sample_pipelines import SCRATCH_MODEL, TEXTS, make_examples, spans_of
+from spacy.training import Example
 from spacy.util import fix_random_seed
 
+from spacy_padellm.learning.pointing import PointingPass
 from spacy_padellm.training.from_config import scores as scores_module
 from spacy_padellm.training.from_config.scores import ConfigScores
 
@@ -77,6 +81,40 @@ def test_scores_of_two_processes_are_of_the_present_weights(monkeypatch):
     lm.pointers.rare.data -= 100.0
     lm.forget()
     assert both().get("ents_f", 0.0) == 0.0
+
+
+def crowded(nlp):
+    """A text with three people, of two tokens each for spaCy."""
+    people = ["Ada Lovelace", "Charles Babbage", "Tim Lee"]
+    text = f"{people[0]} met {people[1]} and {people[2]} in Rome."
+    spans = [(text.index(name), text.index(name) + len(name), "PER") for name in people]
+    return Example.from_dict(nlp.make_doc(text), {"entities": spans})
+
+
+def test_a_model_that_points_learns_more_mentions_than_it_could_count(caplog):
+    nlp, _, _ = initialized()
+    pipe = nlp.get_pipe("padellm_ner")
+    lm = pipe.shim.loaded.lm
+    losses = []
+    for most in (None, 1):
+        pipe.settings = replace(pipe.settings, max_count=most)
+        (text,) = pipe.training_texts([crowded(nlp)])
+        with torch.no_grad():
+            losses.append(float(PointingPass([text], True).loss(lm)))
+    assert len(text.mentions) == 1 and len(text.beyond) == 2
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("points", [True, False])
+def test_what_is_over_the_caps_is_told_with_number_and_setting(points, caplog):
+    nlp = spacy.blank("en")
+    config = {"model": {**SCRATCH_MODEL, "pointers": points}, "max_count": 2}
+    nlp.add_pipe("padellm_ner", config={**config, "max_mention_tokens": 1})
+    nlp.initialize(lambda: [crowded(nlp)] * 2)
+    counted, long = "2 of 6 gold mentions are not learned", "gold mentions are longer than 1 token"
+    assert (counted in caplog.text) == (not points)
+    assert long in caplog.text and "set max_mention_tokens" in caplog.text
+    assert "do not begin and end" not in caplog.text
 
 
 def test_a_loss_of_the_text_is_refused():

@@ -60,9 +60,17 @@ def test_whatever_is_pointed_at_lies_on_the_allowed_edges(numbers, starts, ends,
     for mention in prediction.mentions:
         assert text[mention.start : mention.end] == mention.text
         assert mention.start in starts and mention.end in ends
-        assert len(mention.text.split()) <= longest
+        first_end = min(end for end in ends if end > mention.start)
+        assert len(mention.text.split()) <= longest or mention.end == first_end
         assert 0 <= mention.probability <= 1
     assert sum(count.value for count in prediction.counts) == len(prediction.mentions)
+    offsets = encoded().offsets
+    pointed_at = sum(
+        numbers[4 * i + label] > 0.5 and first in starts and any(end > first for end in ends)
+        for i, (first, _) in enumerate(offsets)
+        for label in (0, 1)
+    )
+    assert len(prediction.mentions) == pointed_at  # none is lost, however long tokens are
 
 
 def test_words_that_look_alike_share_features():
@@ -79,3 +87,17 @@ def test_every_token_has_a_word(text):
     assert len(words.of_token) == len(offsets)
     assert words.hashes.min() >= 0 and words.hashes.max() < 2**32
     assert ((words.of_token >= 0) & (words.of_token < len(words.hashes))).all()
+
+
+def test_a_mention_that_goes_on_behind_the_longest_is_told(caplog):
+    long = pointed(("LOC", 0, 4), ("PER", 0, 0))
+    assert [m.text for m in read(long).mentions] == ["New York is big .", "New"]
+    assert not caplog.records
+    cut, whole = read(long, longest=3).mentions
+    assert len(cut.text.split()) <= 3 and whole.text == "New"
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert "LOC" in message and "in 3 tokens" in message and "max_mention_tokens" in message
+    caplog.clear()
+    read(long, ends={11, 15}, longest=4)  # where none may end behind them, none is cut
+    assert not caplog.records

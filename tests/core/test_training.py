@@ -106,7 +106,11 @@ def test_spans_off_the_tokens_or_over_the_cap_are_reported(compact_tokenizer):
     inside = (1, 3, "PER")
     gold = GoldText(TEXT, (inside, *GOLD[0].spans))
     training = make_training_text(encoder, gold, LABELS)
-    assert set(training.unaligned) == {inside, (17, 32, "PER")}
+    assert training.unaligned == (inside,)
+    first, further = training.prompt.encoded, training.beyond[0]
+    at = first.offsets[further.start][0], first.offsets[further.end - 1][1]
+    assert at == (17, 32) and [(one.label, one.index) for one in training.beyond] == [("PER", 2)]
+    assert [one.index for one in training.mentions if one.label == "PER"] == [1]
 
 
 def test_labels_can_be_sampled_and_restricted_to_those_annotated(compact_tokenizer):

@@ -185,6 +185,12 @@ def finetune_on_files(
     lost = sum(len(text.unaligned) for texts in sets.values() for text in texts)
     if lost:
         logger.warning("%d gold mentions do not lie on tokens of the model, and are left out", lost)
+    beyond = sum(len(text.beyond) for texts in sets.values() for text in texts)
+    if beyond:
+        logger.warning(
+            "%d gold mentions are left out, as the model counts up to %d of a label in a text",
+            *(beyond, encoder.max_count),
+        )
     held_out = read_gold(dev, labels) if dev else []
     decoder = Decoder(loaded.lm, encoder)
 
