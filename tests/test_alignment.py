@@ -1,4 +1,3 @@
-import time
 import unicodedata
 from itertools import pairwise
 
@@ -181,12 +180,6 @@ def test_a_place_outside_the_text_is_refused(start, end):
         align_mentions("text", [Mention("A", 1, "x", start, end, 0.5)])
 
 
-def test_many_repeats_in_a_long_text_are_quick():
-    text = "Ada and Bob. " * 8000
-    aligned, _ = align_mentions(text, [lost("Ada", index=i) for i in range(8000)])
-    assert places(aligned) == [(13 * i, 13 * i + 3) for i in range(8000)]
-
-
 # Little alphabets, so that repeats, near misses and odd sequences are common.
 CHARACTERS = st.sampled_from(
     [*"aAbß İıs1_- \n\t\u00a0\u3000éE北가ก.", "\u0301", "👍", "🇫", "\u200d"]
@@ -276,28 +269,6 @@ def test_spreading_keeps_the_copied_characters(text, data, flat):
     for mention in spread:
         assert mention.text == text[mention.start : mention.end]
         assert mention.text.strip() == mentions[mention.index].text.strip()
-
-
-@pytest.mark.parametrize("mention", [
-    "x" * 10**6, "e\u0301" * 500_000, "\u0301" * 10**6, "a b " * 250_000, "\u200d" * 10**6,
-    " " * 10**6, "Ada \u0301" * 200_000,
-], ids=lambda mention: ascii(mention[:4]))  # fmt: skip
-def test_a_megabyte_against_a_short_text_is_instant(mention):
-    began = time.perf_counter()
-    mentions = [Mention("PER", i, mention, None, None, 1.0) for i in range(8)]
-    aligned, _ = align_mentions("Ada Lovelace met Bo.", mentions)
-    assert time.perf_counter() - began < 10  # it was minutes
-    assert not aligned or mention.startswith("Ada")
-
-
-@pytest.mark.parametrize(("mention", "text"), [
-    ("a" * 40_000, "a" * 80_000), ("ab " * 20_000 + "a", "ab " * 40_000),
-    ("a " * 9_999 + "b", "a " * 40_000),
-])  # fmt: skip
-def test_a_long_mention_in_a_long_text_is_found_or_not_at_once(mention, text):
-    began = time.perf_counter()
-    assert TextIndex(text).occurrences(mention) == []
-    assert time.perf_counter() - began < 10
 
 
 @given(

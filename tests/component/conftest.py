@@ -3,7 +3,11 @@
 import time
 
 import pytest
+import spacy
 import transformers
+from sample_pipelines import make_examples
+
+from .pointing import pointing_nlp, train
 
 
 @pytest.fixture
@@ -24,3 +28,17 @@ def loads(monkeypatch):
 
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", slow)
     return seen
+
+
+@pytest.fixture(scope="session")
+def pointing_folder(tmp_path_factory):
+    nlp = pointing_nlp()
+    train(nlp, make_examples(nlp, 80))
+    folder = tmp_path_factory.mktemp("pointing") / "pipeline"
+    nlp.to_disk(folder)
+    return folder
+
+
+@pytest.fixture
+def pointing(pointing_folder):
+    return spacy.load(pointing_folder)

@@ -21,7 +21,7 @@ from spacy_padellm.spacy_llm import cache as cache_module
 from spacy_padellm.spacy_llm.cache import TextCache
 
 from .inside import cache_of, hits
-from .test_llm import TWO_STEPS, make
+from .pipelines import TWO_STEPS, make
 
 TEXTS = [f"Ada Lovelace came on day {i}." for i in range(6)]
 

@@ -8,16 +8,11 @@ from sample_pipelines import spans_of
 pytest.importorskip("spacy_llm")
 
 from .inside import hits, pipe_of
-from .test_llm import CALLS, TWO_STEPS, make
+from .pipelines import CALLS, TWO_STEPS, make
 
 TEXT = "Ada Lovelace lives in Paris."
 PER, LOC = (0, 12, "PER"), (22, 27, "LOC")
 SETS = [None, ["PER"], [], ["LOC", "PER"], ["LOC"], None]
-
-
-@pytest.fixture
-def model_folder(trained_folder):
-    return trained_folder / "padellm_ner" / "model"
 
 
 def asking(nlp, labels, text=TEXT):

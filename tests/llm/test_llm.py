@@ -6,7 +6,6 @@ import sys
 import textwrap
 import warnings
 from pathlib import Path
-from typing import Iterable  # noqa: UP035 - spacy-llm reads it
 
 import pytest
 import spacy
@@ -15,47 +14,9 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 pytest.importorskip("spacy_llm")
-from spacy_llm.registry import registry
 
 from .inside import cache_of, hits, pipe_of
-
-TASK = {"@llm_tasks": "spacy_padellm.NER.v1", "labels": ["PER", "LOC"]}
-
-
-def make(folder, model=None, **settings):
-    nlp = spacy.blank("en")
-    model = model or {"@llm_models": "spacy_padellm.CausalLM.v1", "name": str(folder)}
-    task = {**TASK, **settings.pop("task", {})}
-    nlp.add_pipe("llm", config={"task": task, "model": model, **settings})
-    return nlp
-
-
-def found(docs):
-    return [[(e.label_, e.start, e.end, e._.padellm_score) for e in doc.ents] for doc in docs]
-
-
-@pytest.fixture
-def model_folder(trained_folder):
-    return trained_folder / "padellm_ner" / "model"
-
-
-@registry.llm_models("test.Scripted.v1")
-def scripted_model(answers: dict, asked: list | None = None):
-    """A text model: what it answers is the longest key that ends a prompt's last line."""
-
-    def answer(prompt):
-        found = [k for k in answers if all(part in prompt for part in k.split("&"))]
-        return answers[max(found, key=len)] if found else "0"
-
-    def model(prompts: Iterable[Iterable[str]]) -> Iterable[Iterable[str]]:
-        got = [list(of_doc) for of_doc in prompts]
-        CALLS.append(got)
-        return [[answer(prompt) for prompt in of_doc] for of_doc in got]
-
-    return model
-
-
-CALLS: list = []
+from .pipelines import found, make
 
 
 def test_the_same_entities_and_probabilities_as_the_component(model_folder):
@@ -213,64 +174,6 @@ def test_examples_are_told_to_be_lost_on_a_trained_model(model_folder, caplog):
     assert "not shown to the model" in caplog.text
 
 
-TWO_STEPS = {
-    "@llm_models": "spacy_padellm.TwoSteps.v1",
-    "model": {
-        "@llm_models": "test.Scripted.v1",
-        "answers": {
-            "Mentions of PER:": "There are 2 mentions.",
-            "Mentions of LOC:": "1",
-            "Mention number 1 of PER:": '"Ada Lovelace"',
-            "Mention number 2 of PER:": "Ada Lovelace",
-            "Mention number 1 of LOC:": "Atlantis",
-        },
-    },
-}
-
-
-def test_a_text_model_is_asked_in_two_steps():
-    CALLS.clear()
-    nlp = make(None, model=TWO_STEPS, task={"label_definitions": {"PER": "{people}"}}, save_io=True)
-    doc = nlp("Ada Lovelace met Ada Lovelace in {label}.")
-    assert [(e.text, e.label_, e._.padellm_score) for e in doc.ents] == [
-        ("Ada Lovelace", "PER", None),
-        ("Ada Lovelace", "PER", None),
-    ]
-    assert [len(call[0]) for call in CALLS] == [2, 3]
-    assert "mentions of PER ({people}) are" in CALLS[0][0][0]
-    assert "in {label}." in CALLS[0][0][0]
-    answer = json.loads(doc.user_data["llm_io"]["llm"]["response"])
-    assert answer["unplaced"] == [["LOC", 1, "Atlantis"]] and len(answer["prompts"]) == 5
-    spans = make(None, model=TWO_STEPS, task={"annotate": "spans", "threshold": 0.99})
-    group = spans("Ada Lovelace met Ada Lovelace.").spans["sc"]
-    assert len(group) == 2 and "scores" not in group.attrs
-
-
-def test_examples_are_shown_to_a_text_model():
-    CALLS.clear()
-    shown = [{"text": "Bo met Al.", "entities": {"PER": ["Bo", "Al"]}}]
-    make(None, model=TWO_STEPS, task={"examples": shown})("Ada Lovelace met Ada Lovelace.")
-    assert "Text: Bo met Al.\nMentions of PER: 2" in CALLS[0][0][0]
-    assert "Text: Bo met Al.\nMention number 2 of PER: Al" in CALLS[1][0][1]
-
-
-def test_combinations_that_cannot_serve_say_what_can(model_folder):
-    text_model = TWO_STEPS["model"]
-    nlp = make(None, model=text_model)
-    with pytest.raises(TypeError, match=r"TwoSteps\.v1"):
-        nlp("Ada")
-    ours = {"@llm_models": "spacy_padellm.CausalLM.v1", "name": str(model_folder)}
-    with pytest.raises(ValueError, match="for text models"):
-        make(None, model={"@llm_models": "spacy_padellm.TwoSteps.v1", "model": ours})
-    other = spacy.blank("en")
-    task = {"@llm_tasks": "spacy.NER.v3", "labels": ["PER"]}
-    other.add_pipe("llm", config={"task": task, "model": ours, "validate_types": False})
-    with pytest.raises(TypeError, match=r"NER\.v1"):
-        other("Ada")
-    with pytest.raises(ValueError, match="no labels of its own"):
-        make(None, model=TWO_STEPS, task={"labels": []})("Ada")
-
-
 @pytest.mark.parametrize(("task", "message"), [
     ({"label_definitions": {"X": "y"}}, "'X'"),
     ({"examples": [{"text": "a"}]}, "entities"),
@@ -300,13 +203,3 @@ def test_the_config_file_runs_in_a_fresh_process(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "('John Miller', 'PER')" in done.stdout and done.stdout.strip().endswith("[]")
-
-
-@pytest.mark.parametrize("answer", ["-5", "none", "1 or 2", "999999999999"])
-def test_an_answer_that_is_no_count_is_none(answer, caplog):
-    CALLS.clear()
-    model = {"@llm_models": "test.Scripted.v1", "answers": {"Ada": answer}}
-    two_steps = {"@llm_models": "spacy_padellm.TwoSteps.v1", "model": model}
-    doc = make(None, model=two_steps)("Ada came.")
-    assert not doc.ents and [len(call[0]) for call in CALLS][:1] == [2]
-    assert "taken as 0" in caplog.text
