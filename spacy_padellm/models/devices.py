@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def find_device(device: str, setting: str = "device") -> torch.device:
-    """Raises ValueError, naming the setting, for a device that is not there."""
+    """Raises ValueError, naming the setting, for a device that is not there, or is no device."""
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -21,7 +21,7 @@ def find_device(device: str, setting: str = "device") -> torch.device:
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         value = f"is {device!r}" if setting == "device" else f"has {device!r} in it"
         mend = "use 'auto' or 'cpu'" if setting == "device" else "leave it out, or set it to null"
         raise ValueError(

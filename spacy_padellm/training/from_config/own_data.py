@@ -107,7 +107,8 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
 
 
 def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config:
-    """The filled config of a training on these texts. Raises ValueError as `train_on_data`."""
+    """The filled config of a training on these texts. Raises ValueError as `train_on_data`, and
+    where none of them has an entity."""
     _check_overrides(overrides)
     given = DEFAULTS | data.given()
     recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
@@ -134,6 +135,12 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
         [text for text in _texts(config, name, surveys) if text.labels(annotate) is not None]
         for name in ("train", "dev")
     )
+    taught = labels_of(texts, annotate)
+    if texts and not taught:
+        known = count(len(texts), "text")
+        raise ValueError(
+            f"{data.train}: none of the {known} to learn from has an entity: add texts with entities"
+        )
     words = sum(text.words for text in texts)
     steps = overrides.get(_STEPS, choose_steps(recipe, words))
     check_number(_STEPS, steps, least=1, whole=True)
@@ -147,11 +154,16 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     )
     length = say_length(config.interpolate()["training"])
     say(f"Training on {learned}, evaluating on {scored}; {length}")
-    missing = labels_of(dev, annotate) - labels_of(texts, annotate)
-    if missing and data.dev is None:
+    if missing := labels_of(dev, annotate) - taught:
+        only, mend = (
+            "held-out texts",
+            "Add more texts, or pass your own evaluation texts with --dev",
+        )
+        if data.dev is not None:
+            only, mend = f"texts in {data.dev}", "Add texts with such entities to learn from"
         say(
-            f"The model does not learn {', '.join(sorted(missing))}: only held-out texts have such "
-            f"entities. Add more texts, or pass your own evaluation texts with --dev"
+            f"The model does not learn {', '.join(sorted(missing))}: only {only} have such "
+            f"entities. {mend}"
         )
     return config
 
