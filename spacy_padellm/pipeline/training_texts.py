@@ -153,7 +153,7 @@ def report_gold(
     """
     encoder, max_tokens = decoder.encoder, decoder.window_size(labels)
     longest = decoder.settings.max_mention_tokens
-    points = decoder.decoder.method == "pointers"
+    points = getattr(decoder.decoder.lm, "points", False)
     report_unknown(name, source, (eg.reference for eg in examples), sentences=True)
     total, lost, long, beyond, cut = 0, 0, 0, 0, 0
     shown: list[str] = []

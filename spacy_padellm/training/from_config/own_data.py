@@ -139,7 +139,7 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     if texts and not taught:
         known = count(len(texts), "text")
         raise ValueError(
-            f"{data.train}: none of the {known} to learn from has an entity: add texts with entities"
+            f"{data.train}: none of the {known} to learn from has an entity: add some that have"
         )
     words = sum(text.words for text in texts)
     steps = overrides.get(_STEPS, choose_steps(recipe, words))
