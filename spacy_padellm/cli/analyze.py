@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 from spacy.cli._util import Arg, Opt
-from tqdm import tqdm
 from wasabi import Printer
 
 from ..atomic import write_whole
 from ..extras import need
 from ..formats.docbin import read_docs
 from ..formats.json_text import write_json
+from ..progress import progress
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import check_numbers
@@ -44,7 +44,7 @@ def analyze_cli(
 
         docs = list(read_docs(corpus, nlp.vocab))[: limit or None]
         read = read_examples(nlp, docs)
-        with tqdm(total=len(read), unit=" texts") as bar:
+        with progress(len(read), "texts", "analyze") as bar:
             texts = analyze_texts(nlp, pipe, read, batch_size, bar.update)
         found = analyze(texts, pipe.settings.threshold, examples)
         page = render_analysis(found, Path(pipeline).name, corpus.stem)

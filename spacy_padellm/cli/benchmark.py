@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from spacy.cli._util import Arg, Opt
-from tqdm import tqdm
 from wasabi import Printer
 
 from ..extras import install_command
+from ..progress import progress
 from ..tools.benchmark.method_names import FREE_METHODS, METHODS, check_method
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
@@ -78,7 +78,7 @@ def benchmark_cli(
     if not labels:
         out.fail("neither the model nor the corpus has labels", exits=1)
     _warn(out, names, loaded, labels, golds, forced)
-    with tqdm(total=len(names) * len(sizes) * rounds, unit="run") as bar:
+    with progress(len(names) * len(sizes) * rounds, "runs", "benchmark") as bar:
         found = measure(decoders, golds, labels, sizes, rounds, loaded.lm.device, bar.update)
     typer.echo(make_table(found))
     if output is not None:

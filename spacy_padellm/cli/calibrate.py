@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from spacy.cli._util import Arg, Opt
-from tqdm import tqdm
 from wasabi import Printer
 
 from ..formats.docbin import read_docs
+from ..progress import progress
 from ..spans.choosing import Aim
 from ..tools.pipelines import open_pipeline, save_pipeline
 from .app import padellm_app
@@ -59,7 +59,7 @@ def calibrate_cli(
         examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
         found, curve_error = None, ""
         try:
-            with tqdm(total=len(examples), unit=" texts") as bar:
+            with progress(len(examples), "texts", "calibrate") as bar:
                 found = calibrate(nlp, pipe, examples, batch_size, bar.update)
         except ValueError as error:
             if aim is None:
@@ -71,7 +71,7 @@ def calibrate_cli(
                 found.texts, pipe.labels, aim, lambda p: curve.probability(1.0, p)
             )
         elif aim is not None:
-            with tqdm(total=len(examples), unit=" texts") as bar:
+            with progress(len(examples), "texts", "calibrate") as bar:
                 texts = analyze_texts(nlp, pipe, examples, batch_size, bar.update)
             chosen = choose_thresholds(texts, pipe.labels, aim)
         if aim is not None:
