@@ -13,6 +13,7 @@ from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name
 from ...formats.guess import EXTENSIONS, Format, guess_input, guess_output, named_format
 from ...formats.hf_files import is_dataset, splits_of
+from ...formats.reading import shifted
 from ...progress import follow
 from .report import show_written
 
@@ -50,6 +51,7 @@ def convert(
     # Docs of one corpus have their spans in the same place, or training would miss some.
     if overlapping and to_doc.annotate == "auto":
         conversion.doc = replace(to_doc, annotate="both")
+    kept = shifted(everything)
     for output, texts in corpora.items():
         to_format = target or guess_output(output)
         bar = follow(texts, "texts", output.name)
@@ -68,6 +70,8 @@ def convert(
                 f"{overlapping:,} of {len(placed):,} texts have overlapping spans: all spans "
                 f"are in doc.spans[{key!r}]; doc.ents is left unannotated in those texts"
             )
+    if said := conversion.reading.say_off() or (kept.say_off() if kept else ""):
+        msg.warn(said)
 
 
 def _plan(
