@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..formats.docbin import read_docs
 from ..progress import progress
 from ..spans.choosing import Aim
 from ..tools.pipelines import open_pipeline, save_pipeline
 from .app import padellm_app
-from .options import check_numbers
+from .options import ANNOTATED, check_numbers
 
 if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need not wait for
     from ..tools.analyze.thresholds import LabelThreshold
@@ -20,12 +19,7 @@ if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need no
 @padellm_app.command("calibrate", no_args_is_help=True)
 def calibrate_cli(
     pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
-    corpus: Annotated[
-        Path,
-        Arg(
-            help="Annotated texts (.spacy) that it was not trained on", exists=True, dir_okay=False
-        ),
-    ],
+    corpus: Annotated[Path, Arg(help=f"{ANNOTATED}; none that it was trained on", exists=True)],
     output: Annotated[Path, Arg(help="Folder for the calibrated pipeline")],
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
     precision: Annotated[
@@ -53,10 +47,11 @@ def calibrate_cli(
         output.parent.mkdir(parents=True, exist_ok=True)
         nlp, pipe = open_pipeline(pipeline)
         from ..tools.analyze.calibrating import calibrate
-        from ..tools.analyze.corpus import analyze_texts, read_examples
+        from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.thresholds import choose_thresholds, set_thresholds
+        from ..tools.corpora import read_annotated, read_examples
 
-        examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
+        examples = read_examples(nlp, read_annotated(corpus, pipe.gold_source, nlp))
         found, curve_error = None, ""
         try:
             with progress(len(examples), "texts", "calibrate") as bar:
@@ -125,18 +120,31 @@ def _tell(msg: Printer, chosen: "list[LabelThreshold]", aim: Aim) -> None:
         )
     for one in chosen:
         if one.bound is None:
-            msg.warn(f"{one.label} does not reach a {aim.name} of {aim.share:g}: {_why(one, aim)}")
+            msg.warn(f"{one.label}: {_why(one, aim)}")
 
 
 def _why(one: "LabelThreshold", aim: Aim) -> str:
+    """Why a label does not keep what is aimed at, and what it has."""
     from ..spans.choosing import fewest_mentions
 
     if one.threshold is None:
         what = "mention of it was found" if aim.precision else "text has one"
         return f"no {what}, and its threshold stays as it was"
-    kept = "the threshold is the one that comes nearest" if aim.precision else "it keeps all"
-    fewest = fewest_mentions(aim.share, aim.confidence)
-    if (there := one.n if aim.precision else one.n_gold) < fewest:
-        return f"{there} mentions are too few, it takes {fewest} that are all right; {kept}"
     share = one.precision if aim.precision else one.recall
-    return f"{share:.3f} here is too low to be sure; {kept}"
+    there, fewest = (
+        one.n if aim.precision else one.n_gold,
+        fewest_mentions(aim.share, aim.confidence),
+    )
+    kept = f"with a threshold of {one.threshold:g}" if one.threshold else "with all its mentions"
+    reached = f"{kept}, it is {share:.3f} in these texts"
+    if there < fewest:
+        return (
+            f"too few mentions to promise a {aim.name} of {aim.share:g}: {reached}, but there are "
+            f"{there} mentions, and it takes {fewest} that are all right"
+        )
+    if share >= aim.share:
+        return (
+            f"a {aim.name} of {aim.share:g} cannot be promised: {reached}, which may be by chance"
+        )
+    best = "the best that a threshold does" if aim.precision else "and a threshold only lowers it"
+    return f"no threshold reaches a {aim.name} of {aim.share:g}: {reached}, {best}"

@@ -124,8 +124,8 @@ def _say_shift(shift: tuple[int, int], off: Sequence[Problem]) -> str:
     )
     fit = sum(_fits(problem, shift) for problem in off)
     return (
-        f"{fit:,} of them do if you {mend}: offsets count characters from 0, and an end is one past "
-        f"the last character"
+        f"{fit:,} of them do if you {mend}: offsets count characters from 0, and an end is one "
+        f"past the last character"
     )
 
 

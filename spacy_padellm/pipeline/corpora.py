@@ -43,8 +43,8 @@ class CorpusReader:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         reading = Reading(self._mode)
         yield from self._give(nlp, reading)
-        for said in news_of(reading):
-            logger.warning("%s", said)
+        for message in what_is_new(messages_of(reading)):
+            logger.warning("%s", message)
 
     def read(self, nlp: Language) -> tuple[list[Example], Reading]:
         """All Examples, and what was met, of which nothing is logged."""
@@ -137,15 +137,19 @@ def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
     return None if found is None else list(found)
 
 
-def news_of(reading: Reading) -> list[str]:
-    """What to say of a file that was read; nothing the second time, whoever reads it."""
+def messages_of(reading: Reading) -> list[str]:
+    """What a user should know of a file that was read."""
     off = reading.say_off()
     if off and reading.mode != "strict":
         option = f"--alignment-mode {reading.mode}"
         off += f"; `padellm convert` leaves them out unless you pass {option}"
-    said = [message for message in (off, reading.say_others()) if message]
-    news = [message for message in said if not told[message]]
-    told.update(said)
+    return [message for message in (off, reading.say_others()) if message]
+
+
+def what_is_new(messages: list[str]) -> list[str]:
+    """Those that nobody has told yet: a file may be read often."""
+    news = [message for message in messages if not told[message]]
+    told.update(messages)
     return news
 
 

@@ -124,7 +124,7 @@ class ProgressBar(TrainerCallback):
         now, tokens = time.monotonic(), self.counts["tokens"]
         rate = (tokens - self._before[1]) / max(now - self._before[0], 1e-9)
         self._before = (now, tokens)
-        self.bar.set_postfix(loss=f"{logs['loss']:.3f}", tokens_s=f"{rate:,.0f}")
+        self.bar.set_postfix(**{"loss": f"{logs['loss']:.3f}", "tokens/s": f"{rate:,.0f}"})
 
     def on_evaluate(self, args: Any, state: State, control: Control, **given: Any) -> None:
         self._before = (time.monotonic(), self.counts["tokens"])  # decoding is no training

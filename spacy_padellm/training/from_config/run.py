@@ -53,7 +53,9 @@ def train_config(config: Config, options: RunOptions) -> Path:
     """Trains the pipeline of a config; returns the folder of the best. In processes started by
     `torchrun` or `accelerate launch` all call it. Raises ValueError for a config that this cannot
     train, or an output folder that has another run in it, at this moment too."""
-    with RunFolder(options.output).alone():
+    folder = RunFolder(options.output)
+    folder.tell_of_others()
+    with folder.alone():
         return ConfigRun(config, options).run()
 
 
@@ -91,7 +93,7 @@ class ConfigRun:
         """Raises OSError with a mend where the disk is full."""
         finish = self._open_logger()
         try:
-            with telling_of_full_disk(self.folder.checkpoints, "go on with --resume"):
+            with telling_of_full_disk(self.folder.checkpoints):
                 with no_progress_bars():
                     self.trainer.go_on_from(self.checkpoint, self._is_over)
                 if self.same_texts:  # a run that was over has read none
