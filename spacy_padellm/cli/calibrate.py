@@ -131,20 +131,19 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
         what = "mention of it was found" if aim.precision else "text has one"
         return f"no {what}, and its threshold stays as it was"
     share = one.precision if aim.precision else one.recall
-    there, fewest = (
-        one.n if aim.precision else one.n_gold,
-        fewest_mentions(aim.share, aim.confidence),
-    )
-    kept = f"with a threshold of {one.threshold:g}" if one.threshold else "with all its mentions"
-    reached = f"{kept}, it is {share:.3f} in these texts"
+    there = one.n if aim.precision else one.n_gold
+    wanted, here = f"a {aim.name} of {aim.share:g}", f"it is {share:.3f} in these texts"
+    fewest = fewest_mentions(aim.share, aim.confidence)
     if there < fewest:
         return (
-            f"too few mentions to promise a {aim.name} of {aim.share:g}: {reached}, but there are "
-            f"{there} mentions, and it takes {fewest} that are all right"
+            f"{wanted} cannot be promised with so few mentions: {here} (threshold "
+            f"{one.threshold:g}), but that takes {fewest} mentions that are all right, and there "
+            f"are {there}"
         )
     if share >= aim.share:
-        return (
-            f"a {aim.name} of {aim.share:g} cannot be promised: {reached}, which may be by chance"
-        )
-    best = "the best that a threshold does" if aim.precision else "and a threshold only lowers it"
-    return f"no threshold reaches a {aim.name} of {aim.share:g}: {reached}, {best}"
+        return f"{wanted} cannot be promised: {here} (threshold {one.threshold:g}), but barely so"
+    if not aim.precision:
+        return f"{wanted} cannot be reached: {here}, without any threshold"
+    if one.threshold:
+        return f"{wanted} cannot be reached: with the best threshold, {one.threshold:g}, {here}"
+    return f"{wanted} cannot be reached: no threshold does better than to keep all, and {here}"
