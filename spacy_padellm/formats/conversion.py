@@ -36,7 +36,7 @@ from .docbin import DocSettings
 from .files import is_blank
 from .gold_text import Span
 from .guess import Format
-from .reading import Reading
+from .reading import Reading, with_marks
 from .unsaid import Unsaid
 
 _UNKNOWN = "\0unknown"  # no label of a span
@@ -49,7 +49,8 @@ class Conversion:
     labels_map: old label → new one, "" to leave its spans out; others stay. indices: the paper's,
     None to find out. lang: of the tokenizer for texts without tokens. text_comments: lines
     "# text = ..." in columns. labels_seen: what read files call their labels. spans: how many of
-    each label were read. unsaid: what the file that was written last could not say.
+    each label were read. marked: those with a punctuation mark at an end. unsaid: what the file
+    that was written last could not say.
     """
 
     labels_map: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Conversion:
     problems: list[Problem] = field(default_factory=list)
     labels_seen: set[str] = field(default_factory=set)
     spans: Counter[str] = field(default_factory=Counter)
+    marked: list[Problem] = field(default_factory=list)
     unsaid: Unsaid | None = None
 
     @cached_property
@@ -79,6 +81,7 @@ class Conversion:
                 text = self._respace(text)
             text = self._map_labels(text)
             self.spans.update(label for _, _, label in text.spans)
+            self.marked += with_marks(text)
             yield text
         if not any_text:
             blank = path.is_file() and source not in ("datasets", "spacy") and is_blank(path)
@@ -89,7 +92,7 @@ class Conversion:
     @property
     def reading(self) -> Reading:
         """What was met so far."""
-        return Reading(self.doc.alignment_mode, self.spans, self.problems)
+        return Reading(self.doc.alignment_mode, self.spans, self.problems, self.marked)
 
     def write(self, path: Path, target: Format, texts: Iterable[AnnotatedText]) -> int:
         """Writes a file. Returns the number of tag columns, 0 for other formats."""

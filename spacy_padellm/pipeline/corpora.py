@@ -101,7 +101,8 @@ def make_corpus(
             docs = (moved(doc, annotate, spans_key) for doc in read_docs(place, nlp.vocab))
         else:
             settings = DocSettings(annotate, spans_key, alignment_mode)
-            conversion = Conversion(doc=settings, problems=problems, spans=reading.spans)
+            conversion = Conversion(doc=settings, problems=problems)
+            conversion.spans, conversion.marked = reading.spans, reading.marked
             texts = conversion.read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
         number = given = 0
@@ -143,7 +144,7 @@ def messages_of(reading: Reading) -> list[str]:
     if off and reading.mode != "strict":
         option = f"--alignment-mode {reading.mode}"
         off += f"; `padellm convert` leaves them out unless you pass {option}"
-    return [message for message in (off, reading.say_others()) if message]
+    return [message for message in (off, reading.say_marked(), reading.say_others()) if message]
 
 
 def what_is_new(messages: list[str]) -> list[str]:

@@ -5,7 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_padellm.formats.annotated_text import AnnotatedText
-from spacy_padellm.formats.reading import Reading, find_shift, shifted
+from spacy_padellm.formats.reading import (
+    Reading,
+    find_shift,
+    shifted,
+    show_in_context,
+    with_marks,
+)
 
 WORDS = st.text("abcdefgäéжю", min_size=3, max_size=8)
 SHIFTS = [(1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0), (2, 2), (-3, -3)]
@@ -73,3 +79,44 @@ def test_what_is_said(n_off, mode, words):
     said = found.say_off()
     assert words in said and bool(said) == bool(n_off) and not found.mostly_off
     assert reading(21, 40).mostly_off
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "has"),
+    [
+        ("ramen, tacos", "ramen,", True),
+        ("ramen, tacos", ", tacos", True),
+        ("ramen, tacos", "ramen", False),
+        ("ramen, tacos", ",", False),
+        ("Ask Acme Inc. for it.", "Acme Inc.", False),
+        ("Ask Acme Inc. for it.", "it.", True),
+    ],
+)
+def test_marks_at_the_ends_of_spans(text, span, has):
+    begin = text.index(span)
+    assert bool(with_marks(AnnotatedText(text, ((begin, begin + len(span), "A"),)))) is has
+
+
+@pytest.mark.parametrize(("n_marked", "told"), [(10, False), (11, True)])
+def test_many_marks_are_told(n_marked, told):
+    found = reading(0, 40)
+    text = AnnotatedText("ramen, tacos", ((0, 6, "DISH"),), file="a.csv", line=2)
+    found.marked = with_marks(text) * n_marked
+    said = found.say_marked()
+    assert (f"{n_marked} of 40 spans begin or end with a punctuation mark" in said) is told
+    assert ('a.csv:2: "[ramen,] tacos" (DISH)' in said) is told
+
+
+def test_ends_one_too_far_take_blanks_and_marks_alike():
+    """Half of the faults are on tokens."""
+    text = AnnotatedText("ramen, tacos and soup", ((0, 6, "A"), (7, 13, "A")), file="a.csv")
+    found = Reading("contract", marked=with_marks(text) * 6)
+    found.problems = [text.problem((7, 13, "A"), "", off=True)] * 6
+    found.spans.update({"A": 20})
+    assert found.mostly_off and not Reading("contract", found.spans, found.problems).mostly_off
+
+
+def test_long_spans_are_shown_in_part():
+    text = AnnotatedText("so " * 100, ((1, 290, "A"),), file="a.csv", line=1)
+    shown = show_in_context(text.problem((1, 290, "A"), "", off=True))
+    assert len(shown) < 150 and " ... " in shown and "\n" not in shown

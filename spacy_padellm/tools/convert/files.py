@@ -70,6 +70,8 @@ def convert(
                 f"{overlapping:,} of {len(placed):,} texts have overlapping spans: all spans "
                 f"are in doc.spans[{key!r}]; doc.ents is left unannotated in those texts"
             )
+    if said := conversion.reading.say_marked():
+        msg.warn(said)
     if said := conversion.reading.say_off() or (kept.say_off() if kept else ""):
         msg.warn(said)
 

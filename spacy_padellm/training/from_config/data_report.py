@@ -24,7 +24,7 @@ def check_reading(
     not on words, and nobody has said what is to become of them; strict: where anything is lost or
     changed."""
     messages = messages_of(reading)
-    if strict and messages:
+    if strict and reading.problems:
         raise ValueError(f"{'. '.join(messages)}. That is an error with --strict")
     setting = f"corpora.{corpus}.alignment_mode"
     if reading.mostly_off and setting not in overrides:
