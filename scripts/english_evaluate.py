@@ -29,8 +29,9 @@ from tqdm import tqdm
 
 from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.tools.analyze.analysis import analyze
-from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
+from spacy_padellm.tools.analyze.corpus import analyze_texts
 from spacy_padellm.tools.analyze.plots import plot_calibration
+from spacy_padellm.tools.corpora import read_examples
 
 SENTENCES = (1, 5, 20, 100)
 # Labels of OntoNotes, which spaCy's own English pipelines have.

@@ -1,7 +1,11 @@
-"""The README's first Python block runs as it stands, with the model in the box."""
+"""The README's first Python block runs as it stands, and its table of texts is read."""
 
 import re
 from pathlib import Path
+
+import spacy
+
+from spacy_padellm.pipeline.corpora import make_corpus
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -19,3 +23,18 @@ def test_the_first_example_prints_what_is_shown(capsys):
 def _without_scores(printed):
     """Another processor may round otherwise."""
     return re.sub(r"\d\.\d+", "", printed).split()
+
+
+def test_the_file_of_own_data_is_read_as_it_is_meant(tmp_path, caplog):
+    (shown,) = re.findall(
+        r"^```csv\n(.*?)^```$", README.read_text("utf8"), re.DOTALL | re.MULTILINE
+    )
+    (tmp_path / "train.csv").write_text(shown, encoding="utf8")
+    examples = make_corpus(tmp_path / "train.csv")(spacy.blank("en"))
+    found = [[(e.text, e.label_) for e in eg.reference.ents] for eg in examples]
+    assert found == [
+        [("Chez Panisse", "RESTAURANT"), ("tonight", "TIME")],
+        [("Noma", "RESTAURANT"), ("ramen", "DISH")],
+        [],
+    ]
+    assert not caplog.text

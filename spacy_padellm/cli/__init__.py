@@ -9,6 +9,7 @@ from .app import padellm_app
 from .benchmark import benchmark_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
+from .evaluate import evaluate_cli
 from .explain import explain_cli
 from .export import export_cli
 from .models import models_cli
@@ -22,6 +23,7 @@ __all__ = [
     "benchmark_cli",
     "calibrate_cli",
     "convert_cli",
+    "evaluate_cli",
     "explain_cli",
     "export_cli",
     "merge_cli",

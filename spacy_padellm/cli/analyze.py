@@ -5,22 +5,21 @@ from typing import Annotated
 
 import typer
 from spacy.cli._util import Arg, Opt
-from tqdm import tqdm
 from wasabi import Printer
 
 from ..atomic import write_whole
 from ..extras import need
-from ..formats.docbin import read_docs
 from ..formats.json_text import write_json
+from ..progress import progress
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import check_numbers
+from .options import ANNOTATED, check_numbers
 
 
 @padellm_app.command("analyze", no_args_is_help=True)
 def analyze_cli(
     pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
-    corpus: Annotated[Path, Arg(help="Annotated texts, .spacy", exists=True, dir_okay=False)],
+    corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
     output: Annotated[Path, Opt("--output", "-o", help="The page; figures go beside it, .json")] = (
         Path("analysis.html")
     ),
@@ -39,12 +38,13 @@ def analyze_cli(
         need("analyze", "analyze")
         nlp, pipe = open_pipeline(pipeline)
         from ..tools.analyze.analysis import analyze
-        from ..tools.analyze.corpus import analyze_texts, read_examples
+        from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.page import render_analysis  # before the work, which takes longer
+        from ..tools.corpora import read_annotated, read_examples
 
-        docs = list(read_docs(corpus, nlp.vocab))[: limit or None]
+        docs = read_annotated(corpus, pipe.gold_source, nlp)[: limit or None]
         read = read_examples(nlp, docs)
-        with tqdm(total=len(read), unit=" texts") as bar:
+        with progress(len(read), "texts", "analyze") as bar:
             texts = analyze_texts(nlp, pipe, read, batch_size, bar.update)
         found = analyze(texts, pipe.settings.threshold, examples)
         page = render_analysis(found, Path(pipeline).name, corpus.stem)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from spacy.cli._util import Arg, Opt
-from tqdm import tqdm
 from wasabi import Printer
 
 from ..extras import need
+from ..progress import Progress, progress
 from ..tools.annotate.sinks import check_format
 from ..tools.annotate.sources import STDIN, find_files
 from ..tools.pipelines import open_pipeline
@@ -58,7 +58,7 @@ def annotate_cli(
         from ..tools.annotate.running import run_job
 
         job = Job.of(files, pipeline, labels, file_format, part_size, text_field)
-        with tqdm(unit=" texts", desc="annotate", smoothing=0.05) as bar:
+        with progress(None, "texts", "annotate", smoothing=0.05) as bar:
             if engine == "ray":
                 done = _on_ray(job, output, batch_size, actors, gpus, cpus, address or None)
             else:
@@ -86,7 +86,7 @@ def annotate_cli(
 
 
 def _follow(
-    done: "Iterator[Done | Unread]", bar: tqdm, by_part: bool
+    done: "Iterator[Done | Unread]", bar: Progress, by_part: bool
 ) -> "tuple[int, int, int, list[Unread]]":
     from ..tools.annotate.running import Unread
 

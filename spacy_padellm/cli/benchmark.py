@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from spacy.cli._util import Arg, Opt
-from tqdm import tqdm
 from wasabi import Printer
 
 from ..extras import install_command
+from ..progress import progress
 from ..tools.benchmark.method_names import FREE_METHODS, METHODS, check_method
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import check_numbers
+from .options import ANNOTATED, check_numbers
 
 if TYPE_CHECKING:
     from ..formats.doc_gold import GoldSource
@@ -31,7 +31,7 @@ _METHODS_HELP = (
 @padellm_app.command("benchmark", no_args_is_help=True)
 def benchmark_cli(
     model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
-    corpus: Annotated[Path, Arg(help="Annotated texts, .spacy", exists=True, dir_okay=False)],
+    corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
     methods: Annotated[str | None, Opt("--methods", "-m", help=_METHODS_HELP)] = None,
     batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts per batch")] = "1,32",
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
@@ -78,7 +78,7 @@ def benchmark_cli(
     if not labels:
         out.fail("neither the model nor the corpus has labels", exits=1)
     _warn(out, names, loaded, labels, golds, forced)
-    with tqdm(total=len(names) * len(sizes) * rounds, unit="run") as bar:
+    with progress(len(names) * len(sizes) * rounds, "runs", "benchmark") as bar:
         found = measure(decoders, golds, labels, sizes, rounds, loaded.lm.device, bar.update)
     typer.echo(make_table(found))
     if output is not None:

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from spacy.cli._util import Arg, Opt
-from tqdm import tqdm
 from wasabi import Printer
 
-from ..formats.docbin import read_docs
+from ..progress import progress
 from ..spans.choosing import Aim
 from ..tools.pipelines import open_pipeline, save_pipeline
 from .app import padellm_app
-from .options import check_numbers
+from .options import ANNOTATED, check_numbers
 
 if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need not wait for
     from ..tools.analyze.thresholds import LabelThreshold
@@ -20,12 +19,7 @@ if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need no
 @padellm_app.command("calibrate", no_args_is_help=True)
 def calibrate_cli(
     pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
-    corpus: Annotated[
-        Path,
-        Arg(
-            help="Annotated texts (.spacy) that it was not trained on", exists=True, dir_okay=False
-        ),
-    ],
+    corpus: Annotated[Path, Arg(help=f"{ANNOTATED}; none that it was trained on", exists=True)],
     output: Annotated[Path, Arg(help="Folder for the calibrated pipeline")],
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
     precision: Annotated[
@@ -53,13 +47,14 @@ def calibrate_cli(
         output.parent.mkdir(parents=True, exist_ok=True)
         nlp, pipe = open_pipeline(pipeline)
         from ..tools.analyze.calibrating import calibrate
-        from ..tools.analyze.corpus import analyze_texts, read_examples
+        from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.thresholds import choose_thresholds, set_thresholds
+        from ..tools.corpora import read_annotated, read_examples
 
-        examples = read_examples(nlp, read_docs(corpus, nlp.vocab))
+        examples = read_examples(nlp, read_annotated(corpus, pipe.gold_source, nlp))
         found, curve_error = None, ""
         try:
-            with tqdm(total=len(examples), unit=" texts") as bar:
+            with progress(len(examples), "texts", "calibrate") as bar:
                 found = calibrate(nlp, pipe, examples, batch_size, bar.update)
         except ValueError as error:
             if aim is None:
@@ -71,7 +66,7 @@ def calibrate_cli(
                 found.texts, pipe.labels, aim, lambda p: curve.probability(1.0, p)
             )
         elif aim is not None:
-            with tqdm(total=len(examples), unit=" texts") as bar:
+            with progress(len(examples), "texts", "calibrate") as bar:
                 texts = analyze_texts(nlp, pipe, examples, batch_size, bar.update)
             chosen = choose_thresholds(texts, pipe.labels, aim)
         if aim is not None:
@@ -125,18 +120,30 @@ def _tell(msg: Printer, chosen: "list[LabelThreshold]", aim: Aim) -> None:
         )
     for one in chosen:
         if one.bound is None:
-            msg.warn(f"{one.label} does not reach a {aim.name} of {aim.share:g}: {_why(one, aim)}")
+            msg.warn(f"{one.label}: {_why(one, aim)}")
 
 
 def _why(one: "LabelThreshold", aim: Aim) -> str:
+    """Why a label does not keep what is aimed at, and what it has."""
     from ..spans.choosing import fewest_mentions
 
     if one.threshold is None:
         what = "mention of it was found" if aim.precision else "text has one"
         return f"no {what}, and its threshold stays as it was"
-    kept = "the threshold is the one that comes nearest" if aim.precision else "it keeps all"
-    fewest = fewest_mentions(aim.share, aim.confidence)
-    if (there := one.n if aim.precision else one.n_gold) < fewest:
-        return f"{there} mentions are too few, it takes {fewest} that are all right; {kept}"
     share = one.precision if aim.precision else one.recall
-    return f"{share:.3f} here is too low to be sure; {kept}"
+    there = one.n if aim.precision else one.n_gold
+    wanted, here = f"a {aim.name} of {aim.share:g}", f"it is {share:.3f} in these texts"
+    fewest = fewest_mentions(aim.share, aim.confidence)
+    if there < fewest:
+        return (
+            f"{wanted} cannot be promised with so few mentions: {here} (threshold "
+            f"{one.threshold:g}), but that takes {fewest} mentions that are all right, and there "
+            f"are {there}"
+        )
+    if share >= aim.share:
+        return f"{wanted} cannot be promised: {here} (threshold {one.threshold:g}), but barely so"
+    if not aim.precision:
+        return f"{wanted} cannot be reached: {here}, without any threshold"
+    if one.threshold:
+        return f"{wanted} cannot be reached: with the best threshold, {one.threshold:g}, {here}"
+    return f"{wanted} cannot be reached: no threshold does better than to keep all, and {here}"

@@ -30,7 +30,7 @@ def export_cli(
     ] = "fp32",
     corpus: Annotated[
         Path | None,
-        Opt("--corpus", help="Texts to compare on, .spacy", exists=True, dir_okay=False),
+        Opt("--corpus", help="Texts to compare on, in any format of `padellm train`", exists=True),
     ] = None,
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
 ) -> None:

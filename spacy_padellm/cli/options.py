@@ -9,6 +9,7 @@ from ..formats.json_text import is_unicode
 _PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
 Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
 Labels = Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG; by default all")]
+ANNOTATED = "Annotated texts: .spacy, csv, jsonl, conll, ..., as `padellm train` reads them"
 
 _LEAST = {"batch_size": 1, "rounds": 1, "limit": 0, "examples": 0}
 

@@ -2,6 +2,7 @@
 many."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,10 @@ from .options import read_text
 
 # Options that go with data, and what a config has for each.
 _WITH_DATA = {"--dev": "paths.dev", "--base": "paths.base", "--lang": "nlp.lang"}
+_STRICT = (
+    "With data: fail if a span does not begin and end with whole words, or if anything else is "
+    "lost or changed in reading"
+)
 
 
 @padellm_app.command(
@@ -55,6 +60,7 @@ def train_cli(
     lang: Annotated[
         str | None, Opt("--lang", help="With data: language of the texts. Default: en")
     ] = None,
+    strict: Annotated[bool, Opt("--strict", help=_STRICT)] = False,
     code_path: Annotated[
         Path | None, Opt("--code", "-c", help="Python file with functions that the config uses")
     ] = None,
@@ -94,7 +100,7 @@ def train_cli(
         every, kept = _positive("--save-every", save_every), _positive("--keep", keep) or 1
         reports = tuple(name.strip() for name in report_to.split(",") if name.strip())
         others = _read_arguments(arguments)
-        given = {"--dev": dev, "--base": base, "--lang": lang}
+        given = {"--dev": dev, "--base": base, "--lang": lang, "--strict": strict or None}
         if is_config:
             _refuse_options(source, given)
         else:
@@ -109,24 +115,47 @@ def train_cli(
             with show_validation_error(source):
                 best = train_config(load_train_config(source, overrides), options)
         else:
-            say = msg.info if is_main else lambda text: None
+            say = partial(_say, msg) if is_main else lambda text: None
             with show_validation_error(hint_fill=False):
-                best = train_on_data(OwnData(source, dev, base, lang), overrides, options, say)
+                best = train_on_data(
+                    OwnData(source, dev, base, lang, strict), overrides, options, say
+                )
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     except KeyboardInterrupt:
-        msg.warn("Stopped. Continue from the last checkpoint with --resume", exits=130)
+        msg.warn(f"Stopped. {_how_to_go_on(output)}", exits=130)
     if best.exists() and is_main:
         msg.good(f"The best pipeline is in {best}")
+
+
+def _say(msg: Printer, text: str) -> None:
+    """A message, or a table, which the printer would wrap."""
+    if "\n" in text:
+        typer.echo(text)
+    else:
+        msg.info(text)
+
+
+def _how_to_go_on(output: Path) -> str:
+    from ..training.checkpoints import find_whole
+
+    if found := find_whole(output / "checkpoints"):
+        return f"To continue from step {found.step}, give the same command with --resume"
+    return (
+        "There is no checkpoint yet to continue from: the same command begins again. To have one "
+        "earlier, give --save-every"
+    )
 
 
 def _refuse_options(config: Path, given: dict[str, Any]) -> None:
     """Raises ValueError for options that go with data alone."""
     for option, value in given.items():
         if value is not None:
+            instead = (
+                f"use --{_WITH_DATA[option]} instead" if option in _WITH_DATA else "leave it out"
+            )
             raise ValueError(
-                f"{option} only works with a file of texts, but {config} is a config: use "
-                f"--{_WITH_DATA[option]} instead"
+                f"{option} only works with a file of texts, but {config} is a config: {instead}"
             )
 
 

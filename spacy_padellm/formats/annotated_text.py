@@ -13,6 +13,8 @@ from .gold_text import GoldText, Place, Span
 from .json_text import is_unicode
 from .offset_units import fit_other_units
 
+CONTEXT = 20
+
 
 class FormatError(ValueError):
     """A file that cannot be read or written; the message names file, line and mend."""
@@ -56,12 +58,16 @@ class AnnotatedText:
         """Whether two spans share a character."""
         return overlap(self.spans)
 
-    def problem(self, span: Sequence[Any], reason: str, lost: bool = True) -> "Problem":
+    def problem(
+        self, span: Sequence[Any], reason: str, lost: bool = True, off: bool = False
+    ) -> "Problem":
         """A `Problem` of a span of this text, (start, end, label)."""
         start, end, label = span
-        around = self.text[max(start - 20, 0) : max(end, start) + 20]
+        around = self.text[max(start - CONTEXT, 0) : max(end, start) + CONTEXT]
         string = self.text[max(start, 0) : max(end, 0)]
-        return Problem(self.file, self.line, start, end, label, string, around, reason, lost)
+        return Problem(
+            self.file, self.line, start, end, label, string, around, reason, lost, off=off
+        )
 
     def left_out(self, reason: str, lost: bool = True) -> "Problem":
         """A `Problem` of the whole text."""
@@ -75,7 +81,8 @@ class Problem:
     at all, and should be.
 
     line: 0 for a whole file. start, end: None where the source gave no usable place. string: the
-    span's text, excerpt: the text around it.
+    span's text, excerpt: the text around it, `CONTEXT` characters on either side. off: the span
+    does not begin and end with tokens.
     """
 
     file: str
@@ -88,6 +95,7 @@ class Problem:
     reason: str
     lost: bool = True
     of: Literal["span", "text", "file"] = "span"
+    off: bool = False
 
 
 def say_lost(problems: Iterable[Problem]) -> str:

@@ -220,7 +220,9 @@ def _layers(text: AnnotatedText, problems: list[Problem]) -> tuple[list[str], li
     for start, end, label in by_length:
         inside = tokens.on(start, end)
         if inside is None:
-            problems.append(text.problem((start, end, label), "is not on token boundaries"))
+            problems.append(
+                text.problem((start, end, label), "is not on token boundaries", off=True)
+            )
             continue
         layer = next((row for row in layers if all(row[i] == "O" for i in inside)), None)
         if layer is None:

@@ -4,6 +4,7 @@ In between label names are mapped and blanks respaced. What cannot
 be kept as it was is added to a list of `Problem`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -35,6 +36,7 @@ from .docbin import DocSettings
 from .files import is_blank
 from .gold_text import Span
 from .guess import Format
+from .reading import Reading, with_marks
 from .unsaid import Unsaid
 
 _UNKNOWN = "\0unknown"  # no label of a span
@@ -46,8 +48,9 @@ class Conversion:
 
     labels_map: old label → new one, "" to leave its spans out; others stay. indices: the paper's,
     None to find out. lang: of the tokenizer for texts without tokens. text_comments: lines
-    "# text = ..." in columns. labels_seen: what read files call their labels. unsaid: what the
-    file that was written last could not say.
+    "# text = ..." in columns. labels_seen: what read files call their labels. spans: how many of
+    each label were read. marked: those with a punctuation mark at an end. unsaid: what the file
+    that was written last could not say.
     """
 
     labels_map: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +63,8 @@ class Conversion:
     lang: str = "en"
     problems: list[Problem] = field(default_factory=list)
     labels_seen: set[str] = field(default_factory=set)
+    spans: Counter[str] = field(default_factory=Counter)
+    marked: list[Problem] = field(default_factory=list)
     unsaid: Unsaid | None = None
 
     @cached_property
@@ -74,12 +79,20 @@ class Conversion:
             any_text = True
             if self.detokenize and source != "columns":
                 text = self._respace(text)
-            yield self._map_labels(text)
+            text = self._map_labels(text)
+            self.spans.update(label for _, _, label in text.spans)
+            self.marked += with_marks(text)
+            yield text
         if not any_text:
             blank = path.is_file() and source not in ("datasets", "spacy") and is_blank(path)
             reason = "is empty" if blank else "holds something, but no text that can be kept"
             where = (str(path), 0, None, None, "", "", "")
             self.problems.append(Problem(*where, reason, not blank, "file"))
+
+    @property
+    def reading(self) -> Reading:
+        """What was met so far."""
+        return Reading(self.doc.alignment_mode, self.spans, self.problems, self.marked)
 
     def write(self, path: Path, target: Format, texts: Iterable[AnnotatedText]) -> int:
         """Writes a file. Returns the number of tag columns, 0 for other formats."""

@@ -199,11 +199,11 @@ def _align(
         elif (span.start, span.end, label) in taken:
             reason = f"becomes equal to another span by alignment mode {mode}"
         if reason or span is None:
-            problems.append(text.problem((start, end, label), reason))
+            problems.append(text.problem((start, end, label), reason, off=not exact))
             continue
         if not exact:
             moved = f"is moved to {span.text!r} (alignment mode {mode})"
-            problems.append(text.problem((start, end, label), moved, lost=False))
+            problems.append(text.problem((start, end, label), moved, lost=False, off=True))
         if (start, end, label) in known:
             span.kb_id, span.id = known[start, end, label]
         taken.add((span.start, span.end, label))

@@ -97,7 +97,8 @@ def _record(text: AnnotatedText, problems: list[Problem]) -> dict[str, Any]:
     for start, end, label in text.spans:
         inside = tokens.on(start, end)
         if inside is None:
-            problems.append(text.problem((start, end, label), "is not on token boundaries"))
+            reason = "is not on token boundaries"
+            problems.append(text.problem((start, end, label), reason, off=True))
         else:
             entities.append([inside[0], inside[-1], label])
     record: dict[str, Any] = {"tokenized_text": tokens.strings, "ner": entities}

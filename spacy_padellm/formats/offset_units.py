@@ -26,7 +26,7 @@ def fit_other_units(text: str, places: Sequence[Place]) -> tuple[str, list[Place
     """
     if text.isascii() or not places:
         return None
-    plain = [_is_whole(text, start, end) for start, end in places]
+    plain = [is_whole(text, start, end) for start, end in places]
     if all(plain):
         return None
     best: tuple[str, list[Place | None]] | None = None
@@ -43,12 +43,13 @@ def fit_other_units(text: str, places: Sequence[Place]) -> tuple[str, list[Place
 
 def _read(text: str, known: dict[int, int], place: Place) -> Place | None:
     start, end = known.get(place[0]), known.get(place[1])
-    if start is None or end is None or not _is_whole(text, start, end):
+    if start is None or end is None or not is_whole(text, start, end):
         return None
     return start, end
 
 
-def _is_whole(text: str, start: int, end: int) -> bool:
+def is_whole(text: str, start: int, end: int) -> bool:
+    """Whether a place is within the text, cuts no word and neither begins nor ends with a blank."""
     if not 0 <= start < end <= len(text):
         return False
     if text[start].isspace() or text[end - 1].isspace():

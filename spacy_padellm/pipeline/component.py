@@ -30,6 +30,7 @@ from .doc_labels import DocLabels, asks_something
 from .example_set import Examples, ExampleSet
 from .label_thresholds import check_thresholds
 from .labels import Labels, LabelSet, SavedComponent
+from .licence import note_licence
 from .one_by_one import one_by_one
 from .prefetch import prefetch
 from .scorer import warn_of_score_weights
@@ -185,13 +186,12 @@ class PaDeLLMNER(TrainablePipe):
         """
         validate_get_examples(get_examples, "PaDeLLMNER.initialize")
         gold, examples = self.gold_source, list(get_examples())  # read once: it takes minutes
-        in_examples = count_labels(gold, examples)
-        self.label_set.initialize(labels, in_examples, self.shim.known_labels())
+        self.label_set.initialize(labels, count_labels(gold, examples), self.shim.known_labels())
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
-        renamed = self.settings.label_noise is not None
-        texts = [example.reference.text for example in examples]
-        self.shim.initialize(lambda: texts, self.described, renamed)
+        note_licence(nlp, self.shim)
+        texts, noise = [example.reference.text for example in examples], self.settings.label_noise
+        self.shim.initialize(lambda: texts, self.described, noise is not None)
         report_gold(self.name, gold, examples, self.doc_decoder, self.labels)
 
     def update(

@@ -12,11 +12,13 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..architectures.config_values import keeps_settings
-from ..formats.annotated_text import FormatError, Problem, say_lost
+from ..formats.annotated_text import FormatError
 from ..formats.conversion import Conversion
 from ..formats.doc_gold import LABELS, GoldSource
 from ..formats.docbin import AlignmentMode, Annotate, DocSettings, moved, read_docs, to_doc
+from ..formats.files import is_blank
 from ..formats.guess import Format, guess_input
+from ..formats.reading import Reading
 from ..learning.held_out import PARTS, Part, is_in
 from ..learning.mixture import draw
 from ..logs import told
@@ -26,6 +28,28 @@ from .labels import read_labels
 logger = logging.getLogger(__name__)
 MOST_WEIGHT = 1_000  # an epoch holds its texts in memory that many times
 Reader = Callable[[Language], Iterable[Example]]
+
+
+class CorpusReader:
+    """Gives the Examples of one file, and logs what of it could not be kept as it was.
+
+    give: the Examples, and what was met so far.
+    """
+
+    def __init__(self, give: Callable[[Language, Reading], Iterator[Example]], mode: str) -> None:
+        self._give = give
+        self._mode = mode
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        reading = Reading(self._mode)
+        yield from self._give(nlp, reading)
+        for message in what_is_new(messages_of(reading)):
+            logger.warning("%s", message)
+
+    def read(self, nlp: Language) -> tuple[list[Example], Reading]:
+        """All Examples, and what was met, of which nothing is logged."""
+        reading = Reading(self._mode)
+        return list(self._give(nlp, reading)), reading
 
 
 @keeps_settings()
@@ -39,7 +63,7 @@ def make_corpus(
     alignment_mode: AlignmentMode = "contract",
     part: Part | None = None,
     dev_share: float = 0.2,
-) -> Reader:
+) -> CorpusReader:
     """The reader "spacy_padellm.Corpus.v1": a `.spacy` file, or one that `padellm convert` reads.
 
     path: the file; or a folder, of a dataset that `save_to_disk` wrote, or of brat's files.
@@ -64,7 +88,7 @@ def make_corpus(
         raise ValueError(f"`part` of the corpus is {part!r}: it must be 'train', 'dev' or null")
     asked = _looked_for(labels, "`labels` of the corpus")
 
-    def read(nlp: Language) -> Iterator[Example]:
+    def read(nlp: Language, reading: Reading) -> Iterator[Example]:
         if path is None:
             raise ValueError("a corpus of the config has no path: set it, as by --paths.train")
         place = Path(path)
@@ -72,12 +96,14 @@ def make_corpus(
             mend = "Correct the path in [corpora] or [paths]"
             raise FormatError(place, 0, "there is no such file", mend)
         source = format or guess_input(place)
-        problems: list[Problem] = []
+        problems = reading.problems
         if source == "spacy":
             docs = (moved(doc, annotate, spans_key) for doc in read_docs(place, nlp.vocab))
         else:
             settings = DocSettings(annotate, spans_key, alignment_mode)
-            texts = Conversion(doc=settings, problems=problems).read(place, source)
+            conversion = Conversion(doc=settings, problems=problems)
+            conversion.spans, conversion.marked = reading.spans, reading.marked
+            texts = conversion.read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
         number = given = 0
         for number, doc in enumerate(docs, 1):
@@ -95,15 +121,13 @@ def make_corpus(
             if given == limit:
                 break
         if not number:
-            mend = "Check path and format (the columns, or what was accepted) in [corpora]"
-            raise FormatError(place, 0, "no text was read from it", mend)
+            raise FormatError(place, 0, *_why_none(place, source))
         if not given:
             what = f"none of its {number} texts is in the part {part!r} (dev_share = {dev_share:g})"
             mend = "Add texts, change dev_share, or give texts for development in another file"
             raise FormatError(place, 0, what, f"{mend} (--dev of `padellm train`, or paths.dev)")
-        _tell(problems)
 
-    return read
+    return CorpusReader(read, alignment_mode)
 
 
 def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
@@ -114,18 +138,29 @@ def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
     return None if found is None else list(found)
 
 
-def _tell(problems: list[Problem]) -> None:
-    """Logs what of a file's annotation could not be kept as it was: once, whoever reads it."""
-    if not problems:
-        return
-    shown = "; ".join(
-        f"{p.file}:{p.line}: {p.string!r} ({p.label}) {p.reason}" for p in problems[:5]
-    )
-    lost, changed = say_lost(problems) or "no spans", sum(not problem.lost for problem in problems)
-    message = f"{lost} are lost and {changed} changed in reading, for example {shown}"
-    told[message] += 1
-    if told[message] == 1:
-        logger.warning("%s", message)
+def messages_of(reading: Reading) -> list[str]:
+    """What a user should know of a file that was read."""
+    off = reading.say_off()
+    if off and reading.mode != "strict":
+        option = f"--alignment-mode {reading.mode}"
+        off += f"; `padellm convert` leaves them out unless you pass {option}"
+    return [message for message in (off, reading.say_marked(), reading.say_others()) if message]
+
+
+def what_is_new(messages: list[str]) -> list[str]:
+    """Those that nobody has told yet: a file may be read often."""
+    news = [message for message in messages if not told[message]]
+    told.update(messages)
+    return news
+
+
+def _why_none(path: Path, source: Format) -> tuple[str, str]:
+    """What is wrong with a file that gives no text, and the mend."""
+    if path.is_file() and source not in ("spacy", "datasets") and is_blank(path):
+        return "no text was read from it: it is empty", "Give a file with annotated texts"
+    hint = {"table": "a header and no rows?", "prodigy": "was nothing accepted?"}.get(source, "")
+    what = f"no text was read from it as {source}" + (f" ({hint})" if hint else "")
+    return what, "Check the file, and its format (`format` of the corpus)"
 
 
 @keeps_settings()

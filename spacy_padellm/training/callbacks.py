@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
 from transformers import TrainerCallback
 from transformers import TrainerControl as Control
 from transformers import TrainerState as State
 
 from ..learning.optimizer import check_weights
+from ..progress import Progress, progress
 from .checkpoints import write_checksums
 
 ENDLESS = 10**9  # steps of a run that patience or the data will end
@@ -78,7 +78,7 @@ class RunCallback(TrainerCallback):
 
 
 class ProgressBar(TrainerCallback):
-    """Steps with loss, tokens per second and the time left, on stderr.
+    """Steps with loss, tokens per second and the time left.
 
     counts: has the tokens seen so far under "tokens". part: what part of a run (0 to 1) is done
     after a step; the bar then shows percent, not steps.
@@ -95,17 +95,17 @@ class ProgressBar(TrainerCallback):
         self.show = show
         self.label = label
         self.part = part
-        self.bar: tqdm | None = None
+        self.bar: Progress | None = None
         self._before = (0.0, 0)
 
     def on_train_begin(self, args: Any, state: State, control: Control, **given: Any) -> None:
         total = None if state.max_steps >= ENDLESS else state.max_steps
-        self.bar = tqdm(
-            total=100 if self.part else total,
-            initial=self._place(state),
-            unit="%" if self.part else "step",
-            desc=self.label,
-            disable=not self.show,
+        self.bar = progress(
+            100 if self.part else total,
+            "%" if self.part else "steps",
+            self.label,
+            done=self._place(state),
+            show=self.show,
         )
         self._before = (time.monotonic(), self.counts["tokens"])
 
@@ -124,7 +124,7 @@ class ProgressBar(TrainerCallback):
         now, tokens = time.monotonic(), self.counts["tokens"]
         rate = (tokens - self._before[1]) / max(now - self._before[0], 1e-9)
         self._before = (now, tokens)
-        self.bar.set_postfix(loss=f"{logs['loss']:.3f}", tokens_s=f"{rate:,.0f}")
+        self.bar.set_postfix(**{"loss": f"{logs['loss']:.3f}", "tokens/s": f"{rate:,.0f}"})
 
     def on_evaluate(self, args: Any, state: State, control: Control, **given: Any) -> None:
         self._before = (time.monotonic(), self.counts["tokens"])  # decoding is no training

@@ -73,21 +73,29 @@ def last_whole(folder: Path) -> Checkpoint | None:
     return None
 
 
+def find_whole(folder: Path) -> Checkpoint | None:
+    """The newest that a run could go on from; all stay as they are."""
+    return next((one for one in list_checkpoints(folder) if not check(one).wrong), None)
+
+
 @contextlib.contextmanager
-def telling_of_full_disk(folder: Path, resume: str) -> Iterator[None]:
-    """Raises OSError where the disk is full, with what is kept in `folder` and how to resume."""
+def telling_of_full_disk(folder: Path, resume: str = "go on with --resume") -> Iterator[None]:
+    """Raises OSError where the disk is full, with what is kept in `folder` and how to go on.
+
+    resume: how to, from a checkpoint.
+    """
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
         by_number = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         if not by_number and not any(words in str(error).lower() for words in _FULL):
             raise
-        whole = (one for one in list_checkpoints(folder) if not check(one).wrong)
-        found = next(whole, None)
-        kept = (
-            f"the checkpoint of step {found.step} is whole" if found else "no checkpoint is whole"
-        )
-        message = f"the disk is full; {kept}: make room and {resume}"
+        found = find_whole(folder)
+        if found:
+            mend = f"the checkpoint of step {found.step} is whole: make room and {resume}"
+        else:
+            mend = "no checkpoint is whole: make room and give the same command again"
+        message = f"the disk is full; {mend}"
         raise OSError(errno.ENOSPC, message) from error
 
 

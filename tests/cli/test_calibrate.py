@@ -18,7 +18,7 @@ from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.spans.calibration import Calibration
 from spacy_padellm.tools.analyze.calibrating import calibrate
-from spacy_padellm.tools.analyze.corpus import read_examples
+from spacy_padellm.tools.corpora import read_examples
 
 
 def run(*arguments):

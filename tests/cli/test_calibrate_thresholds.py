@@ -89,10 +89,36 @@ def test_what_is_not_reached_is_said(scripted, pipeline, tmp_path):
     done = run(pipeline, tmp_path / "few.spacy", tmp_path / "few", "--precision", 0.9)
     assert done.exit_code == 0, done.output
     assert "No curve was fitted" in said(done) and "30 mentions were found" in said(done)
-    assert "PER does not reach a precision of 0.9" in said(done)
-    assert "too few, it takes 22 that are all right" in said(done)
+    assert "PER: a precision of 0.9 cannot be promised with so few mentions: it is" in said(done)
+    assert "that takes 22 mentions that are all right, and there are 15" in said(done)
     nearest = spacy.load(tmp_path / "few").get_pipe("padellm_ner").settings.threshold
     assert set(nearest) == {"PER", "LOC"}
+
+
+@pytest.mark.parametrize("aim", ["precision", "recall"])
+def test_what_cannot_be_reached_is_said_with_what_is(aim, scripted, pipeline, tmp_path):
+    """Half of the people are right, as often of the likely ones as of others, and half are found;
+    of the places a tenth."""
+    nlp, docs, script = spacy.blank("en"), [], {}
+    for i in range(160):
+        doc = nlp.make_doc(f"Number {i} is Ada Byron of Rome.")
+        right = [Span(doc, 3, 5, label="PER")] if i % 4 < 2 else []
+        doc.set_ents([*right, *([Span(doc, 6, 7, label="LOC")] if i % 10 == 0 else [])])
+        docs.append(doc)
+        found = [("PER", "Ada Byron", 0.5 + (i % 40) / 100)] if i % 2 else []
+        script[doc.text] = [*found, ("LOC", "Rome", 0.5 + 0.4 * (i % 10 == 0))]
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    scripted(script)
+    done = run(pipeline, tmp_path / "dev.spacy", tmp_path / "out", f"--{aim}", 0.8)
+    assert done.exit_code == 0, done.output
+    if aim == "precision":
+        told = "no threshold does better than to keep all, and it is 0.500 in these texts"
+        assert "LOC: a precision of 0.8 cannot" in said(done)
+    else:
+        told = "it is 0.500 in these texts, without any threshold"
+        assert "LOC:" not in said(done)
+    assert f"PER: a {aim} of 0.8 cannot be reached: {told}" in said(done)
+    assert "nearest" not in said(done)
 
 
 def test_a_label_that_is_nowhere_keeps_what_it_has(random_nlp, scripted, tmp_path):

@@ -8,11 +8,11 @@ import torch
 from spacy_padellm.atomic import BusyError, alone_in
 from spacy_padellm.training.from_config.folder import RunFolder
 
-from .test_train import corpora, train, weights, whole  # noqa: F401
+from .config_runs import train, weights
 
 
 @pytest.fixture
-def run(whole, tmp_path):  # noqa: F811
+def run(whole, tmp_path):
     """A copy of a run of 6 steps with checkpoints of 3 and 6."""
     return shutil.copytree(whole, tmp_path / "run")
 
@@ -22,7 +22,7 @@ def damage(file):
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
-def test_resuming_goes_back_to_the_checkpoint_before(run, whole, corpora, name, caplog):  # noqa: F811
+def test_resuming_goes_back_to_the_checkpoint_before(run, whole, corpora, name, caplog):
     """And ends where a run ends that nothing disturbed."""
     damage(run / "checkpoints" / "checkpoint-6" / name)
     shutil.rmtree(run / "model-last")
@@ -49,18 +49,18 @@ def test_what_is_said_where_none_is_whole(run):
     assert not list((run / "checkpoints").glob("checkpoint-*"))
 
 
-def test_a_damaged_note_of_the_config_is_said(run, corpora, caplog):  # noqa: F811
+def test_a_damaged_note_of_the_config_is_said(run, corpora, caplog):
     damage(run / "run.json")
     train(corpora, run, {"resume": True})
     assert "run.json is damaged" in caplog.text
 
 
-def test_two_runs_in_one_folder_are_refused(run, corpora):  # noqa: F811
+def test_two_runs_in_one_folder_are_refused(run, corpora):
     with alone_in(run), pytest.raises(BusyError, match="another run"):
         train(corpora, run, {"resume": True})
 
 
-def test_a_run_that_cannot_begin_leaves_no_folder(corpora, tmp_path):  # noqa: F811
+def test_a_run_that_cannot_begin_leaves_no_folder(corpora, tmp_path):
     with pytest.raises(ValueError, match="no_such_field"):
         train(corpora, tmp_path / "new", {"arguments": {"no_such_field": 1}})
     assert not (tmp_path / "new").exists()

@@ -11,7 +11,8 @@ from spacy_padellm.architectures.config_values import write_value
 from spacy_padellm.pipeline.settings import Settings
 from spacy_padellm.spans.calibration import Calibration
 from spacy_padellm.tools.analyze.analysis import analyze
-from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
+from spacy_padellm.tools.analyze.corpus import analyze_texts
+from spacy_padellm.tools.corpora import read_examples
 from spacy_padellm.tools.explain.explanation import explain
 
 TEXT = "Ada Lovelace met Charles Babbage in London."

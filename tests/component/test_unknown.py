@@ -22,7 +22,8 @@ from spacy_padellm.pipeline.training_texts import count_labels, gold_windows
 from spacy_padellm.spacy_llm.task import make_ner_task
 from spacy_padellm.tools.analyze.analysis import analyze
 from spacy_padellm.tools.analyze.calibrating import calibrate
-from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
+from spacy_padellm.tools.analyze.corpus import analyze_texts
+from spacy_padellm.tools.corpora import read_examples
 
 NLP = spacy.blank("en")
 KNOWN = "Ada left Rome."

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.tools.analyze.analysis import analyze
-from spacy_padellm.tools.analyze.corpus import analyze_texts, read_examples
+from spacy_padellm.tools.analyze.corpus import analyze_texts
+from spacy_padellm.tools.corpora import read_examples
 
 
 def gold(text, *spans):

@@ -1,6 +1,6 @@
 """What a pipeline finds in an annotated corpus, beside what is there."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spacy.language import Language
@@ -27,14 +27,6 @@ class AnalyzedText:
     gold: set[Item]
     counts: dict[str, int]
     placed: Callable[[Threshold], dict[Item, float]] = field(repr=False)
-
-
-def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
-    """Blank texts are left out. Raises ValueError where there is none left."""
-    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs if doc.text.strip()]
-    if not examples:
-        raise ValueError("the corpus holds no text")
-    return examples
 
 
 def analyze_texts(

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from spacy.cli._util import walk_directory
-from tqdm import tqdm
 from wasabi import Printer
 
 from ...formats.annotated_text import AnnotatedText, FormatError
@@ -14,6 +13,8 @@ from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name
 from ...formats.guess import EXTENSIONS, Format, guess_input, guess_output, named_format
 from ...formats.hf_files import is_dataset, splits_of
+from ...formats.reading import shifted
+from ...progress import follow
 from .report import show_written
 
 
@@ -38,7 +39,7 @@ def convert(
     for path, output in jobs:
         texts = corpora.setdefault(output, [])
         read = conversion.read(path, source or guess_input(path))
-        texts.extend(tqdm(read, path.name, unit=" texts", disable=None))
+        texts.extend(follow(read, "texts", path.name))
     unknown = [label for label in conversion.labels_map if label not in conversion.labels_seen]
     if unknown:
         msg.warn(f"--labels-map names labels that no text has: {', '.join(unknown)}")
@@ -50,9 +51,10 @@ def convert(
     # Docs of one corpus have their spans in the same place, or training would miss some.
     if overlapping and to_doc.annotate == "auto":
         conversion.doc = replace(to_doc, annotate="both")
+    kept = shifted(everything)
     for output, texts in corpora.items():
         to_format = target or guess_output(output)
-        bar = tqdm(texts, output.name, unit=" texts", disable=None)
+        bar = follow(texts, "texts", output.name)
         before = len(conversion.problems)
         n_columns = conversion.write(output, to_format, bar)
         unsaid = conversion.unsaid
@@ -68,6 +70,10 @@ def convert(
                 f"{overlapping:,} of {len(placed):,} texts have overlapping spans: all spans "
                 f"are in doc.spans[{key!r}]; doc.ents is left unannotated in those texts"
             )
+    if said := conversion.reading.say_marked():
+        msg.warn(said)
+    if said := conversion.reading.say_off() or (kept.say_off() if kept else ""):
+        msg.warn(said)
 
 
 def _plan(

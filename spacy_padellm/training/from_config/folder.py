@@ -11,11 +11,14 @@ from typing import Any
 
 import srsly
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ...architectures.shim import CausalLMShim
-from ...atomic import alone_in, read_claim, restore_folder, whole_folder, write_whole
+from ...atomic import alone_in, check_owner, read_claim, restore_folder, whole_folder, write_whole
 from ...formats.doc_gold import annotated_labels, place_of
+from ...formats.docbin import write as write_docs
+from ...pipeline.licence import write_notice
 from ..checkpoints import last_whole, list_checkpoints
 
 logger = logging.getLogger(__name__)
@@ -27,14 +30,15 @@ _FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "bef
 
 
 class RunFolder:
-    """`model-best`, `model-last`, `checkpoints/`, `run.json` under `path`, and `config.cfg` where
-    the run has made its own."""
+    """`model-best`, `model-last`, `checkpoints/`, `run.json` under `path`; `config.cfg` where the
+    run has made its own, and `dev.spacy` where it has held texts out."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.best = path / "model-best"
         self.config = path / "config.cfg"
+        self.held_out = path / "dev.spacy"
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -54,7 +58,8 @@ class RunFolder:
         if resume:
             if found := last_whole(self.checkpoints):
                 return found.path, found.step
-            logger.info("%s has no checkpoint to go on from: starting anew", self.path)
+            if self.path.is_dir() and os.environ.get("RANK", "0") == "0":
+                logger.warning("%s has no checkpoint to go on from: starting anew", self.path)
             return None, 0
         for checkpoint in list_checkpoints(self.checkpoints):
             if not checkpoint.is_cut:
@@ -129,6 +134,24 @@ class RunFolder:
                 f"another --output, or train with that config"
             )
 
+    def check_owner(self) -> None:
+        """Raises ValueError for a folder that holds anything, and no run."""
+        if os.environ.get("RANK", "0") == "0":
+            check_owner(self.path, RUN)
+
+    def tell_of_others(self) -> None:
+        """Warns of a folder that holds anything, and no run."""
+        try:
+            self.check_owner()
+        except ValueError:
+            logger.warning(
+                "%s has files of something else: a pipeline, report or checkpoint of the same name "
+                "is replaced, all others stay", self.path,
+            )  # fmt: skip
+
+    def write_held_out(self, docs: Iterable[Doc]) -> None:
+        write_docs(self.held_out, docs)
+
     def write_config(self, text: str) -> None:
         """text: of a config that a recipe has made."""
         write_whole(self.config, f"{_MADE}\n{text.strip()}\n")
@@ -137,6 +160,7 @@ class RunFolder:
         """Whole, in the place of the old one."""
         with whole_folder(self.path / name) as fresh:
             nlp.to_disk(fresh)
+            write_notice(nlp, fresh)
 
 
 def texts_digest(examples: Iterable[Example]) -> str:

@@ -1,18 +1,14 @@
 """A file of annotated texts in place of a config: a recipe makes the config."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spacy import util
-from spacy.language import Language
-from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config
 from thinc.api import Config
 
 from ...architectures.config_values import write_value
-from ...logs import first_line
 from ...models.devices import find_device
 from ...models.files.causal import count_weights
 from ...models.mixed_precision import is_fast_in_bfloat16
@@ -21,7 +17,9 @@ from ...models.pointer_files import FILE as POINTERS
 from ...models.prepared.prepare import prepare
 from ...spans.numeric import check_number
 from .arguments import RunOptions
+from .data_report import check_reading, make_table, warn_of
 from .folder import RunFolder
+from .made_config import RATE, fill_template, in_order, set_chosen
 from .recipe import (
     ADAPTER,
     SMALL,
@@ -35,14 +33,13 @@ from .recipe import (
 from .run import ConfigRun, load_train_config
 from .run_length import count, say_length
 from .span_place import COMPONENT, choose_place, place_settings, same_key, say_place
-from .survey import SurveyedText, Surveys, labels_of
+from .survey import SurveyedText, Surveys
 
 Say = Callable[[str], None]
-TEMPLATE = Path(__file__).parent / "recipe.cfg"
 DEFAULTS = {"paths.base": "english", "nlp.lang": "en", "paths.dev": "${paths.train}"}
 _STEPS = "training.optimizer.learn_rate.total_steps"
-_RATE = "training.optimizer.learn_rate.initial_rate"
 _SHARE = "corpora.train.dev_share"
+_STRINGS = "training.score_weights.strings_f"
 _MIXED = f"{COMPONENT}.model.mixed_precision"
 _HOLD_OUT = "To choose the evaluation texts, use --dev or --corpora.train.dev_share"
 _DECIDED = {
@@ -59,12 +56,14 @@ _OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 class OwnData:
     """train: a file that "spacy_padellm.Corpus.v1" reads. dev: one to score on; None holds texts of
     `train` out. base: a folder, GGUF file, Hub id, or the name of a model; None for the English
-    one. lang: a code of spaCy; None for "en"."""
+    one. lang: a code of spaCy; None for "en". strict: whether a span, a text or a file of which
+    something is lost or changed in reading is an error."""
 
     train: Path
     dev: Path | None = None
     base: str | None = None
     lang: str | None = None
+    strict: bool = False
 
     def given(self) -> dict[str, Any]:
         """What was given, by the names in a config; folders and files are absolute, so that a run
@@ -84,24 +83,32 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
     written to the output folder as `config.cfg`, and a run that is resumed takes it from there.
 
     overrides: of that config, by dotted names. say: is told what was chosen, and why. Raises
-    ValueError as `train_config`, for data that cannot be read or is too little to hold texts out,
-    and for a run that was begun with other data.
+    ValueError as `train_config`, for data that cannot be read, or most of whose spans are not on
+    words, or that is too little to hold texts out, for a folder that holds something else, and for
+    a run that was begun with other data.
     """
     folder = RunFolder(options.output)
+    if not options.resume:
+        folder.check_config()
+    folder.check_owner()
     with folder.alone():
         if options.resume and folder.config.is_file():
             _check_overrides(overrides)
             config = load_train_config(folder.config, overrides)
             _check_same(data.given(), config, folder.config)
+            if data.strict:
+                raise ValueError("--strict checks the texts of a new run: resume without it")
             say(f"Resuming with the run's own config, {folder.config}")
             return ConfigRun(config, options, same_texts=True).run()
-        folder.check_config()
         if not options.resume:
             folder.where_to_begin(resume=False)
         config = make_config(data, overrides, say)
         run = ConfigRun(config, options)
         if run.is_main:
-            folder.write_config(_in_order(config.to_str(interpolate=False)))
+            folder.write_config(in_order(config.to_str(interpolate=False)))
+            if data.dev is None:
+                folder.write_held_out(eg.reference for eg in run.dev_corpus(run.nlp))
+                say(f"Wrote the held-out texts to {folder.held_out}")
         say(f"Wrote the config to {folder.config}: to change more settings, edit and train it")
         return run.run()
 
@@ -112,7 +119,7 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     _check_overrides(overrides)
     given = DEFAULTS | data.given()
     recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
-    config, nlp = _fill(given, recipe)
+    config, nlp = fill_template(given, recipe)
     config = util.load_config_from_str(
         config.to_str(interpolate=False),
         overrides={**overrides, **same_key(overrides)},
@@ -123,20 +130,20 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     train = config["corpora"]["train"]
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
     chosen: dict[str, Any] = {_MIXED: is_fast_in_bfloat16(device)}
+    chosen[_STRINGS] = None  # its column in the table of scores has the figures of another
     if data.dev is None:
         alike = [name for name in train if name not in ("path", "limit")]
         chosen |= {f"corpora.dev.{name}": train[name] for name in alike}
         chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
         share = overrides.get(_SHARE) or _choose_share(config, data.train, surveys)
         chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}
-        _set_chosen(config, chosen, overrides)
+        set_chosen(config, chosen, overrides)
     annotate = _component(config)["annotate"]
     texts, dev = (
         [text for text in _texts(config, name, surveys) if text.labels(annotate) is not None]
         for name in ("train", "dev")
     )
-    taught = labels_of(texts, annotate)
-    if texts and not taught:
+    if texts and not any(text.labels(annotate) for text in texts):
         known = count(len(texts), "text")
         raise ValueError(
             f"{data.train}: none of the {known} to learn from has an entity: add some that have"
@@ -144,8 +151,8 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     words = sum(text.words for text in texts)
     steps = overrides.get(_STEPS, choose_steps(recipe, words))
     check_number(_STEPS, steps, least=1, whole=True)
-    chosen[_RATE] = choose_rate(recipe, words)
-    _set_chosen(config, chosen | schedule(recipe, steps), overrides)
+    chosen[RATE] = choose_rate(recipe, words)
+    set_chosen(config, chosen | schedule(recipe, steps), overrides)
     learned = f"{count(len(texts), 'text')} ({count(words, 'word')})"
     scored = (
         count(len(dev), "held-out text")
@@ -154,17 +161,9 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     )
     length = say_length(config.interpolate()["training"])
     say(f"Training on {learned}, evaluating on {scored}; {length}")
-    if missing := labels_of(dev, annotate) - taught:
-        only, mend = (
-            "held-out texts",
-            "Add more texts, or pass your own evaluation texts with --dev",
-        )
-        if data.dev is not None:
-            only, mend = f"texts in {data.dev}", "Add texts with such entities to learn from"
-        say(
-            f"The model does not learn {', '.join(sorted(missing))}: only {only} have such "
-            f"entities. {mend}"
-        )
+    say(make_table(texts, dev, annotate, "held out" if data.dev is None else "evaluation"))
+    for message in warn_of(texts, dev, annotate, data.dev):
+        say(message)
     return config
 
 
@@ -172,9 +171,13 @@ def _place_spans(
     config: Config, overrides: Mapping[str, Any], data: OwnData, surveys: Surveys, say: Say
 ) -> None:
     """Sets whether the spans go to `doc.ents` or a span group, as the texts need it. Raises
-    ValueError where none is annotated."""
-    texts = _texts(config, "train", surveys, whole=True)
+    ValueError where none is annotated, or as `check_reading`."""
     key = _component(config)["spans_key"]
+    for name in ("train", *(["dev"] if data.dev is not None else [])):
+        reading = surveys.reading(config.interpolate()["corpora"][name], key)
+        for message in check_reading(reading, name, overrides, data.strict):
+            say(message)
+    texts = _texts(config, "train", surveys, whole=True)
     if not any(text.annotated for text in texts):
         raise ValueError(
             f"{data.train}: none of its {len(texts):,} texts is annotated, neither in doc.ents nor "
@@ -185,7 +188,7 @@ def _place_spans(
         texts = [*texts, *_texts(config, "dev", surveys, whole=True)]
     asked = f"{COMPONENT}.annotate" in overrides
     place = _component(config)["annotate"] if asked else choose_place(texts)
-    _set_chosen(config, place_settings(place, key, texts), overrides)
+    set_chosen(config, place_settings(place, key, texts), overrides)
     if said := say_place(place, key, texts):
         say(said)
 
@@ -202,54 +205,6 @@ def _choose_recipe(base: str, say: Say) -> Recipe:
     )
     say(f"Base model: {base!r}, with {weights / 1e6:,.1f} million weights; {why}")
     return recipe
-
-
-def _fill(given: Mapping[str, str], recipe: Recipe) -> tuple[Config, Language]:
-    """The template with a recipe's settings and all defaults, and a pipeline of it, its model not
-    loaded."""
-    config = Config().from_disk(TEMPLATE, interpolate=False)
-    settings = {
-        **given,
-        **recipe.settings,
-        **schedule(recipe, recipe.least_steps),
-        _RATE: recipe.rate,
-    }
-    for name, value in settings.items():
-        _set(config, name, value)
-    try:
-        nlp = load_model_from_config(config, auto_fill=True)
-    except ImportError as error:  # also of what a language needs
-        raise ValueError(f"--lang is {given['nlp.lang']!r}: {first_line(error)}") from error
-    return nlp.config, nlp
-
-
-def _set(config: Config, name: str, value: Any) -> None:
-    *sections, last = name.split(".")
-    block: dict[str, Any] = config
-    for section in sections:
-        block = block[section]
-    block[last] = value
-
-
-def _in_order(text: str) -> str:
-    """A config's sections in the order of spaCy's own configs, each before those inside it."""
-    sections = re.findall(r"^\[(.+)\]$", text, re.MULTILINE)
-    blocks = re.split(r"^\[.+\]$", text, flags=re.MULTILINE)[1:]
-    names = dict.fromkeys([*CONFIG_SECTION_ORDER, *sections])
-    found = {name: number for number, name in enumerate(names)}
-
-    def place(name: str) -> list[int]:
-        parts = name.split(".")
-        return [found[".".join(parts[: i + 1])] for i in range(len(parts))]
-
-    ordered = sorted(zip(sections, blocks, strict=True), key=lambda block: place(block[0]))
-    return "\n\n".join(f"[{name}]\n{block.strip()}".strip() for name, block in ordered)
-
-
-def _set_chosen(config: Config, chosen: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
-    for name, value in chosen.items():
-        if name not in overrides:
-            _set(config, name, value)
 
 
 def _texts(config: Config, name: str, surveys: Surveys, whole: bool = False) -> list[SurveyedText]:

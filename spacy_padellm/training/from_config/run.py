@@ -20,7 +20,6 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_before_to_disk_callback, update_meta
 from spacy.util import load_model_from_config, registry, resolve_dot_names
 from thinc.api import Config
-from tqdm import tqdm
 from transformers import TrainerState
 
 from ...architectures.causal_lm import own_shim_of
@@ -32,6 +31,7 @@ from ...learning.optimizer import make_adam
 from ...learning.pointing import check_text_loss
 from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
+from ...progress import AboveBars
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
 from ..checkpoints import telling_of_full_disk
 from ..pointing_task import PointingTask
@@ -53,7 +53,9 @@ def train_config(config: Config, options: RunOptions) -> Path:
     """Trains the pipeline of a config; returns the folder of the best. In processes started by
     `torchrun` or `accelerate launch` all call it. Raises ValueError for a config that this cannot
     train, or an output folder that has another run in it, at this moment too."""
-    with RunFolder(options.output).alone():
+    folder = RunFolder(options.output)
+    folder.tell_of_others()
+    with folder.alone():
         return ConfigRun(config, options).run()
 
 
@@ -91,7 +93,7 @@ class ConfigRun:
         """Raises OSError with a mend where the disk is full."""
         finish = self._open_logger()
         try:
-            with telling_of_full_disk(self.folder.checkpoints, "go on with --resume"):
+            with telling_of_full_disk(self.folder.checkpoints):
                 with no_progress_bars():
                     self.trainer.go_on_from(self.checkpoint, self._is_over)
                 if self.same_texts:  # a run that was over has read none
@@ -248,7 +250,7 @@ class ConfigRun:
         if not self.is_main:
             return lambda: None
         with self.nlp.select_pipes(disable=self.settings["frozen_components"]):
-            self._log_step, finish = self.settings["logger"](self.nlp, _AboveBar(), sys.stderr)
+            self._log_step, finish = self.settings["logger"](self.nlp, AboveBars(), sys.stderr)
         return finish
 
 
@@ -277,14 +279,3 @@ def find_trained(nlp: Language, frozen: list[str]) -> PaDeLLMNER:
 def load_train_config(path: Path, overrides: dict[str, Any]) -> Config:
     """As `spacy train` reads it."""
     return util.load_config(path, overrides=overrides, interpolate=False)
-
-
-class _AboveBar:
-    """A stream for lines that appear above the progress bar."""
-
-    def write(self, text: str) -> None:
-        if text.strip("\n"):
-            tqdm.write(text.rstrip("\n"), file=sys.stdout)
-
-    def flush(self) -> None:
-        sys.stdout.flush()

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
 from ...atomic import whole_file
 from ...formats import files
 from ...learning.optimizer import AdamSettings, make_adam
+from ...progress import follow
 from ..budget import Budget
 from ..trainer import Step
 from .trainer import train
@@ -55,8 +55,7 @@ def encode_files(
     if not target.exists():
         lines = itertools.chain.from_iterable(map(read_lines, paths))
         with whole_file(target) as fresh, fresh.open("wb") as file:
-            bar = tqdm(lines, desc="encode", unit=" lines", disable=not progress)
-            for ids in encode_lines(tokenizer, bar):
+            for ids in encode_lines(tokenizer, follow(lines, "lines", "encode", progress)):
                 file.write(ids.tobytes())
     if not target.stat().st_size:
         target.unlink()

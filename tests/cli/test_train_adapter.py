@@ -1,0 +1,41 @@
+"""`padellm train` of an adapter."""
+
+import spacy
+import torch
+
+from .config_runs import adapter_of, farthest, tune_adapter
+
+
+def test_an_adapter_is_small_at_every_point(corpora, plain_lm_folder, tmp_path):
+    output = tmp_path / "out"
+    best = tune_adapter(corpora, plain_lm_folder, output)
+    whole = (plain_lm_folder / "model.safetensors").stat().st_size
+    for folder in (best / "padellm_ner" / "model", output / "checkpoints" / "checkpoint-4"):
+        (adapter,) = folder.glob("*.safetensors")
+        assert adapter.stat().st_size < whole / 5
+    nlp = spacy.load(best)
+    assert nlp.get_pipe("padellm_ner").shim.loaded.lm.adapter
+    assert nlp("Ada Lovelace went to London.").text
+
+
+def test_dropout_goes_on_where_it_was(corpora, plain_lm_folder, tmp_path):
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "whole")
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", training__max_steps=2)
+    torch.manual_seed(99)
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", resume=True)
+    whole, cut = (adapter_of(tmp_path / name / "model-last") for name in ("whole", "cut"))
+    assert farthest(whole, cut) == 0
+
+
+def test_an_adapter_that_is_given_is_resumed_in_the_same_process(
+    corpora, plain_lm_folder, tmp_path
+):
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "first")
+    adapter = str(tmp_path / "first" / "model-last" / "padellm_ner" / "model")
+    on = {"components__padellm_ner__model__adapter": adapter}
+    for name, steps in (("whole", 4), ("cut", 2)):
+        tune_adapter(corpora, plain_lm_folder, tmp_path / name, training__max_steps=steps, **on)
+    tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", resume=True, **on)
+    whole, cut = (adapter_of(tmp_path / name / "model-last") for name in ("whole", "cut"))
+    assert farthest(whole, cut) == 0
+    assert farthest(whole, adapter_of(tmp_path / "first" / "model-last")) > 0
