@@ -111,10 +111,10 @@ def run_before(nlp: Language, pipe: "PaDeLLMNER", doc: Doc) -> Doc:
         handle = getattr(component, "get_error_handler", lambda: nlp.default_error_handler)()
         try:
             made = component(doc)
+            if not isinstance(made, Doc):
+                raise ValueError(f"the component {name!r} gave back no Doc, but {made!r:.100}")
         except Exception as error:
             handle(name, component, [doc], error)
             raise
-        if not isinstance(made, Doc):
-            raise ValueError(f"the component {name!r} gave back no Doc, but {made!r:.100}")
         doc = made
     return doc

@@ -42,7 +42,7 @@ def test_no_client_holds_its_connection_longer_than_its_time(server):
     }
     began = time.monotonic()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=KEY, timeout=30) as http:
-        while any(running.server_state.connections) and time.monotonic() - began < 8:
+        while any(running.server_state.connections) and time.monotonic() - began < 20:
             assert http.post(PATH, json={"text": "Ada."}).status_code == 200
             if len(running.server_state.connections) == 1:  # this one
                 break

@@ -124,7 +124,8 @@ class Extractor:
                 # Other components fail with all texts of a batch; ours tries them one by one.
                 if len(questions) > 1 and failure is None:
                     found[i : i + 1] = self._read(questions[i : i + 1])
-            return [Failure("The text was lost.") if one is None else one for one in found]
+            lost = ValueError("a component gave back no Doc")
+            return [_failure("", None, lost) if one is None else one for one in found]
 
     def explain(self, text: str) -> Explanation | Failure:
         """All that is to say of a text."""
@@ -198,9 +199,9 @@ class Extractor:
         ]
 
     def _note(self, name: str, component: Any, docs: Sequence[Doc], error: Exception) -> None:
-        """The error handler of the pipeline."""
+        """The error handler of the pipeline. What a Doc fails with first is the cause."""
         for doc in docs:
-            self._failed[id(doc)] = (name, component, error)
+            self._failed.setdefault(id(doc), (name, component, error))
 
 
 def _failure(name: str, component: Any, error: Exception) -> Failure:
