@@ -1,6 +1,6 @@
 """Whether a function that a config names is the one that it named before.
 
-Registries give functions, not the blocks that they were made of: a closure, a `functools.partial`
+Registries give functions, not the blocks that they were made of: a closure, a partial function
 or an object holds what the block said.
 """
 

@@ -110,10 +110,8 @@ def run_server(
 def _say_end(service: Service) -> None:
     lost = service.accepted - service.answered - service.left
     said = f"Stopped: {service.accepted} requests were accepted, and {service.answered} answered"
-    if service.left:
-        said += f"; {service.left} were given up by their clients"
-    if lost:
-        said += f"; {lost} were given up for want of time"
+    if service.left or lost:
+        said += f"; given up: {service.left} by their clients, {lost} for want of time"
     logging.getLogger("uvicorn.error").info(said)
     if service.batcher.busy:
         logger.warning("a batch was still being read when the server stopped, and is given up")

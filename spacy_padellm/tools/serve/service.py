@@ -170,7 +170,7 @@ class Service:
         self.accepted += 1
         try:
             found = await self.stop.unless(
-                unless(ask(), _gone(request)), grace=self.settings.stop_timeout
+                _unless_gone(ask(), request), grace=self.settings.stop_timeout
             )
         except QueueFullError as error:
             self.accepted -= 1
@@ -179,9 +179,9 @@ class Service:
                 f"The queue is full. Try again in {error.seconds} s.",
                 headers={"Retry-After": str(error.seconds)},
             ) from None
-        except OvertakenError:
+        except GoneError:
             self.left += 1
-            raise GoneError from None
+            raise
         except ClosedError:
             raise self._closed() from None
         except ApiError:  # the server stops, and there is no more time
@@ -197,6 +197,14 @@ class Service:
             return ApiError(503, "The server is stopping.", "stopping")
         said = "Nothing works on the queue: the app runs without its lifespan, or has failed."
         return ApiError(503, said, "not_ready")
+
+
+async def _unless_gone(work: Awaitable[T], request: Request) -> T:
+    """Raises GoneError, and cancels the work, where the client goes away before."""
+    try:
+        return await unless(work, _gone(request))
+    except OvertakenError:
+        raise GoneError from None
 
 
 async def _gone(request: Request) -> None:
