@@ -1,5 +1,6 @@
 # A pipeline as a server, without torch: https://docs.docker.com/reference/dockerfile/
-# docker build -t spacy-padellm-serve . && docker run -p 8080:8080 spacy-padellm-serve
+# docker build -t spacy-padellm-serve .
+# docker run --rm --init --stop-timeout 40 -p 127.0.0.1:8080:8080 spacy-padellm-serve
 FROM python:3.11-slim AS build
 WORKDIR /source
 COPY pyproject.toml setup.py README.md LICENSE constraints.txt ./

@@ -26,10 +26,14 @@ class Answers:
     lost: int = 0
 
 
-def send_load(port: int, texts: Sequence[str], requests: int, connections: int) -> Answers:
-    """One text a request, to `/v1/extract` on this machine. Raises OSError where nothing listens,
-    EOFError where a connection ends."""
-    return asyncio.run(_send_all(port, [request_of(text) for text in texts], requests, connections))
+def send_load(
+    port: int, texts: Sequence[str], requests: int, connections: int, seconds: float = 0.0
+) -> Answers:
+    """One text a request, to `/v1/extract` on this machine. seconds: for which it goes on, where
+    the requests take less. Raises OSError where nothing listens, EOFError where a connection
+    ends."""
+    sent = [request_of(text) for text in texts]
+    return asyncio.run(_send_all(port, sent, requests, connections, seconds))
 
 
 def request_of(text: str) -> bytes:
@@ -41,10 +45,19 @@ def request_of(text: str) -> bytes:
     return head.encode() + END + body
 
 
-async def _send_all(port: int, sent: Sequence[bytes], requests: int, connections: int) -> Answers:
-    left = itertools.islice(itertools.cycle(sent), requests)
+async def _send_all(
+    port: int, sent: Sequence[bytes], requests: int, connections: int, seconds: float
+) -> Answers:
     answers = Answers()
     doors = [await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)]
+
+    def wanted() -> Iterator[bytes]:
+        for number, request in enumerate(itertools.cycle(sent)):
+            if number >= requests and time.perf_counter() >= until:
+                return
+            yield request
+
+    left = wanted()
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for request in left:
@@ -57,6 +70,7 @@ async def _send_all(port: int, sent: Sequence[bytes], requests: int, connections
                 answers.lost += 1
 
     began = time.perf_counter()
+    until = began + seconds
     await asyncio.gather(*(client(*door) for door in doors))
     answers.wall = time.perf_counter() - began
     for _, writer in doors:

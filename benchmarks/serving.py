@@ -5,11 +5,12 @@
 The texts go, one a request, through 1, 8 and 64 connections that each send their next request when
 the last is answered; and, for comparison, through the pipeline in this process, text by text and in
 batches. The server is a process of its own; the load comes from this one, and shares the cores with
-it. The same load on a server that answers at once shows that it is not what limits. Options behind
-`--` go to the server: `-- --batch-size 64`.
+it. The same load on a server that answers at once shows that it is not what limits. Each row takes
+at least two seconds. Options behind `--` go to the server: `-- --queue 64`.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -27,10 +28,12 @@ from http_load import Answers, instant_server, send_load
 
 from spacy_padellm.formats.json_records import read_records
 from spacy_padellm.tools.pipelines import open_pipeline
+from spacy_padellm.tools.serve.settings import ServeSettings
 
 OUTPUT = Path("benchmarks/results/serving.json")
 SAMPLE = Path("assets/sample_test.jsonl")
-BATCH = 32  # as the server has it
+LEAST_SECONDS = 2.0  # of a row
+READY_SECONDS = 300.0  # within which a server is
 
 
 def read_texts(path: Path) -> list[str]:
@@ -48,23 +51,26 @@ def summary(seconds: list[float], wall: float, lost: int = 0) -> dict[str, float
     )
 
 
-def in_process(pipeline: str, texts: list[str], requests: int) -> dict[str, dict[str, float]]:
+def in_process(
+    pipeline: str, texts: list[str], requests: int, batch_size: int
+) -> dict[str, dict[str, float]]:
     """Text by text, and in batches, without a server."""
     nlp, _ = open_pipeline(pipeline)
     asked = list(itertools.islice(itertools.cycle(texts), requests))
     for text in asked[:20]:
         nlp(text)
     seconds, began = [], time.perf_counter()
-    for text in asked:
-        start = time.perf_counter()
-        nlp(text)
-        seconds.append(time.perf_counter() - start)
+    while time.perf_counter() - began < LEAST_SECONDS:
+        for text in asked:
+            start = time.perf_counter()
+            nlp(text)
+            seconds.append(time.perf_counter() - start)
     one_by_one = summary(seconds, time.perf_counter() - began)
-    began = time.perf_counter()
-    for _ in nlp.pipe(asked, batch_size=BATCH):
-        pass
-    batches = {"requests": requests, "per_second": requests / (time.perf_counter() - began)}
-    return {"in_process": one_by_one, "in_batches": {**batches, "texts_per_batch": BATCH}}
+    began, done = time.perf_counter(), 0
+    while (took := time.perf_counter() - began) < LEAST_SECONDS:
+        done += sum(1 for _ in nlp.pipe(asked, batch_size=batch_size))
+    batches = {"requests": done, "per_second": done / took, "texts_per_batch": batch_size}
+    return {"in_process": one_by_one, "in_batches": batches}
 
 
 class Server:
@@ -79,14 +85,14 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Server":
-        while True:
-            try:
+        end = time.monotonic() + READY_SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{self.address}/ready").status_code == 200:
                     return self
-            except httpx.TransportError:
-                if self._process.poll() is not None:
-                    raise SystemExit("the server did not start") from None
             time.sleep(0.2)
+        self._process.kill()
+        raise SystemExit("the server did not become ready: its log says why")
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
@@ -102,12 +108,12 @@ class Server:
 def measure(server: Server, texts: list[str], requests: int, connections: int) -> dict[str, float]:
     send_load(server.port, texts, max(20, 2 * connections), connections)  # warms up
     before = server.batches()
-    answers = send_load(server.port, texts, requests, connections)
+    answers = send_load(server.port, texts, requests, connections, LEAST_SECONDS)
     n_texts, n_batches = np.subtract(server.batches(), before)
     found = {**of_answers(answers), "texts_per_batch": float(n_texts / n_batches)}
     with instant_server() as port:
         send_load(port, texts, requests, connections)
-        ceiling = of_answers(send_load(port, texts, requests, connections))
+        ceiling = of_answers(send_load(port, texts, requests, connections, LEAST_SECONDS))
     return {**found, "load_per_second": ceiling["per_second"]}
 
 
@@ -143,6 +149,8 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, default=SAMPLE, help="JSON lines with `text`")
     parser.add_argument("--requests", type=int, default=500, help="of each row of the table")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
+    size = ServeSettings.batch_size
+    parser.add_argument("--batch-size", type=int, default=size, help="of pipeline and server")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("options", nargs="*", help="of the server, behind --")
     arguments = parser.parse_args()
@@ -152,9 +160,10 @@ def main() -> None:
         "date": time.strftime("%Y-%m-%d"),
         "machine": describe(),
         "texts": {"n": len(texts), "characters": float(np.mean([len(text) for text in texts]))},
-        **in_process(arguments.pipeline, texts, arguments.requests),
+        **in_process(arguments.pipeline, texts, arguments.requests, arguments.batch_size),
     }
-    with Server(arguments.pipeline, arguments.options) as server:
+    options = ["--batch-size", str(arguments.batch_size), *arguments.options]
+    with Server(arguments.pipeline, options) as server:
         report["served"] = {
             str(n): measure(server, texts, arguments.requests, n) for n in arguments.connections
         }

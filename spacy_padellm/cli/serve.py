@@ -20,9 +20,9 @@ _KEY = "What requests must send as `Authorization: Bearer KEY`; none if empty"
 def serve_cli(
     pipeline: Pipeline = "english",
     labels: Labels = "",
-    host: Annotated[str, Opt("--host", help="Where to listen; only this machine sees it")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str, Opt("--host", help="Where to listen; 127.0.0.1 is seen by this machine only")
+    ] = ("127.0.0.1"),
     port: Annotated[int, Opt("--port", help="0 takes a free one")] = 8080,
     api_key: Annotated[
         str, Opt("--api-key", envvar=KEY_VARIABLE, help=_KEY, show_default=False)
@@ -37,7 +37,7 @@ def serve_cli(
     max_bytes: Annotated[int, Opt("--max-bytes", help="Largest request")] = _DEFAULTS.max_bytes,
     timeout: Annotated[
         float,
-        Opt("--timeout", help="Seconds for a request to arrive"),
+        Opt("--timeout", help="Seconds for the head of a request to arrive, and for its body"),
     ] = _DEFAULTS.timeout,
     queue: Annotated[
         int,
@@ -84,8 +84,6 @@ def serve_cli(
     try:
         nlp, pipe = open_pipeline(pipeline, labels)
         run_server(nlp, pipe, host, port, settings)
-    except OverflowError:
-        msg.fail(f"--port is {port}: give one from 0 to 65535", exits=1)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
 

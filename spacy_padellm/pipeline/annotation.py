@@ -2,7 +2,6 @@
 
 `ent._.padellm_score` holds the probability of an entity; `doc.spans[key].attrs["scores"]` those
 of a span group. Both survive `Doc.to_bytes` and a DocBin with `store_user_data=True`.
-`doc._.padellm_threshold` takes the place of the setting `threshold` for one Doc.
 """
 
 import logging
@@ -16,7 +15,8 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..spans.numeric import is_probability
 from ..spans.prediction import Mention
 from ..spans.resolution import Dropped, resolve
-from ..spans.thresholds import Threshold, read_threshold, threshold_of
+from ..spans.thresholds import threshold_of
+from .label_thresholds import threshold_for
 
 if TYPE_CHECKING:  # with what makes them, which takes seconds to import
     from .doc_decoder import DocPrediction
@@ -25,14 +25,11 @@ if TYPE_CHECKING:  # with what makes them, which takes seconds to import
 logger = logging.getLogger(__name__)
 SCORE = "padellm_score"
 RAW = "padellm_raw"
-THRESHOLD = "padellm_threshold"
 
 if not Span.has_extension(SCORE):
     Span.set_extension(SCORE, default=None)
 if not Doc.has_extension(RAW):
     Doc.set_extension(RAW, default=None)
-if not Doc.has_extension(THRESHOLD):
-    Doc.set_extension(THRESHOLD, default=None)
 
 
 @dataclass
@@ -64,13 +61,6 @@ def score_of(ent: Span) -> float | None:
     has put there is no probability."""
     score = ent._.get(SCORE)
     return float(score) if is_probability(score) else None
-
-
-def threshold_for(doc: Doc, setting: Threshold) -> Threshold:
-    """The Doc's own (`doc._.padellm_threshold`, as the setting of the component), else the
-    setting. Raises ValueError, naming the attribute, for what is none."""
-    own = doc._.get(THRESHOLD)
-    return setting if own is None else read_threshold(own, f"doc._.{THRESHOLD}")
 
 
 class Annotator:

@@ -21,15 +21,16 @@ from ..spans.windows import merge_windows
 from .doc_labels import own_descriptions
 from .doc_splitting import DocWindow, split_doc, tokens_left, window_input
 from .example_set import show_examples
-from .label_thresholds import warn_of_idle_thresholds
+from .label_thresholds import check_own_threshold, warn_of_idle_thresholds
 from .labels import warn_of_untrained
 from .settings import Settings
 
 LONGEST_WINDOW = 512  # tokens, of a model that names none of its own
 LEAST_ROOM = 8  # tokens of a text
 LEAST_BESIDE = 64  # the same, where examples take the rest
-KEPT = 8  # decoders of a component
+MOST_KEPT = 8  # decoders of a component, beside its own
 _MadeOf = tuple[Any, ...]  # model, calibration, labels, settings, examples
+_Made = tuple[_MadeOf, "DocDecoder"]
 
 
 @dataclass
@@ -155,13 +156,14 @@ class DocDecoder:
 
 class DocDecoders:
     """The DocDecoder of a component: made anew where its model, labels or settings have changed.
-    Those of the labels that Docs describe themselves are kept beside it, the last `KEPT`. name: of
-    the component, for warnings."""
+    Those of labels that Docs describe in other words are kept beside it, the `MOST_KEPT` that were
+    used last. name: of the component, for warnings."""
 
     def __init__(self, name: str, shim: DecodingShim) -> None:
         self._name = name
         self._shim = shim
-        self._made: tuple[tuple[_MadeOf, DocDecoder], ...] = ()
+        self._own: _Made | None = None
+        self._others: tuple[_Made, ...] = ()  # the one used last is the first
 
     def prepare(
         self,
@@ -172,18 +174,22 @@ class DocDecoders:
         examples: tuple[Demonstration, ...] = (),
     ) -> PreparedDocs:
         """As `DocDecoder.prepare`. Docs that describe labels in other words than the component
-        (described: its labels → descriptions) are asked in batches of their own."""
+        (described: its labels → descriptions) are asked in batches of their own. Raises ValueError
+        for a Doc whose own threshold names labels that it is not asked for."""
+        for doc, asked in zip(docs, labels, strict=True):
+            if asked:
+                check_own_threshold(doc, asked)
         groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for i, doc in enumerate(docs):
-            own = own_descriptions(doc).items() if labels[i] else ()
-            other = tuple(sorted(pair for pair in own if described.get(pair[0]) != pair[1]))
+            words = own_descriptions(doc).items() if labels[i] else ()
+            other = tuple(sorted(pair for pair in words if described.get(pair[0]) != pair[1]))
             groups.setdefault(other, []).append(i)
-        parts = [
-            self.get({**described, **dict(other)}, settings, examples).prepare(
-                [docs[i] for i in numbers], [labels[i] for i in numbers]
-            )
-            for other, numbers in groups.items()
-        ]
+        parts = []
+        for other, numbers in groups.items():
+            described_so = {**described, **dict(other)}
+            get = self._get_other if other else self.get
+            decoder = get(described_so, settings, examples)
+            parts.append(decoder.prepare([docs[i] for i in numbers], [labels[i] for i in numbers]))
         if len(parts) == 1:
             return parts[0]
         order = [i for numbers in groups.values() for i in numbers]
@@ -200,19 +206,38 @@ class DocDecoders:
         settings: Settings,
         examples: tuple[Demonstration, ...] = (),
     ) -> DocDecoder:
-        """described: label → description, "" where there is none. examples: to be shown. Raises
-        what loading the model raises, and ValueError for settings that it cannot serve."""
+        """The component's own. described: label → description, "" where there is none. examples: to
+        be shown. Raises what loading the model raises, and ValueError for settings that it cannot
+        serve."""
+        made_of = self._made_of(described, settings, examples)
+        own = self._own  # other threads make theirs
+        if own is None or own[0] != made_of:
+            own = self._own = made_of, self._make(described, settings, examples)
+        return own[1]
+
+    def _get_other(
+        self,
+        described: Mapping[str, str],
+        settings: Settings,
+        examples: tuple[Demonstration, ...],
+    ) -> DocDecoder:
+        made_of = self._made_of(described, settings, examples)
+        found = next((one for one in self._others if one[0] == made_of), None)
+        if found is None:
+            found = made_of, self._make(described, settings, examples)
+        rest = [one for one in self._others if one[0] != made_of and one[0][0] == made_of[0]]
+        self._others = (found, *rest[: MOST_KEPT - 1])
+        return found[1]
+
+    def _made_of(
+        self,
+        described: Mapping[str, str],
+        settings: Settings,
+        examples: tuple[Demonstration, ...],
+    ) -> _MadeOf:
         loaded = self._shim.loaded
-        asked = (tuple(described.items()), settings, examples)
-        made_of = (id(loaded.lm), loaded.settings.calibration, *asked)
-        made = self._made  # other threads make theirs
-        for known, decoder in made:
-            if known == made_of:
-                return decoder
-        decoder = self._make(described, settings, examples)
-        of_this_model = [one for one in made if one[0][0] == made_of[0]]
-        self._made = ((made_of, decoder), *of_this_model[: KEPT - 1])
-        return decoder
+        calibration = loaded.settings.calibration
+        return id(loaded.lm), calibration, tuple(described.items()), settings, examples
 
     def _make(
         self,

@@ -39,9 +39,10 @@ def own_labels(doc: Doc) -> Labels | None:
 
 
 def own_descriptions(doc: Doc) -> dict[str, str]:
-    """Label → description, of the labels that a Doc describes itself. Raises as `own_labels`."""
-    labels, given = own_labels(doc), doc._.get(LABELS)
-    if labels is None or not isinstance(given, Mapping):
+    """Label → description, of the labels that a Doc describes itself, whose names `own_labels` has
+    read. Raises ValueError, naming the attribute, for a description that no model can read."""
+    given = doc._.get(LABELS)
+    if not isinstance(given, Mapping):
         return {}
     described = {label: text for label, text in given.items() if text}
     for text in described.values():

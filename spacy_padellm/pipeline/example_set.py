@@ -1,5 +1,6 @@
 """The setting `examples`: texts with their mentions, shown to the model before each text."""
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ from ..models.loaded_model import LoadedModel
 from ..prompts.demonstrations import with_demonstrations
 from ..prompts.encoding import PromptEncoder
 from ..prompts.preamble import Demonstration
+from .function_identity import identity_of
 
+logger = logging.getLogger(__name__)
 Examples = str | Path | list[dict[str, Any]] | Callable[[], Any] | None  # as configs have them
 
 
@@ -22,7 +25,8 @@ class SavedText(Open):
 
 
 class SavedExamples(Open):
-    """Of the component's `cfg`. source: the path that they were read from, True for a function."""
+    """Of the component's `cfg`. source: the path that they were read from, or which function gave
+    them; True for one of which that cannot be told."""
 
     source: str | bool
     texts: list[SavedText]
@@ -55,8 +59,8 @@ class ExampleSet:
         return self._texts
 
     def labels(self) -> dict[str, str]:
-        """The labels that the examples have, without descriptions, in the order of the texts. None
-        where they cannot be read: spaCy asks before a saved pipeline has read its own."""
+        """The labels that the examples have, without descriptions, in the order of the texts; none
+        where they cannot be read, since spaCy asks before a saved pipeline has read its own."""
         try:
             return {label: "" for text in self.texts for _, _, label in text.spans}
         except ValueError:
@@ -75,9 +79,10 @@ class ExampleSet:
 
     @property
     def _source(self) -> str | bool:
-        """The path; True for a function, "" for what the config holds itself."""
+        """The path, or the function; "" for what the config holds itself."""
         if callable(self._configured):
-            return True
+            identity = identity_of(self._configured)
+            return f"function {identity}" if identity else True
         return str(self._configured) if isinstance(self._configured, str | Path) else ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,8 +92,18 @@ class ExampleSet:
         return {"examples": {"source": self._source, "texts": texts}}
 
     def from_saved(self, saved: SavedExamples | None) -> None:
-        """A config that was changed since saving wins over the saved examples."""
-        if saved is not None and saved.source == self._source:
+        """A config that was changed since saving wins over the saved examples. Where that cannot
+        be told of a function, it wins if it can be read."""
+        if saved is None:
+            return
+        same = saved.source == self._source
+        if callable(self._configured) and saved.source is True:
+            try:
+                self._texts, same = self._read(), False
+            except ValueError as error:
+                same = True
+                logger.warning("%s; those that were saved with the pipeline are shown", error)
+        if same:
             self._texts = tuple(
                 Demonstration(
                     one.text,

@@ -1,9 +1,36 @@
-"""Whether the labels that the setting `threshold` names are labels at all."""
+"""The threshold of each Doc: its own (`doc._.padellm_threshold`), or the setting `threshold`; and
+whether the labels that either names are asked for at all."""
 
 import warnings
 from collections.abc import Collection
 
-from ..spans.thresholds import Threshold, unknown_labels
+from spacy.tokens import Doc
+
+from ..spans.thresholds import Threshold, read_threshold, unknown_labels
+
+THRESHOLD = "padellm_threshold"  # Doc extension: takes the place of the setting for one Doc
+
+if not Doc.has_extension(THRESHOLD):
+    Doc.set_extension(THRESHOLD, default=None)
+
+
+def threshold_for(doc: Doc, setting: Threshold) -> Threshold:
+    """The Doc's own (`doc._.padellm_threshold`, as the setting of the component), else the
+    setting. Raises ValueError, naming the attribute, for what is none."""
+    own = doc._.get(THRESHOLD)
+    return setting if own is None else read_threshold(own, f"doc._.{THRESHOLD}")
+
+
+def check_own_threshold(doc: Doc, asked: Collection[str]) -> None:
+    """asked: the labels that the Doc is asked for. Raises ValueError as `threshold_for`, and for a
+    threshold of the Doc's own that names another label."""
+    if doc._.get(THRESHOLD) is None:
+        return
+    if unknown := unknown_labels(threshold_for(doc, 0.0), asked):
+        raise ValueError(
+            f"doc._.{THRESHOLD} names {_list(unknown)}, and the labels that this Doc is asked for "
+            f"are {_list(asked)}: correct it, or add it to doc._.padellm_labels"
+        )
 
 
 def check_thresholds(name: str, threshold: Threshold, listed: Collection[str] | None) -> None:
@@ -12,8 +39,8 @@ def check_thresholds(name: str, threshold: Threshold, listed: Collection[str] | 
     unknown = [] if listed is None else unknown_labels(threshold, listed)
     if unknown:
         raise ValueError(
-            f"{name}: threshold has {', '.join(map(repr, unknown))}, which the setting `labels` "
-            f"has not ({', '.join(map(repr, listed or ()))}): correct it, or add it to `labels`"
+            f"{name}: threshold names {_list(unknown)}, which is not in the setting `labels` "
+            f"({_list(listed or ())}): correct it, or add it to `labels`"
         )
 
 
@@ -23,9 +50,13 @@ def warn_of_idle_thresholds(name: str, threshold: Threshold, known: Collection[s
     idle = unknown_labels(threshold, known)
     if idle:
         warnings.warn(
-            f"{name}: threshold has {', '.join(map(repr, idle))}, which is none of the labels "
-            f"{', '.join(map(repr, known))}: correct it, unless add_label or doc._.padellm_labels "
+            f"{name}: threshold names {_list(idle)}, which is none of the labels "
+            f"{_list(known)}: correct it, unless add_label or doc._.padellm_labels "
             f"is to add it",
             UserWarning,
             stacklevel=3,
         )
+
+
+def _list(labels: Collection[str]) -> str:
+    return ", ".join(map(repr, labels))

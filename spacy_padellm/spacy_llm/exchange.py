@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from ..formats.json_text import write_json
 from ..pipeline.doc_decoder import DocPrediction
 from ..pipeline.doc_labels import own_descriptions, own_labels
+from ..pipeline.label_thresholds import check_own_threshold
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class NERPrompt(str):
     """One Doc's question. As a string, for `save_io`: what is asked of which text.
 
     labels: those of the question, or the Doc's own (`doc._.padellm_labels`). Raises ValueError as
-    `own_labels`."""
+    `own_labels` and `check_own_threshold`."""
 
     doc: Doc
     question: NERQuestion
@@ -48,6 +49,8 @@ class NERPrompt(str):
         if own is not None:
             described = {**question.labels, **own_descriptions(doc)}
             labels = {label: described.get(label, "") for label in own}
+        if labels:
+            check_own_threshold(doc, labels)
         asked = [f"{k}: {v}" if v else k for k, v in labels.items()]
         lines = [f"Text: {doc.text}", "Labels: " + "; ".join(asked)]
         if question.examples:

@@ -103,9 +103,18 @@ def _name_of_pipe(name: str) -> str:
 
 
 def run_before(nlp: Language, pipe: "PaDeLLMNER", doc: Doc) -> Doc:
-    """The Doc as the components before `pipe` leave it."""
-    for _, component in nlp.pipeline:
+    """The Doc as the components before `pipe` leave it. Raises what one of them raises, once its
+    error handler knows, and ValueError for one that gives no Doc back."""
+    for name, component in nlp.pipeline:
         if component is pipe:
             break
-        doc = component(doc)
+        handle = getattr(component, "get_error_handler", lambda: nlp.default_error_handler)()
+        try:
+            made = component(doc)
+            if not isinstance(made, Doc):
+                raise ValueError(f"the component {name!r} gave back no Doc, but {made!r:.100}")
+        except Exception as error:
+            handle(name, component, [doc], error)
+            raise
+        doc = made
     return doc

@@ -15,6 +15,16 @@ def test_each_text_is_sent_and_the_load_is_no_limit():
     assert 2000 / answers.wall > 1500  # httpx, with as many connections: 185
 
 
+def test_a_load_takes_as_long_as_it_is_told():
+    """Of a few milliseconds no rate can be told."""
+    from http_load import instant_server, send_load
+
+    with instant_server() as port:
+        answers = send_load(port, ["Ada"], 10, 4, seconds=0.5)
+        assert 0.5 <= answers.wall < 5 and len(answers.seconds) > 10
+        assert len(send_load(port, ["Ada"], 10, 4).seconds) == 10
+
+
 def test_answers_that_are_errors_are_lost():
     from http_load import send_load
 

@@ -9,6 +9,7 @@ from spacy.tokens import DocBin
 
 from spacy_padellm.decoding import Decoder, DecodingSettings, TextInput
 from spacy_padellm.formats.doc_gold import place_of
+from spacy_padellm.pipeline.doc_decoder import MOST_KEPT
 
 TEXT = "Ada Lovelace lives in Paris."
 PER, LOC = (0, 12, "PER"), (22, 27, "LOC")
@@ -158,6 +159,31 @@ def test_labels_of_a_text_may_have_descriptions(random_nlp, size):
         [s[3] for one in alone for s in one], abs=1e-3
     )
     assert mixed[0] and mixed[1] != mixed[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*was not trained with")
+def test_descriptions_of_texts_take_the_place_of_none_that_is_in_use(scripted):
+    """A decoder for each set of descriptions: the component's own stays, and of the others those
+    that were used last."""
+    nlp, asked = scripted({})
+    pipe = nlp.get_pipe("padellm_ner")
+    own = pipe.doc_decoder
+    made = []
+    real = type(pipe.shim).make_decoder  # scripted, too
+
+    def make_decoder(*args):
+        made.append(args)
+        return real(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(pipe.shim), "make_decoder", make_decoder)
+        for i in range(3 * MOST_KEPT):
+            for words in ("people", f"people, in words number {i}"):
+                nlp(asking(nlp, {"PER": words}))
+            assert len(made) == i + 2  # "people" once
+        nlp(TEXT)
+        assert pipe.doc_decoder is own and len(made) == 3 * MOST_KEPT + 1
+    assert len(asked) == 6 * MOST_KEPT + 1
 
 
 @pytest.mark.parametrize("method", ["tree", "rows", "paper"])

@@ -51,6 +51,42 @@ def test_what_is_no_threshold_loses_no_other_doc(scripted, bad):
     assert lost is docs[1] and said.startswith("doc._.padellm_threshold")
 
 
+@pytest.mark.parametrize(
+    ("labels", "threshold", "name"),
+    [
+        (None, {"PRE": 0.9}, "PRE"),
+        (None, {"PER": 0.9, "DATE": 0.5}, "DATE"),
+        (["LOC"], {"PER": 0.5}, "PER"),
+        ({"LOC": "towns"}, {"PER": 0.5, "LOC": 0.5}, "PER"),
+    ],
+)
+def test_a_threshold_of_a_label_that_is_not_asked_for_is_an_error(
+    scripted, labels, threshold, name
+):
+    """Before anything is decoded, and of this Doc alone."""
+    nlp, asked = scripted(SCRIPT)
+    failed = []
+    nlp.set_error_handler(lambda name, proc, docs, e: failed.append((docs, str(e))))
+    docs = [nlp.make_doc(TEXT) for _ in range(3)]
+    docs[1]._.padellm_labels, docs[1]._.padellm_threshold = labels, threshold
+    assert [doc for doc in nlp.pipe(docs)] == [docs[0], docs[2]]
+    (((lost,), said),) = failed
+    assert lost is docs[1] and said.startswith("doc._.padellm_threshold") and repr(name) in said
+    assert asked == [[TEXT], [TEXT]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "threshold"),
+    [(["WORK"], {"WORK": 0.5}), ([], {"PER": 0.5}), (["PER"], 0.5), (("PER", "LOC"), {"LOC": 1})],
+)
+@pytest.mark.filterwarnings("ignore:.*was not trained with")
+def test_a_threshold_of_a_label_that_is_asked_for_is_none(scripted, labels, threshold):
+    nlp, _ = scripted(SCRIPT)
+    doc = nlp.make_doc(TEXT)
+    doc._.padellm_labels, doc._.padellm_threshold = labels, threshold
+    assert nlp(doc) is doc
+
+
 def test_it_is_kept_and_explained(scripted):
     nlp, _ = scripted(SCRIPT)
     doc = nlp.make_doc(TEXT)

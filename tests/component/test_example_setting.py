@@ -3,14 +3,18 @@
 import json
 import pickle
 import shutil
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import spacy
 from sample_pipelines import make_examples
 from spacy.training import Example
 
+from spacy_padellm.models.files.json_file import parse_checked
+from spacy_padellm.pipeline.example_set import ExampleSet, SavedExamples
 from spacy_padellm.tools.explain.explanation import explain
 
 EXAMPLES = [
@@ -139,6 +143,85 @@ def test_a_config_that_was_changed_wins(make, path, tmp_path):
     given = {"components.padellm_ner.examples": EXAMPLES[:1]}
     changed = spacy.load(tmp_path / "saved", config=given)
     assert len(pipe_of(changed).example_set.texts) == 1
+
+
+def of_path(path):
+    """A reader as people write one: a function that holds its path."""
+
+    def read():
+        return [json.loads(line) for line in open(path, encoding="utf8")]
+
+    return read
+
+
+class OfPath:
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self):
+        return of_path(self.path)()
+
+
+class OfFile(OfPath):
+    """Which of two it is cannot be told."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.lock = threading.Lock()
+
+
+READERS = {
+    "padellm_test.function": of_path,
+    "padellm_test.partial": lambda path: partial(lambda path: of_path(path)(), path),
+    "padellm_test.object": OfPath,
+    "padellm_test.unknown": OfFile,
+}
+for name, reader in READERS.items():
+    spacy.registry.misc(name, func=reader)
+
+
+@pytest.mark.parametrize("reader", [*READERS, "spacy.FewShotReader.v1"])
+def test_another_reader_wins_over_saved_examples(path, tmp_path, reader, caplog):
+    """And the same one does not: its file may have gone, or be another one by now."""
+    if reader.startswith("spacy."):
+        pytest.importorskip("spacy_llm")
+
+    def examples_of(path):
+        block = {"@misc": reader, "path": str(path)}
+        return ExampleSet("ner", spacy.registry.resolve({"examples": block})["examples"])
+
+    saved = json.loads(json.dumps(examples_of(path).to_dict()))["examples"]
+    assert str(path) not in json.dumps(saved)
+
+    def texts(path):
+        examples = examples_of(path)
+        examples.from_saved(parse_checked(json.dumps(saved).encode(), SavedExamples, "cfg"))
+        return [text.text for text in examples.texts]
+
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps(EXAMPLES[2]), encoding="utf8")
+    every = [one["text"] for one in EXAMPLES]
+    assert texts(path) == every
+    assert texts(other) == [EXAMPLES[2]["text"]]
+    path.unlink()
+    assert texts(path) == every
+    unknown = reader.endswith("unknown")
+    assert ("those that were saved" in caplog.text) == unknown
+    if not unknown:
+        with pytest.raises(ValueError, match="ner: `examples`"):
+            texts(tmp_path / "gone.jsonl")
+    path.write_text(json.dumps(EXAMPLES[0]), encoding="utf8")
+    assert texts(path) == ([EXAMPLES[0]["text"]] if unknown else every)
+
+
+def test_a_reader_that_was_changed_at_load_wins(make, path, tmp_path):
+    block = {"@misc": "padellm_test.function", "path": str(path)}
+    make(block).to_disk(tmp_path / "saved")
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps(EXAMPLES[2]), encoding="utf8")
+    given = {"components.padellm_ner.examples.path": str(other)}
+    changed = spacy.load(tmp_path / "saved", config=given)
+    assert [text.text for text in pipe_of(changed).example_set.texts] == [EXAMPLES[2]["text"]]
 
 
 def test_a_file_that_is_not_there_is_named(make, tmp_path):

@@ -107,14 +107,14 @@ def test_a_number_that_is_none_is_named_with_its_label():
 
 
 def test_labels_that_the_config_does_not_name_are_refused(random_nlp):
-    with pytest.raises(ValueError, match=r"threshold has 'PRE', which .*`labels`.*'PER', 'LOC'"):
+    with pytest.raises(ValueError, match=r"threshold names 'PRE', which .*`labels`.*'PER', 'LOC'"):
         random_nlp(labels=["PER", "LOC"], threshold={"PRE": 0.5})
     random_nlp(labels={"PER": "people"}, threshold={"PER": 0.5})
 
 
 def test_labels_that_may_yet_come_are_warned_of(random_nlp):
     nlp = random_nlp(threshold={"DATE": 0.5, "PER": 0.5})
-    with pytest.warns(UserWarning, match="threshold has 'DATE', which is none of the labels 'PER'"):
+    with pytest.warns(UserWarning, match="names 'DATE', which is none of the labels 'PER'"):
         nlp(TEXT)
     nlp = random_nlp(threshold={"DATE": 0.5})
     with pytest.warns(UserWarning, match="not trained"):

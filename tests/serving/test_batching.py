@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from spacy_padellm.tools.serve.batching import Batcher, QueueFullError
+from spacy_padellm.tools.serve.batching import Batcher, ClosedError, QueueFullError
 
 
 class Work:
@@ -66,12 +66,15 @@ def test_requests_that_wait_together_are_worked_on_together():
     batched(test)
 
 
-def test_a_request_that_is_alone_never_waits():
+@pytest.mark.parametrize("jobs", [1, 7, 8, 9, 10, 16, 20])
+def test_a_request_that_is_alone_never_waits(jobs):
+    """In however many batches of 8 it is."""
+
     async def test(batcher, work):
         began = time.monotonic()
-        for i in range(5):
-            assert await batcher.run([i]) == [2 * i]
-        assert time.monotonic() - began < 5 and len(work.batches) == 5
+        for _ in range(5):
+            assert await batcher.run(range(jobs)) == [2 * i for i in range(jobs)]
+        assert time.monotonic() - began < 5 and len(work.batches) == 5 * -(-jobs // 8)
 
     batched(test, wait=60)
 
@@ -154,6 +157,51 @@ def test_an_error_is_that_of_its_batch_and_the_thread_goes_on():
         with pytest.raises(ValueError, match="bad work"):
             await batcher.run([1, "bad"])
         assert await batcher.run([1]) == [2]
+
+    batched(test)
+
+
+def test_what_no_future_holds_is_an_error_like_others():
+    async def test(batcher, work):
+        for error in (StopIteration(1), SystemExit(3), KeyboardInterrupt()):
+
+            def fail(error=error):
+                raise error
+
+            with pytest.raises(RuntimeError, match=type(error).__name__):
+                await asyncio.wait_for(batcher.run_alone(fail), 10)
+        assert await batcher.run([1]) == [2]
+
+    batched(test)
+
+
+def test_nobody_waits_where_nothing_works():
+    """Neither before the start, nor behind the end, nor where the work on the queue has failed."""
+
+    async def test(batcher, work):
+        idle = Batcher(work, 8, 0, 100)
+        for closed in (idle, batcher):
+            if closed is batcher:
+                work.go.clear()
+                first = asyncio.create_task(batcher.run([0]))
+                await wait_for(lambda: batcher.busy)
+                waiting = asyncio.create_task(batcher.run([1, 2]))
+                await wait_for(lambda: batcher.waiting == 2)
+                await batcher.close()
+                assert batcher.busy  # the thread goes on, until it is done
+                with pytest.raises(ClosedError):
+                    await asyncio.wait_for(waiting, 10)
+                work.go.set()
+                assert await asyncio.wait_for(first, 10) == [0]
+                await wait_for(lambda: not batcher.busy)
+            assert not closed.alive
+            for ask in (closed.run([1]), closed.run_alone(int)):
+                with pytest.raises(ClosedError):
+                    await asyncio.wait_for(ask, 10)
+        batcher.start()  # its thread has ended
+        with pytest.raises(ClosedError):
+            await asyncio.wait_for(batcher.run([1]), 10)
+        await wait_for(lambda: not batcher.alive)
 
     batched(test)
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from spacy_padellm.tools.serve.bodies import WholeBodies
+from spacy_padellm.tools.serve.bodies import MOST_TOGETHER, WholeBodies
 from spacy_padellm.tools.serve.errors import ApiError, show_json
 from spacy_padellm.tools.serve.stop import Stop
 
@@ -59,6 +59,41 @@ def test_a_body_is_read_within_its_limits():
             ([b"abcd"], []), ([b""], []), ([], [413]), ([], [413]), ([], [413]), ([b"abcd"], []),
             ([], []), ([], [408]), ([b"abcd"], []), ([], [503]),
         ]  # fmt: skip
+
+    asyncio.run(run())
+
+
+def test_bodies_that_are_held_have_a_limit_together():
+    """A body counts until its request is answered."""
+
+    async def run():
+        go, codes = asyncio.Event(), []
+
+        async def app(scope, receive, send):
+            assert (await receive())["body"] == b"abcd"
+            await go.wait()
+
+        async def send(message):
+            codes.append(message.get("status"))
+
+        bodies = WholeBodies(app, 4, 9, Stop(), show_json)
+
+        async def ask(parts):
+            left = list(parts)
+
+            async def receive():
+                return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+            await bodies({"type": "http", "path": "/x", "headers": []}, receive, send)
+
+        held = [asyncio.ensure_future(ask([b"ab", b"cd"])) for _ in range(MOST_TOGETHER)]
+        await asyncio.sleep(0.1)
+        await ask([b"abcd"])
+        await ask([b"a", b"bcd"])
+        assert [code for code in codes if code] == [429, 429]
+        go.set()
+        await asyncio.gather(*held, ask([b"abcd"]))
+        assert [code for code in codes if code] == [429, 429]
 
     asyncio.run(run())
 

@@ -10,6 +10,7 @@ from typer.main import get_command
 from serving.doors import in_app
 from spacy_padellm.cli import padellm_app
 from spacy_padellm.tools.serve.errors import CODES
+from spacy_padellm.tools.serve.settings import ServeSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf8")
@@ -52,10 +53,17 @@ def test_the_image_is_small_and_its_user_is_nobody():
     assert {"--host", "--pipeline"} <= given <= options()
 
 
-def test_compose_gives_the_stop_its_time():
+def test_containers_give_the_stop_its_time():
+    """uvicorn waits 2 s longer than the requests have."""
+    least = ServeSettings().drain + ServeSettings().stop_timeout + 2
+    assert f"2 seconds, {least:g} by default" in PAGE
+    for text in (PAGE, DOCKERFILE):
+        (run,) = re.findall(r"docker run (.*) spacy-padellm-serve$", text, re.M)
+        assert int(re.search(r"--stop-timeout (\d+)", run)[1]) > least
+        assert "--init" in run and "-p 127.0.0.1:8080:8080" in run
     said = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf8"))
     service = said["services"]["padellm"]
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
-    assert int(service["stop_grace_period"].rstrip("s")) > 2 + 30
+    assert service["init"] and int(service["stop_grace_period"].rstrip("s")) > least
     assert list(service["environment"]) == ["SPACY_PADELLM_API_KEY"]
     assert service["ports"] == ["127.0.0.1:8080:8080"]

@@ -7,8 +7,9 @@ from typing import Any
 
 from spacy.language import Language
 
-from ...pipeline.annotation import Annotator, Placed, threshold_for
+from ...pipeline.annotation import Annotator, Placed
 from ...pipeline.component import PaDeLLMNER
+from ...pipeline.label_thresholds import threshold_for
 from ...spans.prediction import Mention
 from ...spans.resolution import Dropped
 from ...spans.thresholds import Threshold, show_threshold, threshold_of

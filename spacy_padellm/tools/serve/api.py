@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.security import HTTPBearer
 
 from ...formats.json_text import write_json
+from ..explain.explanation import Explanation
 from .errors import HEADERS, ApiError, responses
 from .json_requests import JSONRoute
 from .schema import (
@@ -25,22 +26,21 @@ def make_router(service: Service) -> APIRouter:
     """With a key, the OpenAPI document says that one is asked for; `Guard` checks it."""
     keyed = [Depends(HTTPBearer(auto_error=False))] if service.settings.api_key else []
     refused = (401,) if keyed else ()
-    asked = (400, *refused, 408, 413, 415, 422, 429, 500, 502, 503)
+    errors = (400, *refused, 408, 413, 415, 422, 429, 500, 502, 503)
     router = APIRouter(route_class=JSONRoute)
 
     @router.post(
         "/v1/extract",
         summary="Find entities",
         response_model=ExtractResponse,
-        responses=responses(*asked),
+        responses=responses(*errors),
         dependencies=keyed,
     )
     async def extract(request: Request, asked: Annotated[ExtractRequest, Body()]) -> Response:
-        """Spans with their offsets, labels and probabilities. Texts of all requests that arrive at
-        the same time are decoded together."""
-        found, warnings = await service.extract(
-            asked.all_texts, asked.labels, asked.threshold, request
-        )
+        """Spans with their offsets, labels and probabilities. Texts of requests that arrive at the
+        same time are decoded together; those that describe labels, with others that use the same
+        descriptions."""
+        found, warnings = await service.extract(asked, request)
         results = [TextResult.model_construct(spans=spans) for spans in found]
         answer = ExtractResponse.model_construct(results=results, warnings=warnings)
         return Response(answer.model_dump_json(), 200, HEADERS, JSON)
@@ -48,7 +48,8 @@ def make_router(service: Service) -> APIRouter:
     @router.post(
         "/v1/explain",
         summary="See why",
-        responses=responses(*asked),
+        response_model=Explanation,
+        responses=responses(*errors),
         dependencies=keyed,
     )
     async def explain(request: Request, asked: Annotated[ExplainRequest, Body()]) -> Response:
@@ -75,9 +76,10 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/ready", summary="Whether to send requests", responses=responses(400, 503))
     async def ready() -> Status:
         if service.stop.draining:
-            raise ApiError(503, "The server is stopping.")
+            raise ApiError(503, "The server is stopping.", "stopping")
         if not service.ready:
-            raise ApiError(503, "The model is being made ready.", headers={"Retry-After": "1"})
+            said = "No text was read yet; if this stays so, the server's log says why."
+            raise ApiError(503, said, "not_ready", headers={"Retry-After": "1"})
         return Status(status="ready")
 
     for path, probe in (("/health", health), ("/ready", ready)):  # some monitors ask so

@@ -5,6 +5,7 @@ FastAPI (types), the queue, the pipeline.
 """
 
 import contextlib
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -39,8 +40,11 @@ def make_app(
     hosts: Sequence[str] = (),
 ) -> FastAPI:
     """pipe: the padellm_ner of the pipeline. hosts: names under which the server may be called; any
-    if empty. `app.state.service` is what it asks. It serves one event loop, within its lifespan."""
+    if empty. `app.state.service` is what it asks. It serves one event loop, within its lifespan,
+    and is not to be mounted into another app: that would not run its lifespan."""
     settings = settings or ServeSettings()
+    # Requests name their labels themselves, and are answered with what there is to say of them.
+    warnings.filterwarnings("ignore", message=".*was not trained with")
     service = Service(nlp, pipe, settings)
     page = Page(service)
 

@@ -29,8 +29,12 @@ class QueueFullError(Exception):
         self.seconds = seconds
 
 
+class ClosedError(Exception):
+    """Nothing works on the queue: it was not started, or has ended."""
+
+
 class Watch(Protocol):
-    """What looks on."""
+    """Is told how many jobs wait, and of each batch that is done."""
 
     def queued(self, waiting: int) -> None: ...
     def done(self, jobs: int, seconds: float) -> None: ...
@@ -60,6 +64,7 @@ class Batcher(Generic[Job, Result]):
     work: a batch of jobs to a result each, in the thread. most: jobs of a batch. room: jobs that
     may wait. wait: seconds that a batch which is not full waits, from when the thread is free, and
     only until as many requests are there as when the last one ended: one client never waits.
+    busy: whether the thread works, on what may outlive `close`.
 
     Belongs to one event loop, from `start` to `close`.
     """
@@ -94,21 +99,26 @@ class Batcher(Generic[Job, Result]):
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._end)
 
     async def close(self) -> None:
         """Ends at once; the thread ends with the batch that it works on."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        for entry in self._queue:
-            entry.future.cancel()
+            await asyncio.wait({self._task})  # it may have failed before
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """However it came: nobody waits for ever."""
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("nothing works on the queue any more", exc_info=error)
+        _refuse(self._queue)
+        self._queue.clear()
 
     async def run(self, jobs: Sequence[Job]) -> list[Result]:
         """The results of the jobs of one request, which may be in several batches. Cancelled, they
-        leave the queue. Raises QueueFullError where there is no room for all, and what `work`
-        raises of a batch."""
+        leave the queue. Raises QueueFullError where there is no room for all, ClosedError where
+        nothing works on them, and what `work` raises of a batch."""
         request = object()
         return await self._settle([_Entry(request, job) for job in jobs])
 
@@ -118,6 +128,8 @@ class Batcher(Generic[Job, Result]):
         return result
 
     async def _settle(self, entries: list[_Entry]) -> list[Any]:
+        if not self.alive:
+            raise ClosedError
         if len(self._queue) + len(entries) > self._room:
             raise QueueFullError(self._seconds_left())
         self._queue.extend(entries)
@@ -146,16 +158,18 @@ class Batcher(Generic[Job, Result]):
             batch = self._take()
             if not batch:
                 continue
-            self.busy = True
             began = time.perf_counter()
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._do, batch)
-            finally:
-                self.busy = False
+                done = asyncio.get_running_loop().run_in_executor(self._thread, self._do, batch)
+            except RuntimeError:  # the thread has ended
+                _refuse(batch)
+                raise
+            await done
             seconds = time.perf_counter() - began
             rate = len(batch) / max(seconds, 1e-6)
             self._rate = 0.8 * self._rate + 0.2 * rate if self._rate else rate
-            self._watch.done(len(batch), seconds)
+            if batch[0].alone is None:
+                self._watch.done(len(batch), seconds)
 
     async def _gather(self) -> None:
         """Waits for those that are expected, a while at most."""
@@ -184,7 +198,8 @@ class Batcher(Generic[Job, Result]):
     def _do(self, batch: list[_Entry]) -> None:
         """In the thread."""
         results: Sequence[Any] = ()
-        failed: BaseException | None = None
+        failed: Exception | None = None
+        self.busy = True  # set here: the thread goes on where the event loop is told to end
         try:
             if (call := batch[0].alone) is not None:
                 results = [call()]
@@ -193,17 +208,21 @@ class Batcher(Generic[Job, Result]):
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(batch)} jobs have {len(results)} results")
         except BaseException as error:
-            failed = error
+            # What a future cannot hold, or would end the event loop, is an error like others.
+            plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
+            failed = error if plain else RuntimeError(repr(error))  # type: ignore[assignment]
+        finally:
+            self.busy = False
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop = batch[0].future.get_loop()
             loop.call_soon_threadsafe(self._hand_out, batch, results, failed)
 
     def _hand_out(
-        self, batch: list[_Entry], results: Sequence[Any], failed: BaseException | None
+        self, batch: list[_Entry], results: Sequence[Any], failed: Exception | None
     ) -> None:
         """To those that still wait."""
         # Those that are answered now may come again, and share a batch with those in the queue.
-        self._expected = _requests(batch) + _requests(self._queue)
+        self._expected = _requests([*batch, *self._queue])
         for i, entry in enumerate(batch):
             if entry.future.done():
                 continue
@@ -215,3 +234,9 @@ class Batcher(Generic[Job, Result]):
 
 def _requests(entries: Iterable[_Entry]) -> int:
     return len({id(entry.request) for entry in entries})
+
+
+def _refuse(entries: Iterable[_Entry]) -> None:
+    for entry in entries:
+        if not entry.future.done():
+            entry.future.set_exception(ClosedError())

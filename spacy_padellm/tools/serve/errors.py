@@ -20,13 +20,13 @@ MEANINGS = {
     401: "No valid API key.",
     404: "No such path.",
     405: "The path has no such method.",
-    408: "The request did not arrive within the time.",
+    408: "The body of the request did not arrive in time.",
     413: "The request or a text is too large, or there are too many texts.",
     415: "The body is not sent as `application/json`, or is compressed.",
-    422: "Fields are missing, unknown or of the wrong type, or the model knows no such label.",
+    422: "Fields are missing, unknown or wrong, or the model knows no such label.",
     429: "The queue is full; `Retry-After` says when to try again.",
-    500: "The text could not be read, or the server is at fault.",
-    502: "The model's own server did not answer.",
+    500: "A component failed on a text, or the server is at fault.",
+    502: "The model's own server did not answer, or answered with an error.",
     503: "The server is stopping, or not ready yet.",
 }
 CODES: dict[int, tuple[ErrorCode, ...]] = {
@@ -40,8 +40,8 @@ CODES: dict[int, tuple[ErrorCode, ...]] = {
     422: ("invalid_request", "unknown_label"),
     429: ("queue_full",),
     500: ("internal_error", "text_failed"),
-    502: ("model_unreachable",),
-    503: ("stopping",),
+    502: ("model_server_failed",),
+    503: ("stopping", "not_ready"),
 }
 Show = Callable[[Scope, "ApiError"], Response]
 

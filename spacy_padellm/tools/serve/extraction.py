@@ -8,19 +8,33 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ...decoding.text_decoder import ModelError
 from ...formats.doc_gold import LABELS
-from ...pipeline.annotation import THRESHOLD, score_of
+from ...pipeline.annotation import score_of
 from ...pipeline.component import PaDeLLMNER
+from ...pipeline.label_thresholds import THRESHOLD
 from ...pipeline.labels import read_labels
 from ...spans.thresholds import Threshold, unknown_labels
+from ..explain.explanation import Explanation, explain
 from .schema import Span
 
 logger = logging.getLogger(__name__)
 Labels = Sequence[str] | Mapping[str, str] | None
 
 
-class UnknownLabelError(ValueError):
+class QuestionError(ValueError):
+    """What cannot be asked. field: of the request, where the fault is."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownLabelError(QuestionError):
     """Labels that the model was not trained for, or none at all."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "labels")
 
 
 @dataclass(frozen=True)
@@ -34,10 +48,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Failure:
-    """A text that was not answered. unreachable: the model is on a server that does not answer."""
+    """A text that was not answered. message: for whoever asked; the log says more. of_server:
+    whether the model is on a server, which did not answer or answered with an error."""
 
     message: str
-    unreachable: bool = False
+    of_server: bool = False
 
 
 class Extractor:
@@ -50,7 +65,7 @@ class Extractor:
 
     def __init__(self, nlp: Language, pipe: PaDeLLMNER, any_labels: bool = False) -> None:
         self.nlp, self.pipe, self._any_labels = nlp, pipe, any_labels
-        self._failed: dict[int, tuple[Any, Exception]] = {}
+        self._failed: dict[int, tuple[str, Any, Exception]] = {}
         nlp.set_error_handler(self._note)  # type: ignore[arg-type]
 
     @property
@@ -60,10 +75,13 @@ class Extractor:
 
     def check(self, labels: Labels, threshold: Threshold | None) -> list[str]:
         """What a user should know of such a question. Raises UnknownLabelError for labels that are
-        not to be asked for, ValueError for what are no labels, and for a threshold of a label that
-        is not asked for."""
+        not to be asked for, QuestionError for what are no labels, and for a threshold of a label
+        that is not asked for."""
         if labels is not None:
-            read_labels(labels, "`labels`")
+            try:
+                read_labels(labels, "`labels`")
+            except ValueError as error:
+                raise QuestionError(str(error), "labels") from None
         known, trained = self.pipe.described, self.pipe.shim.known_labels()
         asked = list(known if labels is None else labels)
         names = ", ".join(known) or "none of its own"
@@ -75,7 +93,9 @@ class Extractor:
                 f"The model was not trained for {_list(others)}. It knows: {names[:500]}."
             )
         if isinstance(threshold, dict) and (idle := unknown_labels(threshold, asked)):
-            raise ValueError(f"`threshold` has {_list(idle)}, which is not asked for.")
+            where = "`labels`" if labels is not None else f"the pipeline's labels ({names[:500]})"
+            said = f"`threshold` names {_list(idle)}, which is not in {where}."
+            raise QuestionError(said, "threshold")
         warnings = []
         if others and trained:
             warnings.append(f"The model was not trained for {_list(others)}: expect poor entities.")
@@ -88,12 +108,12 @@ class Extractor:
             )
         return warnings
 
-    def warm_up(self) -> None:
-        """Reads a text, so that the first request does not wait for what is made only once."""
+    def warm_up(self) -> Failure | None:
+        """Reads a text, so that the first request does not wait for what is made only once; None
+        where that was answered."""
         labels = None if self.pipe.labels else ["name"]
         (found,) = self.extract([Question("Ada Lovelace was in London.", labels)])
-        if isinstance(found, Failure):
-            logger.warning("a first text was not answered: %s", found.message)
+        return found if isinstance(found, Failure) else None
 
     def extract(self, questions: Sequence[Question]) -> list[list[Span] | Failure]:
         """The spans of each text, in its order: those of the pipeline, with the probabilities that
@@ -104,27 +124,47 @@ class Extractor:
                 # Other components fail with all texts of a batch; ours tries them one by one.
                 if len(questions) > 1 and failure is None:
                     found[i : i + 1] = self._read(questions[i : i + 1])
-            return [Failure("The text was lost.") if one is None else one for one in found]
+            lost = ValueError("a component gave back no Doc")
+            return [_failure("", None, lost) if one is None else one for one in found]
+
+    def explain(self, text: str) -> Explanation | Failure:
+        """All that is to say of a text."""
+        self._failed.clear()
+        with self.nlp.memory_zone():
+            try:
+                return explain(self.nlp, self.pipe, text)
+            except Exception as error:
+                by_others = [*self._failed.values()]
+                return _failure(
+                    *(by_others[0] if by_others else (self.pipe.name, self.pipe, error))
+                )
 
     def _read(self, questions: Sequence[Question]) -> list[list[Span] | Failure | None]:
         """None for a text that is worth another try, alone."""
         found: list[list[Span] | Failure | None] = [None] * len(questions)
+        alone, escaped = len(questions) == 1, None
         self._failed.clear()
         docs: dict[int, Doc] = {}
         for i, question in enumerate(questions):
             try:
                 docs[i] = self._make_doc(question)
-            except ValueError as error:  # a text beyond nlp.max_length
-                found[i] = Failure(str(error))
+            except Exception as error:  # such as a text beyond nlp.max_length
+                found[i] = _failure("tokenizer", None, error)
         pairs = [(doc, i) for i, doc in docs.items()]
-        for doc, i in self.nlp.pipe(pairs, as_tuples=True, batch_size=max(1, len(pairs))):
-            if i is not None:
-                found[i] = self._spans(doc, questions[i].labels)
+        try:
+            for doc, i in self.nlp.pipe(pairs, as_tuples=True, batch_size=max(1, len(pairs))):
+                if i is not None:
+                    found[i] = self._spans(doc, questions[i].labels)
+        except Exception as error:  # by a `pipe` that does not call the error handler
+            escaped = error
         for i, doc in docs.items():
-            if found[i] is None and (failed := self._failed.get(id(doc))):
-                component, what = failed
-                if len(questions) == 1 or isinstance(component, PaDeLLMNER):
-                    found[i] = self._failure(what)
+            if found[i] is not None:
+                continue
+            if failed := self._failed.get(id(doc)):
+                if alone or isinstance(failed[1], PaDeLLMNER):
+                    found[i] = _failure(*failed)
+            elif alone and escaped is not None:
+                found[i] = _failure("", None, escaped)
         return found
 
     def _make_doc(self, question: Question) -> Doc:
@@ -159,14 +199,24 @@ class Extractor:
         ]
 
     def _note(self, name: str, component: Any, docs: Sequence[Doc], error: Exception) -> None:
-        """The error handler of the pipeline."""
+        """The error handler of the pipeline. What a Doc fails with first is the cause."""
         for doc in docs:
-            self._failed[id(doc)] = (component, error)
+            self._failed.setdefault(id(doc), (name, component, error))
 
-    def _failure(self, error: Exception) -> Failure:
-        logger.warning("a text was not answered: %s", error)
-        said = f"The model did not answer: {error}"[:1000]
-        return Failure(said, isinstance(error, OSError))
+
+def _failure(name: str, component: Any, error: Exception) -> Failure:
+    """name, component: what raised the error; "" and None where that is not known. Only our own
+    component says what whoever asked can mend: others may tell what is not for them."""
+    where = f"The component {name!r}" if name else "The pipeline"
+    own = isinstance(component, PaDeLLMNER) and isinstance(error, ValueError)
+    of_server = isinstance(error, ModelError)
+    expected = own or of_server
+    logger.warning("%s failed on a text: %s", where, error, exc_info=None if expected else error)
+    if own:
+        return Failure(f"The text could not be read: {error}"[:1000])
+    if of_server:
+        return Failure("The model's server did not answer, or answered with an error.", True)
+    return Failure(f"{where} failed on this text; the server's log says why.")
 
 
 def _list(labels: Sequence[str]) -> str:

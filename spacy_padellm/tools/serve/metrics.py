@@ -26,13 +26,15 @@ class Metrics:
         )
         self.latency = Histogram(
             "padellm_request_seconds",
-            "From the first byte of a request to the last of its answer",
+            "From the head of a request to the last byte of its answer",
             ["route"],
             buckets=SECONDS,
             registry=registry,
         )
-        self.texts = Counter("padellm_texts", "Texts decoded", registry=registry)
-        self.failed = Counter("padellm_texts_failed", "Texts that failed", registry=registry)
+        self.texts = Counter("padellm_texts", "Texts that requests had decoded", registry=registry)
+        self.failed = Counter(
+            "padellm_texts_failed", "Those of them that failed", registry=registry
+        )
         self.batch = Histogram(
             "padellm_batch_texts", "Texts decoded together", buckets=TEXTS, registry=registry
         )

@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import time
-import warnings
 from types import FrameType
 
 import uvicorn
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...pipeline.component import PaDeLLMNER
 from .app import make_app
+from .connections import timed_protocol
 from .service import Service
 from .settings import LOCAL, ServeSettings
 
@@ -24,19 +24,19 @@ logger = logging.getLogger(__name__)
 KEEP_ALIVE = 30  # seconds that an idle connection stays
 
 
-class _Server(uvicorn.Server):
+class PipelineServer(uvicorn.Server):
     """Drains after SIGTERM, and tells the app when it stops."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._service = service
+        self.service = service
         self._stop_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        seconds = self._service.settings.drain
+        seconds = self.service.settings.drain
         if sig == signal.SIGTERM and self._stop_at is None and self.started and seconds > 0:
             self._captured_signals.append(sig)
-            self._service.stop.drain()
+            self.service.stop.drain()
             self._stop_at = time.monotonic() + seconds
         else:
             super().handle_exit(sig, frame)
@@ -47,9 +47,9 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._service.stop.begin()
+        self.service.stop.begin()
         await super().shutdown(sockets)
-        _say_end(self._service)  # now: the signal that was caught ends the process next
+        _say_end(self.service)  # now: the signal that was caught ends the process next
 
 
 class _CutOff:
@@ -65,6 +65,27 @@ class _CutOff:
             logger.warning("a client did not take its answer, and was cut off")
 
 
+def make_server(
+    nlp: Language, pipe: PaDeLLMNER, host: str, port: int, settings: ServeSettings | None = None
+) -> PipelineServer:
+    """To be run. On an address of this machine it is called under names of this machine only."""
+    settings = settings or ServeSettings()
+    app = make_app(nlp, pipe, settings, LOCAL if host in LOCAL else ())
+    config = uvicorn.Config(
+        _CutOff(app),
+        host=host,
+        port=port,
+        http=timed_protocol(settings.timeout),
+        ws="none",
+        log_level="info",
+        access_log=settings.access_log,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=int(settings.stop_timeout) + 2,
+        server_header=False,
+    )
+    return PipelineServer(config, app.state.service)
+
+
 def run_server(
     nlp: Language, pipe: PaDeLLMNER, host: str, port: int, settings: ServeSettings | None = None
 ) -> None:
@@ -73,28 +94,13 @@ def run_server(
     up, and the process with it. uvicorn says where it listens. Raises what loading the model
     raises, SystemExit where it cannot listen."""
     settings = settings or ServeSettings()
-    local = host in LOCAL
-    if not local and not settings.api_key:
+    if host not in LOCAL and not settings.api_key:
         logger.warning(
             "listening on %s: whoever reaches this machine can use the model; give an API key",
             host,
         )
     _ = pipe.shim.loaded  # whatever is wrong with it is said now
-    # Requests name their labels themselves, and are answered with what there is to say of them.
-    warnings.filterwarnings("ignore", message=".*was not trained with")
-    app = make_app(nlp, pipe, settings, LOCAL if local else ())
-    service: Service = app.state.service
-    config = uvicorn.Config(
-        _CutOff(app),
-        host=host,
-        port=port,
-        log_level="info",
-        access_log=settings.access_log,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=int(settings.stop_timeout) + 2,
-        server_header=False,
-    )
-    server = _Server(config, service)
+    server = make_server(nlp, pipe, host, port, settings)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
@@ -102,12 +108,12 @@ def run_server(
 
 
 def _say_end(service: Service) -> None:
-    lost = service.accepted - service.answered
+    lost = service.accepted - service.answered - service.left
     said = f"Stopped: {service.accepted} requests were accepted, and {service.answered} answered"
-    if lost:
-        said += f"; {lost} were given up by their clients, or for want of time"
+    if service.left or lost:
+        said += f"; given up: {service.left} by their clients, {lost} for want of time"
     logging.getLogger("uvicorn.error").info(said)
     if service.batcher.busy:
-        logger.warning("texts were still being read when the server stopped: they are given up")
+        logger.warning("a batch was still being read when the server stopped, and is given up")
         logging.shutdown()
-        os._exit(1)  # the thread that reads them cannot be ended, and would be waited for
+        os._exit(1 if lost else 0)  # the thread that reads it cannot be ended, only waited for

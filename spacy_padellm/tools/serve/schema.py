@@ -32,8 +32,9 @@ ErrorCode = Literal[
     "queue_full",
     "internal_error",
     "text_failed",
-    "model_unreachable",
+    "model_server_failed",
     "stopping",
+    "not_ready",
 ]
 
 
@@ -89,8 +90,11 @@ class ExtractRequest(_Strict):
         return given
 
     @property
-    def all_texts(self) -> list[str]:
-        return [self.text] if self.text is not None else list(self.texts or ())
+    def named_texts(self) -> dict[str, str]:
+        """Field → text, in the order of the request: `text`, or `texts.0`, `texts.1`, ..."""
+        if self.text is not None:
+            return {"text": self.text}
+        return {f"texts.{i}": text for i, text in enumerate(self.texts or ())}
 
 
 class ExplainRequest(_Strict):

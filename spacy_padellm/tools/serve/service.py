@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from spacy.language import Language
@@ -11,24 +10,28 @@ from starlette.requests import Request
 
 from ...formats.json_text import is_unicode
 from ...pipeline.component import PaDeLLMNER
-from ...spans.thresholds import Threshold
-from ..explain.explanation import Explanation, explain
-from .batching import Batcher, QueueFullError
+from ..explain.explanation import Explanation
+from .batching import Batcher, ClosedError, QueueFullError
 from .bodies import GoneError
-from .errors import ApiError
-from .extraction import Extractor, Failure, Labels, Question, UnknownLabelError
+from .errors import MOST_DETAILS, ApiError
+from .extraction import Extractor, Failure, Question, QuestionError, UnknownLabelError
 from .metrics import Metrics
-from .schema import Span
+from .racing import OvertakenError, unless
+from .schema import ErrorCode, ExtractRequest, Span
 from .settings import ServeSettings
 from .stop import Stop
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
+RETRY_SECONDS = 10.0  # until a first text is tried again
 
 
 class Service:
-    """Answers for one app. Belongs to one event loop. accepted: requests that were given a place in
-    the queue; answered: those of them whose client, or end, did not come first."""
+    """Answers for one app. Belongs to one event loop.
+
+    accepted: requests that were given a place in the queue. answered: those of them that were
+    answered, with an error too. left: those whose client went away. What remains was given up when
+    the server stopped.
+    """
 
     def __init__(self, nlp: Language, pipe: PaDeLLMNER, settings: ServeSettings) -> None:
         self.settings = settings
@@ -37,7 +40,7 @@ class Service:
         self.metrics = Metrics()
         self.stop = Stop()
         self.warm = False
-        self.accepted = self.answered = 0
+        self.accepted = self.answered = self.left = 0
         self.batcher: Batcher[Question, list[Span] | Failure] = Batcher(
             self.extractor.extract,
             settings.batch_size,
@@ -58,7 +61,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Within it requests are answered. It is ready after a first text."""
+        """Within it requests are answered. It is ready once a text was read."""
         self.batcher.start()
         warming = asyncio.create_task(self._warm_up())
         try:
@@ -68,11 +71,15 @@ class Service:
             await self.batcher.close()
 
     async def _warm_up(self) -> None:
-        try:
-            await self.batcher.run_alone(self.extractor.warm_up)
-        except Exception as error:
-            logger.warning("a first text was not answered: %s", error)
-        self.warm = True
+        """Until a text was read. A model's server is not waited for: it comes back by itself, and
+        requests are told."""
+        while not self.warm:
+            with contextlib.suppress(QueueFullError):
+                failed = await self.batcher.run_alone(self.extractor.warm_up)
+                if failed is None or failed.of_server:
+                    self.warm = True
+                    return
+            await asyncio.sleep(RETRY_SECONDS)
 
     # --- what looks on the queue
 
@@ -87,48 +94,64 @@ class Service:
     # --- questions
 
     async def extract(
-        self, texts: Sequence[str], labels: Labels, threshold: Threshold | None, request: Request
+        self, asked: ExtractRequest, request: Request
     ) -> tuple[list[list[Span]], list[str]]:
         """The spans of each text, and warnings. Raises ApiError, and GoneError without a client."""
+        texts, labels, threshold = asked.named_texts, asked.labels, asked.threshold
         if len(texts) > self.settings.max_texts:
-            raise ApiError(
-                413,
+            said = (
                 f"The request has {len(texts)} texts; this server takes up to "
-                f"{self.settings.max_texts} at once.",
+                f"{self.settings.max_texts} at once."
             )
-        for i, text in enumerate(texts):
-            self.check_text(text, f"texts.{i}" if len(texts) > 1 else "text")
+            raise ApiError(413, said, details=[("texts", said)])
+        for name, text in texts.items():
+            self.check_text(text, name)
         try:
             warnings = self.extractor.check(labels, threshold)
-        except UnknownLabelError as error:
-            raise ApiError(422, str(error), "unknown_label", [("labels", str(error))]) from None
-        except ValueError as error:
-            raise ApiError(422, str(error), None, [("threshold", str(error))]) from None
-        questions = [Question(text, labels, threshold) for text in texts]
-        found = await self._ask(lambda: self.batcher.run(questions), request)
-        failed = [(i, one) for i, one in enumerate(found) if isinstance(one, Failure)]
-        if failed:
-            self.metrics.failed.inc(len(failed))
-            first = failed[0][1]
-            details = [(f"texts.{i}", one.message) for i, one in failed[:20]]
-            raise _failed(first.message, first.unreachable, details)
-        return [one for one in found if not isinstance(one, Failure)], warnings
+        except QuestionError as error:
+            code: ErrorCode = (
+                "unknown_label" if isinstance(error, UnknownLabelError) else "invalid_request"
+            )
+            raise ApiError(422, str(error), code, [(error.field, str(error))]) from None
+        questions = [Question(text, labels, threshold) for text in texts.values()]
+        results = await self._ask(lambda: self.batcher.run(questions), request)
+        found = dict(zip(texts, results, strict=True))
+        self._check({name: one for name, one in found.items() if isinstance(one, Failure)})
+        self.warm = True
+        return [one for one in found.values() if not isinstance(one, Failure)], warnings
 
     async def explain(self, text: str, labels: Sequence[str], request: Request) -> Explanation:
         """All that is to say of a text, under these of the pipeline's labels; all if empty. Raises
         as `extract`."""
         self.check_text(text, "text")
         if not text.strip():
-            raise ApiError(422, "The text is empty.", details=[("text", "empty")])
+            said = "The text is empty."
+            raise ApiError(422, said, details=[("text", said)])
         if unknown := [label for label in labels if label not in self.labels]:
-            said = f"The model is not asked for {', '.join(unknown)[:200]}."
+            names = ", ".join(map(repr, unknown))[:200]
+            said = f"Not among the pipeline's labels: {names}."
             raise ApiError(422, said, "unknown_label", [("labels", said)])
         found = await self._ask(
-            lambda: self.batcher.run_alone(lambda: self._explain(text)), request
+            lambda: self.batcher.run_alone(lambda: self.extractor.explain(text)), request
         )
+        self.metrics.texts.inc()
+        if isinstance(found, Failure):
+            self._check({"text": found})
+        assert isinstance(found, Explanation)
         wanted = set(labels or self.labels)
         found.labels[:] = [label for label in found.labels if label.label in wanted]
         return found
+
+    def _check(self, failed: Mapping[str, Failure]) -> None:
+        """Raises ApiError where texts failed, by their fields."""
+        if not failed:
+            return
+        self.metrics.failed.inc(len(failed))
+        first = next(iter(failed.values()))
+        details = [(name, one.message) for name, one in failed.items()][:MOST_DETAILS]
+        if first.of_server:
+            raise ApiError(502, first.message, "model_server_failed", details)
+        raise ApiError(500, first.message, "text_failed", details)
 
     def check_text(self, text: str, where: str) -> None:
         """Raises ApiError for one that is too long, or is no Unicode."""
@@ -137,22 +160,18 @@ class Service:
             said = f"The text has {len(text)} characters; this server takes up to {most}."
             raise ApiError(413, said, details=[(where, said)])
         if not is_unicode(text):
-            said = "The text is no Unicode: it has half of a character."
+            said = "The text contains an unpaired surrogate, which is not valid Unicode."
             raise ApiError(422, said, details=[(where, said)])
-
-    def _explain(self, text: str) -> Explanation:
-        nlp, pipe = self.extractor.nlp, self.extractor.pipe
-        with nlp.memory_zone():
-            return explain(nlp, pipe, text)
 
     async def _ask(self, ask: Callable[[], Awaitable[T]], request: Request) -> T:
         """What the queue gives; nothing for a client that goes away, whose texts leave it."""
+        if not self.batcher.alive:
+            raise self._closed()
         self.accepted += 1
         try:
-            work = _unless_gone(ask(), request)
-            found = await self.stop.unless(work, grace=self.settings.stop_timeout)
-            self.answered += 1
-            return found
+            found = await self.stop.unless(
+                _unless_gone(ask(), request), grace=self.settings.stop_timeout
+            )
         except QueueFullError as error:
             self.accepted -= 1
             raise ApiError(
@@ -160,34 +179,35 @@ class Service:
                 f"The queue is full. Try again in {error.seconds} s.",
                 headers={"Retry-After": str(error.seconds)},
             ) from None
-        except (ValueError, OSError) as error:  # such as a model server that is down
-            self.answered += 1
-            logger.warning("a text was not answered: %s", error)
-            raise _failed(
-                f"The model did not answer: {error}", isinstance(error, OSError)
-            ) from error
+        except GoneError:
+            self.left += 1
+            raise
+        except ClosedError:
+            raise self._closed() from None
+        except ApiError:  # the server stops, and there is no more time
+            raise
+        except Exception:
+            self.answered += 1  # with an error
+            raise
+        self.answered += 1
+        return found
 
-
-def _failed(message: str, unreachable: bool, details: Sequence[tuple[str, str]] = ()) -> ApiError:
-    if unreachable:
-        return ApiError(502, message, "model_unreachable", details)
-    return ApiError(500, message, "text_failed", details)
+    def _closed(self) -> ApiError:
+        if self.stop.draining:
+            return ApiError(503, "The server is stopping.", "stopping")
+        said = "Nothing works on the queue: the app runs without its lifespan, or has failed."
+        return ApiError(503, said, "not_ready")
 
 
 async def _unless_gone(work: Awaitable[T], request: Request) -> T:
     """Raises GoneError, and cancels the work, where the client goes away before."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_wait_until_gone(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise GoneError
-        return task.result()
-    finally:
-        task.cancel()
-        gone.cancel()
+        return await unless(work, _gone(request))
+    except OvertakenError:
+        raise GoneError from None
 
 
-async def _wait_until_gone(request: Request) -> None:
+async def _gone(request: Request) -> None:
+    """Returns when the client goes away."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -11,7 +11,7 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 @dataclass(frozen=True)
 class ServeSettings:
     """limit: characters of the longest text. max_texts: of one request. max_bytes: of the largest
-    request. timeout: seconds for a whole request to arrive.
+    request. timeout: seconds for the head of a request to arrive, and again for its body.
 
     batch_size: most texts that are decoded together. max_wait: milliseconds that a batch which is
     not full waits for the requests that were there the last time. queue: texts that may wait.
@@ -21,6 +21,9 @@ class ServeSettings:
 
     any_labels: whether a model that was trained for certain labels may be asked for others.
     api_key: what requests must show; "" for nothing. access_log: a line for each request.
+
+    `drain`, `stop_timeout`, `access_log` and the time for heads are those of `padellm serve`; where
+    another server runs the app, its own settings take their place.
 
     Raises ValueError, naming the setting, for a value out of its range; the key is in no message.
     """

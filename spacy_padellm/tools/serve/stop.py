@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from .errors import ApiError
+from .racing import OvertakenError, unless
 
 T = TypeVar("T")
 
@@ -31,15 +32,7 @@ class Stop:
     async def unless(self, work: Awaitable[T], grace: float = 0.0) -> T:
         """What comes of the work. Raises ApiError (503) where the server stops before, and `grace`
         seconds do not suffice; the work is cancelled."""
-        task = asyncio.ensure_future(work)
-        stopped = asyncio.ensure_future(self._event.wait())
         try:
-            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done() and grace:
-                await asyncio.wait({task}, timeout=grace)
-            if not task.done():
-                raise ApiError(503, "The server is stopping.")
-            return task.result()
-        finally:
-            task.cancel()
-            stopped.cancel()
+            return await unless(work, self._event.wait(), grace)
+        except OvertakenError:
+            raise ApiError(503, "The server is stopping.", "stopping") from None
