@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SMALL := .venv-small
+DIST := .venv-dist
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo install test test-slow lint clean
+.PHONY: demo install test test-slow lint dist clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,5 +37,14 @@ test-slow: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+$(DIST)/installed: Makefile
+	test -x $(DIST)/bin/python || $(PYTHON) -m venv $(DIST)
+	$(DIST)/bin/python -m pip install -q "build>=1.2" "twine>=6.1"
+	touch $@
+
+# What a release publishes, in dist/: built, checked, installed elsewhere and run.
+dist: $(DIST)/installed
+	$(DIST)/bin/python scripts/dist.py
+
 clean:
-	rm -rf $(VENV) $(SMALL) build dist *.egg-info output corpus training packages
+	rm -rf $(VENV) $(SMALL) $(DIST) build dist *.egg-info output corpus training packages

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_wheel_has_the_model_in_the_box(tmp_path):
     source = tmp_path / "source"
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         source.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     shutil.copytree(ROOT / "spacy_padellm", source / "spacy_padellm")
