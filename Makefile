@@ -41,7 +41,7 @@ test-slow: $(VENV)/installed
 $(LOWEST)/installed: pyproject.toml
 	test -x $(LOWEST)/bin/python || $(UV) venv --python $(PYTHON) $(LOWEST)
 	$(UV) pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -r pyproject.toml \
-		--extra torch --extra export --extra gguf --extra llm --extra parquet --extra serve --extra analyze
+		--extra torch --extra export --extra llm --extra parquet --extra serve --extra analyze
 	$(UV) pip install -q --python $(LOWEST)/bin/python pytest hypothesis
 	$(UV) pip install -q --python $(LOWEST)/bin/python --no-deps -e .
 	touch $@

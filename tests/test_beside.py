@@ -13,6 +13,8 @@ LEARNED = [
     (("Charles", "Babbage", "left", "London", "."), [[0, 1, "person"], [3, 3, "place"]]),
     (("Ada", "Lovelace", "met", "Turing", "in", "Rome", "."),
      [[0, 1, "person"], [3, 3, "person"], [5, 5, "place"]]),
+    (("Ada", "Lovelace", "met", "Charles", "Babbage", "in", "London", "."),
+     [[0, 1, "person"], [3, 4, "person"], [6, 6, "place"]]),
 ]  # fmt: skip
 TEXT = "Ada Lovelace met Charles Babbage in London."
 
@@ -37,9 +39,9 @@ def tiny_gliner(tmp_path_factory):
     )
     records = [{"tokenized_text": list(words), "ner": spans} for words, spans in LEARNED]
     batch = collate(records)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
     model.train()
-    for _ in range(80):
+    for _ in range(200):
         optimizer.zero_grad()
         model(**batch).loss.backward()
         optimizer.step()
@@ -53,7 +55,8 @@ def test_gliner_and_the_model_in_the_box_find_entities(tiny_gliner):
     wanted = [("Ada Lovelace", "PER"), ("Charles Babbage", "PER"), ("London", "LOC")]
     for _ in range(2):
         theirs = tiny_gliner.predict_entities(TEXT, ["person", "place"], threshold=0.5)
-        assert {"Ada Lovelace", "London"} <= {found["text"] for found in theirs}
+        # Its labels are in an order that its training shuffles; one batch does not teach both.
+        assert [found["text"] for found in theirs] == [text for text, _ in wanted]
         assert [(ent.text, ent.label_) for ent in nlp(TEXT).ents] == wanted
 
 

@@ -56,6 +56,7 @@ def test_the_wheel_has_the_model_in_the_box(tmp_path):
     assert wheel.stat().st_size < 25e6
 
 
+@pytest.mark.slow  # `make dist` does the same with what it publishes
 def test_the_pipeline_package_names_the_model_in_the_box(tmp_path):
     said = about()
     (required,) = map(Requirement, said["requirements"])

@@ -1,7 +1,7 @@
-"""What releases of transformers before 5.17 lack or name otherwise, in one place.
+"""What older releases of transformers lack or name otherwise, in one place: from 5.0 on.
 
-Other packages hold transformers back, and people install this one beside them. Where the release
-has a thing itself, that is what is used.
+Other packages hold transformers back, and people install this one beside them. Where a release has
+a thing itself, that is used. GGUF files take a newer one (the extra `gguf`).
 """
 
 from dataclasses import fields
@@ -10,9 +10,8 @@ from typing import Any
 import torch
 import transformers
 from transformers.cache_utils import StaticLayer
-from transformers.integrations import ggml
 
-# From 5.17: GGUF weights may stay packed unless this says otherwise. None: they never do.
+# Where there is one, weights of a GGUF file may stay packed unless it says otherwise.
 GgufConfig: Any = getattr(transformers, "GgufConfig", None)
 
 
@@ -61,12 +60,3 @@ class _CountingLayer(StaticLayer):
         """Only for positions and masks, which every pass brings along: a number that does not
         change, for which nothing is compiled anew."""
         return 0
-
-
-def read_gguf_tokenizers() -> None:
-    """Lets tokenizers of GGUF files be read that name no token for the beginning of a text, as
-    later releases do."""
-    skeleton: Any = getattr(ggml, "GGUFTokenizerSkeleton", None)
-    for name in ("bos_token_id", "eos_token_id"):
-        if skeleton is not None and not hasattr(skeleton, name):
-            setattr(skeleton, name, None)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from ...lm.older_transformers import GgufConfig, read_gguf_tokenizers
+from ...lm.older_transformers import GgufConfig
 from ..files.pretrained import NO_CODE
 from ..files.trouble import foreign
 from ..loading_lock import loading_lock
@@ -63,7 +63,6 @@ def dequantize(files: tuple[Path, ...], folder: Path, described: str) -> None:
             check_room(folder, plain.num_parameters() * _DTYPE.itemsize + _OTHER_FILES, described)
             with foreign(lambda why: _unread(described, why)):
                 _fill(plain, source, config)
-                read_gguf_tokenizers()
                 tokenizer = AutoTokenizer.from_pretrained(source, config=config, **_FILE, **NO_CODE)
             with foreign(lambda why: f"{described} cannot be written as a folder ({why})"):
                 plain.save_pretrained(folder)
