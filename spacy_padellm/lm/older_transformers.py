@@ -38,9 +38,9 @@ class _CountingLayer(StaticLayer):
         super().__init__(columns)
         self.cumulative_length = torch.tensor(0)
 
-    def lazy_initialization(self, *states: torch.Tensor) -> None:
-        super().lazy_initialization(*states)  # type: ignore[call-arg]
-        self.cumulative_length = self.cumulative_length.to(states[0].device)
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        super().lazy_initialization(key_states, value_states)
+        self.cumulative_length = self.cumulative_length.to(key_states.device)
         if not torch.compiler.is_compiling():
             torch._dynamo.mark_static_address(self.cumulative_length)
 
