@@ -3,7 +3,8 @@
 # docker run --rm --init --stop-timeout 40 -p 127.0.0.1:8080:8080 spacy-padellm-serve
 FROM python:3.11-slim AS build
 WORKDIR /source
-COPY pyproject.toml setup.py README.md LICENSE constraints.txt ./
+COPY pyproject.toml README.md LICENSE constraints.txt ./
+COPY LICENSES LICENSES
 COPY spacy_padellm spacy_padellm
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c constraints.txt '.[serve]'
 

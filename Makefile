@@ -4,9 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SMALL := .venv-small
+DIST := .venv-dist
+LOWEST := .venv-lowest
+BESIDE := .venv-beside
+UV ?= uv
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo install test test-slow lint clean
+.PHONY: demo install test test-slow test-lowest test-beside lint dist clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,8 +37,40 @@ test: $(VENV)/installed $(SMALL)/installed
 test-slow: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
+# The lowest versions that pyproject.toml takes of what it names; torch as UV_OVERRIDE has it.
+$(LOWEST)/installed: pyproject.toml
+	test -x $(LOWEST)/bin/python || $(UV) venv --python $(PYTHON) $(LOWEST)
+	$(UV) pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -r pyproject.toml \
+		--extra torch --extra export --extra llm --extra parquet --extra serve --extra analyze
+	$(UV) pip install -q --python $(LOWEST)/bin/python pytest hypothesis
+	$(UV) pip install -q --python $(LOWEST)/bin/python --no-deps -e .
+	touch $@
+
+test-lowest: $(LOWEST)/installed
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PATH=$(CURDIR)/$(LOWEST)/bin:$$PATH $(LOWEST)/bin/python \
+	-m pytest -q -m "not slow" tests/core tests/component tests/exported tests/llm tests/remote tests/serving
+
+# Other packages in the same environment: gliner, presidio-analyzer, spacy-llm.
+$(BESIDE)/installed: pyproject.toml
+	test -x $(BESIDE)/bin/python || $(PYTHON) -m venv $(BESIDE)
+	$(BESIDE)/bin/python -m pip install -q -e ".[torch,llm]" "gliner>=0.2.29" presidio-analyzer pytest
+	touch $@
+
+test-beside: $(BESIDE)/installed
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PATH=$(CURDIR)/$(BESIDE)/bin:$$PATH $(BESIDE)/bin/python \
+	-m pytest -q tests/test_beside.py tests/test_examples.py tests/component/test_annotation.py tests/component/test_pipe.py
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+$(DIST)/installed: Makefile
+	test -x $(DIST)/bin/python || $(PYTHON) -m venv $(DIST)
+	$(DIST)/bin/python -m pip install -q "build>=1.2" "twine>=6.1"
+	touch $@
+
+# What a release publishes, in dist/: built, checked, installed elsewhere and run.
+dist: $(DIST)/installed
+	$(DIST)/bin/python scripts/dist.py
+
 clean:
-	rm -rf $(VENV) $(SMALL) build dist *.egg-info output corpus training packages
+	rm -rf $(VENV) $(SMALL) $(DIST) $(LOWEST) $(BESIDE) build dist *.egg-info output corpus training packages

@@ -52,19 +52,26 @@ def _lacking(extra: str) -> str:
     missing = [p for p in packages if importlib.util.find_spec(p.replace("-", "_")) is None]
     if missing:
         return f"{', '.join(missing)} (not installed)"
-    return ", ".join(filter(None, map(_too_old, packages)))
+    return ", ".join(filter(None, (_too_old(package, extra) for package in packages)))
 
 
-def _too_old(package: str) -> str:
-    """A package that others have brought, in a version below that of the extra: "" for no other,
-    and where nothing says which it is."""
+def _too_old(package: str, extra: str) -> str:
+    """A package that others have brought, in a version below that of the extra, or of `torch`,
+    which other extras include: "" for no other, and where nothing says which it is."""
     try:
         found = Version(metadata.version(package))
         lines = metadata.requires(PROJECT) or ()
     except (metadata.PackageNotFoundError, InvalidVersion, TypeError):
         return ""
     for required in map(Requirement, lines):
-        for bound in required.specifier if required.name == package else ():
+        if required.name != package or not _is_of(required, extra):
+            continue
+        for bound in required.specifier:
             if bound.operator == ">=" and found < Version(bound.version):
                 return f"{package}{bound} ({found} is installed)"
     return ""
+
+
+def _is_of(required: Requirement, extra: str) -> bool:
+    marker = required.marker
+    return marker is None or any(marker.evaluate({"extra": name}) for name in (extra, "torch"))

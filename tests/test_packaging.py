@@ -1,26 +1,115 @@
-"""The wheel that users install holds everything that the package needs at run time."""
+"""The wheel that users install holds everything that the package needs at run time, and the files
+around the package say what is so."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
+import pytest
+import spacy
+import yaml
+from dist_contents import WrongContentsError, check_pipeline, check_wheel
+from dist_pipeline import RESULTS, about
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from spacy_padellm import __version__
+
+if sys.version_info >= (3, 11):
+    import tomllib
+
 ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf8")
+
+
+def build_wheel(source, output):
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "-w", output, source], check=True, timeout=300)
+    (wheel,) = output.glob("*.whl")
+    return wheel
 
 
 def test_the_wheel_has_the_model_in_the_box(tmp_path):
     source = tmp_path / "source"
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         source.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, source / name)
-    shutil.copytree(ROOT / "spacy_padellm", source / "spacy_padellm")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "-w", tmp_path, source], check=True, timeout=300)
-    (wheel,) = tmp_path.glob("spacy_padellm-*.whl")
+    for name in ("spacy_padellm", "LICENSES"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    wheel = build_wheel(source, tmp_path)
+    for command in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *command], cwd=source, check=True)
+    check_wheel(wheel, source)
+    (source / "spacy_padellm" / "extras.py").unlink()
+    with pytest.raises(WrongContentsError, match=r"has spacy_padellm/extras\.py"):
+        check_wheel(wheel, source)
     names = set(zipfile.ZipFile(wheel).namelist())
     package = ROOT / "spacy_padellm"
     needed = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     assert {str(path.relative_to(ROOT)) for path in needed} <= names
     assert "spacy_padellm/models/english/model.safetensors" in names
     assert wheel.stat().st_size < 25e6
+
+
+@pytest.mark.slow  # `make dist` does the same with what it publishes
+def test_the_pipeline_package_names_the_model_in_the_box(tmp_path):
+    said = about()
+    (required,) = map(Requirement, said["requirements"])
+    assert required.name == "spacy-padellm" and __version__ in required.specifier
+    major, minor = Version(__version__).release[:2]
+    assert f"{major}.{minor + 1}.0" not in required.specifier
+    scores = json.loads(RESULTS.read_text())["results"]["padellm_ner"]
+    assert said["performance"]["ents_f"] == scores["uner_ewt"]["ents_f"]
+    assert said["performance"]["ents_f_wikigold"] == scores["wikigold"]["ents_f"]
+    assert set(said["performance"]["ents_per_type"]) == {"PER", "ORG", "LOC"}
+    command = [sys.executable, ROOT / "scripts" / "dist_pipeline.py", tmp_path / "made"]
+    subprocess.run(command, check=True, timeout=300)
+    (source,) = (tmp_path / "made").iterdir()
+    wheel = build_wheel(source, tmp_path)
+    check_pipeline(wheel)
+    assert wheel.name == f"en_padellm_sm-{__version__}-py3-none-any.whl"
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    nlp = spacy.load(tmp_path / "installed" / "en_padellm_sm" / source.name)
+    assert [ent.text for ent in nlp("Angela Merkel came to Brussels.").ents] == [
+        "Angela Merkel",
+        "Brussels",
+    ]
+    assert nlp.meta["labels"]["padellm_ner"] == ["PER", "ORG", "LOC"]
+
+
+def test_one_version_everywhere():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf8")
+    released = re.findall(r"^## \[(\d[^\]]*)\] - (\d{4}-\d\d-\d\d)$", changes, re.M)
+    assert (cited["version"], str(cited["date-released"])) == released[0]
+    assert cited["version"] == __version__
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib")
+def test_the_guide_for_contributors_says_what_is_so():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
+    rows = re.findall(r"^\| \d \| (.*?) \|", GUIDE, re.M)
+    shown = [set(re.findall(r"`(\w+)(?:/|\.py)`", row)) for row in rows]
+    (layers,) = (c["layers"] for c in project["tool"]["importlinter"]["contracts"] if "layers" in c)
+    assert shown == [set(layer.split(" | ")) for layer in layers]
+    for name in re.findall(r"`([\w/]+(?:/|\.py|\.md))`", GUIDE):
+        if name != "formats/NAME.py":
+            assert (ROOT / name).exists() or (ROOT / "spacy_padellm" / name).exists(), name
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
+    for words in re.findall(r"`make ([a-z -]+)`|^make ([a-z-]+)", GUIDE, re.M):
+        assert set(" ".join(words).split()) <= {*targets}, words
+
+
+def test_the_ranges_admit_what_the_tests_install():
+    pinned = {}
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        name, _, version = line.partition("==")
+        pinned[name.lower().replace("_", "-")] = version
+    for line in map(Requirement, metadata.requires("spacy-padellm")):
+        if version := pinned.get(line.name.lower().replace("_", "-")):
+            assert version in line.specifier, line

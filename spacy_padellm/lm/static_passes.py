@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers.cache_utils import Cache, StaticLayer
+from transformers.cache_utils import Cache
 
 from ..logs import first_line
 from ..prompts.tree import Bools, Ints, TreePass
 from .head import is_plain, logits_of
 from .locks import ForkLock
+from .older_transformers import static_layer
 
 logger = logging.getLogger(__name__)
 MOST_SHAPES = 128  # graphs a model may have
@@ -48,10 +49,6 @@ class StaticPasses:
     """
 
     def __init__(self, model: Any, device: torch.device, compiled: bool = True) -> None:
-        if not hasattr(StaticLayer(1), "cumulative_length"):
-            raise RuntimeError(
-                "fixed shapes need a newer transformers: pip install -U transformers"
-            )
         self.compiled = compiled
         self.device = device
         self._made_of = model
@@ -79,7 +76,7 @@ class StaticPasses:
             if slot is not None:
                 self.free.remove(slot)
         if slot is None:
-            layers: list[Any] = [StaticLayer(shape[1]) for _ in range(self._n_layers)]
+            layers: list[Any] = [static_layer(shape[1]) for _ in range(self._n_layers)]
             slot = StaticSlot(Cache(layers=layers), *shape)
         for layer in _layers(slot):
             if layer.is_initialized:  # masked columns still enter as 0 * value: no nan may stay

@@ -28,7 +28,7 @@ def test_the_table_is_what_the_project_declares():
     project = tomllib.loads(PROJECT.read_text(encoding="utf8"))["project"]
     declared = project["optional-dependencies"]
     for extra, names in EXTRAS.items():
-        assert sorted(names) == sorted(packages(extra, declared)), extra
+        assert set(names) == set(packages(extra, declared)), extra
     always = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
     assert not always.intersection(packages("torch", declared))
     assert set(packages("dev", declared)) >= {*EXTRAS["export"], *EXTRAS["serve"]}
@@ -46,6 +46,23 @@ def test_a_package_that_others_have_brought_may_be_too_old(monkeypatch):
     assert "(4.57.1 is installed): pip install 'spacy-padellm[torch]'" in str(error.value)
     versions["transformers"] = "no version"
     assert has("torch")  # nothing says that it is too old
+
+
+def test_what_another_extra_asks_for_is_no_matter_here(monkeypatch):
+    """`gguf` takes a newer transformers than `torch` does."""
+    lines = [
+        'transformers>=5.0; extra == "torch"',
+        'transformers>=5.17; extra == "gguf"',
+        "pyarrow>=15; extra == 'parquet'",
+    ]
+    real, found = metadata.version, {"transformers": "5.16.1"}
+    monkeypatch.setattr(extras.metadata, "requires", lambda name: lines)
+    monkeypatch.setattr(extras.metadata, "version", lambda name: found.get(name) or real(name))
+    assert has("torch") and has("export")
+    with pytest.raises(NotInstalledError, match=r"transformers>=5\.17 \(5\.16\.1 is"):
+        need("gguf", "a GGUF file")
+    found["transformers"] = "4.57"
+    assert not has("export")
 
 
 def test_an_exported_model_runs_beside_a_torch_that_is_too_old(monkeypatch):

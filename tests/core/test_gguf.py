@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from spacy_padellm.decoding import Decoder
+from spacy_padellm.extras import has
 from spacy_padellm.models.adapter_settings import AdapterSettings
 from spacy_padellm.models.adapters import merge_adapter, train_adapter
 from spacy_padellm.models.files.causal import count_weights
@@ -30,6 +31,8 @@ from spacy_padellm.models.save import save_model
 from spacy_padellm.models.save_mode import save_mode_for
 
 gguf = pytest.importorskip("gguf")
+if not has("gguf"):
+    pytest.skip("transformers is too old for GGUF files", allow_module_level=True)
 from remote.gguf_model import write_gguf  # noqa: E402
 
 TEXTS = ["Ada Lovelace met Charles Babbage in London.", "No one."]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from ...lm.older_transformers import GgufConfig
 from ..files.pretrained import NO_CODE
 from ..files.trouble import foreign
 from ..loading_lock import loading_lock
@@ -22,7 +22,6 @@ _LFS = b"vers"  # of a pointer of git-lfs
 _DTYPE = torch.bfloat16
 _OTHER_FILES = 100_000_000  # bytes, at most: the tokenizer
 _NAME = "model.gguf"
-_GgufConfig: Any = getattr(transformers, "GgufConfig", None)  # older releases: none to choose
 _FILE: dict[str, Any] = {"gguf_file": _NAME}
 
 
@@ -106,8 +105,8 @@ def _make_plain(source: Path) -> tuple[Any, Any]:
 
 def _fill(plain: Any, source: Path, config: Any) -> None:
     options = dict(_FILE)
-    if _GgufConfig is not None:  # or transformers may fetch kernels for packed weights
-        options["quantization_config"] = _GgufConfig(dequantize=True)
+    if GgufConfig is not None:  # or transformers may fetch kernels for packed weights
+        options["quantization_config"] = GgufConfig(dequantize=True)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         source, config=config, dtype=_DTYPE, output_loading_info=True, **options, **NO_CODE
     )

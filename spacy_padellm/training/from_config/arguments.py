@@ -1,7 +1,7 @@
 """A config and the options of a run as transformers' `TrainingArguments`."""
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from spacy.util import registry
 from transformers import TrainingArguments
 
+from ...lm.older_transformers import checkpointing_name
 from ..callbacks import ENDLESS
 from ..trainer import ARGUMENTS
 
@@ -90,8 +91,5 @@ def training_arguments(
 
 
 def _save_activations() -> dict[str, Any]:
-    """Under the name that this release of transformers has for it."""
-    names = {field.name for field in fields(TrainingArguments)}
-    name = "activation_checkpointing"
-    name = name if name in names else "gradient_checkpointing"
+    name = checkpointing_name()
     return {name: True, f"{name}_kwargs": {"use_reentrant": False}}

@@ -1,0 +1,97 @@
+"""What the archives of a release hold: all that they need, and nothing else."""
+
+import re
+import subprocess
+import tarfile
+import zipfile
+from email import message_from_string
+from email.message import Message
+from pathlib import Path
+
+PACKAGE = "spacy_padellm"
+MOST_BYTES = 25e6  # of the wheel, most of them the model in the box
+NEVER = re.compile(r"(^|/)(tests?|benchmarks|__pycache__|\.[^/]+)/|\.py[co]$|(^|/)\.")
+
+
+class WrongContentsError(SystemExit):
+    """An archive lacks something, or has what is not to be published."""
+
+
+def check_wheel(wheel: Path, root: Path) -> None:
+    """The files of the package that git knows, the licences, and metadata that say so. root: of the
+    source tree. Raises WrongContentsError."""
+    names, meta = read_wheel(wheel)
+    tracked = tracked_files(root, PACKAGE)
+    packed = {name for name in names if ".dist-info/" not in name}
+    _agree(wheel, packed, tracked)
+    licenses = {
+        "LICENSE",
+        "LICENSES/Apache-2.0.txt",
+        *(name for name in tracked if Path(name).name.startswith("LICENSE")),
+    }
+    for license in licenses:
+        if not any(name.endswith(f".dist-info/licenses/{license}") for name in names):
+            raise WrongContentsError(f"{wheel.name} lacks the licence {license}")
+    if meta["License-Expression"] != "MIT AND CC-BY-SA-4.0":
+        raise WrongContentsError(f"{wheel.name}: its licence is {meta['License-Expression']}")
+    if f"{PACKAGE}/models/english/model.safetensors" not in packed:
+        raise WrongContentsError(f"{wheel.name} has no model in the box")
+    if wheel.stat().st_size > MOST_BYTES:
+        raise WrongContentsError(f"{wheel.name} has more than {MOST_BYTES / 1e6:.0f} MB")
+    print(f"{wheel.name}: {len(packed)} files, as in git; {len(licenses)} licences")
+
+
+def check_sdist(sdist: Path, root: Path) -> None:
+    """The package, and what a wheel is made of. Raises WrongContentsError."""
+    with tarfile.open(sdist) as archive:
+        names = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
+    needed = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
+    if missing := sorted(needed - names):
+        raise WrongContentsError(f"{sdist.name} lacks {', '.join(missing)}")
+    packed = {name for name in names if name.startswith(f"{PACKAGE}/")}
+    _agree(sdist, packed, tracked_files(root, PACKAGE))
+    _nothing_else(sdist, names)
+    print(f"{sdist.name}: {len(names)} files")
+
+
+def check_pipeline(wheel: Path) -> None:
+    """A pipeline that names the model in the box: its own files are small. Raises
+    WrongContentsError."""
+    names, meta = read_wheel(wheel)
+    _nothing_else(wheel, names)
+    if any(name.endswith((".safetensors", ".onnx")) for name in names):
+        raise WrongContentsError(f"{wheel.name} has weights of its own")
+    requires = meta.get_all("Requires-Dist") or []
+    if [re.split(r"[^\w-]", line)[0] for line in requires] != ["spacy-padellm"]:
+        raise WrongContentsError(f"{wheel.name} requires {requires}, not spacy-padellm alone")
+    print(f"{wheel.name}: {len(names)} files; requires {requires[0]}")
+
+
+def read_wheel(wheel: Path) -> tuple[set[str], Message]:
+    """The names of its files, and its metadata."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (meta,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        return names, message_from_string(archive.read(meta).decode("utf8"))
+
+
+def tracked_files(root: Path, folder: str) -> set[str]:
+    """Those below the folder that git knows."""
+    done = subprocess.run(
+        ["git", "ls-files", "-z", folder], cwd=root, check=True, capture_output=True, text=True
+    )
+    return {name for name in done.stdout.split("\0") if (root / name).is_file()}
+
+
+def _agree(archive: Path, packed: set[str], tracked: set[str]) -> None:
+    if missing := sorted(tracked - packed):
+        raise WrongContentsError(f"{archive.name} lacks {', '.join(missing)}")
+    if surplus := sorted(packed - tracked):
+        raise WrongContentsError(
+            f"{archive.name} has {', '.join(surplus)}: add them to git, or remove them"
+        )
+
+
+def _nothing_else(archive: Path, names: set[str]) -> None:
+    if surplus := sorted(name for name in names if NEVER.search(name)):
+        raise WrongContentsError(f"{archive.name} has {', '.join(surplus)}")
