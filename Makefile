@@ -33,8 +33,12 @@ test: $(VENV)/installed $(SMALL)/installed
 	OMP_NUM_THREADS=1 SMALL_PYTHON=$(CURDIR)/$(SMALL)/bin/python \
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --durations 12
 
-# Every command of the docs, and actors that are killed on a local Ray.
-test-slow: $(VENV)/installed
+$(VENV)/notebooks: $(VENV)/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[notebooks]"
+	touch $@
+
+# Every command of the docs, the notebooks, and actors that are killed on a local Ray.
+test-slow: $(VENV)/notebooks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 # The lowest versions that pyproject.toml takes of what it names; torch as UV_OVERRIDE has it.
@@ -73,4 +77,5 @@ dist: $(DIST)/installed
 	$(DIST)/bin/python scripts/dist.py
 
 clean:
-	rm -rf $(VENV) $(SMALL) $(DIST) $(LOWEST) $(BESIDE) build dist *.egg-info output corpus training packages
+	rm -rf $(VENV) $(SMALL) $(DIST) $(LOWEST) $(BESIDE) build dist *.egg-info output corpus training packages \
+		examples/notebooks/output

@@ -46,7 +46,7 @@ def test_the_wheel_has_the_model_in_the_box(tmp_path):
         subprocess.run(["git", *command], cwd=source, check=True)
     check_wheel(wheel, source)
     (source / "spacy_padellm" / "extras.py").unlink()
-    with pytest.raises(WrongContentsError, match=r"has spacy_padellm/extras\.py"):
+    with pytest.raises(WrongContentsError, match=r"has \S*extras\.py"):
         check_wheel(wheel, source)
     names = set(zipfile.ZipFile(wheel).namelist())
     package = ROOT / "spacy_padellm"

@@ -49,6 +49,7 @@ class _CountingLayer(StaticLayer):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None and self.values is not None
         new = key_states.shape[-2]
         at = torch.arange(new, device=self.keys.device) + self.cumulative_length
         self.cumulative_length.add_(new)  # in place: its address is known to graphs
