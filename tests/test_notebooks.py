@@ -21,9 +21,7 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     for name in ("examples", "assets"):
-        shutil.copytree(
-            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("output", ".*")
-        )
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("output", ".*"))
     folder = tmp_path / path.parent.relative_to(ROOT)
     for name, value in SHORT.items():
         monkeypatch.setenv(name, value)
