@@ -82,6 +82,6 @@ def test_a_pipeline_without_the_component_is_named(corpus, tmp_path):
 
 
 def test_a_file_that_is_no_corpus_is_named(lm_folder, tmp_path):
-    (tmp_path / "dev.jsonl").write_text('{"text": "Ada", "ents": []}')
-    done = run(lm_folder, tmp_path / "dev.jsonl")
+    (tmp_path / "dev.spacy").write_text('{"text": "Ada", "ents": []}')
+    done = run(lm_folder, tmp_path / "dev.spacy")
     assert done.exit_code == 1 and "not a .spacy file" in " ".join(done.output.split())

@@ -1,5 +1,6 @@
 """Fixtures of the component's tests."""
 
+import json
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import transformers
 from sample_pipelines import make_examples
 
 from .pointing import pointing_nlp, train
+from .shown import EXAMPLES
 
 
 @pytest.fixture
@@ -42,3 +44,26 @@ def pointing_folder(tmp_path_factory):
 @pytest.fixture
 def pointing(pointing_folder):
     return spacy.load(pointing_folder)
+
+
+@pytest.fixture
+def shown_model(plain_lm_folder):
+    return {"@architectures": "spacy_padellm.CausalLM.v1", "name": str(plain_lm_folder)}
+
+
+@pytest.fixture
+def make_shown(shown_model):
+    def make(examples, **settings):
+        nlp = spacy.blank("en")
+        settings = {"model": shown_model, "max_count": 3, "max_mention_tokens": 6, **settings}
+        nlp.add_pipe("padellm_ner", config={"examples": examples, **settings})
+        return nlp
+
+    return make
+
+
+@pytest.fixture
+def examples_path(tmp_path):
+    path = tmp_path / "examples.jsonl"
+    path.write_text("\n".join(map(json.dumps, EXAMPLES)), encoding="utf8")
+    return path

@@ -9,6 +9,7 @@ import pytest
 import spacy
 import torch
 from sample_pipelines import TEXTS, add_scratch_pipe, make_examples, spans_of
+from thinc.api import fix_random_seed
 from transformers import AutoModelForCausalLM
 
 from spacy_padellm.architectures.causal_lm import build_causal_lm
@@ -33,6 +34,7 @@ def test_replicas_share_the_texts_and_keep_their_order(random_nlp, batch_size):
 
 
 def test_replicas_have_the_weights_that_training_left():
+    fix_random_seed(0)
     nlp = spacy.blank("en")
     add_scratch_pipe(nlp)
     nlp.config["components"]["padellm_ner"]["model"]["devices"] = ["cpu", "cpu"]

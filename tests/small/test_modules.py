@@ -40,6 +40,7 @@ NEED_OTHERS = {
         f"tools.serve.{name}": "fastapi"
         for name in "api app bodies errors guard json_requests page running service stop".split()
     },
+    "tools.serve.connections": "uvicorn",
     "tools.serve.metrics": "prometheus_client",
 }
 
