@@ -110,7 +110,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
                 folder.write_held_out(eg.reference for eg in run.dev_corpus(run.nlp))
                 say(f"Wrote the held-out texts to {folder.held_out}")
         say(
-            f"Wrote the config to {folder.config}: edit it and train with it to change more settings"
+            f"Wrote the config to {folder.config}: edit it and train with it to change settings"
         )
         return run.run()
 
