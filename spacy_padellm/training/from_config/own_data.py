@@ -109,9 +109,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
             if data.dev is None:
                 folder.write_held_out(eg.reference for eg in run.dev_corpus(run.nlp))
                 say(f"Wrote the held-out texts to {folder.held_out}")
-        say(
-            f"Wrote the config to {folder.config}: edit it and train with it to change settings"
-        )
+        say(f"Wrote the config to {folder.config}: edit it and train with it to change settings")
         return run.run()
 
 
