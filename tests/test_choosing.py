@@ -55,7 +55,7 @@ def test_a_precision_is_kept_as_often_as_promised(n, often):
     rng = random.Random(n)
     broken = reached = 0
     for _ in range(120):
-        choice = choose_for_precision(drawn(rng, n), 0.85, 0.9)
+        choice = choose_for_precision(drawn(rng, n), n, 0.85, 0.9)
         threshold = between(choice.below, choice.least)
         of_all_to_come = 0.4 + 0.3 * (1 + threshold)  # right ones among what the threshold leaves
         reached += choice.reached
@@ -78,7 +78,7 @@ def test_a_recall_is_kept_as_often_as_promised():
 def test_whatever_comes_a_threshold_parts_what_it_says(scored, aim, confidence):
     n_gold = sum(right for _, right in scored) + 2
     for choice in (
-        choose_for_precision(scored, aim, confidence),
+        choose_for_precision(scored, n_gold, aim, confidence),
         choose_for_recall(scored, n_gold, aim, confidence),
     ):
         if choice is None:
@@ -94,16 +94,17 @@ def test_whatever_comes_a_threshold_parts_what_it_says(scored, aim, confidence):
 
 def test_where_all_are_right_all_are_kept():
     scored = [(i / 100, True) for i in range(1, 100)]
-    choice = choose_for_precision(scored, 0.9, 0.9)
+    choice = choose_for_precision(scored, 1, 0.9, 0.9)
     assert choice.reached and between(choice.below, choice.least) == 0
-    assert choose_for_precision(scored[:20], 0.9, 0.9).reached is False  # it takes 22
-    assert choose_for_precision([], 0.9, 0.9) is None
+    assert choose_for_precision(scored[:20], 1, 0.9, 0.9).reached is False  # it takes 22
+    assert choose_for_precision([], 1, 0.9, 0.9) is None
+    assert choose_for_precision([(0.5, False)] * 60, 0, 0.9, 0.9) is None
     assert choose_for_recall([], 0, 0.9, 0.9) is None
 
 
 def test_equal_probabilities_stay_together():
     scored = [(0.5, i % 4 > 0) for i in range(100)]
-    choice = choose_for_precision(scored, 0.9, 0.9)
+    choice = choose_for_precision(scored, 1, 0.9, 0.9)
     assert not choice.reached and choice.below is None
 
 

@@ -13,7 +13,7 @@ from ..formats.json_text import write_json
 from ..progress import progress
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, check_numbers
+from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_output, say_error
 
 
 @padellm_app.command("analyze", no_args_is_help=True)
@@ -26,6 +26,8 @@ def analyze_cli(
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 0,
     examples: Annotated[int, Opt("--examples", help="Examples of each kind of error")] = 20,
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
+    corpus_format: FormatOption = None,
+    alignment_mode: Alignment = None,
 ) -> None:
     """Scores by label, wrong counts, kinds of error with examples, calibration of probabilities,
     and what a threshold would buy, on one HTML page."""
@@ -35,26 +37,30 @@ def analyze_cli(
         if figures == output:
             raise ValueError(f"--output {output} is for the page: name it .html")
         check_numbers(limit=limit, examples=examples, batch_size=batch_size)
+        for path in (output, figures):
+            check_output(path)
         need("analyze", "analyze")
         nlp, pipe = open_pipeline(pipeline)
         from ..tools.analyze.analysis import analyze
         from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.page import render_analysis  # before the work, which takes longer
-        from ..tools.corpora import read_annotated, read_examples
+        from ..tools.corpora import read_gold
 
-        docs = read_annotated(corpus, pipe.gold_source, nlp)[: limit or None]
-        read = read_examples(nlp, docs)
+        read = read_gold(corpus, nlp, pipe, corpus_format, alignment_mode, limit)
         with progress(len(read), "texts", "analyze") as bar:
             texts = analyze_texts(nlp, pipe, read, batch_size, bar.update)
         found = analyze(texts, pipe.settings.threshold, examples)
         page = render_analysis(found, Path(pipeline).name, corpus.stem)
-        write_whole(output, page)
-        write_whole(figures, write_json(found.to_dict(), indent=1) + "\n")
     except (ValueError, OSError) as error:
-        msg.fail(str(error), exits=1)
+        msg.fail(say_error(error), exits=1)
     scores = found.spans
     typer.echo(
         f"span P {100 * scores['p']:.1f} R {100 * scores['r']:.1f} F1 {100 * scores['f']:.1f}, "
         f"string-set F1 {100 * found.strings['f']:.1f}, ECE {found.calibration_error:.3f}"
     )
+    try:
+        write_whole(output, page)
+        write_whole(figures, write_json(found.to_dict(), indent=1) + "\n")
+    except OSError as error:
+        msg.fail(f"{output} and {figures} were not written: {error}", exits=1)
     msg.good(f"Wrote {output} and {figures}")

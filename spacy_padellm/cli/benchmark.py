@@ -14,9 +14,11 @@ from ..progress import progress
 from ..tools.benchmark.method_names import FREE_METHODS, METHODS, check_method
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, check_numbers
+from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_output, say_error
 
 if TYPE_CHECKING:
+    from spacy.language import Language
+
     from ..formats.doc_gold import GoldSource
     from ..formats.gold_text import GoldText
     from ..models.loaded_model import LoadedModel
@@ -43,6 +45,8 @@ def benchmark_cli(
     output: Annotated[
         Path | None, Opt("--output", "-o", help="Writes OUTPUT.json, .md and (matplotlib) .png")
     ] = None,
+    corpus_format: FormatOption = None,
+    alignment_mode: Alignment = None,
 ) -> None:
     """Texts per second, milliseconds per text, passes, tokens, memory and F1 of ways of decoding.
 
@@ -58,8 +62,8 @@ def benchmark_cli(
             check_method(name)
         check_numbers(rounds=rounds, limit=limit)
         if output is not None:
-            output.parent.mkdir(parents=True, exist_ok=True)
-        loaded, source = _load(model)
+            check_output(output.with_name(output.name + ".json"))
+        loaded, source, nlp = _load(model)
         if not names:
             names = [*(_POINTING if loaded.lm.points else _WRITING)]
         from ..tools.benchmark.corpus import read_corpus
@@ -67,11 +71,12 @@ def benchmark_cli(
         from ..tools.benchmark.methods import make_decoder
         from ..tools.benchmark.report import make_table, write_report
 
-        golds = read_corpus(corpus, limit, source.annotate, source.spans_key)
+        place = source.annotate, source.spans_key
+        golds = read_corpus(corpus, limit, *place, nlp, corpus_format, alignment_mode)
         golds = _known(out, golds, forced)
         decoders = {name: make_decoder(name, loaded, golds if forced else None) for name in names}
     except (ValueError, OSError) as error:
-        out.fail(str(error), exits=1)
+        out.fail(say_error(error), exits=1)
     labels = loaded.settings.labels or tuple(
         sorted({span[2] for gold in golds for span in gold.spans})
     )
@@ -84,6 +89,8 @@ def benchmark_cli(
     if output is not None:
         settings: list[object] = ["-m", ",".join(names), "-b", batch_sizes]
         settings += ["-n", limit, "-r", rounds, *(["--forced"] if forced else [])]
+        settings += ["--format", corpus_format] if corpus_format else []
+        settings += ["--alignment-mode", alignment_mode] if alignment_mode else []
         # As given, but for where on this machine an absolute path leads.
         places = [p.name if p.is_absolute() else str(p) for p in (Path(model), corpus, output)]
         arguments = [*places[:2], *settings, "-o", places[2]]
@@ -91,7 +98,10 @@ def benchmark_cli(
         device = str(loaded.lm.device)
         about = {"texts": len(golds), "labels": len(labels), "forced": forced, "device": device}
         title = f"{Path(model).name}, {corpus.stem}"
-        files = write_report(output, title, command, about, found)
+        try:
+            files = write_report(output, title, command, about, found)
+        except OSError as error:
+            out.fail(f"The report was not written: {error}", exits=1)
         out.good("Wrote " + ", ".join(map(str, files)))
         if len(files) < 3:
             out.info(f"For a plot: {install_command('benchmark')}")
@@ -126,10 +136,9 @@ def _sizes(batch_sizes: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _load(model: str) -> tuple["LoadedModel", "GoldSource"]:
-
-    _, pipe = open_pipeline(model)
-    return pipe.shim.own().loaded.having(labels=pipe.labels), pipe.gold_source
+def _load(model: str) -> tuple["LoadedModel", "GoldSource", "Language"]:
+    nlp, pipe = open_pipeline(model)
+    return pipe.shim.own().loaded.having(labels=pipe.labels), pipe.gold_source, nlp
 
 
 def _known(out: Printer, golds: "list[GoldText]", forced: bool) -> "list[GoldText]":

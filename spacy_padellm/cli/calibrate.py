@@ -10,7 +10,7 @@ from ..progress import progress
 from ..spans.choosing import Aim
 from ..tools.pipelines import open_pipeline, save_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, check_numbers
+from .options import ANNOTATED, Alignment, FormatOption, check_numbers, say_error
 
 if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need not wait for
     from ..tools.analyze.thresholds import LabelThreshold
@@ -32,6 +32,8 @@ def calibrate_cli(
     confidence: Annotated[
         float, Opt("--confidence", help="How sure it is to be that a label's threshold keeps it")
     ] = 0.9,
+    corpus_format: FormatOption = None,
+    alignment_mode: Alignment = None,
 ) -> None:
     """Fit the probabilities of mentions to how often they are right, so that `threshold` and
     `ent._.padellm_score` mean what they say. The model writes the same mentions as before.
@@ -49,9 +51,9 @@ def calibrate_cli(
         from ..tools.analyze.calibrating import calibrate
         from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.thresholds import choose_thresholds, set_thresholds
-        from ..tools.corpora import read_annotated, read_examples
+        from ..tools.corpora import read_gold
 
-        examples = read_examples(nlp, read_annotated(corpus, pipe.gold_source, nlp))
+        examples = read_gold(corpus, nlp, pipe, corpus_format, alignment_mode)
         found, curve_error = None, ""
         try:
             with progress(len(examples), "texts", "calibrate") as bar:
@@ -73,7 +75,7 @@ def calibrate_cli(
             set_thresholds(nlp, pipe, chosen)
         save_pipeline(nlp, output)
     except (ValueError, OSError) as error:
-        msg.fail(str(error), exits=1)
+        msg.fail(say_error(error), exits=1)
     if found is not None:
         quality = "too few mentions to say" if found.error is None else f"{found.error:.3f}"
         msg.info(
@@ -128,7 +130,7 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
     from ..spans.choosing import fewest_mentions
 
     if one.threshold is None:
-        what = "mention of it was found" if aim.precision else "text has one"
+        what = "mention of it was found" if one.n_gold else "text has one"
         return f"no {what}, and its threshold stays as it was"
     share = one.precision if aim.precision else one.recall
     there = one.n if aim.precision else one.n_gold

@@ -1,13 +1,12 @@
 """`python -m spacy padellm convert`: corpora between formats."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..formats.annotated_text import say_lost
+from ..formats.annotated_text import OPTIONS, say_lost
 from ..formats.columns import Columns
 from ..formats.conversion import Conversion
 from ..formats.docbin import AlignmentMode, DocSettings
@@ -17,20 +16,7 @@ from ..formats.paper import Indices
 from ..tools.convert.files import convert
 from ..tools.convert.report import show_problems
 from .app import padellm_app
-from .options import read_text
-
-
-def _choice(literal: Any, *more: str) -> dict[str, Any]:
-    """Of an option: typer takes an Enum of its own, and no Literal in earlier releases."""
-    names = [*more, *get_args(literal)]
-
-    def read(name: str) -> str:
-        if name not in names:
-            raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}")
-        return name
-
-    return {"parser": read, "metavar": f"[{'|'.join(names)}]"}
-
+from .options import choice, read_text, say_error
 
 Input = Annotated[
     Path, Arg(metavar="INPUT", help="File, or folder of files", exists=True, show_default=False)
@@ -48,7 +34,7 @@ From = Annotated[
     Opt(
         "--from",
         "-f",
-        **_choice(Format),
+        **choice(Format),
         help="Format of the input; by default, guessed from name and content",
     ),
 ]
@@ -57,7 +43,7 @@ To = Annotated[
     Opt(
         "--to",
         "-t",
-        **_choice(Format),
+        **choice(Format),
         help="Format of the output; by default, guessed from the name, and .spacy in a folder",
     ),
 ]
@@ -77,7 +63,7 @@ Annotate = Annotated[
     Opt(
         "--annotate",
         "-a",
-        **_choice(Place),
+        **choice(Place),
         help="Where .spacy files have spans: doc.ents, doc.spans or both. With auto the span "
         "group is used where spans overlap",
     ),
@@ -87,7 +73,7 @@ Alignment = Annotated[
     AlignmentMode,
     Opt(
         "--alignment-mode",
-        **_choice(AlignmentMode),
+        **choice(AlignmentMode),
         help="What becomes of spans that do not begin and end on tokens",
     ),
 ]
@@ -119,7 +105,7 @@ PaperIndices = Annotated[
     Literal["auto", Indices],
     Opt(
         "--paper-indices",
-        **_choice(Indices, "auto"),
+        **choice(Indices, "auto"),
         help="What the paper's format counts: tokens (the last one included, or exclusive) or "
         "characters",
     ),
@@ -173,7 +159,7 @@ def convert_cli(
         )
         convert(input_path, output_path, conversion, source, target, msg)
     except (ValueError, ImportError, OSError) as error:
-        msg.fail(str(error), exits=1)
+        msg.fail(say_error(error, OPTIONS), exits=1)
     show_problems(msg, conversion.problems, report)
     lost = say_lost(conversion.problems)
     if strict and lost:

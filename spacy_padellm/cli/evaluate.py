@@ -11,7 +11,7 @@ from ..formats.json_text import write_json
 from ..progress import progress
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, check_numbers
+from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_output, say_error
 
 
 @padellm_app.command("evaluate", no_args_is_help=True)
@@ -20,6 +20,8 @@ def evaluate_cli(
     corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
     output: Annotated[Path | None, Opt("--output", "-o", help="Write all scores, as JSON")] = None,
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
+    corpus_format: FormatOption = None,
+    alignment_mode: Alignment = None,
 ) -> None:
     """Precision, recall and F1 of entities, by label.
 
@@ -28,16 +30,16 @@ def evaluate_cli(
     msg = Printer()
     try:
         check_numbers(batch_size=batch_size)
+        if output is not None:
+            check_output(output)
         nlp, pipe = open_pipeline(pipeline)
-        from ..tools.corpora import read_annotated, read_examples, score_pipeline
+        from ..tools.corpora import read_gold, score_pipeline
 
-        examples = read_examples(nlp, read_annotated(corpus, pipe.gold_source, nlp))
+        examples = read_gold(corpus, nlp, pipe, corpus_format, alignment_mode)
         with progress(len(examples), "texts", "evaluate") as bar:
             scores = score_pipeline(nlp, pipe, examples, batch_size, bar.update)
-        if output is not None:
-            write_whole(output, write_json(scores, indent=1) + "\n")
     except (ValueError, OSError) as error:
-        msg.fail(str(error), exits=1)
+        msg.fail(say_error(error), exits=1)
     place = "ents" if pipe.settings.annotate == "ents" else f"spans_{pipe.settings.spans_key}"
     whole = {part: scores[f"{place}_{part}"] for part in "prf"}
     by_label = scores[f"{place}_per_type"] or {}
@@ -45,6 +47,10 @@ def evaluate_cli(
     header = ("label", "P", "R", "F1")
     msg.table([*rows, _row("all", whole)], header=header, divider=True, aligns=("l", *"rrr"))
     if output is not None:
+        try:
+            write_whole(output, write_json(scores, indent=1) + "\n")
+        except OSError as error:
+            msg.fail(f"{output} was not written: {error}", exits=1)
         msg.good(f"Wrote {output}")
 
 

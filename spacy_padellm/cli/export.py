@@ -8,7 +8,7 @@ from wasabi import Printer
 
 from ..tools.pipelines import check_name
 from .app import padellm_app
-from .options import check_numbers
+from .options import FormatOption, check_numbers, say_error
 
 if TYPE_CHECKING:
     from ..tools.export.comparing import Comparison
@@ -33,6 +33,7 @@ def export_cli(
         Opt("--corpus", help="Texts to compare on, in any format of `padellm train`", exists=True),
     ] = None,
     limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
+    corpus_format: FormatOption = None,
 ) -> None:
     """Write what onnxruntime loads, and compare it with torch on real texts.
 
@@ -52,10 +53,13 @@ def export_cli(
 
         texts: tuple[str, ...] = SAMPLE_TEXTS
         if corpus is not None:
-            texts = tuple(gold.text for gold in read_corpus(corpus, limit))
+            golds = read_corpus(
+                corpus, limit, corpus_format=corpus_format, alignment_mode="contract"
+            )
+            texts = tuple(gold.text for gold in golds)  # whose spans do not matter
         found = export(model, output, precision, texts)
     except (ValueError, OSError) as error:
-        msg.fail(str(error), exits=1)
+        msg.fail(say_error(error), exits=1)
     for one in found:
         msg.divider(one.name)
         msg.table(_rows(one.comparison, one.size))

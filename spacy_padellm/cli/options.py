@@ -1,15 +1,47 @@
-"""Options that several commands have; numbers and texts that a command was given."""
+"""Options that several commands have; numbers, texts and files that a command was given."""
 
-from typing import Annotated
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
+import typer
 from spacy.cli._util import Opt
 
+from ..formats.annotated_text import FormatError
+from ..formats.docbin import AlignmentMode
+from ..formats.guess import Format
 from ..formats.json_text import is_unicode
+
+
+def choice(literal: Any, *more: str) -> dict[str, Any]:
+    """Of an option: typer takes an Enum of its own, and no Literal in earlier releases."""
+    names = [*more, *get_args(literal)]
+
+    def read(name: str) -> str:
+        if name not in names:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}")
+        return name
+
+    return {"parser": read, "metavar": f"[{'|'.join(names)}]"}
+
 
 _PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
 Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
 Labels = Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG; by default all")]
+# Of commands that read annotated texts.
 ANNOTATED = "Annotated texts: .spacy, csv, jsonl, conll, ..., as `padellm train` reads them"
+_FORMAT = "Format of the annotated texts; by default, guessed from name and content"
+_ALIGNMENT = (
+    "What becomes of annotated spans that do not begin and end with whole words. By default "
+    "contract, and an error if most of them do not"
+)
+FormatOption = Annotated[Format | None, Opt("--format", **choice(Format), help=_FORMAT)]
+Alignment = Annotated[
+    AlignmentMode | None,
+    Opt("--alignment-mode", **choice(AlignmentMode), help=_ALIGNMENT),
+]
+_OPTIONS = {"format": "--format"}
 
 _LEAST = {"batch_size": 1, "rounds": 1, "limit": 0, "examples": 0}
 
@@ -20,6 +52,27 @@ def check_numbers(**options: int) -> None:
         if value < _LEAST[name]:
             option = "--" + name.replace("_", "-")
             raise ValueError(f"{option} is {value}: it must be at least {_LEAST[name]}")
+
+
+def say_error(error: Exception, options: Mapping[str, str] = _OPTIONS) -> str:
+    """What an error says, in the words of a command. options: of the command, by the setting of
+    `FormatError` that each gives."""
+    return str(error.called(options) if isinstance(error, FormatError) else error)
+
+
+def check_output(path: Path) -> None:
+    """Before work whose result would be lost: raises ValueError, naming --output, where no file can
+    be written. Makes the folder where it is missing."""
+    if path.is_dir():
+        raise ValueError(f"--output {path} is a folder: name a file")
+    if path.exists() and not path.is_file():  # such as /dev/stdout
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"--output {path} cannot be written: {error}") from None
 
 
 def read_text(text: str, option: str) -> str:

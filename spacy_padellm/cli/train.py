@@ -11,10 +11,11 @@ from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_
 from wasabi import Printer
 
 from ..extras import need
+from ..formats.annotated_text import FormatError
 from ..formats.guess import FORMATS, folder_format, named_format
 from ..formats.json_text import read_json
 from .app import padellm_app
-from .options import read_text
+from .options import read_text, say_error
 
 # Options that go with data, and what a config has for each.
 _WITH_DATA = {"--dev": "paths.dev", "--base": "paths.base", "--lang": "nlp.lang"}
@@ -121,11 +122,20 @@ def train_cli(
                     OwnData(source, dev, base, lang, strict), overrides, options, say
                 )
     except (ValueError, OSError) as error:
-        msg.fail(str(error), exits=1)
+        msg.fail(say_error(error, _named(error, is_config, dev)), exits=1)
     except KeyboardInterrupt:
         msg.warn(f"Stopped. {_how_to_go_on(output)}", exits=130)
     if best.exists() and is_main:
         msg.good(f"The best pipeline is in {best}")
+
+
+def _named(error: Exception, is_config: bool, dev: Path | None) -> dict[str, str]:
+    """The settings that an error may speak of, as this command is given them. A config has corpora
+    of its own."""
+    if is_config or not isinstance(error, FormatError):
+        return {}
+    corpus = "dev" if dev is not None and error.path.resolve() == dev.resolve() else "train"
+    return {"format": f"--corpora.{corpus}.format"}
 
 
 def _say(msg: Printer, text: str) -> None:

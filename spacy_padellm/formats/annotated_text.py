@@ -4,7 +4,7 @@ All offsets are characters of the text (Unicode code points), end exclusive.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,13 +14,45 @@ from .json_text import is_unicode
 from .offset_units import fit_other_units
 
 CONTEXT = 20
+# Settings of reading and writing, as `padellm convert`, which has all of them, calls them.
+OPTIONS = {
+    "format": "--from",
+    "output_format": "--to",
+    "separator": "--separator",
+    "column_token": "--column-token",
+    "column_tag": "--column-tag",
+    "labels_map": "--labels-map",
+    "paper_indices": "--paper-indices",
+}
 
 
 class FormatError(ValueError):
-    """A file that cannot be read or written; the message names file, line and mend."""
+    """A file that cannot be read or written; the message names file, line and mend.
 
-    def __init__(self, path: Path | str, line: int, what: str, mend: str):
-        super().__init__(f"{path}:{line}: {what}. {mend}" if line else f"{path}: {what}. {mend}")
+    settings: those of `OPTIONS` that the mend speaks of, each in braces. Whoever catches the error
+    tells what they are `called` there; the others are named as options of `padellm convert`.
+    """
+
+    def __init__(
+        self, path: Path | str, line: int, what: str, mend: str, settings: Sequence[str] = ()
+    ):
+        super().__init__(path, line, what, mend, settings)
+        self.path = Path(path)
+        self._names: dict[str, str] = {}
+
+    def called(self, names: Mapping[str, str]) -> "FormatError":
+        """This error. names: of settings, as they are given to what reads the file."""
+        self._names |= names
+        return self
+
+    def __str__(self) -> str:
+        path, line, what, mend, settings = self.args
+        if settings:
+            mend = mend.format_map(OPTIONS | self._names)
+        if rest := [name for name in settings if name not in self._names]:
+            options = "an option" if len(rest) == 1 else "options"
+            mend += f" ({options} of `python -m spacy padellm convert`: convert the file first)"
+        return f"{path}:{line}: {what}. {mend}" if line else f"{path}: {what}. {mend}"
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _lines(path: Path, text: AnnotatedText, problems: list[Problem]) -> Iterator
         start, end, label = span
         if re.search(r"\s", label):
             what = f"the label {label!r} holds white space, which brat does not take"
-            raise FormatError(*where, what, "Name it otherwise with --labels-map")
+            raise FormatError(*where, what, "Rename it with {labels_map}", ("labels_map",))
         parts = _parts(text.text, span)
         if not parts:
             problems.append(text.problem(span, "is white space alone"))

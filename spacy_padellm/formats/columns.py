@@ -145,20 +145,25 @@ def _read(
     except IndexError:
         wanted = ", ".join(map(str, (columns.token, *columns.tags)))
         what = f"{len(fields)} column(s) in {line!r}, expected the columns {wanted}"
-        mend = "Set --separator, --column-token and --column-tag to those of the file"
-        raise FormatError(path, number, what, mend) from None
+        mend = "Set {separator}, {column_token} and {column_tag} to those of the file"
+        settings = ("separator", "column_token", "column_tag")
+        raise FormatError(path, number, what, mend, settings) from None
     if not token:
         raise FormatError(path, number, f"no token in {line!r}", "Remove the line or add the token")
-    return token, [biluo_tag(path, number, tag) for tag in tags]
+    return token, [biluo_tag(path, number, tag, in_columns=True) for tag in tags]
 
 
-def biluo_tag(path: Path, number: int, tag: str) -> str:
-    """A tag of any scheme as BILUO. Raises FormatError for what is no tag."""
+def biluo_tag(path: Path, number: int, tag: str, in_columns: bool = False) -> str:
+    """A tag of any scheme as BILUO. in_columns: it is from a column that is set by number. Raises
+    FormatError for what is no tag."""
     match = _TAG.fullmatch(tag)
     if not match:
         what = f"{tag!r} is no tag"
-        mend = "A tag is O, or B-, I-, E-, S-, L-, U- or M- and the label; see --column-tag"
-        raise FormatError(path, number, what, mend)
+        mend = "A tag is O, or B-, I-, E-, S-, L-, U- or M- and the label"
+        if not in_columns:
+            raise FormatError(path, number, what, mend)
+        mend += ". If the tags are in another column, name that with {column_tag}"
+        raise FormatError(path, number, what, mend, ("column_tag",))
     prefix, label = match.groups()
     return f"{_BILUO.get(prefix, prefix)}-{label}" if prefix else "O"
 
@@ -197,9 +202,9 @@ def _check_ids(path: Path, sentences: Iterator[_Sentence]) -> Iterator[_Sentence
 
 
 def _numbered(path: Path, sentence: _Sentence) -> FormatError:
-    mend = "Set --column-token to the column of the words, for example 1"
+    mend = "Set {column_token} to the column of the words, for example 1"
     what = "this column numbers the words"
-    return FormatError(path, sentence.line, what, mend)
+    return FormatError(path, sentence.line, what, mend, ("column_token",))
 
 
 def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
@@ -254,6 +259,7 @@ def _lines(
             line = separator.join(fields)
             if line.split(separator) != [*fields] or "\n" in line or "\r" in line:
                 what = f"the token {fields[0]!r} or its tag holds the separator or a line break"
-                raise FormatError(text.file or path, text.line, what, "Set another --separator")
+                where = text.file or path, text.line
+                raise FormatError(*where, what, "Set another {separator}", ("separator",))
             yield line
         yield ""

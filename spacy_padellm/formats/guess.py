@@ -10,6 +10,7 @@ from .hf_files import SUFFIXES as ARROW_SUFFIXES
 from .hf_files import check_output, is_dataset
 from .json_records import read_records
 from .label_studio_task import is_task
+from .table_heads import is_table
 from .webanno import FORMAT as WEBANNO
 
 Format = Literal[
@@ -33,6 +34,7 @@ COLUMN_SUFFIXES = (
     *(".bmes", ".ner", ".tsv", ".txt"),
 )
 TABLE_SUFFIXES = (".csv",)
+EITHER_SUFFIXES = (".tsv", ".txt")  # a table where the first line is the head of one, else columns
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonlines")
 # What a file is called when only its folder is given.
 EXTENSIONS: dict[Format, str] = {
@@ -50,7 +52,6 @@ EXTENSIONS: dict[Format, str] = {
     "datasets": ".parquet",
 }
 _UNPACKED = ("spacy", "brat", "datasets")  # of which no file is compressed
-_MEND = f"Name it with {{}}: {', '.join(FORMATS)}"
 _BY_SUFFIX: dict[str, Format] = {
     ".spacy": "spacy",
     **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
@@ -78,9 +79,11 @@ def guess_input(path: Path) -> Format:
         return found
     found = named_format(path)
     if found is None:
-        raise _unknown(path, "--from")
+        raise _unknown(path, "format")
     if found == "columns" and next(iter(read_lines(path)), (0, ""))[1].startswith(WEBANNO):
         return "webanno"
+    if bare_suffix(path) in EITHER_SUFFIXES and is_table(path):
+        return "table"
     return _of_records(path) if found == "jsonl" else found
 
 
@@ -96,15 +99,20 @@ def guess_output(path: Path) -> Format:
     other names."""
     found = named_format(path)
     if found is None or (found in _UNPACKED and path.suffix.lower() != bare_suffix(path)):
-        raise _unknown(path, "--to")
+        raise _unknown(path, "output_format")
     if found == "datasets":
         check_output(path)
     return "paper" if bare_suffix(path) == ".json" else found
 
 
-def _unknown(path: Path, option: str) -> FormatError:
+def _unknown(path: Path, setting: str) -> FormatError:
     what = f"no format is known by the name {bare_suffix(path) or path.name!r}"
-    return FormatError(path, 0, what, _MEND.format(option))
+    return _unnamed(path, 0, what, setting)
+
+
+def _unnamed(path: Path, line: int, what: str, setting: str = "format") -> FormatError:
+    mend = f"Name its format, one of {', '.join(FORMATS)}, with {{{setting}}}"
+    return FormatError(path, line, what, mend, (setting,))
 
 
 def _of_records(path: Path) -> Format:
@@ -112,7 +120,7 @@ def _of_records(path: Path) -> Format:
         if isinstance(record, list):
             return "paper"
         if not isinstance(record, dict):
-            raise FormatError(path, line, "no JSON object or list", _MEND.format("--from"))
+            raise _unnamed(path, line, "no JSON object or list")
         if "ents" in record:
             return "jsonl"
         if "tokenized_text" in record:
@@ -123,7 +131,5 @@ def _of_records(path: Path) -> Format:
             return "prodigy"
         if any(key in record for key in SPAN_KEYS):
             return "doccano"
-        raise FormatError(
-            path, line, f"no spans under {', '.join(('ents', *SPAN_KEYS))}", _MEND.format("--from")
-        )
+        raise _unnamed(path, line, f"no spans under {', '.join(('ents', *SPAN_KEYS))}")
     return "jsonl"

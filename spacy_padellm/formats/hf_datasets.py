@@ -17,7 +17,7 @@ from .gold_text import Place, touches
 from .hf_columns import spans_in
 from .hf_files import UNKNOWN, Table, read_tables, write_files
 from .json_text import JSONError, read_json
-from .tables import NAMES
+from .table_heads import NAMES
 from .token_spans import TokenSpans
 
 _PASSED_OVER = (UNKNOWN, "-1")

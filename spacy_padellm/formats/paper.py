@@ -66,7 +66,8 @@ def write(path: Path, texts: Iterable[AnnotatedText], indices: Indices | None = 
         off = _off_tokens(text) if indices != "characters" else None
         if off:
             what = f"{text.text[off[0] : off[1]]!r} does not begin and end at a blank"
-            raise FormatError(text.file or path, text.line, what, 'Write indices "characters"')
+            mend = "Count characters instead, with {paper_indices}"
+            raise FormatError(text.file or path, text.line, what, mend, ("paper_indices",))
         tokens = _tokens(text.text)
         starts = {start: i for i, (start, _) in enumerate(tokens)}
         ends = {end: i for i, (_, end) in enumerate(tokens)}

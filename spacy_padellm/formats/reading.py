@@ -71,10 +71,8 @@ class Reading:
         if self.mode == "kept":
             return f"They are written as they are. {mend}"
         if self.mode == "strict":
-            return (
-                f"They are left out (alignment mode strict). {mend} (contract): to do so here, "
-                f"pass --alignment-mode contract"
-            )
+            mend = "The mode contract moves such spans to the whole words inside them"
+            return f"They are left out (alignment mode strict). {mend}"
         where = "inside" if self.mode == "contract" else "around"
         lost = sum(problem.lost for problem in off)
         left_out = f", and {lost:,} without any are lost" if lost else ""

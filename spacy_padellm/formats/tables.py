@@ -16,29 +16,11 @@ from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .annotation_tools import as_triple
 from .columns import biluo_tag, spans_of
 from .detokenize import join_tokens
-from .files import write_lines
+from .files import bare_suffix, write_lines
 from .json_text import read_json
+from .table_heads import Head
 from .table_rows import Row, read_rows
 
-# What a column may be called, in lower case without what is no letter.
-NAMES = {
-    "text": ("text", "sentencetext", "content", "document", "sentence"),
-    "start": ("start", "startoffset", "begin", "startchar", "from"),
-    "end": ("end", "endoffset", "endchar", "stop", "to"),
-    "label": ("label", "type", "entitytype", "enttype", "tagname", "class"),
-    "mention": ("mention", "entity", "span", "string", "entitytext", "value"),
-    "entities": ("entities", "ents", "spans", "annotations", "labels"),
-    "sentence": ("sentence", "sentenceid", "sentenceno", "sentid", "sent", "id"),
-    "token": ("token", "word", "words", "tokens"),
-    "id": ("id", "textid", "docid", "documentid", "sentenceid", "exampleid", "uid", "uuid"),
-    "tag": ("tag", "tags", "nertag", "ner", "nertags", "iob", "bio"),
-}
-SHAPES = (
-    ("token", "tag"),
-    ("text", "entities"),
-    ("text", "start", "end", "label"),
-    ("text", "mention", "label"),
-)
 HEAD = ("text", "start", "end", "label")
 _WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
 _MISSING = ("", "nan", "na", "<na>", "none", "null")  # as pandas may write it
@@ -52,28 +34,25 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     head = next(rows, None)
     if head is None:
         return
-    columns = {_plain(name): name for name in head[1]}
-    for shape in SHAPES:
-        found = {part: _column(columns, part) for part in shape}
-        if all(found.values()):
-            break
-    else:
+    columns = Head(head[1])
+    names = columns.names
+    if names is None:
         what = f"the head line names {', '.join(map(repr, head[1]))}"
         mend = "Name the columns text,start,end,label or text,entities or sentence,token,tag"
         raise FormatError(path, head[0], what, mend)
-    names = {part: str(name) for part, name in found.items()}
+    shape = tuple(names)
     if shape == ("token", "tag"):
-        yield from _of_tokens(path, rows, names, _column(columns, "sentence"), problems)
+        yield from _of_tokens(path, rows, names, columns.find("sentence"), problems)
     elif shape == ("text", "entities"):
-        yield from _of_texts(path, rows, names, _id_name(columns, names), problems)
+        yield from _of_texts(path, rows, names, columns.id_name, problems)
     else:
-        yield from _of_entities(path, rows, names, _id_name(columns, names), problems)
+        yield from _of_entities(path, rows, names, columns.id_name, problems)
 
 
 def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
-    """A row an entity; a text without any has a row with the text alone. Ids stand in front where
-    texts have some ("id" in their meta); running numbers where equal texts would be taken for
-    one."""
+    """A row an entity; a text without any has a row with the text alone. Tabs divide the values of
+    a .tsv file, else commas. Ids stand in front where texts have some ("id" in their meta); running
+    numbers where equal texts would be taken for one."""
     texts = list(texts)
     given = [text.meta.get("id") for text in texts]
     names = [str(name).strip() if isinstance(name, str | int) else "" for name in given]
@@ -82,17 +61,18 @@ def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
     if not any(names):
         names = []
 
-    def rows() -> Iterator[str]:
-        yield _join((*(["id"] if names else []), *HEAD))
+    def rows() -> Iterator[Iterable[Any]]:
+        yield (*(["id"] if names else []), *HEAD)
         for i, text in enumerate(texts):
             for start, end, label in text.spans or [("", "", "")]:
-                yield _join((*names[i : i + 1], text.text, start, end, label))
+                yield (*names[i : i + 1], text.text, start, end, label)
 
-    write_lines(path, rows())
+    delimiter = "\t" if bare_suffix(path) == ".tsv" else ","
+    write_lines(path, (delimiter.join(map(_quoted, row)) for row in rows()))
 
 
-def _join(values: Iterable[Any]) -> str:
-    return ",".join('"' + str(value).replace('"', '""') + '"' for value in values)
+def _quoted(value: Any) -> str:
+    return '"' + str(value).replace('"', '""') + '"'
 
 
 def _of_tokens(
@@ -261,16 +241,3 @@ def _number(value: str) -> int | None:
 
 def _is_missing(value: str) -> bool:
     return value.strip().lower() in _MISSING
-
-
-def _id_name(columns: dict[str, str], names: dict[str, str]) -> str | None:
-    name = _column(columns, "id")
-    return None if name in names.values() else name
-
-
-def _plain(name: str) -> str:
-    return "".join(char for char in name.lower() if char.isalnum())
-
-
-def _column(columns: dict[str, str], part: str) -> str | None:
-    return next((columns[name] for name in NAMES[part] if name in columns), None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..architectures.config_values import keeps_settings
@@ -26,6 +27,7 @@ from ..spans.numeric import check_number
 from .labels import read_labels
 
 logger = logging.getLogger(__name__)
+_IN_CONFIG = {"format": "`format` of the corpus"}
 MOST_WEIGHT = 1_000  # an epoch holds its texts in memory that many times
 Reader = Callable[[Language], Iterable[Example]]
 
@@ -42,14 +44,21 @@ class CorpusReader:
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         reading = Reading(self._mode)
-        yield from self._give(nlp, reading)
+        yield from self._examples(nlp, reading)
         for message in what_is_new(messages_of(reading)):
             logger.warning("%s", message)
 
     def read(self, nlp: Language) -> tuple[list[Example], Reading]:
         """All Examples, and what was met, of which nothing is logged."""
         reading = Reading(self._mode)
-        return list(self._give(nlp, reading)), reading
+        return list(self._examples(nlp, reading)), reading
+
+    def _examples(self, nlp: Language, reading: Reading) -> Iterator[Example]:
+        try:
+            yield from self._give(nlp, reading)
+        except FormatError as error:
+            error.called(_IN_CONFIG)
+            raise
 
 
 @keeps_settings()
@@ -114,20 +123,26 @@ def make_corpus(
                 raise FormatError(place, 0, what, "Cut it into shorter ones or raise that")
             if asked is not None:
                 doc._.set(LABELS, asked)
-            predicted = nlp.make_doc(doc.text)
-            predicted._.set(LABELS, doc._.get(LABELS))  # scores are of what was looked for
-            yield Example(predicted, doc)
+            yield make_example(nlp, doc)
             given += 1
             if given == limit:
                 break
         if not number:
-            raise FormatError(place, 0, *_why_none(place, source))
+            raise _nothing(place, source)
         if not given:
             what = f"none of its {number} texts is in the part {part!r} (dev_share = {dev_share:g})"
             mend = "Add texts, change dev_share, or give texts for development in another file"
             raise FormatError(place, 0, what, f"{mend} (--dev of `padellm train`, or paths.dev)")
 
     return CorpusReader(read, alignment_mode)
+
+
+def make_example(nlp: Language, doc: Doc) -> Example:
+    """Of an annotated Doc, and one to predict on, which is asked for the labels that were looked
+    for in the first: scores are of these."""
+    predicted = nlp.make_doc(doc.text)
+    predicted._.set(LABELS, doc._.get(LABELS))
+    return Example(predicted, doc)
 
 
 def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
@@ -154,13 +169,14 @@ def what_is_new(messages: list[str]) -> list[str]:
     return news
 
 
-def _why_none(path: Path, source: Format) -> tuple[str, str]:
-    """What is wrong with a file that gives no text, and the mend."""
+def _nothing(path: Path, source: Format) -> FormatError:
+    """What is wrong with a file that gives no text."""
     if path.is_file() and source not in ("spacy", "datasets") and is_blank(path):
-        return "no text was read from it: it is empty", "Give a file with annotated texts"
+        what, mend = "no text was read from it: it is empty", "Give a file with annotated texts"
+        return FormatError(path, 0, what, mend)
     hint = {"table": "a header and no rows?", "prodigy": "was nothing accepted?"}.get(source, "")
     what = f"no text was read from it as {source}" + (f" ({hint})" if hint else "")
-    return what, "Check the file, and its format (`format` of the corpus)"
+    return FormatError(path, 0, what, "Check the file, and its format ({format})", ("format",))
 
 
 @keeps_settings()

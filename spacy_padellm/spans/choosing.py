@@ -81,18 +81,21 @@ def fewest_mentions(aim: float, confidence: float) -> int:
     return math.ceil(math.log(1.0 - confidence) / math.log(aim) - 1e-9)
 
 
-def choose_for_precision(scored: Scored, aim: float, confidence: float) -> Choice | None:
+def choose_for_precision(
+    scored: Scored, n_gold: int, aim: float, confidence: float
+) -> Choice | None:
     """The lowest threshold above which at least `aim` of the mentions are right.
 
     scored: of each mention of a label its probability, and whether it is right. Where no threshold
-    reaches the aim, that with the highest bound; None without mentions.
+    reaches the aim, that with the highest bound. None without mentions, and without gold ones: in
+    texts where nobody looked for a label, nothing says that its mentions are wrong.
 
     Many thresholds are looked at, and the best of many would look better than it is. So they are
     tested in an order that does not look at what is right (fixed sequence testing; Angelopoulos et
     al., "Learn then Test", 2021): from all mentions, their likeliest half, their likeliest quarter
     and so on downwards, as long as the bound holds, with the risk shared among these beginnings.
     """
-    if not scored:
+    if not scored or not n_gold:
         return None
     ranked = sorted(scored, key=lambda one: -one[0])
     cuts = _cuts([p for p, _ in ranked])

@@ -1,6 +1,8 @@
 """Annotated texts for commands: every format that training reads, as it reads them."""
 
-from collections.abc import Callable, Iterable
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +12,127 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..formats.doc_gold import GoldSource
+from ..formats.docbin import AlignmentMode
+from ..formats.guess import Format
+from ..formats.reading import Reading
 from ..pipeline.component import PaDeLLMNER
-from ..pipeline.corpora import make_corpus
+from ..pipeline.corpora import make_corpus, make_example, messages_of, what_is_new
 from ..pipeline.training_texts import report_unknown
 
+logger = logging.getLogger(__name__)
 
-def read_annotated(path: Path, source: GoldSource, nlp: Language | None = None) -> list[Doc]:
-    """The Docs of a file or folder, blank ones left out.
+
+def read_annotated(
+    path: Path,
+    source: GoldSource,
+    nlp: Language | None = None,
+    corpus_format: Format | None = None,
+    alignment_mode: AlignmentMode | None = None,
+) -> list[Example]:
+    """The texts of a file or folder, blank ones left out; what could not be kept as it was is
+    logged.
 
     source: where the entities are wanted; those of a text that is annotated elsewhere alone are
-    moved there. nlp: tokenizes texts without tokens; None for a blank English pipeline. Raises
-    FormatError, naming file and line, for what cannot be read, and ValueError for a corpus without
-    texts.
+    moved there. nlp: tokenizes texts without tokens; None for a blank English pipeline.
+    corpus_format: None to tell from the file. alignment_mode: of spans off the tokens; None for
+    "contract", unless most of them are. Raises FormatError, naming file and line, for what cannot
+    be read, and ValueError for a corpus without texts, and where most spans are off the tokens and
+    nobody says what is to become of them.
     """
     annotate: Any = source.annotate
-    reader = make_corpus(path, annotate=annotate, spans_key=source.spans_key)
-    docs = [example.reference for example in reader(nlp or spacy.blank("en"))]
-    if not any(doc.text.strip() for doc in docs):
+    reader = make_corpus(
+        path,
+        corpus_format,
+        annotate=annotate,
+        spans_key=source.spans_key,
+        alignment_mode=alignment_mode or "contract",
+    )
+    examples, reading = reader.read(nlp or spacy.blank("en"))
+    if alignment_mode is None:
+        _check_offsets(reading)
+    for message in what_is_new(messages_of(reading)):
+        logger.warning("%s", message)
+    examples = [example for example in examples if example.reference.text.strip()]
+    if not examples:
         raise ValueError(f"{path} holds no text")
-    return [doc for doc in docs if doc.text.strip()]
+    return examples
+
+
+def read_gold(
+    path: Path,
+    nlp: Language,
+    pipe: PaDeLLMNER,
+    corpus_format: Format | None = None,
+    alignment_mode: AlignmentMode | None = None,
+    limit: int = 0,
+) -> list[Example]:
+    """What the predictions of `pipe` are held against. limit: texts to take, 0 for all. Raises
+    ValueError as `read_annotated` and `check_labels`."""
+    examples = read_annotated(path, pipe.gold_source, nlp, corpus_format, alignment_mode)
+    examples = examples[: limit or None]
+    for message in check_labels(path, examples, pipe):
+        logger.warning("%s", message)
+    return examples
+
+
+def check_labels(path: Path, examples: Iterable[Example], pipe: PaDeLLMNER) -> list[str]:
+    """What to say of labels that only the texts have, or only the pipeline. Where texts say which
+    were looked for (`doc._.padellm_labels`), the pipeline is asked for these. Raises ValueError
+    where they share none."""
+    if not pipe.labels:
+        return []
+    golds = [gold for example in examples if (gold := pipe.gold_source.read(example.reference))]
+    found = Counter(label for gold in golds for _, _, label in gold.spans)
+    unknown = Counter(
+        label
+        for gold in golds
+        for _, _, label in gold.spans
+        if label not in (gold.labels or pipe.labels)
+    )
+    asked = {label for gold in golds for label in gold.labels or pipe.labels}
+    mend = (
+        "If a label has another name there, rename it: `python -m spacy padellm convert` with "
+        "--labels-map OLD=NEW"
+    )
+    if found and found == unknown:
+        raise ValueError(
+            f"no label of {path} is one of the pipeline: the texts have {_list(found)}, and the "
+            f"pipeline looks for {', '.join(pipe.labels)}. {mend}"
+        )
+    said = []
+    if unknown:
+        said.append(
+            f"{path} has entities that the pipeline does not look for: {_list(unknown)}. {mend}"
+        )
+    if found and (missing := [label for label in pipe.labels if label in asked - {*found}]):
+        said.append(
+            f"{path} has no entity of {', '.join(missing)}: all that the pipeline finds of this "
+            f"counts as wrong. If nobody looked for it in these texts, name the labels that were "
+            f"looked for in `doc._.padellm_labels`"
+        )
+    return said
 
 
 def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
-    """Blank texts are left out. Raises ValueError where there is none left."""
-    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs if doc.text.strip()]
+    """Of annotated Docs; blank ones are left out. Raises ValueError where there is none left."""
+    examples = [make_example(nlp, doc) for doc in docs if doc.text.strip()]
     if not examples:
         raise ValueError("the corpus holds no text")
     return examples
+
+
+def _check_offsets(reading: Reading) -> None:
+    """Raises ValueError where most spans are off the tokens: scores would be of what was made of
+    them."""
+    if reading.mostly_off:
+        raise ValueError(
+            f"{reading.say_off()}. Correct the offsets. To use the whole words inside the spans, "
+            f"pass --alignment-mode contract"
+        )
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{label} ({n:,})" for label, n in Counter(counts).most_common())
 
 
 def score_pipeline(

@@ -70,7 +70,7 @@ def reading(n_off, n, mode="contract", lost=0):
         (9, "contract", "9 of them do if you subtract 1 from their starts and ends"),
         (9, "contract", "to the whole words inside them (alignment mode contract), and 2 without"),
         (9, "expand", "to the whole words around them (alignment mode expand)"),
-        (9, "strict", "They are left out (alignment mode strict). Training moves such spans"),
+        (9, "strict", "They are left out (alignment mode strict). The mode contract moves such"),
         (9, "kept", "They are written as they are"),
     ],
 )

@@ -1,5 +1,6 @@
 """CSV in the shapes that people keep annotations in."""
 
+import csv
 import tempfile
 from pathlib import Path
 
@@ -61,10 +62,39 @@ def test_every_shape_says_the_same(shape, end, tmp_path):
     assert spans(path) == [(ADA.text, wanted), ("No one came.", set())]
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("marked", [False, True])
+def test_tables_are_known_by_their_heads(shape, delimiter, marked, tmp_path):
+    """Whatever divides values, and with the line "sep=;" that is written for Excel."""
+    given = "\t" if "Python" in shape else ";" if "semicolons" in shape else ","
+    rows = csv.reader(SHAPES[shape].splitlines(), delimiter=given)
+    for name in ("gold.csv", "gold.tsv", "gold.txt"):
+        with (tmp_path / name).open("w", newline="") as file:
+            file.write(f"\ufeffsep={delimiter}\r\n" if marked else "")
+            csv.writer(file, delimiter=delimiter).writerows(rows := list(rows))
+        assert guess_input(tmp_path / name) == "table"
+        wanted = {("Ada", "PER"), ("Babbage", "PER"), ("London", "LOC")}
+        assert spans(tmp_path / name) == [(ADA.text, wanted), ("No one came.", set())]
+        assert next(tables.read(tmp_path / name)).line == (3 if marked else 2)
+
+
+@pytest.mark.parametrize("content", [
+    "Ada\tB-PER\nsaw\tO\n", "token\ttag\nAda\tB-PER\n\nBo\tB-PER\n", "Ada B-PER\n", "\n", "",
+    "-DOCSTART- O\n\nAda B-PER\n", "# text = Ada, start, end\nAda\tB-PER\n", '"\t\tO\nAda\tO\n',
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["gold.tsv", "gold.txt"])
+def test_columns_stay_columns(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    assert guess_input(tmp_path / name) == "columns"
+
+
+@pytest.mark.parametrize("name", ["gold.csv", "gold.tsv"])
 @pytest.mark.parametrize("texts", [FLAT, [NESTED, EMPTY], []])
-def test_round_trip(texts, tmp_path):
-    path = tmp_path / "gold.csv"
+def test_round_trip(name, texts, tmp_path):
+    path = tmp_path / name
     tables.write(path, texts)
+    assert guess_input(path) == "table" and ("\t" in path.read_text()) == (name == "gold.tsv")
     seen = {text.text: text for text in texts}
     again = list(tables.read(path))
     assert [text.text for text in again] == list(seen)

@@ -57,7 +57,9 @@ def analyze_texts(
                 if not gold.unknown and (not gold.labels or c.label in gold.labels)
             }
             placed = _placer(pipe, doc, predicted, gold)
-            found.append(AnalyzedText(doc.text, gold.items(pipe.labels), counts, placed))
+            found.append(
+                AnalyzedText(doc.text, gold.items(gold.labels or pipe.labels), counts, placed)
+            )
         step(len(some))
     return found
 

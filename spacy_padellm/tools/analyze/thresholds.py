@@ -54,11 +54,9 @@ def choose_thresholds(
             for item, p in found.items()
             if item[0] == label
         ]
-        if aim.precision:
-            choices[label] = choose_for_precision(scored, aim.share, aim.confidence)
-        else:
-            n_gold = sum(item[0] == label for text in texts for item in text.gold)
-            choices[label] = choose_for_recall(scored, n_gold, aim.share, aim.confidence)
+        n_gold = sum(item[0] == label for text in texts for item in text.gold)
+        choose = choose_for_precision if aim.precision else choose_for_recall
+        choices[label] = choose(scored, n_gold, aim.share, aim.confidence)
     set_here = {label: between(c.below, c.least) for label, c in choices.items() if c}
     placed = [text.placed(set_here or 0.0) for text in texts]
     return [

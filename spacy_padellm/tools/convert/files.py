@@ -11,7 +11,14 @@ from ...formats.brat_writing import may_meet
 from ...formats.conversion import Conversion
 from ...formats.doc_making import is_own
 from ...formats.files import bare_suffix, plain_name
-from ...formats.guess import EXTENSIONS, Format, guess_input, guess_output, named_format
+from ...formats.guess import (
+    EITHER_SUFFIXES,
+    EXTENSIONS,
+    Format,
+    guess_input,
+    guess_output,
+    named_format,
+)
 from ...formats.hf_files import is_dataset, splits_of
 from ...formats.reading import shifted
 from ...progress import follow
@@ -72,8 +79,11 @@ def convert(
             )
     if said := conversion.reading.say_marked():
         msg.warn(said)
-    if said := conversion.reading.say_off() or (kept.say_off() if kept else ""):
-        msg.warn(said)
+    if said := conversion.reading.say_off():
+        mend = ": pass --alignment-mode contract" if to_doc.alignment_mode == "strict" else ""
+        msg.warn(said + mend)
+    elif kept:
+        msg.warn(kept.say_off())
 
 
 def _plan(
@@ -135,7 +145,9 @@ def _belongs(path: Path, source: Format | None) -> bool:
             return named is not None and bare_suffix(path) != ".txt"
         case "spacy":
             return path.suffix == ".spacy"
-        case "columns" | "table" | "brat" | "datasets":
+        case "table":
+            return named == source or bare_suffix(path) in EITHER_SUFFIXES
+        case "columns" | "brat" | "datasets":
             return named == source
         case "webanno":
             return named == "columns"
