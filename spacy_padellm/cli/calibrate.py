@@ -10,7 +10,7 @@ from ..progress import progress
 from ..spans.choosing import Aim
 from ..tools.pipelines import open_pipeline, save_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, Alignment, FormatOption, check_numbers, say_error
+from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_place, say_error
 
 if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need not wait for
     from ..tools.analyze.thresholds import LabelThreshold
@@ -46,7 +46,7 @@ def calibrate_cli(
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise ValueError(f"{output} is not an empty folder: name another")
         check_numbers(batch_size=batch_size)
-        output.parent.mkdir(parents=True, exist_ok=True)
+        check_place(output, "OUTPUT")
         nlp, pipe = open_pipeline(pipeline)
         from ..tools.analyze.calibrating import calibrate
         from ..tools.analyze.corpus import analyze_texts

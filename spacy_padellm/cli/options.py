@@ -65,14 +65,19 @@ def check_output(path: Path) -> None:
     be written. Makes the folder where it is missing."""
     if path.is_dir():
         raise ValueError(f"--output {path} is a folder: name a file")
-    if path.exists() and not path.is_file():  # such as /dev/stdout
-        return
+    if path.is_file() or not path.exists():  # others, such as /dev/stdout, need no folder
+        check_place(path, "--output")
+
+
+def check_place(path: Path, option: str) -> None:
+    """Raises ValueError, naming the option, where nothing new can stand beside a file or folder.
+    Makes the folder around it where it is missing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ValueError(f"--output {path} cannot be written: {error}") from None
+        raise ValueError(f"{option} {path} cannot be written: {error}") from None
 
 
 def read_text(text: str, option: str) -> str:
