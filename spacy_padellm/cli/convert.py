@@ -7,7 +7,7 @@ import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..formats.annotated_text import say_lost
+from ..formats.annotated_text import say_are_lost
 from ..formats.columns import Columns
 from ..formats.conversion import Conversion
 from ..formats.docbin import AlignmentMode, DocSettings
@@ -175,9 +175,9 @@ def convert_cli(
     except (ValueError, ImportError, OSError) as error:
         msg.fail(str(error), exits=1)
     show_problems(msg, conversion.problems, report)
-    lost = say_lost(conversion.problems)
+    lost = say_are_lost(conversion.problems)
     if strict and lost:
-        msg.fail(f"{lost} are lost, which --strict forbids", exits=1)
+        msg.fail(f"{lost}, which --strict forbids", exits=1)
 
 
 def _parse_map(string: str) -> dict[str, str]:
