@@ -200,7 +200,7 @@ def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
     """
     if not reading.mostly_off:
         return
-    mend = "Correct the offsets"
+    mend = "Correct the file" if reading.cause else "Correct the offsets"
     if reading.off_whole and not reading.misplaced:
         mend = "Give the texts with your own tokens, such as in CoNLL columns"
         if lang and (code := reading.other_lang):

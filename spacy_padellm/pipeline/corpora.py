@@ -107,14 +107,15 @@ def make_corpus(
             raise FormatError(place, 0, "there is no such file", mend)
         source = format or guess_input(place)
         problems = reading.problems
+        reading.lang = nlp.lang or reading.lang
         if source == "spacy":
             read_from = _seen(read_docs(place, nlp.vocab), place, spans_key, problems)
             docs = (moved(doc, annotate, spans_key) for doc in read_from)
         else:
             settings = DocSettings(annotate, spans_key, alignment_mode)
-            conversion = Conversion(doc=settings, problems=problems, lang=nlp.lang)
+            conversion = Conversion(doc=settings, problems=problems, lang=reading.lang)
             conversion.spans, conversion.marked = reading.spans, reading.marked
-            conversion.texts, reading.lang = reading.texts, nlp.lang
+            conversion.texts = reading.texts
             texts = conversion.read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
         number = given = 0

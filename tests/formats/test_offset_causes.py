@@ -5,10 +5,9 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wrong_offsets import FAULTS, TEXTS, right_rows
 
 from spacy_padellm.formats.offset_causes import GivenText, find_cause
-
-from .wrong_offsets import FAULTS, TEXTS, right_rows
 
 BLANKS = ("English", "German", "emoji")
 # A shift can be told where blanks part the words, those of one end where letters have upper case.
