@@ -89,7 +89,7 @@ class Conversion:
             text = self._map_labels(text)
             self.spans.update(label for _, _, label in text.spans)
             self.marked += with_marks(text)
-            if (problem := self._repeats.see(text)) is not None:
+            if (problem := self._repeats.see(text, by_rows=source == "table")) is not None:
                 self.problems.append(problem)
             yield text
         if not any_text:

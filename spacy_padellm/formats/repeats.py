@@ -14,8 +14,9 @@ class Repeats:
 
     _first: dict[tuple[str, tuple[str, ...] | None], AnnotatedText] = field(default_factory=dict)
 
-    def see(self, text: AnnotatedText) -> Problem | None:
-        """What is to be said of a text, if it contradicts the first of its kind."""
+    def see(self, text: AnnotatedText, by_rows: bool = False) -> Problem | None:
+        """What is to be said of a text, if it contradicts the first of its kind. by_rows: an id may
+        be the number of a row, so that rows of one text are apart."""
         if not text.annotated or text.unknown or not text.text.strip():
             return None
         labels = None if text.labels is None else tuple(sorted(text.labels))
@@ -24,7 +25,7 @@ class Repeats:
         if {*first.spans} == {*text.spans}:
             return None
         where = f"line {first.line}" if first.file == text.file else f"{first.file}:{first.line}"
-        ids = f" and {ANOTHER_ID}" if first.meta != bare.meta else ""
+        ids = f" and {ANOTHER_ID}" if by_rows and first.meta != bare.meta else ""
         reason = f"is the same text as in {where} with other spans{ids}; both are read"
         return text.left_out(reason, lost=False, fault="repeat")
 
