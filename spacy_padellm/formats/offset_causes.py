@@ -84,7 +84,7 @@ class _Theory(NamedTuple):
     def cause(self, found: "_Found", n: int) -> Cause:
         fits = f"{found.fits:,} of {found.moved:,} spans"
         if self.unit:
-            said = f"read so, {fits} behind such characters are whole words. {self.mend}"
+            said = f"read so, {fits} that are moved by it are whole words. {self.mend}"
         else:
             said = (
                 f"{fits} {verb(found.fits, 'is a whole word', 'are whole words')} if you "

@@ -9,24 +9,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..plurals import count, verb
-from .annotated_text import CONTEXT, AnnotatedText, Problem, count_kinds, say_are_lost
+from .annotated_text import AnnotatedText, Problem, count_kinds, say_are_lost
 from .offset_causes import Cause, GivenText, find_cause
 from .offset_units import is_whole, without_blanks
 from .repeats import ANOTHER_ID
+from .shown_problems import MISPLACED, in_excerpt, show, show_in_context
 
 SHOWN = 3  # spans, as examples
 _FEW = 0.1  # of all spans; fewer are no fault of the whole file
 _MOST = 0.8  # of the spans that are off, to say what they are like
 _MANY_MARKED = 0.25  # of all spans; of fewer nothing is said
 _MARKS = ".,;:!?"
-_MOST_SHOWN = 60  # characters of a span
 _LANGUAGES = {"bo": "Tibetan", "ja": "Japanese", "th": "Thai", "zh": "Chinese"}  # spaCy has these
-# What is wrong with spans that are lost as they have no place: of one, of many.
-_MISPLACED = {
-    "outside": ("is outside its text", "are outside their texts"),
-    "empty": ("ends where it begins or before", "end where they begin or before"),
-    "absent": ("is not in its text", "are not in their texts"),
-}
 
 
 @dataclass
@@ -52,7 +46,7 @@ class Reading:
     @property
     def misplaced(self) -> list[Problem]:
         """Spans that are lost, as their texts do not have the place. They are not in `spans`."""
-        return [problem for problem in self.problems if problem.fault in _MISPLACED]
+        return [problem for problem in self.problems if problem.fault in MISPLACED]
 
     @property
     def total(self) -> int:
@@ -80,7 +74,7 @@ class Reading:
     @property
     def off_whole(self) -> bool:
         """Whether most spans that are off seem to be right, and the tokenizer to be wrong."""
-        whole = sum(is_whole(problem.excerpt, *_in_excerpt(problem)) for problem in self.off)
+        whole = sum(is_whole(problem.excerpt, *in_excerpt(problem)) for problem in self.off)
         return self.cause is None and bool(self.off) and whole >= _MOST * len(self.off)
 
     @property
@@ -102,31 +96,32 @@ class Reading:
         off, misplaced = self.off, self.misplaced
         if not off and not misplaced:
             return ""
-        does = verb(len(off), "does", "do")
-        words = f"{does} not begin and end with whole words"
-        if self.off_whole:
-            words = f"{does} not begin and end with tokens, but {verb(len(off), 'cuts', 'cut')}"
-            words += f" no word: the tokenizer (language {self.lang!r}) reads other words than"
-            words += " those who marked the spans"
-        said = [self._count(off, words)] if off else []
-        for fault, (one, many) in _MISPLACED.items():
+        words = "tokens" if self.off_whole else "whole words"
+        does = f"{verb(len(off), 'does', 'do')} not begin and end with {words}"
+        said = [self._count(off, does)] if off else []
+        for fault, (one, many) in MISPLACED.items():
             if found := [problem for problem in misplaced if problem.fault == fault]:
                 said.append(self._count(found, verb(len(found), one, many)))
         told = "; ".join(said)
         if self.cause:
             told = f"{self.cause.headline}: {told}. {self.cause.said}"
-        elif self.off_whole and self.other_lang:
-            told += f". The texts seem to be {_LANGUAGES[self.other_lang]}"
-        first = [*off[:SHOWN], *misplaced[:SHOWN]]
-        shown = "; ".join(map(show_in_context, first if len(said) > 1 else first[:SHOWN]))
+        elif self.off_whole:
+            told += (
+                f". They cut no word: the tokenizer of {self.lang!r} splits these texts elsewhere"
+            )
+            if code := self.other_lang:
+                told += f". The texts seem to be {_LANGUAGES[code]}"
+        fewer, more = sorted((off, misplaced), key=len)
+        first = [*more[: SHOWN - bool(fewer)], *fewer[:1]]
+        shown = "; ".join(map(show_in_context, first))
         files = sorted({problem.file for problem in (*off, *misplaced)})
         where = files[0] + (f" and {count(len(files) - 1, 'other file')}" if files[1:] else "")
-        fate = self._say_fate(off) if off else ""
-        if misplaced:
-            n = count(len(misplaced), "span")
-            fate += f"{'. ' if fate else ''}{n} without a place {verb(len(misplaced), 'is', 'are')}"
-            fate += " lost"
-        return f"{where}: {told}. For example {shown}. {fate}"
+        n = len(misplaced)
+        fates = [f"{count(n, 'span')} without a place {verb(n, 'is', 'are')} lost"] if n else []
+        fates += [self._say_fate(off)] if off else []
+        if len(fates) > 1:
+            fates[1] = fates[1].replace("They", "Those that do not begin and end so", 1)
+        return f"{where}: {told}. For example {shown}. {'. '.join(fates)}"
 
     def _count(self, found: Sequence[Problem], what: str) -> str:
         """Such as "1 of 40 spans is outside its text (PER 1 of 20)"."""
@@ -180,7 +175,7 @@ class Reading:
 
     def say_others(self) -> str:
         """What else could not stay as it was; "" for nothing."""
-        told = {*_MISPLACED, "repeat", *(["unit"] if self.cause else [])}
+        told = {*MISPLACED, "repeat", *(["unit"] if self.cause else [])}
         others = [p for p in self.problems if not p.off and p.fault not in told]
         if not others:
             return ""
@@ -200,7 +195,9 @@ def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
     """
     if not reading.mostly_off:
         return
-    mend = "Correct the file" if reading.cause else "Correct the offsets"
+    mend = "Correct the file"
+    if not reading.cause:
+        mend = "Correct the offsets: they count characters of the text as it is in the file, from 0"
     if reading.off_whole and not reading.misplaced:
         mend = "Give the texts with your own tokens, such as in CoNLL columns"
         if lang and (code := reading.other_lang):
@@ -211,7 +208,8 @@ def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
         mend = "Write the mentions as they stand in the texts"
     elif lang and reading.off and not reading.cause:
         mend += f"; for texts in another language than {reading.lang!r}, pass {lang}"
-    last = f". {keep}" if keep and not reading.mostly_lost else ""
+    lost = sum(problem.lost for problem in reading.off) + len(reading.misplaced)
+    last = f". {keep}" if keep and reading.off and 2 * lost <= reading.total else ""
     raise ValueError(f"{reading.say_off()}. {mend}{last}")
 
 
@@ -244,40 +242,3 @@ def shifted(texts: Iterable[AnnotatedText]) -> Reading | None:
                 if not is_whole(text.text, *span[:2])
             ]
     return found if found.mostly_off and found.cause else None
-
-
-def show(problem: Problem) -> str:
-    """A problem with its place and reason, such as `a.csv:2: "Ada [met] Bo" (PER) is given
-    twice`."""
-    where = f"{problem.file}:{problem.line}" if problem.line else problem.file
-    if problem.of != "span":
-        excerpt = f'"{_cut(problem.excerpt)}" ' if problem.excerpt else ""
-        return f"{where}: {excerpt}{problem.reason}"
-    if problem.start is None or problem.end is None or problem.end <= problem.start:
-        string = f"{problem.string!r} ({problem.label})" if problem.string else problem.label
-        return f"{where}: {string} {problem.reason}".replace("\n", " ")
-    return f"{show_in_context(problem)} {problem.reason}".rstrip()
-
-
-def show_in_context(problem: Problem) -> str:
-    """Such as `a.csv:2: "Ate at N[oma to]night" (PLACE)`, or `a.csv:3: PLACE 57 to 62 is outside
-    the text of 11 characters ("It was good")`."""
-    if problem.fault in _MISPLACED:
-        place = "" if problem.fault == "absent" else f" {problem.start} to {problem.end}"
-        said = f"{problem.label}{place} {problem.reason}"
-        return f'{problem.file}:{problem.line}: {said} ("{_cut(problem.excerpt)}")'
-    start, end = _in_excerpt(problem)
-    text = problem.excerpt
-    marked = f"{text[:start]}[{_cut(text[start:end])}]{text[end:]}".replace("\n", " ")
-    return f'{problem.file}:{problem.line}: "{marked}" ({problem.label})'
-
-
-def _cut(text: str) -> str:
-    if len(text) > _MOST_SHOWN:
-        text = f"{text[: _MOST_SHOWN // 2]} ... {text[-_MOST_SHOWN // 2 :]}"
-    return text.replace("\n", " ")
-
-
-def _in_excerpt(problem: Problem) -> tuple[int, int]:
-    begin = max((problem.start or 0) - CONTEXT, 0)
-    return (problem.start or 0) - begin, (problem.end or 0) - begin

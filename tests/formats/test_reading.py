@@ -10,10 +10,9 @@ from spacy_padellm.formats.reading import (
     Reading,
     check_offsets,
     shifted,
-    show,
-    show_in_context,
     with_marks,
 )
+from spacy_padellm.formats.shown_problems import show, show_in_context
 
 WORDS = st.text("abcdefgäéжю", min_size=3, max_size=8)
 SHIFTS = [(1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0), (2, 2), (-3, -3)]
