@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
-from ..formats.annotated_text import OPTIONS, say_lost
+from ..formats.annotated_text import OPTIONS, say_are_lost
 from ..formats.columns import Columns
 from ..formats.conversion import Conversion
 from ..formats.docbin import AlignmentMode, DocSettings
@@ -161,9 +161,9 @@ def convert_cli(
     except (ValueError, ImportError, OSError) as error:
         msg.fail(say_error(error, OPTIONS), exits=1)
     show_problems(msg, conversion.problems, report)
-    lost = say_lost(conversion.problems)
+    lost = say_are_lost(conversion.problems)
     if strict and lost:
-        msg.fail(f"{lost} are lost, which --strict forbids", exits=1)
+        msg.fail(f"{lost}, which --strict forbids", exits=1)
 
 
 def _parse_map(string: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..plurals import count, verb
 from .gold_text import GoldText, Place, Span
 from .json_text import is_unicode
 from .offset_units import fit_other_units
@@ -24,6 +25,9 @@ OPTIONS = {
     "labels_map": "--labels-map",
     "paper_indices": "--paper-indices",
 }
+# outside: of the text. empty: or ends before it begins. absent: the text does not have the string.
+# unit: fits if it is counted otherwise. repeat: of a text, which was read before with other spans.
+Fault = Literal["", "outside", "empty", "absent", "unit", "repeat"]
 
 
 class FormatError(ValueError):
@@ -75,6 +79,7 @@ class AnnotatedText:
     unknown: tuple[Place, ...] = ()
     labels: tuple[str, ...] | None = None
     doc: Any = field(default=None, compare=False, repr=False)
+    given: tuple[Place, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def annotated(self) -> bool:
@@ -91,20 +96,38 @@ class AnnotatedText:
         return overlap(self.spans)
 
     def problem(
-        self, span: Sequence[Any], reason: str, lost: bool = True, off: bool = False
+        self,
+        span: Sequence[Any],
+        reason: str,
+        lost: bool = True,
+        off: bool = False,
+        fault: Fault = "",
     ) -> "Problem":
         """A `Problem` of a span of this text, (start, end, label)."""
         start, end, label = span
         around = self.text[max(start - CONTEXT, 0) : max(end, start) + CONTEXT]
+        if fault in ("outside", "absent"):
+            around = self.text[: 2 * CONTEXT]
         string = self.text[max(start, 0) : max(end, 0)]
         return Problem(
-            self.file, self.line, start, end, label, string, around, reason, lost, off=off
+            self.file,
+            self.line,
+            start,
+            end,
+            label,
+            string,
+            around,
+            reason,
+            lost,
+            "span",
+            off,
+            fault,
         )
 
-    def left_out(self, reason: str, lost: bool = True) -> "Problem":
+    def left_out(self, reason: str, lost: bool = True, fault: Fault = "") -> "Problem":
         """A `Problem` of the whole text."""
-        where = (self.file, self.line, None, None, "", "", self.text[:40])
-        return Problem(*where, reason, lost, "text")
+        where = (self.file, self.line, None, None, "", "", self.text[: 2 * CONTEXT])
+        return Problem(*where, reason, lost, "text", fault=fault)
 
 
 @dataclass(frozen=True)
@@ -113,8 +136,8 @@ class Problem:
     at all, and should be.
 
     line: 0 for a whole file. start, end: None where the source gave no usable place. string: the
-    span's text, excerpt: the text around it, `CONTEXT` characters on either side. off: the span
-    does not begin and end with tokens.
+    span's text, excerpt: the text around it, `CONTEXT` characters on either side, or where the text
+    begins. off: the span does not begin and end with tokens. fault: what else is wrong.
     """
 
     file: str
@@ -128,13 +151,25 @@ class Problem:
     lost: bool = True
     of: Literal["span", "text", "file"] = "span"
     off: bool = False
+    fault: Fault = ""
 
 
 def say_lost(problems: Iterable[Problem]) -> str:
-    """How much is lost, as "2 spans, 1 texts"; "" where nothing is."""
-    lost: Counter[str] = Counter(problem.of for problem in problems if problem.lost)
-    kinds = {"span": "spans", "text": "texts", "file": "files"}
-    return ", ".join(f"{lost[kind]:,} {name}" for kind, name in kinds.items() if lost[kind])
+    """How much is lost, as "2 spans and 1 text"; "" where nothing is."""
+    return count_kinds(problem for problem in problems if problem.lost)
+
+
+def say_are_lost(problems: Iterable[Problem]) -> str:
+    """Such as "2 spans and 1 text are lost"; "" where nothing is."""
+    lost = [problem for problem in problems if problem.lost]
+    return f"{say_lost(lost)} {verb(len(lost), 'is', 'are')} lost" if lost else ""
+
+
+def count_kinds(problems: Iterable[Problem]) -> str:
+    """How many there are of spans, texts and files, as "2 spans and 1 text"."""
+    found: Counter[str] = Counter(problem.of for problem in problems)
+    said = [count(found[kind], kind) for kind in ("span", "text", "file") if found[kind]]
+    return " and ".join(part for part in (", ".join(said[:-1]), *said[-1:]) if part)
 
 
 def overlap(spans: Iterable[Span]) -> bool:
@@ -182,26 +217,28 @@ def annotate(
     others = _in_other_units(text, checked)
     for i, span in enumerate(checked):
         given = replace(bare, line=lines[i]) if lines else bare
-        reason = _what_is_wrong(span, text)
+        reason, fault = _what_is_wrong(span, text)
         if reason or span in kept:
             hint = f"; {others[i]}" if i in others else ""
-            problems.append(given.problem(span, (reason or "is given twice") + hint))
+            reason = (reason or "is given twice") + hint
+            problems.append(given.problem(span, reason, fault=fault))
             continue
         kept.add(span)
         if i in others:
-            problems.append(given.problem(span, others[i], lost=False))
+            problems.append(given.problem(span, others[i], lost=False, fault="unit"))
     places = None if tokens is None else tuple((start, end) for start, end in tokens)
-    return AnnotatedText(text, in_order(kept), places, dict(meta or {}), str(path), line)
+    read = AnnotatedText(text, in_order(kept), places, dict(meta or {}), str(path), line)
+    return replace(read, given=tuple((start, end) for start, end, _ in checked))
 
 
-def _what_is_wrong(span: Span, text: str) -> str:
+def _what_is_wrong(span: Span, text: str) -> tuple[str, Fault]:
     """Why a span cannot be kept; "" where it can."""
     start, end, _ = span
     if end <= start:
-        return "ends before it begins" if end < start else "is empty"
-    return (
-        "" if start >= 0 and end <= len(text) else f"is outside the text of {len(text)} characters"
-    )
+        return "ends before it begins" if end < start else "is empty", "empty"
+    if start >= 0 and end <= len(text):
+        return "", ""
+    return f"is outside the text of {count(len(text), 'character')}", "outside"
 
 
 def _in_other_units(text: str, spans: Sequence[Span]) -> dict[int, str]:
@@ -212,7 +249,7 @@ def _in_other_units(text: str, spans: Sequence[Span]) -> dict[int, str]:
     unit, places = fit
     return {
         i: f"seems to be counted in {unit}, in which it is {text[place[0] : place[1]]!r}: give "
-        f"characters (code points)"
+        f"characters (code points) of the text as it is"
         for i, (place, span) in enumerate(zip(places, spans, strict=True))
         if place and place != span[:2]
     }

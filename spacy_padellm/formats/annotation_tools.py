@@ -26,11 +26,9 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     Texts answered "reject" or "ignore" in Prodigy are no gold data: they are left out and added
     to `problems`. Of a text without spans (none, or null) and without an answer, which is a task
     to be done, nothing is known; of one whose suggested spans were accepted as they are (a binary
-    answer), nothing but these spans. Equal texts with other spans, as of two annotators, are all
-    read and added to `problems`. Raises FormatError for a record without text or spans.
+    answer), nothing but these spans. Raises FormatError for a record without text or spans.
     """
     problems = [] if problems is None else problems
-    first: dict[str, AnnotatedText] = {}
     for line, record in read_records(path):
         if not isinstance(record, dict) or "text" not in record:
             raise FormatError(path, line, 'no object with "text"', 'Give each record a "text"')
@@ -63,10 +61,6 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             problems.append(text.left_out(reason, lost=False))
             yield replace(text, unknown=_outside(text)) if text.spans else text.without_annotation()
             continue
-        other = first.setdefault(text.text, text)
-        if other.spans != text.spans:
-            reason = f"the same text as in line {other.line} with other spans; both are read"
-            problems.append(text.left_out(reason, lost=False))
         yield text
 
 

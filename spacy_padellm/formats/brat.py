@@ -86,7 +86,7 @@ def _read(path: Path, name: str, problems: list[Problem]) -> AnnotatedText:
         span = (parts[0][0], parts[-1][1], label)
         reason = _why_lost(text, parts, found)
         if reason:
-            problems.append(at.problem(span, reason))
+            problems.append(at.problem(span, reason, fault="absent" if found.lost else ""))
             continue
         joined += len(parts) > 1
         spans.append(span)

@@ -36,7 +36,9 @@ from .docbin import DocSettings
 from .files import is_blank
 from .gold_text import Span
 from .guess import Format
+from .offset_causes import MOST_TEXTS, GivenText
 from .reading import Reading, with_marks
+from .repeats import Repeats
 from .unsaid import Unsaid
 
 _UNKNOWN = "\0unknown"  # no label of a span
@@ -49,8 +51,9 @@ class Conversion:
     labels_map: old label → new one, "" to leave its spans out; others stay. indices: the paper's,
     None to find out. lang: of the tokenizer for texts without tokens. text_comments: lines
     "# text = ..." in columns. labels_seen: what read files call their labels. spans: how many of
-    each label were read. marked: those with a punctuation mark at an end. unsaid: what the file
-    that was written last could not say.
+    each label were read. marked: those with a punctuation mark at an end. texts: the first that
+    were read, with all their spans, but for those of Docs. unsaid: what the file that was written
+    last could not say.
     """
 
     labels_map: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +68,9 @@ class Conversion:
     labels_seen: set[str] = field(default_factory=set)
     spans: Counter[str] = field(default_factory=Counter)
     marked: list[Problem] = field(default_factory=list)
+    texts: list[GivenText] = field(default_factory=list)
     unsaid: Unsaid | None = None
+    _repeats: Repeats = field(default_factory=Repeats)
 
     @cached_property
     def nlp(self) -> Language:
@@ -77,11 +82,15 @@ class Conversion:
         any_text = False
         for text in self._read(path, source):
             any_text = True
+            if text.doc is None and len(self.texts) < MOST_TEXTS:
+                self.texts.append(GivenText(text.text, text.given, text.file))
             if self.detokenize and source != "columns":
                 text = self._respace(text)
             text = self._map_labels(text)
             self.spans.update(label for _, _, label in text.spans)
             self.marked += with_marks(text)
+            if (problem := self._repeats.see(text, by_rows=source == "table")) is not None:
+                self.problems.append(problem)
             yield text
         if not any_text:
             blank = path.is_file() and source not in ("datasets", "spacy") and is_blank(path)
@@ -92,7 +101,8 @@ class Conversion:
     @property
     def reading(self) -> Reading:
         """What was met so far."""
-        return Reading(self.doc.alignment_mode, self.spans, self.problems, self.marked)
+        mode, lang = self.doc.alignment_mode, self.lang
+        return Reading(mode, self.spans, self.problems, self.marked, self.texts, lang)
 
     def write(self, path: Path, target: Format, texts: Iterable[AnnotatedText]) -> int:
         """Writes a file. Returns the number of tag columns, 0 for other formats."""

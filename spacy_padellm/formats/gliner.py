@@ -41,10 +41,10 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
         for first, last, label in entities:
             if not 0 <= first < len(tokens) or last >= len(tokens):
                 reason = f"[{first}, {last}] is outside of the {len(tokens)} tokens"
-                problems.append(bare.problem((0, 0, label), reason))
+                problems.append(bare.problem((0, 0, label), reason, fault="outside"))
             elif last < first:
                 reason = f"[{first}, {last}] ends before it begins"
-                problems.append(bare.problem((0, 0, label), reason))
+                problems.append(bare.problem((0, 0, label), reason, fault="empty"))
             else:
                 spans.append((places[first][0], places[last][1], label))
         labels, named = _looked_for(record, [label for _, _, label in entities])

@@ -48,7 +48,7 @@ def read(
                 reason = f"the mention is not where the indices {first}, {last} say"
                 reason += _other_unit(text, mention)
                 where = (str(path), line, None, None)
-                problems.append(Problem(*where, label, string, text[:60], reason))
+                problems.append(Problem(*where, label, string, text[:40], reason, fault="absent"))
         yield annotate(text, spans, None, None, path, line, problems)
 
 

@@ -6,31 +6,37 @@ Knows nothing of spaCy.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from .annotated_text import CONTEXT, AnnotatedText, Problem, say_lost
-from .offset_units import is_whole
+from ..plurals import count, verb
+from .annotated_text import AnnotatedText, Problem, count_kinds, say_are_lost
+from .offset_causes import Cause, GivenText, find_cause
+from .offset_units import is_whole, without_blanks
+from .repeats import ANOTHER_ID
+from .shown_problems import MISPLACED, in_excerpt, show, show_in_context
 
 SHOWN = 3  # spans, as examples
-# How far off starts and ends may be, the likelier faults first: counted from 1 or from a line's
-# first character, ends inclusive, ends with what follows.
-_SHIFTS = [(-1, -1), (1, 1), (0, 1), (0, -1), (-1, 0), (1, 0), (-2, -2), (2, 2), (-3, -3), (3, 3)]
-_EXPLAINS = 0.8  # of the spans that are off, for a shift that is named
 _FEW = 0.1  # of all spans; fewer are no fault of the whole file
+_MOST = 0.8  # of the spans that are off, to say what they are like
 _MANY_MARKED = 0.25  # of all spans; of fewer nothing is said
 _MARKS = ".,;:!?"
-_MOST_SHOWN = 60  # characters of a span
+_LANGUAGES = {"bo": "Tibetan", "ja": "Japanese", "th": "Thai", "zh": "Chinese"}  # spaCy has these
 
 
 @dataclass
 class Reading:
-    """spans: how many there are of each label. problems: of all that could not stay as it was.
+    """spans: how many of each label were read. problems: of all that could not stay as it was.
     mode: what became of spans that do not begin and end with tokens, as `Doc.char_span` has it, or
-    "kept". marked: spans with a punctuation mark at an end (`with_marks`), which stay so."""
+    "kept". marked: spans with a punctuation mark at an end (`with_marks`), which stay so. texts:
+    the first of the file, with all their spans. lang: of the tokenizer. What is derived is right
+    once the whole file is read."""
 
     mode: str = "strict"
     spans: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     marked: list[Problem] = field(default_factory=list)
+    texts: list[GivenText] = field(default_factory=list)
+    lang: str = "en"
 
     @property
     def off(self) -> list[Problem]:
@@ -38,32 +44,91 @@ class Reading:
         return [problem for problem in self.problems if problem.off]
 
     @property
+    def misplaced(self) -> list[Problem]:
+        """Spans that are lost, as their texts do not have the place. They are not in `spans`."""
+        return [problem for problem in self.problems if problem.fault in MISPLACED]
+
+    @property
+    def total(self) -> int:
+        """The spans of the file."""
+        return self.spans.total() + len(self.misplaced)
+
+    @property
+    def mostly_lost(self) -> bool:
+        """Whether more than half of all spans are misplaced."""
+        return 2 * len(self.misplaced) > self.total
+
+    @property
     def mostly_off(self) -> bool:
-        """Whether that is true of more than half of all spans, those included that end with a mark
-        by the same shift."""
-        n, total = len(self.off), self.spans.total()
-        if n > _FEW * total and (shift := find_shift(self.off)):
-            n += sum(_fits(problem, shift) for problem in self.marked)
-        return 2 * n > total
+        """Whether more than half of all spans are off or misplaced; or more than a few, by a cause
+        that most likely leaves others in wrong places that look right."""
+        n, total = len(self.off) + len(self.misplaced), self.total
+        known = n > _FEW * total and self.cause is not None and self.cause.share > _FEW
+        return known or 2 * n > total
+
+    @cached_property
+    def cause(self) -> Cause | None:
+        """Why offsets are wrong, where it can be told."""
+        return find_cause(self.texts) if self.off or self.misplaced else None
+
+    @property
+    def off_whole(self) -> bool:
+        """Whether most spans that are off seem to be right, and the tokenizer to be wrong."""
+        whole = sum(is_whole(problem.excerpt, *in_excerpt(problem)) for problem in self.off)
+        return self.cause is None and bool(self.off) and whole >= _MOST * len(self.off)
+
+    @property
+    def other_lang(self) -> str:
+        """The code of the language that the spans are in, where spaCy's tokenizer for it is another
+        and finds words that are not told by blanks; "" where that cannot be told."""
+        found = Counter(without_blanks(char) for problem in self.off for char in problem.excerpt)
+        others = found.pop("", 0)
+        if not found or 2 * found.total() < others:
+            return ""
+        code = found.most_common(1)[0][0]
+        if code == "zh" and found["ja"] > 0.05 * found["zh"]:  # whose signs Japanese has too
+            code = "ja"
+        return code if code in _LANGUAGES and code != self.lang else ""
 
     def say_off(self) -> str:
-        """How many spans are off and why, by label and with examples; "" where none is."""
-        off = self.off
-        if not off:
+        """How many spans are off or misplaced and why, by label and with examples; "" where none
+        is."""
+        off, misplaced = self.off, self.misplaced
+        if not off and not misplaced:
             return ""
-        by_label = Counter(problem.label for problem in off)
-        labels = ", ".join(f"{k} {n:,} of {self.spans[k]:,}" for k, n in by_label.most_common())
-        total = self.spans.total()
-        counted = f"{len(off):,} of {total:,} spans {'does' if len(off) == 1 else 'do'}"
-        said = f"{counted} not begin and end with whole words ({labels})"
-        shift = find_shift(off)
-        if shift:
-            whose = "your offsets are shifted: " if len(off) > _FEW * total else ""
-            said = f"{whose}{said}. {_say_shift(shift, off)}"
-        shown = "; ".join(map(show_in_context, off[:SHOWN]))
-        files = sorted({problem.file for problem in off})
-        where = files[0] + (f" and {len(files) - 1} other files" if len(files) > 1 else "")
-        return f"{where}: {said}. For example {shown}. {self._say_fate(off)}"
+        words = "tokens" if self.off_whole else "whole words"
+        does = f"{verb(len(off), 'does', 'do')} not begin and end with {words}"
+        said = [self._count(off, does)] if off else []
+        for fault, (one, many) in MISPLACED.items():
+            if found := [problem for problem in misplaced if problem.fault == fault]:
+                said.append(self._count(found, verb(len(found), one, many)))
+        told = "; ".join(said)
+        if self.cause:
+            told = f"{self.cause.headline}: {told}. {self.cause.said}"
+        elif self.off_whole:
+            told += (
+                f". They cut no word: the tokenizer of {self.lang!r} splits these texts elsewhere"
+            )
+            if code := self.other_lang:
+                told += f". The texts seem to be {_LANGUAGES[code]}"
+        fewer, more = sorted((off, misplaced), key=len)
+        first = [*more[: SHOWN - bool(fewer)], *fewer[:1]]
+        shown = "; ".join(map(show_in_context, first))
+        files = sorted({problem.file for problem in (*off, *misplaced)})
+        where = files[0] + (f" and {count(len(files) - 1, 'other file')}" if files[1:] else "")
+        n = len(misplaced)
+        fates = [f"{count(n, 'span')} without a place {verb(n, 'is', 'are')} lost"] if n else []
+        fates += [self._say_fate(off)] if off else []
+        if len(fates) > 1:
+            fates[1] = fates[1].replace("They", "Those that do not begin and end so", 1)
+        return f"{where}: {told}. For example {shown}. {'. '.join(fates)}"
+
+    def _count(self, found: Sequence[Problem], what: str) -> str:
+        """Such as "1 of 40 spans is outside its text (PER 1 of 20)"."""
+        all_of = self.spans + Counter(problem.label for problem in self.misplaced)
+        by_label = Counter(problem.label for problem in found)
+        labels = ", ".join(f"{k} {n:,} of {all_of[k]:,}" for k, n in by_label.most_common())
+        return f"{len(found):,} of {count(self.total, 'span')} {what} ({labels})"
 
     def _say_fate(self, off: Sequence[Problem]) -> str:
         """What became of them, here and in the other command."""
@@ -75,7 +140,7 @@ class Reading:
             return f"They are left out (alignment mode strict). {mend}"
         where = "inside" if self.mode == "contract" else "around"
         lost = sum(problem.lost for problem in off)
-        left_out = f", and {lost:,} without any are lost" if lost else ""
+        left_out = f", and {lost:,} without any {verb(lost, 'is', 'are')} lost" if lost else ""
         moved = f"They are moved to the whole words {where} them (alignment mode {self.mode})"
         return moved + left_out
 
@@ -86,21 +151,64 @@ class Reading:
             return ""
         shown = "; ".join(map(show_in_context, self.marked[:SHOWN]))
         return (
-            f"{self.marked[0].file}: {n:,} of {total:,} spans begin or end with a punctuation mark"
-            f", which the model learns with them: correct the offsets if that is not meant. For "
+            f"{self.marked[0].file}: {n:,} of {count(total, 'span')} "
+            f"{verb(n, 'begins or ends', 'begin or end')} with a punctuation mark, which the model "
+            f"learns with {verb(n, 'it', 'them')}: correct the offsets if that is not meant. For "
             f"example {shown}"
+        )
+
+    def say_repeated(self) -> str:
+        """How many texts were there before, with other spans; "" for none."""
+        found = [problem for problem in self.problems if problem.fault == "repeat"]
+        if not found:
+            return ""
+        told = f"{count(len(found), 'text')} {verb(len(found), 'contradicts', 'contradict')}"
+        ids = ""
+        if any(ANOTHER_ID in problem.reason for problem in found):
+            ids = ". If the ids number the rows, remove them: rows of one text belong together then"
+        return (
+            f"{found[0].file}: {told} an earlier one, which is the same text with other spans: "
+            f"leave out the wrong ones{ids}. For example {'; '.join(map(show, found[:SHOWN]))}"
         )
 
     def say_others(self) -> str:
         """What else could not stay as it was; "" for nothing."""
-        others = [problem for problem in self.problems if not problem.off]
+        told = {*MISPLACED, "repeat", *(["unit"] if self.cause else [])}
+        others = [p for p in self.problems if not p.off and p.fault not in told]
         if not others:
             return ""
-        shown = "; ".join(
-            f"{p.file}:{p.line}: {p.string!r} ({p.label}) {p.reason}" for p in others[:SHOWN]
-        )
-        lost, changed = say_lost(others) or "no spans", sum(not p.lost for p in others)
-        return f"{lost} are lost and {changed} changed in reading, for example {shown}"
+        changed = [problem for problem in others if not problem.lost]
+        need = verb(len(changed), "is changed or needs a look", "are changed or need a look")
+        said = [say_are_lost(others), f"{count_kinds(changed)} {need}" if changed else ""]
+        shown = "; ".join(map(show, others[:SHOWN]))
+        return f"In reading, {', and '.join(filter(None, said))}. For example {shown}"
+
+
+def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
+    """Raises ValueError where most spans cannot be where they should be (`Reading.mostly_off`),
+    with the likely cause and the mend.
+
+    keep: what to say of how to go on with the spans that are only off, "" if there is no way.
+    lang: how the language of the tokenizer is set, such as "--lang"; "" if it cannot be.
+    """
+    if not reading.mostly_off:
+        return
+    mend = "Correct the file"
+    if not reading.cause:
+        mend = "Correct the offsets: they count characters of the text as it is in the file, from 0"
+    if reading.off_whole and not reading.misplaced:
+        mend = "Give the texts with your own tokens, such as in CoNLL columns"
+        if lang and (code := reading.other_lang):
+            mend = f"Pass {lang} {code}"
+        elif lang:
+            mend = f"Pass the language of the texts with {lang}"
+    elif all(problem.fault == "absent" for problem in (*reading.off, *reading.misplaced)):
+        mend = "Write the mentions as they stand in the texts"
+    elif lang and reading.off and not reading.cause:
+        mend += f"; for texts in another language than {reading.lang!r}, pass {lang}"
+    lost = sum(problem.lost for problem in reading.off) + len(reading.misplaced)
+    last = f". {keep}" if keep and reading.off and 2 * lost <= reading.total else ""
+    raise ValueError(f"{reading.say_off()}. {mend}{last}")
 
 
 def with_marks(text: AnnotatedText) -> list[Problem]:
@@ -119,58 +227,16 @@ def _has_mark(text: str, start: int, end: int) -> bool:
 
 
 def shifted(texts: Iterable[AnnotatedText]) -> Reading | None:
-    """Of texts that are written without tokens: None, unless their offsets are clearly shifted."""
+    """Of texts that are written without tokens: None, unless their offsets are clearly wrong."""
     found = Reading("kept")
     for text in texts:
-        for span in text.spans:
-            found.spans[span[2]] += 1
-            if text.tokens is None and not is_whole(text.text, *span[:2]):
-                found.problems.append(text.problem(span, "", lost=False, off=True))
-    return found if found.mostly_off and find_shift(found.problems) else None
-
-
-def find_shift(off: Sequence[Problem]) -> tuple[int, int] | None:
-    """What to add to starts and ends, so that most of these spans are of whole words."""
-    fit = {shift: sum(_fits(problem, shift) for problem in off) for shift in _SHIFTS}
-    best = max(_SHIFTS, key=lambda shift: fit[shift])
-    return best if len(off) > 1 and fit[best] >= _EXPLAINS * len(off) else None
-
-
-def show_in_context(problem: Problem) -> str:
-    """Such as `a.csv:2: "Ate at N[oma to]night" (PLACE)`."""
-    start, end = _in_excerpt(problem)
-    text = problem.excerpt
-    span = text[start:end]
-    if len(span) > _MOST_SHOWN:
-        span = f"{span[: _MOST_SHOWN // 2]} ... {span[-_MOST_SHOWN // 2 :]}"
-    marked = f"{text[:start]}[{span}]{text[end:]}".replace("\n", " ")
-    return f'{problem.file}:{problem.line}: "{marked}" ({problem.label})'
-
-
-def _say_shift(shift: tuple[int, int], off: Sequence[Problem]) -> str:
-    start, end = shift
-    moves = {"starts": start, "ends": end}
-    if start == end:
-        moves = {"starts and ends": start}
-    mend = " and ".join(
-        f"{'add' if by > 0 else 'subtract'} {abs(by)} {'to' if by > 0 else 'from'} their {name}"
-        for name, by in moves.items()
-        if by
-    )
-    fit = sum(_fits(problem, shift) for problem in off)
-    return (
-        f"{fit:,} of them do if you {mend}: offsets count characters from 0, and an end is one "
-        f"past the last character"
-    )
-
-
-def _fits(problem: Problem, shift: tuple[int, int]) -> bool:
-    start, end = (at + by for at, by in zip(_in_excerpt(problem), shift, strict=True))
-    if not is_whole(problem.excerpt, start, end):
-        return False
-    return problem.excerpt[start] not in _MARKS and problem.excerpt[end - 1] not in _MARKS
-
-
-def _in_excerpt(problem: Problem) -> tuple[int, int]:
-    begin = max((problem.start or 0) - CONTEXT, 0)
-    return (problem.start or 0) - begin, (problem.end or 0) - begin
+        found.spans.update(label for _, _, label in text.spans)
+        if text.tokens is None:
+            places = tuple((start, end) for start, end, _ in text.spans)
+            found.texts.append(GivenText(text.text, places, text.file))
+            found.problems += [
+                text.problem(span, "", lost=False, off=True)
+                for span in text.spans
+                if not is_whole(text.text, *span[:2])
+            ]
+    return found if found.mostly_off and found.cause else None

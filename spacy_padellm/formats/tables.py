@@ -181,31 +181,17 @@ def _of_entities(
             continue
         start, end = _place(path, number, row, names, text, label, of_text.spans)
         if "mention" in names and start < 0:
-            reason = f"{row[names['mention']]!r} is not in the text"
-            problems.append(bare.problem((0, 0, label), reason))
+            problems.append(_absent(bare, row[names["mention"]].strip(), label))
         elif not label:
             problems.append(bare.problem((start, end, label), "has no label"))
         else:
             of_text.spans.append((start, end, label))
             of_text.lines.append(number)
-    if id_name:
-        _doubt_ids(path, found.values(), id_name, problems)
     for of_text in found.values():
         meta = {"id": of_text.name} if of_text.name else {}
         yield annotate(
             of_text.text, of_text.spans, None, meta, path, of_text.line, problems, of_text.lines
         )
-
-
-def _doubt_ids(path: Path, found: Iterable[_Rows], id_name: str, problems: list[Problem]) -> None:
-    """Equal texts with other spans may be one, where ids number the rows."""
-    first: dict[str, _Rows] = {}
-    for rows in found:
-        other = first.setdefault(rows.text, rows)
-        if {*rows.spans} != {*other.spans}:
-            bare = AnnotatedText(rows.text, file=str(path), line=rows.line)
-            reason = f"the same text as in line {other.line}, apart as its {id_name!r} is another"
-            problems.append(bare.left_out(reason, lost=False))
 
 
 def _place(
@@ -231,6 +217,14 @@ def _place(
     while start >= 0 and (start, start + len(mention), label) in known:
         start = text.find(mention, start + 1)
     return (start, start + len(mention)) if start >= 0 else (-1, -1)
+
+
+def _absent(text: AnnotatedText, mention: str, label: str) -> Problem:
+    """Of a mention that the text does not have, or not so."""
+    reason = f"{mention!r} is not in the text"
+    found = re.search(re.escape(mention), text.text, re.IGNORECASE) if mention else None
+    reason += f", which has {found[0]!r}" if found else ""
+    return text.problem((0, 0, label), reason, fault="absent")
 
 
 def _number(value: str) -> int | None:

@@ -13,13 +13,22 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..architectures.config_values import keeps_settings
-from ..formats.annotated_text import FormatError
+from ..formats.annotated_text import FormatError, Problem
 from ..formats.conversion import Conversion
 from ..formats.doc_gold import LABELS, GoldSource
-from ..formats.docbin import AlignmentMode, Annotate, DocSettings, moved, read_docs, to_doc
+from ..formats.docbin import (
+    AlignmentMode,
+    Annotate,
+    DocSettings,
+    from_doc,
+    moved,
+    read_docs,
+    to_doc,
+)
 from ..formats.files import is_blank
 from ..formats.guess import Format, guess_input
 from ..formats.reading import Reading
+from ..formats.repeats import Repeats
 from ..learning.held_out import PARTS, Part, is_in
 from ..learning.mixture import draw
 from ..logs import told
@@ -106,12 +115,15 @@ def make_corpus(
             raise FormatError(place, 0, "there is no such file", mend)
         source = format or guess_input(place)
         problems = reading.problems
+        reading.lang = nlp.lang or reading.lang
         if source == "spacy":
-            docs = (moved(doc, annotate, spans_key) for doc in read_docs(place, nlp.vocab))
+            read_from = _seen(read_docs(place, nlp.vocab), place, spans_key, problems)
+            docs = (moved(doc, annotate, spans_key) for doc in read_from)
         else:
             settings = DocSettings(annotate, spans_key, alignment_mode)
-            conversion = Conversion(doc=settings, problems=problems)
+            conversion = Conversion(doc=settings, problems=problems, lang=reading.lang)
             conversion.spans, conversion.marked = reading.spans, reading.marked
+            conversion.texts = reading.texts
             texts = conversion.read(place, source)
             docs = (to_doc(text, nlp, settings, problems) for text in texts)
         number = given = 0
@@ -145,6 +157,17 @@ def make_example(nlp: Language, doc: Doc) -> Example:
     return Example(predicted, doc)
 
 
+def _seen(
+    docs: Iterable[Doc], path: Path, spans_key: str, problems: list[Problem]
+) -> Iterator[Doc]:
+    """The Docs. Those that contradict an earlier one are added to `problems`."""
+    repeats = Repeats()
+    for number, doc in enumerate(docs, 1):
+        problem = repeats.see(from_doc(doc, spans_key, str(path), number))
+        problems += [] if problem is None else [problem]
+        yield doc
+
+
 def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
     """Raises ValueError, naming the setting, for what are no labels, or none at all."""
     if labels is not None and not labels:
@@ -156,10 +179,11 @@ def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
 def messages_of(reading: Reading) -> list[str]:
     """What a user should know of a file that was read."""
     off = reading.say_off()
-    if off and reading.mode != "strict":
+    if reading.off and reading.mode != "strict":
         option = f"--alignment-mode {reading.mode}"
         off += f"; `padellm convert` leaves them out unless you pass {option}"
-    return [message for message in (off, reading.say_marked(), reading.say_others()) if message]
+    others = reading.say_marked(), reading.say_repeated(), reading.say_others()
+    return [message for message in (off, *others) if message]
 
 
 def what_is_new(messages: list[str]) -> list[str]:

@@ -14,12 +14,13 @@ from spacy.training import Example
 from ..formats.doc_gold import GoldSource
 from ..formats.docbin import AlignmentMode
 from ..formats.guess import Format
-from ..formats.reading import Reading
+from ..formats.reading import check_offsets
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.corpora import make_corpus, make_example, messages_of, what_is_new
 from ..pipeline.training_texts import report_unknown
 
 logger = logging.getLogger(__name__)
+KEEP = "To use the whole words inside the spans, pass --alignment-mode contract"
 
 
 def read_annotated(
@@ -48,8 +49,8 @@ def read_annotated(
         alignment_mode=alignment_mode or "contract",
     )
     examples, reading = reader.read(nlp or spacy.blank("en"))
-    if alignment_mode is None:
-        _check_offsets(reading)
+    if alignment_mode is None or reading.mostly_lost:
+        check_offsets(reading, KEEP)
     for message in what_is_new(messages_of(reading)):
         logger.warning("%s", message)
     examples = [example for example in examples if example.reference.text.strip()]
@@ -119,16 +120,6 @@ def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
     if not examples:
         raise ValueError("the corpus holds no text")
     return examples
-
-
-def _check_offsets(reading: Reading) -> None:
-    """Raises ValueError where most spans are off the tokens: scores would be of what was made of
-    them."""
-    if reading.mostly_off:
-        raise ValueError(
-            f"{reading.say_off()}. Correct the offsets. To use the whole words inside the spans, "
-            f"pass --alignment-mode contract"
-        )
 
 
 def _list(counts: Mapping[str, int]) -> str:

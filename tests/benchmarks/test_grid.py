@@ -88,7 +88,7 @@ def test_labels_are_renamed_and_all_else_that_is_known_stays():
 @pytest.mark.parametrize(
     ("ents", "said"),
     [
-        ([[0, 3, "PER"], [4, 99, "LOC"]], "1 spans cannot be kept, the first in line 2: LOC at 4"),
+        ([[0, 3, "PER"], [4, 99, "LOC"]], "1 span cannot be kept, the first in line 2: LOC at 4"),
         ([[3, 3, "PER"], [9, 4, "LOC"]], "2 spans cannot be kept, the first in line 2: PER at 3"),
         ([[0, 3, "PER"], [0, 3, "PER"]], None),  # given twice: nothing is lost
     ],

@@ -104,8 +104,8 @@ def test_report_of_what_is_off_the_tokens(tmp_path):
     source = write(tmp_path / "a.jsonl", [{"text": "In Romeland", "ents": [[3, 7, "LOC"]]}])
     report = tmp_path / "report.jsonl"
     code, output = run(source, tmp_path / "a.spacy", "--report", report)
-    assert code == 0 and "1 texts, 0 spans" in output
-    assert "1 spans are lost" in output and "a.jsonl:1" in output
+    assert code == 0 and "1 text, 0 spans" in output
+    assert "1 span is lost" in output and "a.jsonl:1" in output
     (problem,) = read(report)
     assert (problem["line"], problem["label"], problem["string"]) == (1, "LOC", "Rome")
     assert (problem["start"], problem["end"], problem["lost"]) == (3, 7, True)

@@ -39,11 +39,11 @@ def test_nothing_from_something(name, tmp_path):
     for output in OUTPUTS:
         if source.suffix != ".spacy" or output != "b.json":
             code, said = run(source, tmp_path / output)
-            assert code == 0 and "0 texts" in said and "1 files are lost" in said, said
+            assert code == 0 and "0 texts" in said and "1 file is lost" in said, said
             assert "no text that can be kept" in said and "✔" not in said
     report = tmp_path / "report.jsonl"
     code, said = run(source, tmp_path / "c.jsonl", "--strict", "--report", report)
-    assert code == 1 and "1 files are lost, which --strict forbids" in said
+    assert code == 1 and "1 file is lost, which --strict forbids" in said
     last = json.loads(report.read_text().splitlines()[-1])
     assert (last["of"], last["lost"], last["file"]) == ("file", True, str(source))
 
@@ -67,7 +67,11 @@ def test_ids_of_annotation_tools(tmp_path):
 def test_a_text_that_a_format_cannot_hold_is_lost(tmp_path):
     source = write(tmp_path / "a.jsonl", '{"text": "Rome", "ents": []}\n{"text": " ", "ents": []}')
     code, said = run(source, tmp_path / "b.conll", "--strict")
-    assert code == 1 and "1 texts are lost, which --strict forbids" in said and ": 1 texts" in said
+    assert (
+        code == 1
+        and "1 text is lost, which --strict forbids" in said
+        and ": 1 text, 0 spans" in said
+    )
 
 
 def test_a_folder_says_what_it_leaves(tmp_path):
@@ -78,4 +82,4 @@ def test_a_folder_says_what_it_leaves(tmp_path):
     write(folder / "train.txt", "Rome B-LOC\n")
     code, said = run(folder, tmp_path / "all.spacy", "--strict")
     assert code == 1 and "1 .txt files are not read, such as train.txt" in said
-    assert "b.jsonl" in said and "1 files are lost" in said
+    assert "b.jsonl" in said and "1 file is lost" in said

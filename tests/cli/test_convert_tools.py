@@ -104,7 +104,7 @@ def test_what_is_contradictory_is_said_where_models_learn(tmp_path, caplog):
     assert example.reference.text == "Cy ran"
     assert "its 2 annotations differ (annotators 1, 2)" in caplog.text
     code, output = run(path, tmp_path / "a.jsonl", "--strict")
-    assert code == 1 and "1 texts are lost" in output
+    assert code == 1 and "1 text is lost" in output
 
 
 def test_a_folder_that_is_no_corpus(tmp_path):

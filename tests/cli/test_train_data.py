@@ -118,4 +118,4 @@ def test_what_is_lost_in_reading_is_told_once(tmp_path, caplog):
     path = write_csv(tmp_path / "gold.csv", [*rows, ("Zoe ran.", [[0, 99, "PER"]])])
     config, said = made(path)
     assert len(texts_of(config, "train")) + len(texts_of(config, "dev")) == 11
-    assert "in reading" in said[1] and "in reading" not in caplog.text
+    assert "1 of 11 spans is outside its text" in said[1] and "outside" not in caplog.text

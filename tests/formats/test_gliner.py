@@ -26,7 +26,11 @@ def record(*ner, tokens=APPLE, **more):
 FILES = {
     "two entities": ([record(ORG, LOC)], [(TEXT, BOTH)], []),
     "no entities": ([record()], [(TEXT, [])], []),
-    "several": ([record(ORG), record(LOC)], [(TEXT, BOTH[:1]), (TEXT, BOTH[1:])], []),
+    "several": (
+        [record(ORG), record(LOC)],
+        [(TEXT, BOTH[:1]), (TEXT, BOTH[1:])],
+        ["the same text as in line"],
+    ),
     "labels that were asked for": (
         [record(ORG, ner_labels=["organization", "person"], ner_negatives=["date"])],
         [(TEXT, BOTH[:1])],

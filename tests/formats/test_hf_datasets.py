@@ -118,7 +118,7 @@ TABLES = {
                "tokens": [ADA, ADA], "ner_tags": [[1, 2, 0, 3], None]}, SEQUENCE,
               {"spans": SPANS}),
         [FOUND[0], (FOUND[0][0], [("Ada", "X")])],
-        [],
+        ["the same text as in line 1"],
     ),
     "no spans in any row, as pandas writes them": (
         table({"text": ["Ada"], "spans": [[]]}), [("Ada", [])], []

@@ -132,7 +132,8 @@ FILES = {
          task(number=3, data={"title": None, "body": "To do"})],
         [("Bob", [("Bob", "PER")]), (ADA, [("Rome", "LOC")]), ("Eve", []), (ADA, [("Ada", "PER")]),
          ("To do", None)],
-        ["the task has no text under 'title'", "1 results of the type 'choices'"],
+        ["the task has no text under 'title'", "1 results of the type 'choices'",
+         "the same text as in line"],
     ),
     "a key that tasks without regions do not tell": (
         [{"id": 1, "data": {"url": "http://x", "content": "Nobody."},

@@ -5,13 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_padellm.formats.annotated_text import AnnotatedText
+from spacy_padellm.formats.offset_causes import GivenText
 from spacy_padellm.formats.reading import (
     Reading,
-    find_shift,
+    check_offsets,
     shifted,
-    show_in_context,
     with_marks,
 )
+from spacy_padellm.formats.shown_problems import show, show_in_context
 
 WORDS = st.text("abcdefgäéжю", min_size=3, max_size=8)
 SHIFTS = [(1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0), (2, 2), (-3, -3)]
@@ -42,7 +43,11 @@ def test_a_shift_is_found(right, shift):
     ]
     found = shifted(wrong)
     assert found is not None and len(found.off) == len(right)
-    assert find_shift(found.off) == (-start, -end)
+    moves = {"starts": -start, "ends": -end} if start != end else {"starts and ends": -start}
+    for name, by in moves.items():
+        if by:
+            mend = f"{'add' if by > 0 else 'subtract'} {abs(by)} {'to' if by > 0 else 'from'}"
+            assert f"{mend} their {name}" in found.say_off()
     assert "your offsets are shifted" in found.say_off()
 
 
@@ -65,9 +70,7 @@ def reading(n_off, n, mode="contract", lost=0):
         (0, "contract", ""),
         (1, "contract", "a.csv: 1 of 40 spans does not begin and end with whole words (PLACE 1"),
         (3, "contract", "a.csv: 3 of 40 spans do not begin"),
-        (9, "contract", "a.csv: your offsets are shifted: 9 of 40 spans do not begin"),
         (9, "contract", 'a.csv:2: "Ate at N[oma ]tonight." (PLACE)'),
-        (9, "contract", "9 of them do if you subtract 1 from their starts and ends"),
         (9, "contract", "to the whole words inside them (alignment mode contract), and 2 without"),
         (9, "expand", "to the whole words around them (alignment mode expand)"),
         (9, "strict", "They are left out (alignment mode strict). The mode contract moves such"),
@@ -112,8 +115,67 @@ def test_ends_one_too_far_take_blanks_and_marks_alike():
     text = AnnotatedText("ramen, tacos and soup", ((0, 6, "A"), (7, 13, "A")), file="a.csv")
     found = Reading("contract", marked=with_marks(text) * 6)
     found.problems = [text.problem((7, 13, "A"), "", off=True)] * 6
-    found.spans.update({"A": 20})
-    assert found.mostly_off and not Reading("contract", found.spans, found.problems).mostly_off
+    found.spans.update({"A": 12})
+    found.texts = [GivenText(text.text, ((0, 6), (7, 13)))] * 6
+    assert found.mostly_off
+    assert not Reading("contract", found.spans, found.problems, found.marked).mostly_off
+
+
+GONE = AnnotatedText("It rained.", file="a.csv", line=3)
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (
+            GONE.problem((57, 62, "PER"), "is outside the text of 10 characters", fault="outside"),
+            'a.csv:3: PER 57 to 62 is outside the text of 10 characters ("It rained.")',
+        ),
+        (GONE.problem((3, 3, "A"), "is empty", fault="empty"), 'a.csv:3: A 3 to 3 is empty ("It'),
+        (
+            GONE.problem((0, 0, "A"), "'Snow' is not in the text", fault="absent"),
+            "a.csv:3: A 'Snow' is not in the text (\"It rained.\")",
+        ),
+        (GONE.problem((0, 2, "A"), "is given twice"), 'a.csv:3: "[It] rained." (A) is given twice'),
+        (GONE.left_out("has no entity"), 'a.csv:3: "It rained." has no entity'),
+    ],
+)
+def test_each_problem_is_shown_with_its_text(problem, words):
+    shown = show_in_context(problem) if problem.fault else show(problem)
+    assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("n_lost", "n_changed", "words"),
+    [
+        (1, 0, "In reading, 1 span is lost. For"),
+        (2, 0, "In reading, 2 spans are lost. For"),
+        (0, 1, "In reading, 1 text is changed or needs a look. For"),
+        (1, 2, "In reading, 1 span is lost, and 2 texts are changed or need a look. For"),
+        (0, 0, ""),
+    ],
+)
+def test_what_is_said_of_other_problems(n_lost, n_changed, words):
+    lost = [GONE.problem((0, 2, "A"), "is given twice")] * n_lost
+    changed = [GONE.left_out("has no entity, and another row says so", lost=False)] * n_changed
+    said = Reading(problems=[*lost, *changed]).say_others()
+    assert words in said and bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(("n_off", "n_lost", "stops"), [(5, 5, False), (5, 6, True), (0, 11, True)])
+def test_spans_that_are_off_and_lost_count_together(n_off, n_lost, stops):
+    """Of 20 spans in the file."""
+    lost = GONE.problem((57, 62, "PLACE"), "is outside the text", fault="outside")
+    found = reading(n_off, 20 - n_lost)
+    found.problems += [lost] * n_lost
+    assert found.mostly_off is stops and found.total == 20
+    assert f"{n_lost} of 20 spans are outside their texts (PLACE {n_lost}" in found.say_off()
+    if not stops:
+        return check_offsets(found)
+    with pytest.raises(ValueError, match=r"Correct the offsets") as refused:
+        check_offsets(found, "Or keep them", "--lang")
+    assert ("Or keep them" in str(refused.value)) == (n_lost <= 10)
+    assert ("--lang" in str(refused.value)) == (n_off > 0)
 
 
 def test_long_spans_are_shown_in_part():

@@ -138,11 +138,11 @@ def test_prodigy_tokens_and_answers(tmp_path):
 def test_two_annotators_and_binary_answers(tmp_path):
     rome = {"text": "Ada in Rome", "spans": [{"start": 7, "end": 11, "label": "LOC"}]}
     ada = {"text": "Ada in Rome", "spans": [{"start": 0, "end": 3, "label": "PER"}]}
-    problems = []
     both = write(tmp_path / "a.jsonl", rome, rome, {**ada, "answer": "accept"})
-    assert len(list(annotation_tools.read(both, problems))) == 3
-    assert [(p.line, p.lost) for p in problems] == [(3, False)]
-    assert "the same text as in line 1 with other spans" in problems[0].reason
+    conversion = Conversion()
+    assert len(list(conversion.read(both, "prodigy"))) == 3
+    assert [(p.line, p.lost) for p in conversion.problems] == [(3, False)]
+    assert "the same text as in line 1 with other spans" in conversion.problems[0].reason
     problems = []
     binary = {**rome, "_view_id": "ner", "_is_binary": True}
     path = write(

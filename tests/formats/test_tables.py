@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spacy_padellm.formats import tables
 from spacy_padellm.formats.annotated_text import AnnotatedText, FormatError
+from spacy_padellm.formats.conversion import Conversion
 from spacy_padellm.formats.guess import guess_input
 
 from .samples import EMPTY, FLAT, NESTED, mark
@@ -189,13 +190,13 @@ def test_equal_texts_under_other_ids_stay_apart(name, head, rows, tmp_path):
     path = tmp_path / "gold.csv"
     lines = [f"{name},{head}", *(f"{i},{row}" for i, row in enumerate(rows, 7))]
     path.write_text("\n".join([*lines, lines[1]]) + "\n")
-    problems = []
-    found = list(tables.read(path, problems))
+    conversion = Conversion()
+    found = list(conversion.read(path, "table"))
     assert [text.text for text in found][:2] == ["Rome won."] * 2
     assert [text.meta for text in found][:2] == [{"id": "7"}, {"id": "8"}]
     assert [text.spans for text in found][:2] == [((0, 4, "LOC"),), ()]
-    if "entities" not in head:
-        assert any("'" + name + "'" in problem.reason for problem in problems)
+    assert any("line 2 with other spans and another id" in p.reason for p in conversion.problems)
+    assert "If the ids number the rows, remove them" in conversion.reading.say_repeated()
 
 
 @settings(deadline=None)

@@ -144,7 +144,7 @@ def test_what_a_format_cannot_say_is_left_out_and_counted(target, corpus, tmp_pa
     assert sorted(p["line"] for p in left_out if p["of"] == "text") == lines
     assert [(p["line"], p["label"]) for p in left_out if p["of"] == "span"] == [(4, "PER")]
     code, said = run(corpus, output, "--to", target, "--strict")
-    assert code == 1 and f"1 spans, {len(lines)} texts are lost" in said
+    assert code == 1 and f"1 span and {len(lines)} texts are lost" in said
     # What is there is what was known.
     tags = ["--column-tag", "1,2"] if target == "columns" else []
     source = output.parent if target == "brat" else output  # a pair of files a text
@@ -191,7 +191,7 @@ def test_of_nothing_known_nothing_is_written_and_no_success_is_shown(target, tmp
     output = tmp_path / f"out{EXTENSIONS[target]}"
     code, said = run(tmp_path / "a.spacy", output, "--to", target)
     if target in SAY_NOTHING:
-        assert code == 0 and "1 texts (1 not annotated)" in said
+        assert code == 0 and "1 text (1 not annotated)" in said
     else:
         assert code == 0 and "✔" not in said
         assert "1 texts are left out: 1 is not annotated" in said
@@ -209,7 +209,7 @@ def test_records_that_nobody_annotated(source, tmp_path, caplog):
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(RECORDS[source]))
     code, said = run(path, tmp_path / "a.spacy", "--from", source, "--annotate", "both")
-    assert code == 0 and "1 texts (1 not annotated)" in said
+    assert code == 0 and "1 text (1 not annotated)" in said
     (doc,) = read_docs(tmp_path / "a.spacy", NLP.vocab)
     assert GoldSource("both", "sc").spans(doc) is None
     (example,) = make_corpus(path, source)(NLP)

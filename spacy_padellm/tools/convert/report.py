@@ -7,9 +7,10 @@ from pathlib import Path
 
 from wasabi import Printer
 
-from ...formats.annotated_text import AnnotatedText, Problem, say_lost
+from ...formats.annotated_text import AnnotatedText, Problem, count_kinds, say_are_lost
 from ...formats.json_records import write_records
 from ...formats.unsaid import MISSING, PARTLY
+from ...plurals import count, verb
 
 SHOWN = 10
 
@@ -23,7 +24,7 @@ def show_written(
     labels -= Counter(problem.label for problem in problems if problem.of == "span")
     n_texts = len(texts) - sum(problem.of == "text" for problem in problems)
     names = ", ".join(f"{label} {n:,}" for label, n in labels.most_common())
-    spans = f"{labels.total():,} spans" + (f" ({names})" if names else "")
+    spans = count(labels.total(), "span") + (f" ({names})" if names else "")
     counts = {
         MISSING: sum(not text.annotated for text in texts),
         PARTLY: sum(bool(text.unknown) and text.annotated for text in texts),
@@ -31,20 +32,20 @@ def show_written(
     said = [f"{n:,} {what}" for what, n in counts.items() if n and n_texts == len(texts)]
     unknown = f" ({', '.join(said)})" if said else ""
     tell = msg.good if n_texts else msg.warn
-    tell(f"{path}: {n_texts:,} texts{unknown}, {spans}")
+    tell(f"{path}: {count(n_texts, 'text')}{unknown}, {spans}")
 
 
 def show_problems(msg: Printer, problems: Sequence[Problem], report: Path | None) -> None:
     """A table of the reasons, and the first of each kind with file, line and text."""
     if report is not None:
         write_records(report, map(asdict, problems))
-        msg.info(f"{report}: {len(problems):,} problems")
+        msg.info(f"{report}: {count(len(problems), 'problem')}")
     if not problems:
         return
-    lost = say_lost(problems)
-    others = sum(not problem.lost for problem in problems)
-    said = [f"{lost} are lost"] * bool(lost) + [f"{others:,} are changed or need a look"]
-    msg.warn(", ".join(said))
+    others = [problem for problem in problems if not problem.lost]
+    need = verb(len(others), "is changed or needs a look", "are changed or need a look")
+    said = [say_are_lost(problems), f"{count_kinds(others)} {need}" if others else ""]
+    msg.warn(", ".join(filter(None, said)))
     where = [
         f"{problem.file}:{problem.line}" if problem.line else problem.file
         for problem in problems[:SHOWN]

@@ -7,7 +7,7 @@ from typing import Any
 
 from wasabi import table
 
-from ...formats.reading import Reading
+from ...formats.reading import Reading, check_offsets
 from ...pipeline.corpora import messages_of, what_is_new
 from .run_length import count
 from .survey import SurveyedText
@@ -21,18 +21,16 @@ _MOST_ROWS = 40  # labels
 def check_reading(
     reading: Reading, corpus: str, overrides: Mapping[str, Any], strict: bool
 ) -> list[str]:
-    """What to say of a file. corpus: its name in the config. Raises ValueError where most spans are
-    not on words, and nobody has said what is to become of them; strict: where anything is lost or
-    changed."""
+    """What to say of a file. corpus: its name in the config. Raises ValueError as
+    `check_offsets`, unless somebody has said what is to become of spans that are off; strict: where
+    anything is lost or changed."""
     messages = messages_of(reading)
     if strict and reading.problems:
         raise ValueError(f"{'. '.join(messages)}. That is an error with --strict")
     setting = f"corpora.{corpus}.alignment_mode"
-    if reading.mostly_off and setting not in overrides:
-        raise ValueError(
-            f"{reading.say_off()}. Correct the offsets; for a language other than English, pass "
-            f"--lang. To train on the whole words inside the spans, pass --{setting} contract"
-        )
+    if setting not in overrides or reading.mostly_lost:
+        keep = f"To train on the whole words inside the spans, pass --{setting} contract"
+        check_offsets(reading, keep, "--lang")
     return what_is_new(messages)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ...plurals import count as count
 from ...spans.numeric import check_number
 
 _LEAST = {"max_steps": 0, "max_epochs": -1, "patience": 0, "eval_frequency": 1}
@@ -33,8 +34,3 @@ def say_length(training: Mapping[str, Any]) -> str:
     if not steps or steps > total:
         told += f". The learning rate is 0 from step {total:,}"
     return told
-
-
-def count(number: int, what: str) -> str:
-    """Such as "1 step" or "1,200 steps"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
