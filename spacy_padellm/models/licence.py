@@ -10,10 +10,9 @@ from .place import ModelPlace, is_box
 
 _BOX, *_ = IN_THE_BOX
 _WEIGHTS = "model.safetensors"
-_NOTICE = """The weights of the component padellm_ner of this pipeline were adapted from the English
-model of spacy-padellm, which is licensed under the Creative Commons Attribution-ShareAlike 4.0
-International License. They are licensed under the same license:
-https://creativecommons.org/licenses/by-sa/4.0/
+_NOTICE = """The model weights here were adapted from the English model of spacy-padellm, which is
+licensed under the Creative Commons Attribution-ShareAlike 4.0 International License. They are
+licensed under the same license: https://creativecommons.org/licenses/by-sa/4.0/
 
 The model card of that model (spacy_padellm/models/english/README.md in spacy-padellm) names the
 data that it was trained on.

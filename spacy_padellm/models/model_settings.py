@@ -66,15 +66,16 @@ class ModelSettings:
         return replace(self, template=template, calibration=None)
 
     def write(self, folder: Path, base: Mapping[str, str | None] | None = None) -> None:
-        """With the notice of a licence that asks for one. base: name and revision of the model that
-        an adapter, or a reference, belongs to."""
+        """Beside weights, which are there by now, with the notice of a licence that asks for one.
+        base: name and revision of the model that an adapter, or a reference, belongs to."""
         said = {name: value for name, value in asdict(self).items() if value is not None}
         saved = {"format": FORMAT_VERSION, "template": None, **said}
         if base is not None:
             saved["base"] = base
         text = json.dumps(saved, indent=2, ensure_ascii=False)
         write_whole(folder / SETTINGS_FILE, text + "\n")
-        write_notice(folder, self.made_of)
+        if any(folder.glob("*.safetensors")):
+            write_notice(folder, self.made_of)
 
 
 def read_settings(place: ModelPlace) -> ModelSettings | None:

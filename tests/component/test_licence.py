@@ -77,6 +77,11 @@ def test_the_box_is_known_by_its_folder_and_by_its_weights(lm_folder, tmp_path):
     (tmp_path / "english").mkdir()
     for name in ("english", box, tmp_path / "copy", tmp_path / "link"):
         assert made_of(name) == MadeOf(**BOX)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner", config={"save_mode": "reference"})
+    nlp.to_disk(tmp_path / "reference")
+    model = tmp_path / "reference" / "padellm_ner" / "model"
+    assert made_of(model) == MadeOf(**BOX) and not (model / "LICENSE").exists()
     assert made_of(lm_folder) is None
     assert read_settings(find_place(str(tmp_path / "english"), "name")) is None
 
