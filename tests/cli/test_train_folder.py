@@ -96,7 +96,7 @@ def agrees(folder):
 
 
 @pytest.mark.parametrize("where", ["run.json", "dev.spacy", "config.cfg"])
-def test_before_a_checkpoint_every_command_begins_anew(where, stopped, tmp_path):
+def test_before_a_checkpoint_every_command_begins_anew(where, stopped):
     for changed, *more in ((False,), (True, "--resume"), (True, "--strict"), (False, "--resume")):
         run = stopped(f"{changed} {more}", where)
         if changed:
@@ -105,11 +105,14 @@ def test_before_a_checkpoint_every_command_begins_anew(where, stopped, tmp_path)
         assert code == 0 and "Training on" in told, told
         assert agrees(run.out) and is_as_made(run.config.read_bytes())
         assert len(held_out(run.out)) == (14 if changed else 5)
-    run = stopped("faulty", where)
+
+
+def test_what_begins_anew_is_checked_and_held_out_anew(stopped, tmp_path):
+    run = stopped("faulty", "config.cfg")
     write_csv(run.path, [*ROWS, ("Zoe ran.", [[0, 99, "PER"]])])
     code, told = run.command("--resume", "--strict")
     assert code == 1 and "error with --strict" in told
-    run = stopped("own dev", where)  # no text that was held out is left beside them
+    run = stopped("own dev", "config.cfg")  # no text that was held out is left beside them
     dev = write_csv(tmp_path / "dev.csv", MORE)
     assert run.command("--dev", dev)[0] == 0 and not (run.out / "dev.spacy").exists()
     assert texts_of(load_config(run.config), "dev") == [text for text, _ in MORE]
