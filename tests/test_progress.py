@@ -6,14 +6,11 @@ import pty
 import subprocess
 import sys
 import termios
-from pathlib import Path
 
 import pytest
 
 from spacy_padellm import progress as progress_module
 from spacy_padellm.progress import LoggedProgress, follow, progress
-
-PACKAGE = Path(progress_module.__file__).parent
 
 
 @pytest.fixture
@@ -63,8 +60,3 @@ def test_a_terminal_has_a_bar():
     shown = os.read(ours, 10_000).decode()
     os.close(ours)
     assert "\r" in shown and "3/3" in shown and "texts" in shown
-
-
-def test_no_other_module_makes_bars():
-    makers = [path.name for path in PACKAGE.rglob("*.py") if "import tqdm" in path.read_text()]
-    assert makers == ["progress.py"]

@@ -12,7 +12,7 @@ from ..models.hardware import Hardware
 from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.model_settings import read_settings
 from ..models.new_model import NewModel
-from ..models.place import find_place, in_the_box
+from ..models.place import find_place
 from ..prompts.template import PromptTemplate
 
 Texts = Callable[[], Iterable[str]]
@@ -29,10 +29,6 @@ class Pretrained:
     @property
     def hardware(self) -> Hardware:
         return self.source.hardware
-
-    @property
-    def in_the_box(self) -> bool:
-        return in_the_box(self.source.name)
 
     def load(self) -> LoadedModel[Any]:
         """As `load_decodable`. Raises ValueError where there is no name, or the model cannot be
@@ -54,8 +50,6 @@ class Pretrained:
 
 class FromScratch(NewModel):
     """A model that `initialize` makes."""
-
-    in_the_box = False
 
     def load(self) -> LoadedModel[Any]:
         raise ValueError(

@@ -9,6 +9,7 @@ from thinc.shims import Shim
 
 from ..decoding import DecodingSettings, TextDecoder
 from ..learning.examples import TrainingText
+from ..models.licence import MadeOf
 from ..models.loaded_model import LoadedModel
 from ..prompts.encoding import PromptEncoder
 
@@ -25,6 +26,11 @@ class DecodingShim(Shim, ABC):
     @property
     @abstractmethod
     def has_accelerator(self) -> bool: ...
+
+    @property
+    def made_of(self) -> MadeOf | None:
+        """What the weights that it saves were made of, where that is known; reads them."""
+        return None
 
     @abstractmethod
     def known_labels(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from ..models.adapter_settings import AdapterSettings
 from ..models.decodable import load_decodable, load_trainable
 from ..models.exported.copy import KeptFolder, replace_exported
 from ..models.hardware import Hardware
+from ..models.licence import MadeOf
 from ..models.loaded_model import LoadedModel, ModelSource
 from ..models.save_mode import save_mode_for
 from ..models.shared_result import SharedResult
@@ -90,6 +91,10 @@ class CausalLMShim(DecodingShim):
             self._set(self.origin.load())
         assert self._loaded is not None
         return self._loaded
+
+    @property
+    def made_of(self) -> MadeOf | None:
+        return self.loaded.settings.made_of
 
     @property
     def has_accelerator(self) -> bool:

@@ -108,7 +108,8 @@ def train_cli(
             _check_data(source, dev, overrides)
         base = base and read_text(base, "--base")
         need("torch", "training")
-        from ..training.from_config.own_data import OwnData, train_on_data
+        from ..training.from_config.own_data import OwnData
+        from ..training.from_config.own_data_run import train_on_data
         from ..training.from_config.run import RunOptions, load_train_config, train_config
 
         options = RunOptions(output, resume, every, kept, reports, gradient_checkpointing, others)

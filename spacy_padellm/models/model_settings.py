@@ -1,4 +1,7 @@
-"""The file `padellm.json` beside a model's weights: what the model was trained to be asked."""
+"""The file `padellm.json` beside a model's weights: what the model was trained to be asked.
+
+And what it was made of, whose licence goes with it.
+"""
 
 import json
 import logging
@@ -11,6 +14,7 @@ from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .files.json_file import read_checked
 from .files.schemas import BasePart, FormatOnly, SettingsFile
+from .licence import MadeOf, find_made_of, write_notice
 from .place import ModelPlace
 
 logger = logging.getLogger(__name__)
@@ -24,7 +28,8 @@ class ModelSettings:
 
     template: None where nothing says so. calibration: of its probabilities, if it has one. window:
     tokens of the longest texts that it reads well, None if it was not measured; the component
-    trains on windows of it, and keeps it.
+    trains on windows of it, and keeps it. made_of: the pretrained model whose licence goes with the
+    weights, None where nothing says so.
     """
 
     template: PromptTemplate | None = None
@@ -33,6 +38,7 @@ class ModelSettings:
     max_count: int = 64
     calibration: Calibration | None = None
     window: int | None = None
+    made_of: MadeOf | None = None
 
     @property
     def described(self) -> dict[str, str]:
@@ -60,26 +66,33 @@ class ModelSettings:
         return replace(self, template=template, calibration=None)
 
     def write(self, folder: Path, base: Mapping[str, str | None] | None = None) -> None:
-        """base: name and revision of the model that an adapter, or a reference, belongs to."""
+        """Beside weights, which are there by now, with the notice of a licence that asks for one.
+        base: name and revision of the model that an adapter, or a reference, belongs to."""
         said = {name: value for name, value in asdict(self).items() if value is not None}
         saved = {"format": FORMAT_VERSION, "template": None, **said}
         if base is not None:
             saved["base"] = base
         text = json.dumps(saved, indent=2, ensure_ascii=False)
         write_whole(folder / SETTINGS_FILE, text + "\n")
+        if any(folder.glob("*.safetensors")):
+            write_notice(folder, self.made_of)
 
 
 def read_settings(place: ModelPlace) -> ModelSettings | None:
-    """None where the model has no such file: a plain Hugging Face model.
+    """None where the model has no such file, and nothing else says what it holds: a plain Hugging
+    Face model.
 
     Raises ValueError naming the file for one that is broken, or written by a newer release.
     """
     if (saved := _read(place)) is None:
         template = place.named.template if place.named else None
-        return ModelSettings(template) if template else None
+        made_of = find_made_of(place, None)
+        return ModelSettings(template, made_of=made_of) if template or made_of else None
     known = ModelSettings.__dataclass_fields__
     settings = ModelSettings(**{k: v for k, v in saved if k in known and v is not None})
-    return replace(settings, labels=tuple(settings.labels))
+    part = saved.made_of
+    made_of = find_made_of(place, MadeOf(part.name, part.licence) if part else None)
+    return replace(settings, labels=tuple(settings.labels), made_of=made_of)
 
 
 def read_base(place: ModelPlace) -> BasePart | None:

@@ -29,7 +29,11 @@ def find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, Mode
 def _over(upper: ModelSettings | None, lower: ModelSettings | None) -> ModelSettings | None:
     if upper is None or lower is None:
         return upper or lower
-    return replace(upper, template=upper.template or lower.template)
+    return replace(
+        upper,
+        template=upper.template or lower.template,
+        made_of=upper.made_of or lower.made_of,
+    )
 
 
 def cannot_read(source: ModelSource, why: str) -> str:

@@ -149,8 +149,18 @@ def find_place(
 
 
 def in_the_box(name: str) -> bool:
-    """Whether a setting `name` leads to the model in the box."""
-    return name in IN_THE_BOX and find_place(name, "name").folder == IN_THE_BOX[name]
+    """Whether a setting `name` leads to the model in the box, by its name or by its folder."""
+    try:
+        return is_box(find_place(name, "name"))
+    except ValueError:  # it leads nowhere, or no longer
+        return False
+
+
+def is_box(place: ModelPlace) -> bool:
+    """Whether it is the folder of the model in the box, whatever it is called."""
+    if place.folder is None:
+        return False
+    return place.folder.resolve() in [box.resolve() for box in IN_THE_BOX.values()]
 
 
 def _on_disk(path: Path) -> ModelPlace | None:

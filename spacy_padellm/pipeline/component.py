@@ -189,9 +189,10 @@ class PaDeLLMNER(TrainablePipe):
         self.label_set.initialize(labels, count_labels(gold, examples), self.shim.known_labels())
         if nlp is not None and self.settings.annotate == "spans":
             warn_of_score_weights(self.name, self.settings.spans_key, nlp)
-        note_licence(nlp, self.shim)
         texts, noise = [example.reference.text for example in examples], self.settings.label_noise
         self.shim.initialize(lambda: texts, self.described, noise is not None)
+        if nlp is not None:
+            note_licence(nlp.meta, self.shim.made_of)
         report_gold(self.name, gold, examples, self.doc_decoder, self.labels)
 
     def update(

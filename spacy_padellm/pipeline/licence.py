@@ -1,39 +1,49 @@
-"""The licence of what a model was made of, in the pipeline's meta: `spacy package` writes it."""
+"""The licence of what a model was made of, in a pipeline's folder: `spacy package` packs it.
 
+The folder of the weights says it too, whoever saves it (`models.licence`).
+"""
+
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from spacy.language import Language
-
-from ..architectures.protocol import DecodingShim
 from ..atomic import write_whole
+from ..models.licence import MadeOf, write_notice
+from ..models.model_settings import read_settings
+from ..models.place import find_place
 
 OF_BOX = "CC BY-SA 4.0"
-_SOURCE = {
+_FROM_BOX = {
     "name": "English model of spacy-padellm, on which the weights of padellm_ner are based",
     "license": OF_BOX,
 }
-_NOTICE = """The weights of the component padellm_ner of this pipeline were adapted from the English
-model of spacy-padellm, which is licensed under the Creative Commons Attribution-ShareAlike 4.0
-International License. They are licensed under the same license:
-https://creativecommons.org/licenses/by-sa/4.0/
-
-The model card of that model (spacy_padellm/models/english/README.md in spacy-padellm) names the
-data that it was trained on.
-"""
 
 
-def note_licence(nlp: Language | None, shim: DecodingShim) -> None:
-    """Names the licence in `nlp.meta`, for a model that is tuned from the one in the box. A licence
-    that is there stays."""
-    if nlp is None or not getattr(getattr(shim, "origin", None), "in_the_box", False):
+def note_licence(meta: dict[str, Any], made_of: MadeOf | None) -> None:
+    """Names the source of the weights in a pipeline's meta, and the licence where it is that of all
+    that is made of them. A licence that is there stays."""
+    if made_of is None:
         return
-    nlp.meta["license"] = nlp.meta["license"] or OF_BOX
-    sources = list(nlp.meta.get("sources") or [])
-    if _SOURCE not in sources:
-        nlp.meta["sources"] = [*sources, _SOURCE]
+    source = _FROM_BOX
+    if made_of.is_box:
+        meta["license"] = meta.get("license") or OF_BOX
+    else:
+        name = f"Model {made_of.name!r}, on which the weights of padellm_ner are based"
+        source = {"name": name, "license": made_of.licence}
+    sources = list(meta.get("sources") or [])
+    if source not in sources:
+        meta["sources"] = [*sources, source]
 
 
-def write_notice(nlp: Language, folder: Path) -> None:
-    """`LICENSE` in a pipeline's folder, where the meta names the model in the box."""
-    if _SOURCE in (nlp.meta.get("sources") or []):
-        write_whole(folder / "LICENSE", _NOTICE)
+def note_in_folder(pipeline: Path, components: Iterable[str]) -> None:
+    """The same in a saved pipeline, as the folders of its components' models say, with the notice.
+    Raises ValueError for one that is broken."""
+    path = pipeline / "meta.json"
+    meta = json.loads(path.read_text(encoding="utf8"))
+    for component in components:
+        settings = read_settings(find_place(str(pipeline / component / "model"), "name"))
+        made_of = settings.made_of if settings else None
+        note_licence(meta, made_of)
+        write_notice(pipeline, made_of)
+    write_whole(path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")

@@ -9,8 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..architectures.config_values import write_value
-from ..atomic import whole_folder
 from ..models.place import find_place
+from ..pipeline.saving import save_pipeline
 
 if TYPE_CHECKING:  # it takes seconds to import, which a name that is wrong need not wait for
     from ..pipeline.component import PaDeLLMNER
@@ -26,12 +26,6 @@ def load_pipeline(path: Path) -> "tuple[Language, PaDeLLMNER]":
         raise ValueError(f"{path} is no pipeline: it has no meta.json")
     nlp = spacy.load(path)
     return nlp, find_pipe(nlp, str(path))
-
-
-def save_pipeline(nlp: Language, folder: Path) -> None:
-    """Whole, in the place of what was there, or not at all."""
-    with whole_folder(folder) as fresh:
-        nlp.to_disk(fresh)
 
 
 def merge_pipeline(pipeline: Path, output: Path) -> None:

@@ -12,11 +12,10 @@ from ..architectures.causal_lm import own_shim_of
 from ..architectures.config_values import write_value
 from ..logs import first_line
 from ..models.named.named_model import NamedModel
-from ..models.place import find_place, in_the_box
+from ..models.place import find_place
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
 
-BOX_LICENCE = "cc-by-sa-4.0"
 _TEMPLATE = Path(__file__).parent / "pages" / "templates" / "model_card.jinja"
 _NOT_OF_MODELS = ("save_mode", "max_labels", "text_loss", "label_noise", "keep_raw")
 
@@ -57,11 +56,12 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
     base = loaded.source.name
     named = _named(base)
     is_public = bool(base) and not Path(base).is_absolute() and named is None
-    from_box = own_shim_of(pipe.model).origin.in_the_box or in_the_box(base)
-    if from_box and facts.licence not in ("", BOX_LICENCE):
+    made_of = loaded.settings.made_of
+    from_box = made_of is not None and made_of.is_box
+    if made_of is not None and from_box and facts.licence not in ("", made_of.licence):
         raise ValueError(
-            f"the model was made from the model in the box, which is under {BOX_LICENCE}, and so "
-            f"is what is made of it: leave --licence out"
+            f"the model was made from the model in the box, which is under {made_of.licence}, and "
+            f"so is what is made of it: leave --licence out"
         )
     title = facts.repo.split("/")[-1]
     scores = _scores(nlp.meta.get("performance") or {})
@@ -72,10 +72,7 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         pipeline_tag="token-classification",
         language=nlp.lang,
         base_model=base if is_public else (named.hub if named else "") or None,
-        license=facts.licence
-        or (BOX_LICENCE if from_box else None)
-        or (named.licence if named else None)
-        or None,
+        license=facts.licence or (made_of.licence if made_of else None),
         model_name=title if results else None,
         eval_results=results or None,
     )

@@ -64,23 +64,18 @@ def test_a_card_names_the_base_as_the_hub_has_it(trained, monkeypatch):
     from dataclasses import replace
 
     from spacy_padellm.architectures.causal_lm import own_shim_of
+    from spacy_padellm.models.licence import find_made_of
     from spacy_padellm.models.place import ModelPlace
 
-    pipe = trained.get_pipe("padellm_ner")
-    shim = own_shim_of(pipe.model)
-    loaded = shim.loaded
-    monkeypatch.setattr(
-        shim,
-        "_loaded",
-        replace(loaded, source=replace(loaded.source, name="gemma3")),
-        raising=False,
-    )
     named = lookup.find_named("english")
     base = replace(named, hub="google/gemma-3-270m", licence="gemma")
-    monkeypatch.setattr(
-        "spacy_padellm.tools.publish.find_place",
-        lambda name, setting: ModelPlace(name, None, named=base),
-    )
+    place = ModelPlace("gemma3", None, named=base)
+    monkeypatch.setattr("spacy_padellm.tools.publish.find_place", lambda name, setting: place)
+    pipe = trained.get_pipe("padellm_ner")
+    shim = own_shim_of(pipe.model)
+    loaded = shim.loaded.having(made_of=find_made_of(place, None))
+    loaded = replace(loaded, source=replace(loaded.source, name="gemma3"))
+    monkeypatch.setattr(shim, "_loaded", loaded, raising=False)
     data = make_card(trained, pipe, CardFacts("me/model")).data
     assert (data.base_model, data.license) == ("google/gemma-3-270m", "gemma")
 

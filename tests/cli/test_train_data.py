@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import signal
 from pathlib import Path
 
 import spacy
@@ -12,6 +13,7 @@ from spacy.training import Example
 from spacy.util import load_config
 
 from spacy_padellm.learning.held_out import place_of
+from spacy_padellm.training.from_config.steps import ConfigSteps
 
 from .config_runs import CONFIGS
 from .own_data import NAMES, made, texts_of, train, write_csv
@@ -62,12 +64,26 @@ def test_from_a_csv_to_a_pipeline(data, lm_folder, tmp_path, monkeypatch):
         assert code == 1 and "was started with" in told, told
 
 
-def test_texts_that_have_changed_are_noticed_on_resuming(data, lm_folder, tmp_path, caplog):
+def interrupted(batches):
+    """The batches of a run, with Ctrl-C at the third."""
+
+    def press(steps):
+        for number, batch in enumerate(batches(steps)):
+            if number == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield batch
+
+    return press
+
+
+def test_texts_that_have_changed_are_noticed_on_resuming(
+    data, lm_folder, tmp_path, caplog, monkeypatch
+):
     rows = [*csv.reader(data.open(encoding="utf8"))][1:]
     path, out = tmp_path / "own.csv", tmp_path / "out"
 
-    def go_on(source, steps, changed=None):
-        now = [(text, json.loads(spans)) for text, spans in rows]
+    def go_on(source, steps, changed=None, n=None):
+        now = [(text, json.loads(spans)) for text, spans in rows[:n]]
         if changed is not None:
             now[changed] = (now[changed][0], [])
         write_csv(path, now)
@@ -79,7 +95,13 @@ def test_texts_that_have_changed_are_noticed_on_resuming(data, lm_folder, tmp_pa
     places = [place_of(text) if len(spans) > 2 else None for text, spans in rows]
     learned = next(i for i, place in enumerate(places) if place is not None and place >= share)
     held_out = next(i for i, place in enumerate(places) if place is not None and place < share)
-    assert go_on(path, 1)[0] == 0
+    # Before there is a checkpoint they may be others: Ctrl-C, more rows, and it begins anew.
+    with monkeypatch.context() as now:
+        now.setattr(ConfigSteps, "_batches", interrupted(ConfigSteps._batches))
+        code, told = go_on(path, 3, n=40)
+    assert code == 130 and "the same command begins again" in told, told
+    before = (out / "dev.spacy").read_bytes()
+    assert go_on(path, 1)[0] == 0 and (out / "dev.spacy").read_bytes() != before
     changes = [(learned, "train"), (held_out, "dev")]
     for steps, (changed, name) in itertools.product((2, 1), changes):  # 1: it is over
         code, told = go_on(path, steps, changed)
@@ -108,6 +130,9 @@ def test_options_that_do_not_go_together(data, tmp_path):
 
 def test_a_config_of_others_is_not_written_over(data, lm_folder, tmp_path):
     (tmp_path / "config.cfg").write_text("[mine]")
+    code, told = train(data, "-o", tmp_path, "--base", lm_folder)
+    assert code == 1 and "name another folder" in told
+    (tmp_path / "run.json").write_text("{}")  # of a run with that config, say
     code, told = train(data, "-o", tmp_path, "--base", lm_folder)
     assert code == 1 and "give another --output" in told
     assert (tmp_path / "config.cfg").read_text() == "[mine]"

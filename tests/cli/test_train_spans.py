@@ -41,6 +41,10 @@ def test_texts_with_overlapping_spans_stay_whole(nested, asked, form, tmp_path):
     assert len(spans) == (80 + nested if place == "spans" else 80)
     if place == "ents":
         assert f"{nested} span" in said[1] and "left out" in said[1]
+        with pytest.raises(ValueError, match=r"left out\. That is an error with --strict"):
+            made(path, overrides, strict=True)
+    elif nested == 1:
+        assert made(path, overrides, strict=True)[1] == said
 
 
 def test_a_span_group_has_one_name_in_component_reader_and_scores(tmp_path):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from spacy_padellm.training.checkpoints import telling_of_full_disk
-from spacy_padellm.training.from_config import own_data as own_data_module
+from spacy_padellm.training.from_config import own_data_run
 from spacy_padellm.training.from_config.folder import RunFolder
 
 from .own_data import train, write_csv
@@ -25,7 +25,7 @@ def test_ctrl_c_names_resume_only_where_it_works(step, tmp_path, monkeypatch):
             checkpoint(options.output, step)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(own_data_module, "train_on_data", stop)
+    monkeypatch.setattr(own_data_run, "train_on_data", stop)
     path = write_csv(tmp_path / "gold.csv", [("Ada ran.", [[0, 3, "PER"]])])
     code, told = train(path, "-o", tmp_path / "out")
     assert code == 130

@@ -1,38 +1,143 @@
-"""The licence of a pipeline that is tuned from the model in the box, as packages have it."""
+"""The licence of the model in the box, in all that is made of it, and in what is made of that."""
 
 import json
+import shutil
 
+import pytest
 import spacy
+from sample_pipelines import make_examples
+from spacy.cli._util import app
 from spacy.cli.package import package
+from typer.testing import CliRunner
 
-from spacy_padellm.pipeline.licence import OF_BOX, note_licence, write_notice
+from spacy_padellm import cli  # noqa: F401 - registers the commands
+from spacy_padellm.models.licence import MadeOf
+from spacy_padellm.models.model_settings import read_settings
+from spacy_padellm.models.named.box import IN_THE_BOX
+from spacy_padellm.models.place import find_place
+from spacy_padellm.pipeline.licence import OF_BOX, note_in_folder
+from spacy_padellm.pipeline.saving import save_pipeline
+
+BOX = {"name": "english", "licence": "cc-by-sa-4.0"}
+WHERE = "https://creativecommons.org/licenses/by-sa/4.0/"
 
 
-def test_a_package_of_a_tuned_pipeline_has_the_licence(tmp_path):
+def blank(name, **settings):
     nlp = spacy.blank("en")
-    pipe = nlp.add_pipe("padellm_ner")  # the model in the box
-    for _ in range(2):  # a run that is resumed
-        note_licence(nlp, pipe.shim)
-    nlp.to_disk(tmp_path / "best")
-    write_notice(nlp, tmp_path / "best")
-    package(tmp_path / "best", tmp_path, name="mine", create_sdist=False, create_wheel=False)
+    nlp.add_pipe("padellm_ner", config={"model": {"name": str(name), **settings}})
+    return nlp
+
+
+def made_of(folder):
+    return read_settings(find_place(str(folder), "name")).made_of
+
+
+def weights_say_it(folder):
+    """Of a model's folder: its settings, and the notice."""
+    assert json.loads((folder / "padellm.json").read_text())["made_of"] == BOX
+    return WHERE in (folder / "LICENSE").read_text()
+
+
+def pipeline_says_it(folder):
+    meta = json.loads((folder / "meta.json").read_text())
+    return (
+        meta["license"] == OF_BOX
+        and [source["license"] for source in meta["sources"]] == [OF_BOX]
+        and WHERE in (folder / "LICENSE").read_text()
+        and weights_say_it(folder / "padellm_ner" / "model")
+    )
+
+
+@pytest.fixture
+def tuned_folder(lm_folder, tmp_path):
+    """A tiny model, as if it had been tuned from the one in the box."""
+    folder = shutil.copytree(lm_folder, tmp_path / "tuned")
+    said = json.loads((folder / "padellm.json").read_text())
+    (folder / "padellm.json").write_text(json.dumps({**said, "made_of": BOX}))
+    return folder
+
+
+def test_a_package_has_the_licence(tmp_path):
+    save_pipeline(blank("english"), tmp_path / "best")
+    save_pipeline(spacy.load(tmp_path / "best"), tmp_path / "sure")  # as `calibrate` does
+    assert pipeline_says_it(tmp_path / "best") and pipeline_says_it(tmp_path / "sure")
+    package(tmp_path / "sure", tmp_path, name="mine", create_sdist=False, create_wheel=False)
     (made,) = tmp_path.glob("en_mine-*")
-    meta = json.loads((made / "meta.json").read_text())
-    assert meta["license"] == OF_BOX and len(meta["sources"]) == 1
-    assert "https://creativecommons.org/licenses/by-sa/4.0/" in (made / "LICENSE").read_text()
+    assert json.loads((made / "meta.json").read_text())["license"] == OF_BOX
+    assert WHERE in (made / "LICENSE").read_text()
+    assert weights_say_it(made / "en_mine" / made.name / "padellm_ner" / "model")
     readme = (made / "README.md").read_text()
     assert f"`{OF_BOX}`" in readme and "English model of spacy-padellm" in readme
 
 
-def test_other_models_and_other_licences_stay(random_nlp, tmp_path):
-    nlp = random_nlp()
-    note_licence(nlp, nlp.get_pipe("padellm_ner").shim)
-    assert nlp.meta["license"] == "" and "sources" not in nlp.meta
-    write_notice(nlp, tmp_path)
-    assert not (tmp_path / "LICENSE").exists()
+def test_the_box_is_known_by_its_folder_and_by_its_weights(lm_folder, tmp_path):
+    box = IN_THE_BOX["english"]
+    shutil.copytree(box, tmp_path / "copy")
+    (tmp_path / "link").symlink_to(box)
+    (tmp_path / "english").mkdir()
+    for name in ("english", box, tmp_path / "copy", tmp_path / "link"):
+        assert made_of(name) == MadeOf(**BOX)
     nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner", config={"save_mode": "reference"})
+    nlp.to_disk(tmp_path / "reference")
+    model = tmp_path / "reference" / "padellm_ner" / "model"
+    assert made_of(model) == MadeOf(**BOX) and not (model / "LICENSE").exists()
+    assert made_of(lm_folder) is None
+    assert read_settings(find_place(str(tmp_path / "english"), "name")) is None
+
+
+def test_every_step_after_the_first_has_it(tuned_folder, tmp_path):
+    """`spacy train` saves with `nlp.to_disk` alone: the notice of the package is then beside the
+    weights."""
+    nlp = blank(tuned_folder, peft={"rank": 2})
+    nlp.initialize(lambda: make_examples(nlp, 2))
+    nlp.to_disk(tmp_path / "trained")
+    meta = json.loads((tmp_path / "trained" / "meta.json").read_text())
+    assert meta["license"] == OF_BOX and weights_say_it(tmp_path / "trained/padellm_ner/model")
+    for words in (
+        ["merge", tmp_path / "trained", tmp_path / "merged"],
+        ["push", tmp_path / "merged", "me/x", "--folder", tmp_path / "pushed"],
+    ):
+        done = CliRunner().invoke(app, ["padellm", *map(str, words)])
+        assert done.exit_code == 0, done.output
+    assert pipeline_says_it(tmp_path / "merged") and weights_say_it(tmp_path / "pushed")
+    assert "license: cc-by-sa-4.0" in (tmp_path / "pushed" / "README.md").read_text()
+    refused = ["padellm", "push", str(tmp_path / "merged"), "me/x", "--licence", "mit"]
+    done = CliRunner().invoke(app, [*refused, "--folder", str(tmp_path / "mit")])
+    assert done.exit_code == 1 and "leave --licence out" in " ".join(done.output.split())
+    nlp = blank(tmp_path / "pushed")  # the second generation, by the folder of the first
+    nlp.initialize(lambda: make_examples(nlp, 2))
+    nlp.get_pipe("padellm_ner").shim.note_step()  # as training does: its weights are its own
+    save_pipeline(nlp, tmp_path / "second")
+    assert pipeline_says_it(tmp_path / "second")
+    copied = blank(tmp_path / "merged/padellm_ner/model").from_bytes(nlp.to_bytes())
+    assert copied.get_pipe("padellm_ner").shim.made_of == MadeOf(**BOX)
+
+
+def test_a_copied_pipeline_gets_it(tuned_folder, tmp_path):
+    """As `padellm export` writes one: its files, with other models."""
+    blank(tuned_folder).to_disk(tmp_path / "copied")
+    (tmp_path / "copied" / "padellm_ner" / "model" / "LICENSE").unlink(missing_ok=True)
+    note_in_folder(tmp_path / "copied", ["padellm_ner"])
+    meta = json.loads((tmp_path / "copied" / "meta.json").read_text())
+    assert meta["license"] == OF_BOX and (tmp_path / "copied" / "LICENSE").is_file()
+    assert spacy.load(tmp_path / "copied").meta["sources"] == meta["sources"]
+
+
+def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path):
+    nlp = random_nlp()
+    save_pipeline(nlp, tmp_path / "plain")
+    assert nlp.meta["license"] == "" and "sources" not in nlp.meta
+    assert not list(tmp_path.rglob("LICENSE"))
+    nlp = blank("english")
     nlp.meta["license"] = "CC BY-SA 4.0 and more"
-    pipe = nlp.add_pipe("padellm_ner")
-    note_licence(nlp, pipe.shim)
-    note_licence(None, pipe.shim)
+    save_pipeline(nlp, tmp_path / "own")
     assert nlp.meta["license"] == "CC BY-SA 4.0 and more"
+    folder = shutil.copytree(lm_folder, tmp_path / "other")
+    said = json.loads((folder / "padellm.json").read_text())
+    said["made_of"] = {"name": "smollm2", "licence": "apache-2.0"}
+    (folder / "padellm.json").write_text(json.dumps(said))
+    nlp = blank(folder)
+    save_pipeline(nlp, tmp_path / "third")
+    assert nlp.meta["license"] == "" and nlp.meta["sources"][0]["license"] == "apache-2.0"
+    assert not list((tmp_path / "third").rglob("LICENSE"))

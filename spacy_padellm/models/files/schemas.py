@@ -71,6 +71,11 @@ class CalibrationPart(Part):
     intercept: Finite
 
 
+class MadeOfPart(Part):
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    licence: Annotated[str, Field(min_length=1, max_length=255)]
+
+
 def _template_fields() -> dict[str, Any]:
     """Those of `PromptTemplate`, whose own checks follow."""
     kinds = {str: Text, bool: bool, int: int}
@@ -107,6 +112,7 @@ class SettingsFile(Open):
     base: BasePart | None = None
     calibration: Fitted | None = None
     window: Annotated[int, Field(ge=1, le=MOST_POSITIONS)] | None = None
+    made_of: MadeOfPart | None = None
 
     @field_validator("labels")
     @classmethod

@@ -14,6 +14,7 @@ from ...extras import need
 from ...models.hardware import Hardware
 from ...models.loaded_model import ModelSource
 from ...models.model_settings import SETTINGS_FILE
+from ...pipeline.licence import note_in_folder
 from ..pipelines import is_pipeline
 
 if TYPE_CHECKING:  # needs torch, which may not be installed
@@ -62,6 +63,7 @@ def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> lis
             source = str(pipeline / component / "model")
             found.append(_export_model(component, source, folder, precision, texts))
             _note_full(fresh / component / "cfg")
+        note_in_folder(fresh, components)
         return found
 
 

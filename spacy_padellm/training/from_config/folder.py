@@ -15,16 +15,16 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ...architectures.shim import CausalLMShim
-from ...atomic import alone_in, check_owner, read_claim, restore_folder, whole_folder, write_whole
+from ...atomic import alone_in, check_owner, read_claim, restore_folder, write_whole
 from ...formats.doc_gold import annotated_labels, place_of
 from ...formats.docbin import write as write_docs
-from ...pipeline.licence import write_notice
+from ...pipeline.saving import save_pipeline
 from ..checkpoints import last_whole, list_checkpoints
+from .made_config import sign
 
 logger = logging.getLogger(__name__)
 RUN = "run.json"
 _TEXTS = "texts"
-_MADE = "# Made by `padellm train` for a file of texts; it may be changed, and trained with.\n"
 # What may change between a run and its continuation without changing what is learned.
 _FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "before_to_disk")
 
@@ -126,14 +126,6 @@ class RunFolder:
     def _write_begun(self, begun: Mapping[str, Any]) -> None:
         write_whole(self.path / RUN, json.dumps(begun, indent=2) + "\n")
 
-    def check_config(self) -> None:
-        """Raises ValueError where `config.cfg` is there and no run has made it."""
-        if self.config.exists() and not self.config.read_bytes().startswith(_MADE.encode()):
-            raise ValueError(
-                f"{self.config} was not written by `padellm train`, which would overwrite it: give "
-                f"another --output, or train with that config"
-            )
-
     def check_owner(self) -> None:
         """Raises ValueError for a folder that holds anything, and no run."""
         if os.environ.get("RANK", "0") == "0":
@@ -149,18 +141,20 @@ class RunFolder:
                 "is replaced, all others stay", self.path,
             )  # fmt: skip
 
-    def write_held_out(self, docs: Iterable[Doc]) -> None:
-        write_docs(self.held_out, docs)
+    def write_held_out(self, docs: Iterable[Doc] | None) -> None:
+        """In the place of those of an earlier run; None where this run holds none out."""
+        if docs is None:
+            self.held_out.unlink(missing_ok=True)
+        else:
+            write_docs(self.held_out, docs)
 
     def write_config(self, text: str) -> None:
         """text: of a config that a recipe has made."""
-        write_whole(self.config, f"{_MADE}\n{text.strip()}\n")
+        write_whole(self.config, sign(text))
 
     def write_pipeline(self, nlp: Language, name: str) -> None:
         """Whole, in the place of the old one."""
-        with whole_folder(self.path / name) as fresh:
-            nlp.to_disk(fresh)
-            write_notice(nlp, fresh)
+        save_pipeline(nlp, self.path / name)
 
 
 def texts_digest(examples: Iterable[Example]) -> str:

@@ -1,7 +1,8 @@
-"""The config that a recipe makes: filled, changed by dotted names, written in order."""
+"""The config that a recipe makes: filled, changed by dotted names, written in order and signed."""
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .recipe import Recipe, schedule
 
 TEMPLATE = Path(__file__).parent / "recipe.cfg"
 RATE = "training.optimizer.learn_rate.initial_rate"
+_HEAD = "# Made by `padellm train` for a file of texts (digest {}). Edit it, and train with it.\n"
 
 
 def fill_template(given: Mapping[str, str], recipe: Recipe) -> tuple[Config, Language]:
@@ -62,3 +64,19 @@ def in_order(text: str) -> str:
 
     ordered = sorted(zip(sections, blocks, strict=True), key=lambda block: place(block[0]))
     return "\n\n".join(f"[{name}]\n{block.strip()}".strip() for name, block in ordered)
+
+
+def sign(text: str) -> str:
+    """A config as a file, whose first line says who made it, and by a digest shows edits."""
+    return f"{_HEAD.format(_digest(text))}\n{text.strip()}\n"
+
+
+def is_as_made(content: bytes) -> bool:
+    """Whether a file is as `sign` gave it, but for line ends and blanks around lines."""
+    head, _, text = content.decode("utf8", errors="replace").partition("\n")
+    return head.strip() == _HEAD.format(_digest(text)).strip()
+
+
+def _digest(text: str) -> str:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return sha256("\n".join(lines).encode("utf8")).hexdigest()[:16]

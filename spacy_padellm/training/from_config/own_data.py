@@ -16,10 +16,8 @@ from ...models.place import find_place
 from ...models.pointer_files import FILE as POINTERS
 from ...models.prepared.prepare import prepare
 from ...spans.numeric import check_number
-from .arguments import RunOptions
 from .data_report import check_reading, make_table, warn_of
-from .folder import RunFolder
-from .made_config import RATE, fill_template, in_order, set_chosen
+from .made_config import RATE, fill_template, set_chosen
 from .recipe import (
     ADAPTER,
     SMALL,
@@ -30,7 +28,6 @@ from .recipe import (
     choose_steps,
     schedule,
 )
-from .run import ConfigRun, load_train_config
 from .run_length import count, say_length
 from .span_place import COMPONENT, choose_place, place_settings, same_key, say_place
 from .survey import SurveyedText, Surveys
@@ -49,7 +46,6 @@ _DECIDED = {
     "corpora.train.path": "Name the file as the first argument",
     "corpora.dev.path": "Name the file with --dev",
 }
-_OPTIONS = {"paths.dev": "--dev", "paths.base": "--base", "nlp.lang": "--lang"}
 
 
 @dataclass(frozen=True)
@@ -78,45 +74,14 @@ class OwnData:
         return {name: write_value(value) for name, value in given.items()}
 
 
-def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions, say: Say) -> Path:
-    """Trains a model on the texts of a file; returns the folder of the best pipeline. The config is
-    written to the output folder as `config.cfg`, and a run that is resumed takes it from there.
-
-    overrides: of that config, by dotted names. say: is told what was chosen, and why. Raises
-    ValueError as `train_config`, for data that cannot be read, or most of whose spans are not on
-    words, or that is too little to hold texts out, for a folder that holds something else, and for
-    a run that was begun with other data.
-    """
-    folder = RunFolder(options.output)
-    if not options.resume:
-        folder.check_config()
-    folder.check_owner()
-    with folder.alone():
-        if options.resume and folder.config.is_file():
-            _check_overrides(overrides)
-            config = load_train_config(folder.config, overrides)
-            _check_same(data.given(), config, folder.config)
-            if data.strict:
-                raise ValueError("--strict checks the texts of a new run: resume without it")
-            say(f"Resuming with the run's own config, {folder.config}")
-            return ConfigRun(config, options, same_texts=True).run()
-        if not options.resume:
-            folder.where_to_begin(resume=False)
-        config = make_config(data, overrides, say)
-        run = ConfigRun(config, options)
-        if run.is_main:
-            folder.write_config(in_order(config.to_str(interpolate=False)))
-            if data.dev is None:
-                folder.write_held_out(eg.reference for eg in run.dev_corpus(run.nlp))
-                say(f"Wrote the held-out texts to {folder.held_out}")
-        say(f"Wrote the config to {folder.config}: edit it and train with it to change settings")
-        return run.run()
-
-
 def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config:
-    """The filled config of a training on these texts. Raises ValueError as `train_on_data`, and
-    where none of them has an entity."""
-    _check_overrides(overrides)
+    """The filled config of a training on these texts. overrides: of it, by dotted names. say: is
+    told what was chosen, and why.
+
+    Raises ValueError for data that cannot be read, or most of whose spans are not on words, or that
+    is too little to hold texts out, or has no entity.
+    """
+    check_overrides(overrides)
     given = DEFAULTS | data.given()
     recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
     config, nlp = fill_template(given, recipe)
@@ -190,6 +155,8 @@ def _place_spans(
     place = _component(config)["annotate"] if asked else choose_place(texts)
     set_chosen(config, place_settings(place, key, texts), overrides)
     if said := say_place(place, key, texts):
+        if data.strict and place == "ents" and any(text.crowded for text in texts):
+            raise ValueError(f"{said}. That is an error with --strict")
         say(said)
 
 
@@ -229,22 +196,8 @@ def _choose_share(config: Config, path: Path, surveys: Surveys) -> float:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _check_overrides(overrides: Mapping[str, Any]) -> None:
+def check_overrides(overrides: Mapping[str, Any]) -> None:
     """Raises ValueError for what decides which texts are held out, and is decided otherwise."""
     for name, mend in _DECIDED.items():
         if name in overrides:
             raise ValueError(f"--{name} only works with a config: leave it out. {mend}")
-
-
-def _check_same(given: Mapping[str, str], config: Config, path: Path) -> None:
-    """Raises ValueError for what was given and is not what a run goes on with."""
-    known = config.interpolate()
-    for name, value in given.items():
-        section, last = name.split(".")
-        before = known[section].get(last)
-        if before != value:
-            what = _OPTIONS.get(name, "the file of texts")
-            raise ValueError(
-                f"{what} is {value}, but the run in {path.parent} was started with {before}: "
-                f"resume with that, or start a new run in another --output"
-            )

@@ -89,6 +89,12 @@ class ConfigRun:
         self._began = time.monotonic()
         self._log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
 
+    def read_held_out(self) -> list[Example]:
+        """The texts to score on, of which the run keeps a digest before it begins."""
+        examples = list(self.dev_corpus(self.nlp))
+        self._note_texts("dev", examples)
+        return examples
+
     def run(self) -> Path:
         """Raises OSError with a mend where the disk is full."""
         finish = self._open_logger()
