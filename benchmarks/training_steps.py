@@ -1,10 +1,11 @@
-"""Steps of `padellm train` on a file of your own against a bare forward and backward of their shapes.
+"""Steps of `padellm train` on a file of your own against a bare forward and backward of them.
 
     python benchmarks/training_steps.py TRAIN [--base smollm2] [--steps 16]
 
-A step has all that the command does: reading and encoding texts, gradients, clipping, the optimiser,
-logs. Bare is the language model alone, on as many texts and labels of the same lengths, in the same
-precision, and the gradients of the sum of its hidden states. Evaluations and loading are in neither.
+A step has all that the command does: reading and encoding texts, gradients, clipping, the
+optimiser, logs. Bare is the language model alone, on as many texts and labels of the same lengths,
+in the same precision, and the gradients of the sum of its hidden states. Evaluations and loading
+are in neither.
 """
 
 import argparse
