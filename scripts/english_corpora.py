@@ -1,10 +1,12 @@
 """Writes what the English model is trained on, and the config that trains it.
 
 python scripts/english_corpora.py --data DATA --output corpus/english [--without SET ...]
+    [--config scripts/english_any.cfg --labels scripts/english_labels.yml --even]
 
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
 PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--without` leaves sets
-out, for measuring on labels that were never trained on. Then
+out, for measuring on labels that were never trained on. `--labels` has descriptions and other names
+of labels, for a model that reads them. Then
 
     python -m spacy padellm train corpus/english/config.cfg --resume -o training/english
 """
@@ -15,6 +17,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import srsly
 from english_data import LABELS, TRAIN_SETS, join_texts, outermost, read_set
@@ -51,10 +54,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("corpus/english"))
     parser.add_argument("--without", nargs="+", default=[], metavar="SET")
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--even", action="store_true", help="no set is favoured")
+    parser.add_argument("--labels", type=Path, metavar="FILE.yml")
     arguments = parser.parse_args()
     output = arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    config = Config().from_disk(CONFIG, interpolate=False)
+    config = Config().from_disk(arguments.config, interpolate=False)
     train, weights, labels = {}, {}, {}
     for name, golds, asked in read_sets(arguments.data):
         if name.partition("-")[0] in arguments.without:
@@ -63,8 +69,8 @@ def main() -> None:
         write(path, random.Random(0).sample(golds, len(golds)))
         size = sum(len(gold.text) for gold in golds)
         train[name] = reader(path)
-        weight = min((MIDDLE / size) ** POWER, MOST) * FAVOURED.get(name.partition("-")[0], 1.0)
-        weights[name] = round(weight, 2)
+        favoured = 1.0 if arguments.even else FAVOURED.get(name.partition("-")[0], 1.0)
+        weights[name] = round(min((MIDDLE / size) ** POWER, MOST) * favoured, 2)
         labels[name] = asked
         print(f"{name}: {len(golds):,} texts, {len(asked)} labels, weight {weights[name]}")
     dev = {}
@@ -81,7 +87,13 @@ def main() -> None:
     config["corpora"]["dev"]["labels"] = {name: list(LABELS) for name in dev}
     # Of a stream, spaCy shows the component the first hundred texts alone.
     every = sorted({label for asked in labels.values() for label in asked})
-    config["initialize"]["components"] = {"padellm_ner": {"labels": every}}
+    asked_as: Any = every
+    if arguments.labels:
+        known = {str(label): about for label, about in srsly.read_yaml(arguments.labels).items()}
+        asked_as = [[label, known[label][0]] for label in every]
+        noise = config["components"]["padellm_ner"]["label_noise"]
+        noise["names"] = [[label, known[label][1:]] for label in every]
+    config["initialize"]["components"] = {"padellm_ner": {"labels": asked_as}}
     config.to_disk(output / "config.cfg", interpolate=False)
 
 

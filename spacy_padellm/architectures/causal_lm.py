@@ -123,6 +123,7 @@ def make_template(
     preset: str = "plain",
     bidirectional: bool | None = None,
     copies: bool | None = None,
+    repeat_text: bool | None = None,
     blanks: bool | None = None,
     joint: bool | None = None,
     markers: str | None = None,

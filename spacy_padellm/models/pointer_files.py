@@ -45,9 +45,9 @@ def add_pointers(
     """The model with the tokens of its template, and pointers that can be trained for these labels.
 
     own: those that get vectors of their own, all by default; the others are known by their names.
-    both_ways: texts are read both ways from now on, where the model takes it; else as its template
-    says. Few weights cannot make a causal LM read so: with an adapter it learns several times
-    slower.
+    both_ways: texts are read both ways from now on, where the model takes it. Few weights cannot
+    make a causal LM read so: with an adapter it learns several times slower. It reads texts twice
+    instead, unless it comes with a template.
 
     Pointers that it has keep what they know: of words, and of labels that are among these.
 
@@ -69,7 +69,9 @@ def add_pointers(
     if before is not None:
         _take_over(pointers, before)
     if both_ways and lm.tree and not template.bidirectional:
-        template = replace(template, bidirectional=True)
+        template = replace(template, bidirectional=True, repeat_text=False)
+    elif loaded.settings.template is None:
+        template = replace(template, repeat_text=not template.bidirectional)
     settings = replace(loaded.settings, template=template, calibration=None, window=WINDOW)
     return replace(
         loaded, lm=replace(lm, pointers=pointers.to(lm.device).eval()), settings=settings

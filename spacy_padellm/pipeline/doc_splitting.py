@@ -137,4 +137,5 @@ def tokens_left(decoder: TextDecoder, labels: tuple[str, ...]) -> int | None:
     longest = max(len(branch) for branch in prompt.branches)
     marker = len(decoder.encoder.mention_path(prompt, labels[0], 1, 1)) - len(prompt.trunk)
     answer = marker + decoder.settings.max_mention_tokens + 8
-    return limit - len(prompt.trunk) - longest - answer
+    room = limit - len(prompt.trunk) - longest - answer
+    return room // decoder.encoder.template.readings

@@ -20,8 +20,8 @@ class TextPrompt:
 
     trunk: ids that all label prompts begin with; the text is in them.
     branches: for each label, the ids that follow the trunk and end before the count.
-    text_start: where `encoded.ids` begin in the trunk. preamble: how many first ids of the trunk
-    are those of examples, the same for all texts.
+    text_start: where `encoded.ids` begin in the trunk, the last time that they are there.
+    preamble: how many first ids of the trunk are those of examples, the same for all texts.
     """
 
     encoded: EncodedText
@@ -96,7 +96,10 @@ class PromptEncoder:
             return self._joint_prompt(text if isinstance(text, str) else text.text, labels)
         encoded = self.encode_text(text) if isinstance(text, str) else text
         shown = (*self.bos_ids, *self.preamble.ids) if self.preamble else ()
-        first = (*(shown or self.bos_ids), *self.structure_ids(self.template.before_text))
+        before = self.structure_ids(self.template.before_text)
+        first = (*(shown or self.bos_ids), *before)
+        if self.template.repeat_text:
+            first = (*first, *encoded.ids, *before)
         branches = tuple(self.label_ids(label) for label in labels)
         trunk = (*first, *encoded.ids)
         return TextPrompt(encoded, tuple(labels), trunk, branches, len(first), len(shown))

@@ -69,6 +69,8 @@ def check_takes_examples(template: PromptTemplate) -> None:
         why = "has special tokens, which only a model that was trained with them understands"
     elif template.bidirectional:
         why = "is bidirectional, which only a model can read that was trained so, on single texts"
+    elif template.repeat_text:
+        why = "repeats the text, as a model was trained to read it"
     elif template.joint:
         why = "is joint, as a model was trained on single texts with it"
     if why:

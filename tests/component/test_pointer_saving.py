@@ -33,8 +33,27 @@ def test_an_adapter_is_saved_by_reference_with_its_pointers(plain_lm_folder, tmp
     names = {path.name for path in (tmp_path / "saved" / "padellm_ner" / "model").iterdir()}
     assert {"pointers.safetensors", "adapter_model.safetensors"} <= names
     assert "base" not in names
-    assert not nlp.get_pipe("padellm_ner").shim.loaded.template.bidirectional  # as its base reads
-    assert found(spacy.load(tmp_path / "saved")) == found(nlp)
+    template = nlp.get_pipe("padellm_ner").shim.loaded.template
+    assert template.repeat_text and not template.bidirectional  # as its base reads
+    again = spacy.load(tmp_path / "saved")
+    assert again.get_pipe("padellm_ner").shim.loaded.template == template
+    assert found(again) == found(nlp)
+
+
+def test_a_template_that_is_named_stays(plain_lm_folder):
+    template = {"@misc": "spacy_padellm.PromptTemplate.v1", "preset": "plain"}
+    model = {**PRETRAINED, "name": str(plain_lm_folder), "template": template, "peft": {"rank": 4}}
+    nlp = pointing_nlp(model)
+    nlp.initialize(lambda: make_examples(nlp, 4))
+    assert not nlp.get_pipe("padellm_ner").shim.loaded.template.repeat_text
+
+
+def test_texts_longer_than_a_model_that_reads_them_twice_are_windowed(plain_lm_folder):
+    model = {**PRETRAINED, "name": str(plain_lm_folder), "peft": {"rank": 4}}
+    nlp = pointing_nlp(model, window=2048, overlap=16)
+    nlp.initialize(lambda: make_examples(nlp, 4))
+    doc = nlp(" ".join(TEXTS * 200))
+    assert len(doc) > 1024 and doc.has_annotation("ENT_IOB")
 
 
 def test_labels_are_known_by_their_names(tmp_path):

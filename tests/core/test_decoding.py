@@ -127,9 +127,9 @@ def test_batches_hold_each_text_once_within_the_budget(sizes, budget):
 
 @pytest.mark.parametrize("method", ["tree", "rows", "paper"])
 @pytest.mark.parametrize("copy", [True, False])
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_all_methods_agree(method, copy, bidirectional, compact_model, compact_tokenizer):
-    template = get_template("compact", bidirectional=bidirectional)
+@pytest.mark.parametrize("reading", ["bidirectional", "repeat_text", None])
+def test_all_methods_agree(method, copy, reading, compact_model, compact_tokenizer):
+    template = get_template("compact", **({reading: True} if reading else {}))
     lm = LanguageModel(compact_model, compact_tokenizer)
     encoder = PromptEncoder(compact_tokenizer, template, max_count=4)
     texts = [*ANSWERS, "<|num|><|3|> 小明在北京工作。", "x" * 40]

@@ -220,6 +220,7 @@ def test_a_tokenizer_as_of_llama_2(sentencepiece_tokenizer):
     [
         ("compact", {}, "special tokens"),
         ("plain", {"bidirectional": True}, "bidirectional"),
+        ("plain", {"repeat_text": True}, "repeats"),
         ("paper_english", {}, "joint"),
         ("plain", {"before_label": " Type: "}, "before_label"),
     ],

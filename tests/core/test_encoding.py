@@ -93,6 +93,27 @@ def test_joint_templates_read_texts_as_they_are():
         get_template("paper_english", blanks=True)
 
 
+@pytest.mark.parametrize("preset", ["compact", "plain"])
+def test_a_repeated_text_is_asked_in_its_second_reading(preset, compact_tokenizer, byte_tokenizer):
+    tokenizer = compact_tokenizer if preset == "compact" else byte_tokenizer
+    once, twice = (
+        PromptEncoder(tokenizer, get_template(preset, repeat_text=repeat)).prompt("Ada", ["PER"])
+        for repeat in (False, True)
+    )
+    reading = once.trunk[len(once.trunk) - len(twice.trunk) :]
+    assert twice.trunk == once.trunk + reading
+    assert twice.trunk[twice.text_start :] == once.encoded.ids
+    assert twice.branches == once.branches
+    template = get_template(preset, repeat_text=True)
+    assert template.text_prefix("Ada").count("Ada") == 2
+
+
+@pytest.mark.parametrize("changes", [{"bidirectional": True}, {"joint": True}])
+def test_only_what_reads_causally_repeats_texts(changes):
+    with pytest.raises(ValueError, match="repeat_text is for models that read causally"):
+        get_template("plain", repeat_text=True, **changes)
+
+
 def test_half_a_surrogate_pair_keeps_its_place(compact_tokenizer):
     encoded = PromptEncoder(compact_tokenizer, get_template("compact")).encode_text("\ud83d Ada")
     assert encoded.offsets[0][0] == 0 and encoded.offsets[-1][1] == 5
