@@ -6,7 +6,8 @@ python scripts/english_corpora.py --data DATA --output corpus/english [--without
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
 PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--without` leaves sets
 out, for measuring on labels that were never trained on. `--labels` has descriptions and other names
-of labels, for a model that reads them. Then
+of labels, for a model that reads them. `--words` takes so many of all sets together, each with its
+share, for a training that sees no more of them. Then
 
     python -m spacy padellm train corpus/english/config.cfg --resume -o training/english
 """
@@ -14,6 +15,7 @@ of labels, for a model that reads them. Then
 import argparse
 import gzip
 import json
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,22 +59,27 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--even", action="store_true", help="no set is favoured")
     parser.add_argument("--labels", type=Path, metavar="FILE.yml")
+    parser.add_argument("--words", type=int, default=0, help="default: all")
     arguments = parser.parse_args()
     output = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     config = Config().from_disk(arguments.config, interpolate=False)
-    train, weights, labels = {}, {}, {}
-    for name, golds, asked in read_sets(arguments.data):
-        if name.partition("-")[0] in arguments.without:
-            continue
+    kept = [s for s in read_sets(arguments.data) if s[0].partition("-")[0] not in arguments.without]
+    favoured = {} if arguments.even else FAVOURED
+    weights = {name: weigh(golds, favoured, name) for name, golds, _ in kept}
+    if arguments.words:
+        drawn = sum(weights[name] * count_words(golds) for name, golds, _ in kept)
+        weights = {name: weight * arguments.words / drawn for name, weight in weights.items()}
+    train, labels = {}, {}
+    for name, golds, asked in kept:
+        # What an epoch would leave out is not written.
+        taken = math.ceil(min(weights[name], 1.0) * len(golds)) if arguments.words else len(golds)
         path = output / f"{name}.jsonl"
-        write(path, random.Random(0).sample(golds, len(golds)))
-        size = sum(len(gold.text) for gold in golds)
+        write(path, random.Random(0).sample(golds, taken))
         train[name] = reader(path)
-        favoured = 1.0 if arguments.even else FAVOURED.get(name.partition("-")[0], 1.0)
-        weights[name] = round(min((MIDDLE / size) ** POWER, MOST) * favoured, 2)
         labels[name] = asked
-        print(f"{name}: {len(golds):,} texts, {len(asked)} labels, weight {weights[name]}")
+        weights[name] = round(weights[name] * len(golds) / taken, 2)
+        print(f"{name}: {taken:,} texts, {len(asked)} labels, weight {weights[name]}")
     dev = {}
     for name in DEV_SETS:
         path = output / f"{name}.dev.jsonl"
@@ -95,6 +102,16 @@ def main() -> None:
         noise["names"] = [[label, known[label][1:]] for label in every]
     config["initialize"]["components"] = {"padellm_ner": {"labels": asked_as}}
     config.to_disk(output / "config.cfg", interpolate=False)
+
+
+def weigh(golds: list[GoldText], favoured: dict[str, float], name: str) -> float:
+    """How often an epoch takes the texts of a set."""
+    often = min((MIDDLE / sum(len(gold.text) for gold in golds)) ** POWER, MOST)
+    return round(often * favoured.get(name.partition("-")[0], 1.0), 2)
+
+
+def count_words(golds: list[GoldText]) -> int:
+    return sum(len(gold.text.split()) for gold in golds)
 
 
 def read_sets(data: Path) -> Iterator[tuple[str, list[GoldText], list[str]]]:
