@@ -47,14 +47,22 @@ class Recording:
         return getattr(self.task, name)
 
 
+def now(device: torch.device) -> float:
+    """Seconds, with all that the device was given to do done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
 class Clock(TrainerCallback):
     """Seconds of each step, from the end of the step before."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
         self.ends: list[float] = []
 
     def on_step_end(self, *given: Any, **named: Any) -> None:
-        self.ends.append(time.process_time())
+        self.ends.append(now(self.device))
 
     @property
     def seconds(self) -> list[float]:
@@ -79,7 +87,7 @@ def bare(run: ConfigRun, steps: list[list[PointingPass]]) -> list[float]:
     trained.train()
     seconds = []
     for passes in steps:
-        began = time.process_time()
+        began = now(lm.device)
         for one in passes:
             with autocast(trained, lm.device, run.args.bf16):
                 total = torch.zeros((), device=lm.device)
@@ -89,7 +97,7 @@ def bare(run: ConfigRun, steps: list[list[PointingPass]]) -> list[float]:
                     total = total + states.float().sum()
             total.backward()
         trained.zero_grad(set_to_none=True)
-        seconds.append(time.process_time() - began)
+        seconds.append(now(lm.device) - began)
     return seconds
 
 
@@ -102,7 +110,7 @@ def measure(arguments: argparse.Namespace, output: Path) -> dict[str, Any]:
     }
     config = make_config(OwnData(arguments.train, base=arguments.base), overrides, print)
     run = ConfigRun(config, RunOptions(output))
-    recording, clock = Recording(run.trainer.task), Clock()
+    recording, clock = Recording(run.trainer.task), Clock(run.args.device)
     run.trainer.task = recording
     run.trainer.add_callback(clock)
     run.run()

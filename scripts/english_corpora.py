@@ -97,8 +97,10 @@ def main() -> None:
     asked_as: Any = every
     if arguments.labels:
         known = {str(label): about for label, about in srsly.read_yaml(arguments.labels).items()}
+        if lacking := [label for label in every if label not in known]:
+            raise SystemExit(f"{arguments.labels} lacks {', '.join(lacking)}")
         asked_as = [[label, known[label][0]] for label in every]
-        noise = config["components"]["padellm_ner"]["label_noise"]
+        noise = config["components"]["padellm_ner"].setdefault("label_noise", {})
         noise["names"] = [[label, known[label][1:]] for label in every]
     config["initialize"]["components"] = {"padellm_ner": {"labels": asked_as}}
     config.to_disk(output / "config.cfg", interpolate=False)

@@ -45,9 +45,9 @@ def add_pointers(
     """The model with the tokens of its template, and pointers that can be trained for these labels.
 
     own: those that get vectors of their own, all by default; the others are known by their names.
-    both_ways: texts are read both ways from now on, where the model takes it. Few weights cannot
-    make a causal LM read so: with an adapter it learns several times slower. It reads texts twice
-    instead, unless it comes with a template.
+    both_ways: texts are read both ways from now on, where the model takes it and the template does
+    not say `repeat_text`. Few weights cannot make a causal LM read so: with an adapter it learns
+    several times slower. What goes on to read causally, and names no template, reads texts twice.
 
     Pointers that it has keep what they know: of words, and of labels that are among these.
 
@@ -68,8 +68,8 @@ def add_pointers(
     pointers = Pointers(lm.config.hidden_size, labels if own is None else own)
     if before is not None:
         _take_over(pointers, before)
-    if both_ways and lm.tree and not template.bidirectional:
-        template = replace(template, bidirectional=True, repeat_text=False)
+    if both_ways and lm.tree and not template.repeat_text:
+        template = replace(template, bidirectional=True)
     elif loaded.settings.template is None:
         template = replace(template, repeat_text=not template.bidirectional)
     settings = replace(loaded.settings, template=template, calibration=None, window=WINDOW)
