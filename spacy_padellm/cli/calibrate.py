@@ -79,7 +79,8 @@ def calibrate_cli(
     if found is not None:
         quality = "too few mentions to say" if found.error is None else f"{found.error:.3f}"
         msg.info(
-            f"{found.n_mentions} mentions; ECE of the half that was left out of a fit: {quality}"
+            f"Fitted the probabilities to {found.n_mentions} mentions. Expected calibration error "
+            f"of the half that a fit had left out: {quality}"
         )
     else:
         msg.warn(f"No curve was fitted, and probabilities stay as they were: {curve_error}")
@@ -129,23 +130,29 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
     """Why a label does not keep what is aimed at, and what it has."""
     from ..spans.choosing import fewest_mentions
 
-    if one.threshold is None:
+    stays = "its threshold stays as it was"
+    if one.threshold is None and one.nearest is None:
         what = "mention of it was found" if one.n_gold else "text has one"
-        return f"no {what}, and its threshold stays as it was"
+        return f"no {what}, and {stays}"
     share = one.precision if aim.precision else one.recall
     there = one.n if aim.precision else one.n_gold
     wanted, here = f"a {aim.name} of {aim.share:g}", f"it is {share:.3f} in these texts"
     fewest = fewest_mentions(aim.share, aim.confidence)
     if there < fewest:
-        return (
-            f"{wanted} cannot be promised with so few mentions: {here} (threshold "
-            f"{one.threshold:g}), but that takes {fewest} mentions that are all right, and there "
-            f"are {there}"
-        )
+        why = f"that takes {fewest} mentions that are all right, and there are {there}"
+        why = f"{wanted} cannot be promised with so few mentions: {here}, but {why}"
+        return f"{why}; {stays}" if aim.precision else why
     if share >= aim.share:
-        return f"{wanted} cannot be promised: {here} (threshold {one.threshold:g}), but barely so"
-    if not aim.precision:
-        return f"{wanted} cannot be reached: {here}, without any threshold"
-    if one.threshold:
-        return f"{wanted} cannot be reached: with the best threshold, {one.threshold:g}, {here}"
-    return f"{wanted} cannot be reached: no threshold does better than to keep all, and {here}"
+        chance = f"{wanted} cannot be promised: {here}, but that may be chance"
+        return f"{chance}; {stays}" if one.threshold is None else chance
+    if one.nearest is None:  # of a precision: where another label's mention gave way and is back
+        how = "with all thresholds" if aim.precision else "without any threshold"
+        return f"{wanted} cannot be reached: {here}, {how}"
+    at, n, right = one.nearest
+    if not at:
+        why = f"no threshold does better than to keep all, and {here}"
+    elif right >= aim.share * n:
+        why = f"{here}; with a threshold of {at:g}, {right} of {n} are right, too few to promise it"
+    else:
+        why = f"{here}, and {right / n:.3f} with the best threshold, {at:g}"
+    return f"{wanted} cannot be reached: {why}; {stays}"

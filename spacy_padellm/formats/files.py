@@ -21,6 +21,7 @@ from .json_text import is_unicode
 STDIN = "-"
 BOM = "\ufeff"
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+AS_UTF8 = "Save the file as UTF-8 (in Excel, as 'CSV UTF-8')"
 COMPRESSED = tuple(_OPENERS)
 _MAGIC = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00"}
 _CALLED = {".gz": "gzip", ".xz": "xz"}
@@ -38,7 +39,7 @@ def read_lines(source: Path | str, keep_broken: bool = False) -> Iterator[tuple[
     with _open_text(source, None) as file:
         for number, line in enumerate(file, 1):
             if not (keep_broken or line.isascii() or is_unicode(line)):
-                raise FormatError(_name(source), number, "not UTF-8", "Save the file as UTF-8")
+                raise FormatError(_name(source), number, "not UTF-8", AS_UTF8)
             line = line.rstrip("\n")
             bare = line.lstrip(BOM)
             # Before a blank, and not at the beginning, it is a token of its own in columns.
@@ -53,7 +54,7 @@ def read_text(source: Path | str, keep_mark: bool = False) -> str:
     if not text.isascii() and not is_unicode(text):
         lines = enumerate(io.StringIO(text), 1)
         line = next(number for number, line in lines if not is_unicode(line))
-        raise FormatError(_name(source), line, "not UTF-8", "Save the file as UTF-8")
+        raise FormatError(_name(source), line, "not UTF-8", AS_UTF8)
     return text if keep_mark else text.lstrip(BOM)
 
 
@@ -103,7 +104,7 @@ def _open_text(source: Path | str, newline: Literal[""] | None) -> Iterator[Text
         text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline)
         try:
             if _is_utf16(file.peek(8)[:8]):
-                raise FormatError(_name(source), 0, "UTF-16, not UTF-8", "Save the file as UTF-8")
+                raise FormatError(_name(source), 0, "UTF-16, not UTF-8", AS_UTF8)
             yield text
         except _BROKEN as error:
             mend = "Its end is missing, or it was damaged: copy or compress it again"

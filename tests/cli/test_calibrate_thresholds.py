@@ -91,8 +91,8 @@ def test_what_is_not_reached_is_said(scripted, pipeline, tmp_path):
     assert "No curve was fitted" in said(done) and "30 mentions were found" in said(done)
     assert "PER: a precision of 0.9 cannot be promised with so few mentions: it is" in said(done)
     assert "that takes 22 mentions that are all right, and there are 15" in said(done)
-    nearest = spacy.load(tmp_path / "few").get_pipe("padellm_ner").settings.threshold
-    assert set(nearest) == {"PER", "LOC"}
+    kept = spacy.load(tmp_path / "few").get_pipe("padellm_ner").settings.threshold
+    assert kept == {"PER": 0.125, "LOC": 0.125}
 
 
 @pytest.mark.parametrize("aim", ["precision", "recall"])
@@ -113,7 +113,9 @@ def test_what_cannot_be_reached_is_said_with_what_is(aim, scripted, pipeline, tm
     assert done.exit_code == 0, done.output
     if aim == "precision":
         told = "no threshold does better than to keep all, and it is 0.500 in these texts"
-        assert "LOC: a precision of 0.8 cannot" in said(done)
+        assert ", 16 of 16 are right, too few to promise it" in said(done)
+        kept = spacy.load(tmp_path / "out").get_pipe("padellm_ner").settings.threshold
+        assert kept == {"PER": 0.125, "LOC": 0.125}
     else:
         told = "it is 0.500 in these texts, without any threshold"
         assert "LOC:" not in said(done)

@@ -20,9 +20,11 @@ from .corpus import AnalyzedText
 
 @dataclass(frozen=True)
 class LabelThreshold:
-    """threshold: None where nothing was found, or nothing was there to find. precision, recall: on
-    these texts with all the thresholds. n: mentions that it leaves. n_gold: those in the texts.
-    bound: of the share that is aimed at; None where it is below the aim."""
+    """threshold: None where nothing was found, or nothing was there to find, or where none keeps
+    the precision that is aimed at. precision, recall: on these texts with all the thresholds. n:
+    mentions that it leaves. n_gold: those in the texts. bound: of the share that is aimed at; None
+    where it is below the aim. nearest: the threshold that comes nearest to a precision, which is
+    not set, with the mentions that it would leave and how many of these are right."""
 
     label: str
     threshold: float | None
@@ -31,6 +33,7 @@ class LabelThreshold:
     n: int
     n_gold: int
     bound: float | None
+    nearest: tuple[float, int, int] | None = None
 
 
 def choose_thresholds(
@@ -42,11 +45,12 @@ def choose_thresholds(
     """One for each label, by itself. calibrated: what becomes of a text's probabilities where the
     thresholds apply; it keeps their order.
 
-    A label that cannot reach the aim gets the threshold that comes nearest to it: that of the
-    highest bound of the precision; 0 for a recall.
+    A label that cannot reach the aim gets none for a precision, since any would lose mentions and
+    promise nothing, and 0 for a recall.
     """
     free = [text.placed(0.0) for text in texts]
     choices: dict[str, Choice | None] = {}
+    nearest: dict[str, tuple[float, int, int]] = {}
     for label in labels:
         scored = [
             (p, item in text.gold)
@@ -56,12 +60,19 @@ def choose_thresholds(
         ]
         n_gold = sum(item[0] == label for text in texts for item in text.gold)
         choose = choose_for_precision if aim.precision else choose_for_recall
-        choices[label] = choose(scored, n_gold, aim.share, aim.confidence)
+        choice = choose(scored, n_gold, aim.share, aim.confidence)
+        if choice and aim.precision and not choice.reached:
+            left = [is_right for p, is_right in scored if p >= choice.least]
+            below = None if choice.below is None else calibrated(choice.below)
+            at = between(below, calibrated(choice.least))
+            nearest[label], choice = (at, len(left), sum(left)), None
+        choices[label] = choice
     set_here = {label: between(c.below, c.least) for label, c in choices.items() if c}
     placed = [text.placed(set_here or 0.0) for text in texts]
-    return [
+    rows = [
         _row(label, choice, texts, placed, aim, calibrated) for label, choice in choices.items()
     ]
+    return [replace(row, nearest=nearest.get(row.label)) for row in rows]
 
 
 def _row(
