@@ -17,10 +17,10 @@ def test_the_project_runs_on_its_sample(tmp_path):
     shutil.copy(ROOT / "project.yml", tmp_path)
     config = tmp_path / "configs" / "padellm_scratch.cfg"
     text = config.read_text(encoding="utf8")
-    text = text.replace("eval_frequency = 100", "eval_frequency = 15")
+    text = text.replace("eval_frequency = 100", "eval_frequency = 5")
     config.write_text(text, encoding="utf8")
     command = [sys.executable, "-m", "spacy", "project", "run", "all", str(tmp_path)]
-    command += ["--vars.max_steps", "30"]
+    command += ["--vars.max_steps", "10"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=400, cwd=tmp_path)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     scores = json.loads((tmp_path / "training" / "scores.json").read_text())

@@ -8,7 +8,7 @@ from wasabi import Printer
 
 from ..progress import progress
 from ..spans.choosing import Aim
-from ..tools.pipelines import open_pipeline, save_pipeline
+from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_place, say_error
 
@@ -48,6 +48,7 @@ def calibrate_cli(
         check_numbers(batch_size=batch_size)
         check_place(output, "OUTPUT")
         nlp, pipe = open_pipeline(pipeline)
+        from ..pipeline.saving import save_pipeline
         from ..tools.analyze.calibrating import calibrate
         from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.thresholds import choose_thresholds, set_thresholds

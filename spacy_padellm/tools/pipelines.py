@@ -10,7 +10,6 @@ from spacy.tokens import Doc
 
 from ..architectures.config_values import write_value
 from ..models.place import find_place
-from ..pipeline.saving import save_pipeline
 
 if TYPE_CHECKING:  # it takes seconds to import, which a name that is wrong need not wait for
     from ..pipeline.component import PaDeLLMNER
@@ -35,6 +34,7 @@ def merge_pipeline(pipeline: Path, output: Path) -> None:
         raise ValueError(f"{output} is the pipeline itself: give another folder")
     nlp, pipe = load_pipeline(pipeline)
     from ..architectures.causal_lm import own_shim_of  # loaded by now
+    from ..pipeline.saving import save_pipeline
 
     output.parent.mkdir(parents=True, exist_ok=True)
     own_shim_of(pipe.model).merge()

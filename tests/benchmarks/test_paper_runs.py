@@ -1,10 +1,13 @@
 """Cells of the paper's experiment: trained, scored, measured, gone on with, tidied up."""
 
+import pytest
+
 from spacy_padellm.atomic import alone_in
 
 from .trips import FORMATS, records
 
 
+@pytest.mark.slow
 def test_all_formats_are_trained_scored_and_measured_and_go_on_where_they_were_stopped(
     data, run, monkeypatch
 ):

@@ -94,6 +94,7 @@ def run(capfd):
     return call
 
 
+@pytest.mark.slow
 def test_a_run_resumes_and_a_killed_cell_starts_anew(data, run):
     place = data.parent
     words = command(data, "--sizes", "4", "all", "1000", "--seeds", "7")

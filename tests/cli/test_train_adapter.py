@@ -1,5 +1,6 @@
 """`padellm train` of an adapter."""
 
+import pytest
 import spacy
 import torch
 
@@ -18,6 +19,7 @@ def test_an_adapter_is_small_at_every_point(corpora, plain_lm_folder, tmp_path):
     assert nlp("Ada Lovelace went to London.").text
 
 
+@pytest.mark.slow
 def test_dropout_goes_on_where_it_was(corpora, plain_lm_folder, tmp_path):
     tune_adapter(corpora, plain_lm_folder, tmp_path / "whole")
     tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", training__max_steps=2)

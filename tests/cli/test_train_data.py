@@ -70,7 +70,12 @@ def interrupted(batches):
     def press(steps):
         for number, batch in enumerate(batches(steps)):
             if number == 2:
-                signal.raise_signal(signal.SIGINT)
+                # A background process of a shell ignores it.
+                before = signal.signal(signal.SIGINT, signal.default_int_handler)
+                try:
+                    signal.raise_signal(signal.SIGINT)
+                finally:
+                    signal.signal(signal.SIGINT, before)
             yield batch
 
     return press

@@ -37,6 +37,7 @@ def test_a_killed_run_goes_on_to_the_same_result(corpora, whole, tmp_path):
         assert farthest(weights(output / name), weights(whole / name)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0.1, 1.5])
 def test_a_full_disk_leaves_the_last_checkpoint(part, corpora, tmp_path):
     """Files above a limit fail to be written, as on a full disk: the weights, or the optimizer's

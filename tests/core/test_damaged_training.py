@@ -2,6 +2,7 @@
 
 import resource
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import TrainerState
@@ -40,6 +41,7 @@ def test_a_full_disk_is_named_with_what_is_left(files, capsys):  # noqa: F811
     assert "the disk is full; the checkpoint of step 3 is whole: make room and give the" in told
 
 
+@pytest.mark.slow
 def test_training_without_spacy_goes_back_too(files, caplog):  # noqa: F811
     """Damaged checkpoints of both stages; the same weights as of a run that nothing disturbed."""
     outputs = [files / "whole", files / "damaged"]

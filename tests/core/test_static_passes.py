@@ -53,6 +53,7 @@ def test_a_cache_grows_when_a_text_needs_it(compact_tokenizer, monkeypatch):
     same(decode(lm, compact_tokenizer, texts), free)
 
 
+@pytest.mark.slow
 def test_compiled_passes_decode_the_same(compact_tokenizer, caplog):
     lm = make("llama", compact_tokenizer)
     free = decode(lm, compact_tokenizer)

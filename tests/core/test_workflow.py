@@ -84,6 +84,7 @@ def weights(folder):
     return load_model(ModelSource(str(folder))).lm.model.state_dict()
 
 
+@pytest.mark.slow
 def test_killed_pretraining_goes_on_to_the_same_weights(files):
     steps = ("--steps", "40", "--checkpoint-seconds", "0")
     assert main(pretrain(files, files / "whole", *steps)) == 0

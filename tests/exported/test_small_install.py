@@ -42,10 +42,9 @@ def models(exported_folder, pointing_folder, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("python", [sys.executable, SMALL], ids=["blocked", "small"])
-def test_what_runs_where_torch_is_not_installed(python, models):
-    if python is None:
-        pytest.skip("SMALL_PYTHON names no environment of the small installation")
+def test_what_runs_where_torch_is_not_installed(models):
+    """In the small environment (SMALL_PYTHON); without one, in this one with torch blocked."""
+    python = SMALL or sys.executable
     tests = ROOT / "tests" / "small"
     options = ["-q", "-p", "no:cacheprovider", "--durations", "5", "--confcutdir", tests]
     done = subprocess.run(
