@@ -8,6 +8,9 @@ from collections.abc import Collection
 from functools import cached_property
 
 import numpy as np
+
+# np.unique imports it when it is first called; a process that is forked meanwhile would hang.
+import numpy.ma
 import numpy.typing as npt
 
 from ..prompts.plain_text import EncodedText
