@@ -7,7 +7,7 @@ apart, such as Japanese, a shift would fit as well as the offsets do.
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from math import sqrt
@@ -46,12 +46,13 @@ class GivenText(NamedTuple):
 
 @dataclass(frozen=True)
 class Cause:
-    """headline: such as "your offsets are shifted". said: what shows it, and the mend. share: of
-    all spans, those that it concerns."""
+    """headline: such as "your offsets seem to be shifted". said: what shows it, and how offsets
+    become right. share: of all spans, those that it concerns. mend: what to do."""
 
     headline: str
     said: str
     share: float
+    mend: str = "Correct the file"
 
 
 def find_cause(texts: Sequence[GivenText]) -> Cause | None:
@@ -91,7 +92,11 @@ class _Theory(NamedTuple):
                 f"{self.mend}: offsets count characters from 0, and an end is one past the last "
                 f"character"
             )
-        return Cause(self.headline, said[0].upper() + said[1:], found.moved / n)
+        cause = Cause(self.headline, said[0].upper() + said[1:], found.moved / n)
+        if self.rigid:
+            return cause
+        mend = "Correct the file. If you marked parts of words on purpose, mark the whole words"
+        return replace(cause, mend=mend)
 
 
 class _Found(NamedTuple):
@@ -106,7 +111,9 @@ class _Found(NamedTuple):
 
 def _theories() -> list[_Theory]:
     shifts = [
-        _Theory("your offsets are shifted", _say_shift(shift), partial(_shift, shift), all(shift))
+        _Theory(
+            "your offsets seem to be shifted", _say_shift(shift), partial(_shift, shift), all(shift)
+        )
         for shift in _SHIFTS
     ]
     units = [

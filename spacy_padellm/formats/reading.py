@@ -54,9 +54,14 @@ class Reading:
         return self.spans.total() + len(self.misplaced)
 
     @property
+    def n_moved(self) -> int:
+        """Spans that do not begin and end with tokens and are kept, mostly in another place."""
+        return sum(not problem.lost for problem in self.off)
+
+    @property
     def mostly_lost(self) -> bool:
-        """Whether more than half of all spans are misplaced."""
-        return 2 * len(self.misplaced) > self.total
+        """Whether more than half of all spans are lost: misplaced, or off and not to be moved."""
+        return 2 * (len(self.misplaced) + len(self.off) - self.n_moved) > self.total
 
     @property
     def mostly_off(self) -> bool:
@@ -90,9 +95,9 @@ class Reading:
             code = "ja"
         return code if code in _LANGUAGES and code != self.lang else ""
 
-    def say_off(self) -> str:
+    def say_off(self, option: str = "alignment_mode") -> str:
         """How many spans are off or misplaced and why, by label and with examples; "" where none
-        is."""
+        is. option: how the alignment mode is set."""
         off, misplaced = self.off, self.misplaced
         if not off and not misplaced:
             return ""
@@ -118,9 +123,10 @@ class Reading:
         where = files[0] + (f" and {count(len(files) - 1, 'other file')}" if files[1:] else "")
         n = len(misplaced)
         fates = [f"{count(n, 'span')} without a place {verb(n, 'is', 'are')} lost"] if n else []
-        fates += [self._say_fate(off)] if off else []
-        if len(fates) > 1:
-            fates[1] = fates[1].replace("They", "Those that do not begin and end so", 1)
+        which = "They"
+        if n:
+            which = f"Spans that cut {'tokens' if self.off_whole else 'words'}"
+        fates += [self._say_fate(which, option)] if off else []
         return f"{where}: {told}. For example {shown}. {'. '.join(fates)}"
 
     def _count(self, found: Sequence[Problem], what: str) -> str:
@@ -130,19 +136,21 @@ class Reading:
         labels = ", ".join(f"{k} {n:,} of {all_of[k]:,}" for k, n in by_label.most_common())
         return f"{len(found):,} of {count(self.total, 'span')} {what} ({labels})"
 
-    def _say_fate(self, off: Sequence[Problem]) -> str:
-        """What became of them, here and in the other command."""
-        mend = "Training moves such spans to the whole words inside them"
+    def _say_fate(self, which: str, option: str) -> str:
+        """What became of spans that are off, here and in the other command. which: the subject."""
         if self.mode == "kept":
-            return f"They are written as they are. {mend}"
+            mend = "Training moves such spans to the whole words inside them"
+            return f"{which} are written as they are. {mend}"
+        mode = f"(alignment mode {self.mode})"
         if self.mode == "strict":
-            mend = "The mode contract moves such spans to the whole words inside them"
-            return f"They are left out (alignment mode strict). {mend}"
+            mend = f"With {option} contract, they move to the whole words inside them, if any"
+            return f"{which} are left out {mode}. {mend}"
         where = "inside" if self.mode == "contract" else "around"
-        lost = sum(problem.lost for problem in off)
+        if not self.n_moved:
+            return f"{which} are lost, as no whole words are {where} them {mode}"
+        lost = len(self.off) - self.n_moved
         left_out = f", and {lost:,} without any {verb(lost, 'is', 'are')} lost" if lost else ""
-        moved = f"They are moved to the whole words {where} them (alignment mode {self.mode})"
-        return moved + left_out
+        return f"{which} are moved to the whole words {where} them {mode}{left_out}"
 
     def say_marked(self) -> str:
         """That many spans have a punctuation mark at an end; "" where that are few."""
@@ -184,17 +192,18 @@ class Reading:
         return f"In reading, {', and '.join(filter(None, said))}. For example {shown}"
 
 
-def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
+def check_offsets(reading: Reading, option: str, lang: str = "") -> None:
     """Raises ValueError where most spans cannot be where they should be (`Reading.mostly_off`),
     with the likely cause and the mend.
 
-    keep: what to say of how to go on with the spans that are only off, "" if there is no way.
+    option: how the alignment mode is set, such as "--alignment-mode".
     lang: how the language of the tokenizer is set, such as "--lang"; "" if it cannot be.
     """
     if not reading.mostly_off:
         return
-    mend = "Correct the file"
-    if not reading.cause:
+    if reading.cause:
+        mend = reading.cause.mend
+    else:
         mend = "Correct the offsets: they count characters of the text as it is in the file, from 0"
     if reading.off_whole and not reading.misplaced:
         mend = "Give the texts with your own tokens, such as in CoNLL columns"
@@ -206,9 +215,9 @@ def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
         mend = "Write the mentions as they stand in the texts"
     elif lang and reading.off and not reading.cause:
         mend += f"; for texts in another language than {reading.lang!r}, pass {lang}"
-    lost = sum(problem.lost for problem in reading.off) + len(reading.misplaced)
-    last = f". {keep}" if keep and reading.off and 2 * lost <= reading.total else ""
-    raise ValueError(f"{reading.say_off()}. {mend}{last}")
+    if reading.n_moved and not reading.mostly_lost:
+        mend += f". To use the whole words inside the spans, pass {option} contract"
+    raise ValueError(f"{reading.say_off(option)}. {mend}")
 
 
 def with_marks(text: AnnotatedText) -> list[Problem]:

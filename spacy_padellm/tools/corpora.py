@@ -20,7 +20,6 @@ from ..pipeline.corpora import make_corpus, make_example, messages_of, what_is_n
 from ..pipeline.training_texts import report_unknown
 
 logger = logging.getLogger(__name__)
-KEEP = "To use the whole words inside the spans, pass --alignment-mode contract"
 
 
 def read_annotated(
@@ -50,7 +49,7 @@ def read_annotated(
     )
     examples, reading = reader.read(nlp or spacy.blank("en"))
     if alignment_mode is None or reading.mostly_lost:
-        check_offsets(reading, KEEP)
+        check_offsets(reading, "--alignment-mode")
     for message in what_is_new(messages_of(reading)):
         logger.warning("%s", message)
     examples = [example for example in examples if example.reference.text.strip()]
