@@ -6,10 +6,11 @@ apart, such as Japanese, a shift would fit as well as the offsets do.
 """
 
 import statistics
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import pairwise
+from functools import lru_cache, partial
+from itertools import accumulate, pairwise
 from math import sqrt
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from .gold_text import Place
 from .offset_units import UNITS, in_unit, is_whole, parts_words, without_blanks
 
 MOST_TEXTS = 2_000  # that are looked at
+MOST_CHARACTERS = 500_000  # of them; as many take seconds, where all cause doubts
 _EXPLAINS = 0.8  # of the spans that a cause concerns: as many make sense by it
 _LEAST = 3  # spans that a cause concerns
 # What to add to starts and ends, the likelier faults first: counted from 1 or from a line's first
@@ -58,7 +60,13 @@ class Cause:
 def find_cause(texts: Sequence[GivenText]) -> Cause | None:
     """What is wrong with the offsets of these texts, in the order of the file; None where nothing
     is, or where it cannot be told."""
-    texts = texts[:MOST_TEXTS]
+    lengths = accumulate(len(one.text) for one in texts[:MOST_TEXTS])
+    n = bisect_right([*lengths], MOST_CHARACTERS)
+    return _find(tuple(texts[: max(n, 1)]))
+
+
+@lru_cache(maxsize=4)  # training reads a file more than once
+def _find(texts: tuple[GivenText, ...]) -> Cause | None:
     n = sum(len(text.places) for text in texts)
     if not n:
         return None

@@ -75,7 +75,7 @@ def fit_other_units(text: str, places: Sequence[Place]) -> tuple[str, list[Place
     units it is that in which more places make sense: are within the text, cut no word and neither
     begin nor end with a blank.
     """
-    if not places or (text.isascii() and "\n" not in text):
+    if not places or _counts_alike(text):
         return None
     plain = [is_whole(text, start, end) for start, end in places]
     if all(plain):
@@ -94,10 +94,20 @@ def fit_other_units(text: str, places: Sequence[Place]) -> tuple[str, list[Place
 def in_unit(name: str, text: str, places: Sequence[Place]) -> list[Place | None]:
     """Places that are counted in one of `UNITS`, in characters; None for one that parts a character
     or is outside the text."""
+    if not places:
+        return []
+    if _counts_alike(text):
+        last = len(text)
+        return [(s, e) if 0 <= s <= last and 0 <= e <= last else None for s, e in places]
     ends = itertools.accumulate(UNITS[name](text), initial=0)
     known = {units: i for i, units in enumerate(ends)}
     found = [(known.get(start), known.get(end)) for start, end in places]
     return [None if start is None or end is None else (start, end) for start, end in found]
+
+
+def _counts_alike(text: str) -> bool:
+    """Whether each character of a text is one in all `UNITS`, as is told at once."""
+    return text.isascii() and "\n" not in text
 
 
 def is_whole(text: str, start: int, end: int) -> bool:

@@ -12,7 +12,7 @@ from ..plurals import count, verb
 from .annotated_text import AnnotatedText, Problem, count_kinds, say_are_lost
 from .offset_causes import Cause, GivenText, find_cause
 from .offset_units import is_whole, without_blanks
-from .repeats import ANOTHER_ID
+from .repeats import REPEATS
 from .shown_problems import MISPLACED, in_excerpt, show, show_in_context
 
 SHOWN = 3  # spans, as examples
@@ -167,12 +167,12 @@ class Reading:
 
     def say_repeated(self) -> str:
         """How many texts were there before, with other spans; "" for none."""
-        found = [problem for problem in self.problems if problem.fault == "repeat"]
+        found = [problem for problem in self.problems if problem.fault in REPEATS]
         if not found:
             return ""
         told = f"{count(len(found), 'text')} {verb(len(found), 'contradicts', 'contradict')}"
         ids = ""
-        if any(ANOTHER_ID in problem.reason for problem in found):
+        if any(problem.fault == "renumbered" for problem in found):
             ids = ". If the ids number the rows, remove them: rows of one text belong together then"
         return (
             f"{found[0].file}: {told} an earlier one, which is the same text with other spans: "
@@ -181,7 +181,7 @@ class Reading:
 
     def say_others(self) -> str:
         """What else could not stay as it was; "" for nothing."""
-        told = {*MISPLACED, "repeat", *(["unit"] if self.cause else [])}
+        told = {*MISPLACED, *REPEATS, *(["unit"] if self.cause else [])}
         others = [p for p in self.problems if not p.off and p.fault not in told]
         if not others:
             return ""

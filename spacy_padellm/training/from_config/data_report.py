@@ -9,7 +9,7 @@ from wasabi import table
 
 from ...formats.reading import Reading, check_offsets
 from ...pipeline.corpora import messages_of, what_is_new
-from .run_length import count
+from ...plurals import count
 from .survey import SurveyedText
 
 FEW_TEXTS = 50  # with entities: fewer teach a model little
