@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..plurals import verb
 from .gold_text import Place
-from .offset_units import UNITS, in_unit, is_whole, parts_words, without_blanks
+from .offset_units import UNITS, in_unit, is_whole, parts_words, script_language
 
 MOST_TEXTS = 2_000  # that are looked at
 MOST_CHARACTERS = 500_000  # of them; as many take seconds, where all cause doubts
@@ -25,7 +25,7 @@ _LEAST = 3  # spans that a cause concerns
 # What to add to starts and ends, the likelier faults first: counted from 1 or from a line's first
 # character, ends inclusive, ends with what follows.
 _SHIFTS = [(-1, -1), (1, 1), (0, 1), (0, -1), (-1, 0), (1, 0), (-2, -2), (2, 2), (-3, -3), (3, 3)]
-_MARKS = ".,;:!?"
+MARKS = ".,;:!?"
 _AS_IT_WAS = "Give each text as it was when it was annotated, or correct the offsets"
 _MENDS = {
     "UTF-16 units": (
@@ -175,7 +175,7 @@ def _is_surely_word(text: str, start: int, end: int) -> bool:
     """`_is_word` without a mark at its ends, of a script in which it is told."""
     if not _is_word(text, start, end):
         return False
-    return not any(char in _MARKS or without_blanks(char) for char in (text[start], text[end - 1]))
+    return not any(char in MARKS or script_language(char) for char in (text[start], text[end - 1]))
 
 
 def _shift(shift: Place, _: str, places: Sequence[Place]) -> list[Place | None]:

@@ -129,11 +129,11 @@ def parts_words(left: str, right: str) -> bool:
     """Whether a place that ends between two characters cuts a word, in a script with blanks between
     words, upper case or not. In Arabic or Korean a mention may be a part of such a word."""
     return all(char.isalnum() or unicodedata.combining(char) for char in (left, right)) and not (
-        without_blanks(left) or without_blanks(right)
+        script_language(left) or script_language(right)
     )
 
 
-def without_blanks(char: str) -> str:
+def script_language(char: str) -> str:
     """The code of a language, where the script of a character puts no blanks between words."""
     return next((code for first, last, code in _WITHOUT_BLANKS if first <= char <= last), "")
 

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from ..plurals import count, verb
 from .annotated_text import AnnotatedText, Problem, count_kinds, say_are_lost
-from .offset_causes import Cause, GivenText, find_cause
-from .offset_units import is_whole, without_blanks
+from .offset_causes import MARKS, Cause, GivenText, find_cause
+from .offset_units import is_whole, script_language
 from .repeats import REPEATS
 from .shown_problems import MISPLACED, in_excerpt, show, show_in_context
 
@@ -19,7 +19,6 @@ SHOWN = 3  # spans, as examples
 _FEW = 0.1  # of all spans; fewer are no fault of the whole file
 _MOST = 0.8  # of the spans that are off, to say what they are like
 _MANY_MARKED = 0.25  # of all spans; of fewer nothing is said
-_MARKS = ".,;:!?"
 _LANGUAGES = {"bo": "Tibetan", "ja": "Japanese", "th": "Thai", "zh": "Chinese"}  # spaCy has these
 
 
@@ -86,7 +85,7 @@ class Reading:
     def other_lang(self) -> str:
         """The code of the language that the spans are in, where spaCy's tokenizer for it is another
         and finds words that are not told by blanks; "" where that cannot be told."""
-        found = Counter(without_blanks(char) for problem in self.off for char in problem.excerpt)
+        found = Counter(script_language(char) for problem in self.off for char in problem.excerpt)
         others = found.pop("", 0)
         if not found or 2 * found.total() < others:
             return ""
@@ -232,7 +231,7 @@ def with_marks(text: AnnotatedText) -> list[Problem]:
 def _has_mark(text: str, start: int, end: int) -> bool:
     """Of full stops, only that of the text: others are those of abbreviations."""
     last = text[end - 1]
-    return text[start] in _MARKS or (last in _MARKS and (last != "." or not text[end:].strip()))
+    return text[start] in MARKS or (last in MARKS and (last != "." or not text[end:].strip()))
 
 
 def shifted(texts: Iterable[AnnotatedText]) -> Reading | None:

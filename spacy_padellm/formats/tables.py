@@ -9,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,9 @@ def _of_tokens(
         mend = "Add a column 'sentence' that numbers them, or write CoNLL columns"
         raise FormatError(path, 1, "nothing tells where a sentence ends", mend)
     rows = list(rows)
-    # No key is that of the row above.
-    keys = list(
-        accumulate((row[sentence].strip() for _, row in rows), lambda last, key: key or last)
-    )
+    keys: list[str] = []
+    for _, row in rows:
+        keys.append(row[sentence].strip() or (keys[-1] if keys else ""))  # none: as above
     runs = [len([*run]) for _, run in groupby(keys)]
     # Numbers of words may begin anew with each sentence.
     if len(rows) > 2 and runs.count(1) > _NUMBERS_WORDS * len(rows):
