@@ -69,7 +69,7 @@ Annotate = Annotated[
     ),
 ]
 SpansKey = Annotated[str, Opt("--spans-key", "-k", help="Name of the span group")]
-Alignment = Annotated[
+SpansOffTokens = Annotated[
     AlignmentMode,
     Opt(
         "--alignment-mode",
@@ -128,7 +128,7 @@ def convert_cli(
     lang: Lang = "en",
     annotate: Annotate = "auto",
     spans_key: SpansKey = "sc",
-    alignment_mode: Alignment = "strict",
+    alignment_mode: SpansOffTokens = "strict",
     separator: Separator = None,
     column_token: ColumnToken = 0,
     column_tag: ColumnTag = "-1",

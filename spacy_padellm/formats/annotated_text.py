@@ -26,8 +26,9 @@ OPTIONS = {
     "paper_indices": "--paper-indices",
 }
 # outside: of the text. empty: or ends before it begins. absent: the text does not have the string.
-# unit: fits if it is counted otherwise. repeat: of a text, which was read before with other spans.
-Fault = Literal["", "outside", "empty", "absent", "unit", "repeat"]
+# unit: fits if it is counted otherwise. repeat: of a text, which was read before with other spans;
+# renumbered: and another id.
+Fault = Literal["", "outside", "empty", "absent", "unit", "repeat", "renumbered"]
 
 
 class FormatError(ValueError):

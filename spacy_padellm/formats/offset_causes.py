@@ -6,24 +6,26 @@ apart, such as Japanese, a shift would fit as well as the offsets do.
 """
 
 import statistics
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import accumulate, pairwise
 from math import sqrt
 from typing import NamedTuple
 
 from ..plurals import verb
 from .gold_text import Place
-from .offset_units import UNITS, in_unit, is_whole, parts_words, without_blanks
+from .offset_units import UNITS, in_unit, is_whole, parts_words, script_language
 
 MOST_TEXTS = 2_000  # that are looked at
+MOST_CHARACTERS = 500_000  # of them; as many take seconds, where all cause doubts
 _EXPLAINS = 0.8  # of the spans that a cause concerns: as many make sense by it
 _LEAST = 3  # spans that a cause concerns
 # What to add to starts and ends, the likelier faults first: counted from 1 or from a line's first
 # character, ends inclusive, ends with what follows.
 _SHIFTS = [(-1, -1), (1, 1), (0, 1), (0, -1), (-1, 0), (1, 0), (-2, -2), (2, 2), (-3, -3), (3, 3)]
-_MARKS = ".,;:!?"
+MARKS = ".,;:!?"
 _AS_IT_WAS = "Give each text as it was when it was annotated, or correct the offsets"
 _MENDS = {
     "UTF-16 units": (
@@ -46,18 +48,25 @@ class GivenText(NamedTuple):
 
 @dataclass(frozen=True)
 class Cause:
-    """headline: such as "your offsets are shifted". said: what shows it, and the mend. share: of
-    all spans, those that it concerns."""
+    """headline: such as "your offsets seem to be shifted". said: what shows it, and how offsets
+    become right. share: of all spans, those that it concerns. mend: what to do."""
 
     headline: str
     said: str
     share: float
+    mend: str = "Correct the file"
 
 
 def find_cause(texts: Sequence[GivenText]) -> Cause | None:
     """What is wrong with the offsets of these texts, in the order of the file; None where nothing
     is, or where it cannot be told."""
-    texts = texts[:MOST_TEXTS]
+    lengths = accumulate(len(one.text) for one in texts[:MOST_TEXTS])
+    n = bisect_right([*lengths], MOST_CHARACTERS)
+    return _find(tuple(texts[: max(n, 1)]))
+
+
+@lru_cache(maxsize=4)  # training reads a file more than once
+def _find(texts: tuple[GivenText, ...]) -> Cause | None:
     n = sum(len(text.places) for text in texts)
     if not n:
         return None
@@ -91,7 +100,11 @@ class _Theory(NamedTuple):
                 f"{self.mend}: offsets count characters from 0, and an end is one past the last "
                 f"character"
             )
-        return Cause(self.headline, said[0].upper() + said[1:], found.moved / n)
+        cause = Cause(self.headline, said[0].upper() + said[1:], found.moved / n)
+        if self.rigid:
+            return cause
+        mend = "Correct the file. If you marked parts of words on purpose, mark the whole words"
+        return replace(cause, mend=mend)
 
 
 class _Found(NamedTuple):
@@ -106,7 +119,9 @@ class _Found(NamedTuple):
 
 def _theories() -> list[_Theory]:
     shifts = [
-        _Theory("your offsets are shifted", _say_shift(shift), partial(_shift, shift), all(shift))
+        _Theory(
+            "your offsets seem to be shifted", _say_shift(shift), partial(_shift, shift), all(shift)
+        )
         for shift in _SHIFTS
     ]
     units = [
@@ -160,7 +175,7 @@ def _is_surely_word(text: str, start: int, end: int) -> bool:
     """`_is_word` without a mark at its ends, of a script in which it is told."""
     if not _is_word(text, start, end):
         return False
-    return not any(char in _MARKS or without_blanks(char) for char in (text[start], text[end - 1]))
+    return not any(char in MARKS or script_language(char) for char in (text[start], text[end - 1]))
 
 
 def _shift(shift: Place, _: str, places: Sequence[Place]) -> list[Place | None]:

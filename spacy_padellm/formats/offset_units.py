@@ -75,7 +75,7 @@ def fit_other_units(text: str, places: Sequence[Place]) -> tuple[str, list[Place
     units it is that in which more places make sense: are within the text, cut no word and neither
     begin nor end with a blank.
     """
-    if not places or (text.isascii() and "\n" not in text):
+    if not places or _counts_alike(text):
         return None
     plain = [is_whole(text, start, end) for start, end in places]
     if all(plain):
@@ -94,10 +94,20 @@ def fit_other_units(text: str, places: Sequence[Place]) -> tuple[str, list[Place
 def in_unit(name: str, text: str, places: Sequence[Place]) -> list[Place | None]:
     """Places that are counted in one of `UNITS`, in characters; None for one that parts a character
     or is outside the text."""
+    if not places:
+        return []
+    if _counts_alike(text):
+        last = len(text)
+        return [(s, e) if 0 <= s <= last and 0 <= e <= last else None for s, e in places]
     ends = itertools.accumulate(UNITS[name](text), initial=0)
     known = {units: i for i, units in enumerate(ends)}
     found = [(known.get(start), known.get(end)) for start, end in places]
     return [None if start is None or end is None else (start, end) for start, end in found]
+
+
+def _counts_alike(text: str) -> bool:
+    """Whether each character of a text is one in all `UNITS`, as is told at once."""
+    return text.isascii() and "\n" not in text
 
 
 def is_whole(text: str, start: int, end: int) -> bool:
@@ -119,11 +129,11 @@ def parts_words(left: str, right: str) -> bool:
     """Whether a place that ends between two characters cuts a word, in a script with blanks between
     words, upper case or not. In Arabic or Korean a mention may be a part of such a word."""
     return all(char.isalnum() or unicodedata.combining(char) for char in (left, right)) and not (
-        without_blanks(left) or without_blanks(right)
+        script_language(left) or script_language(right)
     )
 
 
-def without_blanks(char: str) -> str:
+def script_language(char: str) -> str:
     """The code of a language, where the script of a character puts no blanks between words."""
     return next((code for first, last, code in _WITHOUT_BLANKS if first <= char <= last), "")
 

@@ -10,16 +10,15 @@ from functools import cached_property
 
 from ..plurals import count, verb
 from .annotated_text import AnnotatedText, Problem, count_kinds, say_are_lost
-from .offset_causes import Cause, GivenText, find_cause
-from .offset_units import is_whole, without_blanks
-from .repeats import ANOTHER_ID
+from .offset_causes import MARKS, Cause, GivenText, find_cause
+from .offset_units import is_whole, script_language
+from .repeats import REPEATS
 from .shown_problems import MISPLACED, in_excerpt, show, show_in_context
 
 SHOWN = 3  # spans, as examples
 _FEW = 0.1  # of all spans; fewer are no fault of the whole file
 _MOST = 0.8  # of the spans that are off, to say what they are like
 _MANY_MARKED = 0.25  # of all spans; of fewer nothing is said
-_MARKS = ".,;:!?"
 _LANGUAGES = {"bo": "Tibetan", "ja": "Japanese", "th": "Thai", "zh": "Chinese"}  # spaCy has these
 
 
@@ -54,9 +53,14 @@ class Reading:
         return self.spans.total() + len(self.misplaced)
 
     @property
+    def n_moved(self) -> int:
+        """Spans that do not begin and end with tokens and are kept, mostly in another place."""
+        return sum(not problem.lost for problem in self.off)
+
+    @property
     def mostly_lost(self) -> bool:
-        """Whether more than half of all spans are misplaced."""
-        return 2 * len(self.misplaced) > self.total
+        """Whether more than half of all spans are lost: misplaced, or off and not to be moved."""
+        return 2 * (len(self.misplaced) + len(self.off) - self.n_moved) > self.total
 
     @property
     def mostly_off(self) -> bool:
@@ -81,7 +85,7 @@ class Reading:
     def other_lang(self) -> str:
         """The code of the language that the spans are in, where spaCy's tokenizer for it is another
         and finds words that are not told by blanks; "" where that cannot be told."""
-        found = Counter(without_blanks(char) for problem in self.off for char in problem.excerpt)
+        found = Counter(script_language(char) for problem in self.off for char in problem.excerpt)
         others = found.pop("", 0)
         if not found or 2 * found.total() < others:
             return ""
@@ -90,9 +94,9 @@ class Reading:
             code = "ja"
         return code if code in _LANGUAGES and code != self.lang else ""
 
-    def say_off(self) -> str:
+    def say_off(self, option: str = "alignment_mode") -> str:
         """How many spans are off or misplaced and why, by label and with examples; "" where none
-        is."""
+        is. option: how the alignment mode is set."""
         off, misplaced = self.off, self.misplaced
         if not off and not misplaced:
             return ""
@@ -118,9 +122,10 @@ class Reading:
         where = files[0] + (f" and {count(len(files) - 1, 'other file')}" if files[1:] else "")
         n = len(misplaced)
         fates = [f"{count(n, 'span')} without a place {verb(n, 'is', 'are')} lost"] if n else []
-        fates += [self._say_fate(off)] if off else []
-        if len(fates) > 1:
-            fates[1] = fates[1].replace("They", "Those that do not begin and end so", 1)
+        which = "They"
+        if n:
+            which = f"Spans that cut {'tokens' if self.off_whole else 'words'}"
+        fates += [self._say_fate(which, option)] if off else []
         return f"{where}: {told}. For example {shown}. {'. '.join(fates)}"
 
     def _count(self, found: Sequence[Problem], what: str) -> str:
@@ -130,19 +135,21 @@ class Reading:
         labels = ", ".join(f"{k} {n:,} of {all_of[k]:,}" for k, n in by_label.most_common())
         return f"{len(found):,} of {count(self.total, 'span')} {what} ({labels})"
 
-    def _say_fate(self, off: Sequence[Problem]) -> str:
-        """What became of them, here and in the other command."""
-        mend = "Training moves such spans to the whole words inside them"
+    def _say_fate(self, which: str, option: str) -> str:
+        """What became of spans that are off, here and in the other command. which: the subject."""
         if self.mode == "kept":
-            return f"They are written as they are. {mend}"
+            mend = "Training moves such spans to the whole words inside them"
+            return f"{which} are written as they are. {mend}"
+        mode = f"(alignment mode {self.mode})"
         if self.mode == "strict":
-            mend = "The mode contract moves such spans to the whole words inside them"
-            return f"They are left out (alignment mode strict). {mend}"
+            mend = f"With {option} contract, they move to the whole words inside them, if any"
+            return f"{which} are left out {mode}. {mend}"
         where = "inside" if self.mode == "contract" else "around"
-        lost = sum(problem.lost for problem in off)
+        if not self.n_moved:
+            return f"{which} are lost, as no whole words are {where} them {mode}"
+        lost = len(self.off) - self.n_moved
         left_out = f", and {lost:,} without any {verb(lost, 'is', 'are')} lost" if lost else ""
-        moved = f"They are moved to the whole words {where} them (alignment mode {self.mode})"
-        return moved + left_out
+        return f"{which} are moved to the whole words {where} them {mode}{left_out}"
 
     def say_marked(self) -> str:
         """That many spans have a punctuation mark at an end; "" where that are few."""
@@ -159,12 +166,12 @@ class Reading:
 
     def say_repeated(self) -> str:
         """How many texts were there before, with other spans; "" for none."""
-        found = [problem for problem in self.problems if problem.fault == "repeat"]
+        found = [problem for problem in self.problems if problem.fault in REPEATS]
         if not found:
             return ""
         told = f"{count(len(found), 'text')} {verb(len(found), 'contradicts', 'contradict')}"
         ids = ""
-        if any(ANOTHER_ID in problem.reason for problem in found):
+        if any(problem.fault == "renumbered" for problem in found):
             ids = ". If the ids number the rows, remove them: rows of one text belong together then"
         return (
             f"{found[0].file}: {told} an earlier one, which is the same text with other spans: "
@@ -173,7 +180,7 @@ class Reading:
 
     def say_others(self) -> str:
         """What else could not stay as it was; "" for nothing."""
-        told = {*MISPLACED, "repeat", *(["unit"] if self.cause else [])}
+        told = {*MISPLACED, *REPEATS, *(["unit"] if self.cause else [])}
         others = [p for p in self.problems if not p.off and p.fault not in told]
         if not others:
             return ""
@@ -184,17 +191,18 @@ class Reading:
         return f"In reading, {', and '.join(filter(None, said))}. For example {shown}"
 
 
-def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
+def check_offsets(reading: Reading, option: str, lang: str = "") -> None:
     """Raises ValueError where most spans cannot be where they should be (`Reading.mostly_off`),
     with the likely cause and the mend.
 
-    keep: what to say of how to go on with the spans that are only off, "" if there is no way.
+    option: how the alignment mode is set, such as "--alignment-mode".
     lang: how the language of the tokenizer is set, such as "--lang"; "" if it cannot be.
     """
     if not reading.mostly_off:
         return
-    mend = "Correct the file"
-    if not reading.cause:
+    if reading.cause:
+        mend = reading.cause.mend
+    else:
         mend = "Correct the offsets: they count characters of the text as it is in the file, from 0"
     if reading.off_whole and not reading.misplaced:
         mend = "Give the texts with your own tokens, such as in CoNLL columns"
@@ -206,9 +214,9 @@ def check_offsets(reading: Reading, keep: str = "", lang: str = "") -> None:
         mend = "Write the mentions as they stand in the texts"
     elif lang and reading.off and not reading.cause:
         mend += f"; for texts in another language than {reading.lang!r}, pass {lang}"
-    lost = sum(problem.lost for problem in reading.off) + len(reading.misplaced)
-    last = f". {keep}" if keep and reading.off and 2 * lost <= reading.total else ""
-    raise ValueError(f"{reading.say_off()}. {mend}{last}")
+    if reading.n_moved and not reading.mostly_lost:
+        mend += f". To use the whole words inside the spans, pass {option} contract"
+    raise ValueError(f"{reading.say_off(option)}. {mend}")
 
 
 def with_marks(text: AnnotatedText) -> list[Problem]:
@@ -223,7 +231,7 @@ def with_marks(text: AnnotatedText) -> list[Problem]:
 def _has_mark(text: str, start: int, end: int) -> bool:
     """Of full stops, only that of the text: others are those of abbreviations."""
     last = text[end - 1]
-    return text[start] in _MARKS or (last in _MARKS and (last != "." or not text[end:].strip()))
+    return text[start] in MARKS or (last in MARKS and (last != "." or not text[end:].strip()))
 
 
 def shifted(texts: Iterable[AnnotatedText]) -> Reading | None:

@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .table_rows import Row, read_rows
 
 HEAD = ("text", "start", "end", "label")
 _WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
+_NUMBERS_WORDS = 0.8  # of the rows with a key of their own: no sentences are that short
 _MISSING = ("", "nan", "na", "<na>", "none", "null")  # as pandas may write it
 
 
@@ -86,18 +88,21 @@ def _of_tokens(
         mend = "Add a column 'sentence' that numbers them, or write CoNLL columns"
         raise FormatError(path, 1, "nothing tells where a sentence ends", mend)
     rows = list(rows)
-    keys = [row[sentence].strip() for _, row in rows]
-    if len(rows) > 2 and len(set(keys)) == len(keys):
-        mend = "Add a column 'sentence' that numbers the sentences"
-        raise FormatError(path, 1, f"{sentence!r} has another value in every row", mend)
+    keys: list[str] = []
+    for _, row in rows:
+        keys.append(row[sentence].strip() or (keys[-1] if keys else ""))  # none: as above
+    runs = [len([*run]) for _, run in groupby(keys)]
+    # Numbers of words may begin anew with each sentence.
+    if len(rows) > 2 and runs.count(1) > _NUMBERS_WORDS * len(rows):
+        what = f"{sentence!r} has another value in almost every row, as if it numbered the words"
+        raise FormatError(path, 1, what, "Add a column 'sentence' that numbers the sentences")
     held: list[tuple[int, str, str]] = []
-    current = None
-    for number, row in rows:
-        key = row[sentence].strip()
-        if key and key != current and held:
+    current = ""
+    for (number, row), key in zip(rows, keys, strict=True):
+        if key != current and held:
             yield _sentence(path, held, problems)
             held = []
-        current = key or current
+        current = key
         token = row[names["token"]].strip()
         if not any(row.values()):
             continue

@@ -179,7 +179,7 @@ def _looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
 def messages_of(reading: Reading) -> list[str]:
     """What a user should know of a file that was read."""
     off = reading.say_off()
-    if reading.off and reading.mode != "strict":
+    if reading.n_moved and reading.mode != "strict":
         option = f"--alignment-mode {reading.mode}"
         off += f"; `padellm convert` leaves them out unless you pass {option}"
     others = reading.say_marked(), reading.say_repeated(), reading.say_others()

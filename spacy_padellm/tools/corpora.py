@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from ..formats.reading import check_offsets
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.corpora import make_corpus, make_example, messages_of, what_is_new
 from ..pipeline.training_texts import report_unknown
+from ..plurals import verb
 
 logger = logging.getLogger(__name__)
-KEEP = "To use the whole words inside the spans, pass --alignment-mode contract"
 
 
 def read_annotated(
@@ -50,7 +50,7 @@ def read_annotated(
     )
     examples, reading = reader.read(nlp or spacy.blank("en"))
     if alignment_mode is None or reading.mostly_lost:
-        check_offsets(reading, KEEP)
+        check_offsets(reading, "--alignment-mode")
     for message in what_is_new(messages_of(reading)):
         logger.warning("%s", message)
     examples = [example for example in examples if example.reference.text.strip()]
@@ -107,9 +107,10 @@ def check_labels(path: Path, examples: Iterable[Example], pipe: PaDeLLMNER) -> l
         )
     if found and (missing := [label for label in pipe.labels if label in asked - {*found}]):
         said.append(
-            f"{path} has no entity of {', '.join(missing)}: all that the pipeline finds of this "
-            f"counts as wrong. If nobody looked for it in these texts, name the labels that were "
-            f"looked for in `doc._.padellm_labels`"
+            f"{path} has no entity of {', '.join(missing)}: whatever the pipeline finds of "
+            f"{verb(len(missing), 'it', 'them')} counts as wrong. If nobody looked for "
+            f"{verb(len(missing), 'it', 'them')} in these texts, save them as a .spacy file whose "
+            f"Docs name the labels that were looked for in `doc._.padellm_labels`"
         )
     return said
 
@@ -122,8 +123,8 @@ def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
     return examples
 
 
-def _list(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{label} ({n:,})" for label, n in Counter(counts).most_common())
+def _list(counts: Counter[str]) -> str:
+    return ", ".join(f"{label} ({n:,})" for label, n in counts.most_common())
 
 
 def score_pipeline(

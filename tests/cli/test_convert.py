@@ -110,7 +110,12 @@ def test_report_of_what_is_off_the_tokens(tmp_path):
     assert (problem["line"], problem["label"], problem["string"]) == (1, "LOC", "Rome")
     assert (problem["start"], problem["end"], problem["lost"]) == (3, 7, True)
     assert problem["excerpt"] == "In Romeland"
+    assert "With --alignment-mode contract" in " ".join(output.split())
     assert run(source, tmp_path / "a.spacy", "--strict")[0] == 1
+    outside = write(tmp_path / "outside.jsonl", [{"text": "In Rome", "ents": [[3, 70, "LOC"]]}])
+    for name in ("b.spacy", "b.csv"):
+        code, output = run(outside, tmp_path / name)
+        assert code == 0 and "outside its text" in output and "contract" not in output
     mode = ("--alignment-mode", "expand", "--strict")
     assert run(source, tmp_path / "b.spacy", *mode)[0] == 0
     assert docs(tmp_path / "b.spacy")[0].ents[0].text == "Romeland"

@@ -85,7 +85,7 @@ def test_mends_name_options_that_the_command_has(command, pipeline, tmp_path):
     if name == "analyze":
         pytest.importorskip("matplotlib")
     good = write_csv(tmp_path / "good.csv", ROWS)
-    # An export does not heed spans, and would be one; of texts for evaluation some say enough.
+    # An export ignores spans, so it would succeed; of texts for evaluation some say enough.
     few = {"export": FAULTS[:-1], "train --dev": FAULTS[:1] + FAULTS[3:4]}
     for file, content, setting in few.get(command, FAULTS):
         path = tmp_path / file

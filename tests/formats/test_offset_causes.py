@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wrong_offsets import FAULTS, TEXTS, right_rows
 
+from spacy_padellm.formats import offset_causes
 from spacy_padellm.formats.offset_causes import GivenText, find_cause
+from spacy_padellm.formats.offset_units import UNITS, in_unit
 
 BLANKS = ("English", "German", "emoji")
 # A shift can be told where blanks part the words, those of one end where letters have upper case.
@@ -67,6 +69,31 @@ def test_texts_of_a_document_in_any_order_are_no_growth():
     rows = FAULTS["documents"][0](right_rows("English"))
     random.Random(1).shuffle(rows)
     assert not cause_of(rows)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_units_of_plain_text_are_told_at_once(unit, monkeypatch):
+    places = [(0, 3), (4, 7), (4, 8), (-1, 3), (3, 0)]
+    found = in_unit(unit, "Ada ran", places)
+    assert found == [(0, 3), (4, 7), None, None, (3, 0)]
+    monkeypatch.delitem(UNITS, unit)
+    assert found == in_unit(unit, "Ada ran", places)
+
+
+def test_a_cause_is_looked_for_once_and_not_in_all_of_a_large_file(monkeypatch):
+    looked_at = 0
+
+    def count(text):
+        nonlocal looked_at
+        looked_at += len(text)
+        return [1] * len(text)
+
+    for unit in UNITS:
+        monkeypatch.setitem(UNITS, unit, count)
+    rows = [GivenText(f"é{i} " * 50_000, ((3, 5),)) for i in range(9)]
+    for _ in range(2):
+        find_cause(rows)
+        assert 0 < looked_at <= len(UNITS) * offset_causes.MOST_CHARACTERS
 
 
 LETTERS = "abAB12 .,-éß🎉北京は서울اب\n"

@@ -13,6 +13,7 @@ from spacy_padellm.formats.reading import (
     with_marks,
 )
 from spacy_padellm.formats.shown_problems import show, show_in_context
+from spacy_padellm.pipeline.corpora import messages_of
 
 WORDS = st.text("abcdefgäéжю", min_size=3, max_size=8)
 SHIFTS = [(1, 1), (-1, -1), (0, 1), (0, -1), (1, 0), (-1, 0), (2, 2), (-3, -3)]
@@ -48,7 +49,7 @@ def test_a_shift_is_found(right, shift):
         if by:
             mend = f"{'add' if by > 0 else 'subtract'} {abs(by)} {'to' if by > 0 else 'from'}"
             assert f"{mend} their {name}" in found.say_off()
-    assert "your offsets are shifted" in found.say_off()
+    assert "your offsets seem to be shifted" in found.say_off()
 
 
 def test_scripts_without_blanks_are_not_shifted():
@@ -73,7 +74,11 @@ def reading(n_off, n, mode="contract", lost=0):
         (9, "contract", 'a.csv:2: "Ate at N[oma ]tonight." (PLACE)'),
         (9, "contract", "to the whole words inside them (alignment mode contract), and 2 without"),
         (9, "expand", "to the whole words around them (alignment mode expand)"),
-        (9, "strict", "They are left out (alignment mode strict). The mode contract moves such"),
+        (
+            9,
+            "strict",
+            "They are left out (alignment mode strict). With alignment_mode contract, they",
+        ),
         (9, "kept", "They are written as they are"),
     ],
 )
@@ -82,6 +87,50 @@ def test_what_is_said(n_off, mode, words):
     said = found.say_off()
     assert words in said and bool(said) == bool(n_off) and not found.mostly_off
     assert reading(21, 40).mostly_off
+
+
+@pytest.mark.parametrize("n_misplaced", [0, 1])
+@pytest.mark.parametrize("mode", ["contract", "expand", "strict"])
+@pytest.mark.parametrize("n_lost", [0, 3, 5, 6, 10])
+def test_spans_that_no_mode_brings_back_are_lost(n_lost, mode, n_misplaced):
+    """Of ten that are off."""
+    found = reading(10, 10, mode, lost=n_lost)
+    gone = GONE.problem((57, 62, "PLACE"), "is outside the text", fault="outside")
+    found.problems += [gone] * n_misplaced
+    assert found.mostly_lost == (2 * (n_lost + n_misplaced) > 10 + n_misplaced)
+    said = found.say_off("--mode")
+    assert ("are moved to" in said) == (n_lost < 10 and mode != "strict")
+    assert (f", and {n_lost} without any are lost" in said) == (
+        0 < n_lost < 10 and mode != "strict"
+    )
+    assert ("They are lost, as no whole" in said) == (
+        n_lost == 10 and not n_misplaced and mode != "strict"
+    )
+    assert ("Spans that cut words are" in said) == bool(n_misplaced)
+    assert ("With --mode contract" in said) == (mode == "strict")
+    advised = "unless you pass --alignment-mode" in " ".join(messages_of(found))
+    assert advised == (n_lost < 10 and mode != "strict")
+    with pytest.raises(ValueError) as refused:
+        check_offsets(found, "--mode")
+    assert ("pass --mode contract" in str(refused.value)) == (not found.mostly_lost)
+
+
+@pytest.mark.parametrize("n_misplaced", [1, 9])
+def test_no_mode_brings_back_spans_that_their_texts_do_not_have(n_misplaced):
+    found = reading(0, 10, "strict")
+    gone = GONE.problem((57, 62, "PLACE"), "is outside the text", fault="outside")
+    found.problems += [gone] * n_misplaced
+    assert "without a place" in found.say_off("--mode") and "--mode" not in found.say_off("--mode")
+
+
+def test_whoever_marks_parts_of_words_hears_of_whole_words():
+    stems = [AnnotatedText(f"We had tacos {i}.", ((7, 11, "A"),), file="a.csv") for i in range(9)]
+    found = shifted(stems)
+    assert found is not None
+    with pytest.raises(
+        ValueError, match=r"seem to be shifted.*parts of words.* mark the whole words"
+    ):
+        check_offsets(found, "--mode")
 
 
 @pytest.mark.parametrize(
@@ -171,10 +220,10 @@ def test_spans_that_are_off_and_lost_count_together(n_off, n_lost, stops):
     assert found.mostly_off is stops and found.total == 20
     assert f"{n_lost} of 20 spans are outside their texts (PLACE {n_lost}" in found.say_off()
     if not stops:
-        return check_offsets(found)
+        return check_offsets(found, "--mode")
     with pytest.raises(ValueError, match=r"Correct the offsets") as refused:
-        check_offsets(found, "Or keep them", "--lang")
-    assert ("Or keep them" in str(refused.value)) == (n_lost <= 10)
+        check_offsets(found, "--mode", "--lang")
+    assert ("pass --mode contract" in str(refused.value)) == (n_lost <= 10)
     assert ("--lang" in str(refused.value)) == (n_off > 0)
 
 

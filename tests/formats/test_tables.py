@@ -141,13 +141,34 @@ def test_line_ends_in_a_text_count_as_they_are(tmp_path):
     assert next(iter(tables.read(tmp_path / "again.csv"))).text == text.text
 
 
-def test_a_long_text_and_a_running_number(tmp_path):
+def test_a_long_text(tmp_path):
     path = tmp_path / "gold.csv"
     path.write_text("text,start,end,label\n" + "a" * 200_000 + ",0,1,X\n")
     assert len(next(tables.read(path)).text) == 200_000
-    path.write_text("id,word,tag\n1,Ada,B-PER\n2,Lovelace,I-PER\n3,ran,O\n")
-    with pytest.raises(FormatError, match="another value in every row"):
-        list(tables.read(path))
+
+
+@pytest.mark.parametrize("name", ["gold.csv", "gold.tsv", "gold.txt"])
+@pytest.mark.parametrize("head", ["id,word,tag", "ID,TOKEN,NER"])
+def test_numbers_of_words_are_no_sentences(name, head, tmp_path):
+    """Nor where they begin anew after a blank line; an id of a sentence is one."""
+
+    def texts(*lines):
+        rows = "\n".join([head, *lines]).replace(",", "," if name == "gold.csv" else "\t")
+        (tmp_path / name).write_text(rows)
+        return [text.text for text in tables.read(tmp_path / name)]
+
+    assert texts("1,Ada,B-PER", "1,ran,O", "2,No,O", ",one,O", "3,Go,O") == [
+        "Ada ran",
+        "No one",
+        "Go",
+    ]
+    first = "1,Ada,B-PER", "2,Lovelace,I-PER", "3,ran,O"
+    for lines in (first, (*first, "", "1,So,O", "2,Bo,B-PER", "3,did,O", "", "1,Oh,O")):
+        with pytest.raises(
+            FormatError, match=f"'{head[:2]}' has another value in almost every row"
+        ):
+            texts(*lines)
+    assert guess_input(tmp_path / name) == "table"
 
 
 def test_a_wrong_row_is_reported_with_its_own_line(tmp_path):

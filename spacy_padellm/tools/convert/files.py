@@ -79,9 +79,8 @@ def convert(
             )
     if said := conversion.reading.say_marked():
         msg.warn(said)
-    if said := conversion.reading.say_off():
-        mend = ": pass --alignment-mode contract" if to_doc.alignment_mode == "strict" else ""
-        msg.warn(said + mend)
+    if said := conversion.reading.say_off("--alignment-mode"):
+        msg.warn(said)
     elif kept:
         msg.warn(kept.say_off())
 

@@ -9,7 +9,7 @@ from wasabi import table
 
 from ...formats.reading import Reading, check_offsets
 from ...pipeline.corpora import messages_of, what_is_new
-from .run_length import count
+from ...plurals import count
 from .survey import SurveyedText
 
 FEW_TEXTS = 50  # with entities: fewer teach a model little
@@ -29,8 +29,7 @@ def check_reading(
         raise ValueError(f"{'. '.join(messages)}. That is an error with --strict")
     setting = f"corpora.{corpus}.alignment_mode"
     if setting not in overrides or reading.mostly_lost:
-        keep = f"To train on the whole words inside the spans, pass --{setting} contract"
-        check_offsets(reading, keep, "--lang")
+        check_offsets(reading, f"--{setting}", "--lang")
     return what_is_new(messages)
 
 

@@ -15,6 +15,7 @@ from ...models.mixed_precision import is_fast_in_bfloat16
 from ...models.place import find_place
 from ...models.pointer_files import FILE as POINTERS
 from ...models.prepared.prepare import prepare
+from ...plurals import count
 from ...spans.numeric import check_number
 from .data_report import check_reading, make_table, warn_of
 from .made_config import RATE, fill_template, set_chosen
@@ -28,7 +29,7 @@ from .recipe import (
     choose_steps,
     schedule,
 )
-from .run_length import count, say_length
+from .run_length import say_length
 from .span_place import COMPONENT, choose_place, place_settings, same_key, say_place
 from .survey import SurveyedText, Surveys
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...plurals import count as count
+from ...plurals import count
 from ...spans.numeric import check_number
 
 _LEAST = {"max_steps": 0, "max_epochs": -1, "patience": 0, "eval_frequency": 1}
