@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import write_whole
-from ..models.licence import MadeOf, write_notice
+from ..models.licence import BOX_SOURCE, MadeOf, write_notice
 from ..models.model_settings import read_settings
 from ..models.place import find_place
 
 OF_BOX = "CC BY-SA 4.0"
-_FROM_BOX = {
-    "name": "English model of spacy-padellm, on which the weights of padellm_ner are based",
-    "license": OF_BOX,
-}
+_FROM_BOX = {"name": BOX_SOURCE, "license": OF_BOX}
 
 
 def note_licence(meta: dict[str, Any], made_of: MadeOf | None) -> None:

@@ -17,6 +17,7 @@ from spacy_padellm.models.named.box import IN_THE_BOX
 from spacy_padellm.models.place import find_place
 from spacy_padellm.pipeline.licence import OF_BOX, note_in_folder
 from spacy_padellm.pipeline.saving import save_pipeline
+from spacy_padellm.tools.publish import CardFacts, make_card
 
 BOX = {"name": "english", "licence": "cc-by-sa-4.0"}
 WHERE = "https://creativecommons.org/licenses/by-sa/4.0/"
@@ -112,6 +113,30 @@ def test_every_step_after_the_first_has_it(tuned_folder, tmp_path):
     assert pipeline_says_it(tmp_path / "second")
     copied = blank(tmp_path / "merged/padellm_ner/model").from_bytes(nlp.to_bytes())
     assert copied.get_pipe("padellm_ner").shim.made_of == MadeOf(**BOX)
+
+
+def test_a_pipeline_saved_before_weights_said_it_keeps_it(random_nlp, tuned_folder, tmp_path):
+    """Its meta says it alone: every command that writes its weights again knows it by that."""
+    old, nlp = tmp_path / "old", blank(tuned_folder)
+    nlp.get_pipe("padellm_ner").shim.note_step()  # as training does: its weights are its own
+    save_pipeline(nlp, old)
+    settings = old / "padellm_ner" / "model" / "padellm.json"
+    said = json.loads(settings.read_text())
+    del said["made_of"]
+    for notice in old.rglob("LICENSE"):
+        notice.unlink()
+    settings.write_text(json.dumps(said))
+    nlp = spacy.load(old)
+    with pytest.raises(ValueError, match="leave --licence out"):
+        make_card(nlp, nlp.get_pipe("padellm_ner"), CardFacts("me/x", licence="mit"))
+    save_pipeline(nlp, tmp_path / "again")
+    note_in_folder(old, ["padellm_ner"])  # as `export`
+    assert pipeline_says_it(tmp_path / "again") and WHERE in (old / "LICENSE").read_text()
+    assert made_of(old / "padellm_ner" / "model") == MadeOf(**BOX)
+    nlp = random_nlp()  # and of another model beside it nothing is said
+    nlp.meta["sources"] = json.loads((old / "meta.json").read_text())["sources"]
+    save_pipeline(nlp, tmp_path / "other")
+    assert made_of(tmp_path / "other" / "padellm_ner" / "model") is None
 
 
 def test_a_copied_pipeline_gets_it(tuned_folder, tmp_path):
