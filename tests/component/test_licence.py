@@ -149,15 +149,17 @@ def test_a_copied_pipeline_gets_it(tuned_folder, tmp_path):
     assert spacy.load(tmp_path / "copied").meta["sources"] == meta["sources"]
 
 
-def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path):
+def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path, caplog):
     nlp = random_nlp()
     save_pipeline(nlp, tmp_path / "plain")
     assert nlp.meta["license"] == "" and "sources" not in nlp.meta
     assert not list(tmp_path.rglob("LICENSE"))
     nlp = blank("english")
-    nlp.meta["license"] = "CC BY-SA 4.0 and more"
-    save_pipeline(nlp, tmp_path / "own")
-    assert nlp.meta["license"] == "CC BY-SA 4.0 and more"
+    for licence in ("CC BY-SA 4.0 and more", "cc-by-sa-4.0", "MIT", "MIT"):
+        nlp.meta["license"] = licence
+        save_pipeline(nlp, tmp_path / "own")
+        assert nlp.meta["license"] == licence
+    assert [record.getMessage().count("'MIT'") for record in caplog.records] == [1]
     folder = shutil.copytree(lm_folder, tmp_path / "other")
     said = json.loads((folder / "padellm.json").read_text())
     said["made_of"] = {"name": "smollm2", "licence": "apache-2.0"}
