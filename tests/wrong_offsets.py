@@ -1,5 +1,7 @@
 """Texts in several scripts, and what commonly goes wrong with the offsets of their spans."""
 
+import unicodedata
+
 TEXTS = {
     "English": (
         ["Then {} ordered lamb again.", "In May, {} saw it rain (really) all day.", "So {} ran."],
@@ -9,7 +11,7 @@ TEXTS = {
         [
             "Für {} ging es über Köln weiter.",
             "Schön, dass {} übrigens da ist.",
-            "Ja, öfter {} noch",
+            "Grüße an {} noch",
         ],
         ["Jörg", "Bo Müller", "Käthe"],
     ),
@@ -91,6 +93,20 @@ def line_ends(rows):
     return found
 
 
+def one_for_a_line_end(rows):
+    """The other way round."""
+    found = []
+    for i, (text, places) in enumerate(rows):
+        n = i // 3 % 4 + 1  # before the text
+        spans = [(start + n, end + n) for start, end in places]
+        found.append(("\r\n" * n + text, spans))
+    return found
+
+
+def decomposed(text):
+    return unicodedata.normalize("NFD", text)
+
+
 # What goes wrong, and how it is told. A fault that cannot be told from good offsets in a script, or
 # does not change them, has no words for it.
 FAULTS = {
@@ -116,4 +132,16 @@ FAULTS = {
     ),
     "cut off": (cut_off, "texts seem to be cut off"),
     "line ends": (line_ends, r"seem to count characters with \r\n for each line end"),
+    "a line end is one": (
+        one_for_a_line_end,
+        r"seem to count characters with \n for each line end",
+    ),
+    "decomposed": (
+        count_by(lambda text: len(decomposed(text))),
+        "seem to count characters of the decomposed text (NFD)",
+    ),
+    "composed": (
+        lambda rows: [(decomposed(text), places) for text, places in rows],
+        "seem to count characters of the composed text (NFC)",
+    ),
 }

@@ -47,16 +47,10 @@ def export_cli(
             raise ValueError(f"--precision is {precision!r}: use one of {', '.join(_PRECISIONS)}")
         check_numbers(limit=limit)
         check_name(model)
-        from ..tools.benchmark.corpus import read_corpus
         from ..tools.export.exporting import export
-        from ..tools.export.texts import SAMPLE_TEXTS
+        from ..tools.export.texts import SAMPLE_TEXTS, read_texts
 
-        texts: tuple[str, ...] = SAMPLE_TEXTS
-        if corpus is not None:
-            golds = read_corpus(
-                corpus, limit, corpus_format=corpus_format, alignment_mode="contract"
-            )
-            texts = tuple(gold.text for gold in golds)  # whose spans do not matter
+        texts = SAMPLE_TEXTS if corpus is None else read_texts(corpus, limit, corpus_format)
         found = export(model, output, precision, texts)
     except (ValueError, OSError) as error:
         msg.fail(say_error(error), exits=1)

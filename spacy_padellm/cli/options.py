@@ -1,5 +1,6 @@
 """Options that several commands have; numbers, texts and files that a command was given."""
 
+import contextlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,7 +63,7 @@ def say_error(error: Exception, options: Mapping[str, str] = _OPTIONS) -> str:
 
 def check_output(path: Path) -> None:
     """Before work whose result would be lost: raises ValueError, naming --output, where no file can
-    be written. Makes the folder where it is missing."""
+    be written. Leaves no new folder."""
     if path.is_dir():
         raise ValueError(f"--output {path} is a folder: name a file")
     if path.is_file() or not path.exists():  # others, such as /dev/stdout, need no folder
@@ -70,14 +71,20 @@ def check_output(path: Path) -> None:
 
 
 def check_place(path: Path, option: str) -> None:
-    """Raises ValueError, naming the option, where nothing new can stand beside a file or folder.
-    Makes the folder around it where it is missing."""
+    """Raises ValueError, naming the option, where a file or folder cannot be written, with missing
+    folders around it. None of them is left: what follows may fail."""
+    missing: list[Path] = []
     try:
+        missing += [folder for folder in path.absolute().parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise ValueError(f"{option} {path} cannot be written: {error}") from None
+    finally:
+        for folder in missing:  # the innermost first
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def read_text(text: str, option: str) -> str:

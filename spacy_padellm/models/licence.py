@@ -10,6 +10,7 @@ from .place import ModelPlace, is_box
 
 _BOX, *_ = IN_THE_BOX
 _WEIGHTS = "model.safetensors"
+BOX_SOURCE = "English model of spacy-padellm, on which the weights of padellm_ner are based"
 _NOTICE = """The model weights here were adapted from the English model of spacy-padellm, which is
 licensed under the Creative Commons Attribution-ShareAlike 4.0 International License. They are
 licensed under the same license: https://creativecommons.org/licenses/by-sa/4.0/
@@ -40,6 +41,15 @@ def find_made_of(place: ModelPlace, said: MadeOf | None) -> MadeOf | None:
     if place.named is not None and place.named.licence:
         return MadeOf(place.name, place.named.licence)
     return said
+
+
+def made_of_before(place: ModelPlace) -> MadeOf | None:
+    """Of a model that was saved before its padellm.json said it: as the meta of the pipeline around
+    it names its sources."""
+    if place.folder is None or not (meta := place.folder.parent.parent / "meta.json").is_file():
+        return None
+    is_from_box = BOX_SOURCE.encode() in meta.read_bytes()
+    return MadeOf(_BOX, english().licence) if is_from_box else None
 
 
 def write_notice(folder: Path, made_of: MadeOf | None) -> None:

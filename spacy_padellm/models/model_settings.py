@@ -14,7 +14,7 @@ from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .files.json_file import read_checked
 from .files.schemas import BasePart, FormatOnly, SettingsFile
-from .licence import MadeOf, find_made_of, write_notice
+from .licence import MadeOf, find_made_of, made_of_before, write_notice
 from .place import ModelPlace
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class ModelSettings:
         """Beside weights, which are there by now, with the notice of a licence that asks for one.
         base: name and revision of the model that an adapter, or a reference, belongs to."""
         said = {name: value for name, value in asdict(self).items() if value is not None}
-        saved = {"format": FORMAT_VERSION, "template": None, **said}
+        saved = {"format": FORMAT_VERSION, "template": None, "made_of": None, **said}
         if base is not None:
             saved["base"] = base
         text = json.dumps(saved, indent=2, ensure_ascii=False)
@@ -91,7 +91,10 @@ def read_settings(place: ModelPlace) -> ModelSettings | None:
     known = ModelSettings.__dataclass_fields__
     settings = ModelSettings(**{k: v for k, v in saved if k in known and v is not None})
     part = saved.made_of
-    made_of = find_made_of(place, MadeOf(part.name, part.licence) if part else None)
+    said = MadeOf(part.name, part.licence) if part else None
+    if "made_of" not in saved.model_fields_set:
+        said = made_of_before(place)
+    made_of = find_made_of(place, said)
     return replace(settings, labels=tuple(settings.labels), made_of=made_of)
 
 

@@ -4,30 +4,40 @@ The folder of the weights says it too, whoever saves it (`models.licence`).
 """
 
 import json
+import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..atomic import write_whole
-from ..models.licence import MadeOf, write_notice
+from ..logs import told
+from ..models.licence import BOX_SOURCE, MadeOf, write_notice
 from ..models.model_settings import read_settings
 from ..models.place import find_place
 
+logger = logging.getLogger(__name__)
 OF_BOX = "CC BY-SA 4.0"
-_FROM_BOX = {
-    "name": "English model of spacy-padellm, on which the weights of padellm_ner are based",
-    "license": OF_BOX,
-}
+_FROM_BOX = {"name": BOX_SOURCE, "license": OF_BOX}
+
+_OTHER = (
+    "the pipeline's `meta.json` names the licence {!r}, but weights made from the model in the box "
+    f"are under {OF_BOX}: name that in nlp.meta['license'], beside the licence of your own parts"
+)
 
 
 def note_licence(meta: dict[str, Any], made_of: MadeOf | None) -> None:
     """Names the source of the weights in a pipeline's meta, and the licence where it is that of all
-    that is made of them. A licence that is there stays."""
+    that is made of them. A licence that is there stays; one that says otherwise is warned of."""
     if made_of is None:
         return
     source = _FROM_BOX
     if made_of.is_box:
-        meta["license"] = meta.get("license") or OF_BOX
+        licence = meta["license"] = meta.get("license") or OF_BOX
+        message = _OTHER.format(licence)
+        if _plain(OF_BOX) not in _plain(licence) and not told[message]:
+            told[message] += 1
+            logger.warning(message)
     else:
         name = f"Model {made_of.name!r}, on which the weights of padellm_ner are based"
         source = {"name": name, "license": made_of.licence}
@@ -47,3 +57,8 @@ def note_in_folder(pipeline: Path, components: Iterable[str]) -> None:
         note_licence(meta, made_of)
         write_notice(pipeline, made_of)
     write_whole(path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(licence: str) -> str:
+    """The same for "CC BY-SA 4.0" and "cc-by-sa-4.0"."""
+    return re.sub(r"[^a-z0-9]+", " ", str(licence).lower())

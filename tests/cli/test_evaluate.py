@@ -169,6 +169,17 @@ def test_an_output_that_cannot_be_written_costs_no_scores(pipeline, tmp_path):
         page = output if output == folder else file / "x.html"
         code, said = run("analyze", pipeline, source, "-o", page)
         assert code == 1 and words in said
+    new, corpus = tmp_path / "new", [tmp_path / "no-model", source]
+    for words in (
+        ["calibrate", *corpus, new / "out"],
+        *([name, *corpus, "-o", new / "x"] for name in ("evaluate", "benchmark")),
+    ):
+        code, said = run(*words)  # what fails leaves no folder
+        assert code == 1 and "no-model" in said and not new.exists(), said
+    code, said = run("evaluate", pipeline, source, "-o", new / ("x" * 999) / "x")
+    assert code == 1 and "cannot be written" in said and not new.exists()
+    code, said = run("evaluate", pipeline, source, "-o", new / "in" / "x.json")
+    assert code == 0 and (new / "in" / "x.json").is_file()
     if os.path.exists("/dev/full"):  # it is found out only when all is done
         code, said = run("evaluate", pipeline, source, "-o", "/dev/full")
         assert code == 1 and "all 75.0 50.0 60.0" in said and "/dev/full was not written" in said

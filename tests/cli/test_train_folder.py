@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 import spacy
 from spacy.tokens import DocBin
-from spacy.util import load_config, registry
+from spacy.util import load_config, load_model_from_config
 
 from spacy_padellm.training.from_config import own_data_run
+from spacy_padellm.training.from_config import run as run_module
 from spacy_padellm.training.from_config.folder import RunFolder
 from spacy_padellm.training.from_config.made_config import is_as_made, sign
 from spacy_padellm.training.from_config.run import ConfigRun
@@ -21,21 +22,12 @@ MORE = [(f"Then {name} ran {i} times.", [[5, 5 + len(name), "PER"]])
         for i in range(6) for name in NAMES]  # fmt: skip
 
 
-class Run:
-    """As `ConfigRun` leaves its folder, without a model."""
+class Run(ConfigRun):
+    """It loads no weights and trains nothing; its checkpoints are empty."""
 
     stop = ""  # where Ctrl-C is pressed
-    is_main = True
-    _note_texts = ConfigRun._note_texts
-    read_held_out = ConfigRun.read_held_out
 
-    def __init__(self, config, options, same_texts=False):
-        self.folder, self.same_texts, self._noted = RunFolder(options.output), same_texts, set()
-        _, first = self.folder.where_to_begin(options.resume)
-        self.nlp, known = spacy.blank("en"), config.interpolate()
-        corpora = registry.resolve(known["corpora"])
-        self.train_corpus, self.dev_corpus = corpora["train"], corpora["dev"]
-        self.folder.note_config(known, ["PER"], "", resumed=first > 0)
+    def _make_trainer(self):
         self.press("run.json")
 
     def press(self, where):
@@ -57,6 +49,7 @@ class Run:
 def stopped(lm_folder, tmp_path, monkeypatch):
     """`stopped(name, where)`: a folder whose run was stopped there, its file and command."""
     monkeypatch.setattr(own_data_run, "ConfigRun", Run)
+    monkeypatch.setattr(run_module, "init_nlp", load_model_from_config)
     write = RunFolder.write_config
 
     def write_config(folder, text):
@@ -135,8 +128,10 @@ def test_from_a_checkpoint_on_only_the_same_run_goes_on(stopped, tmp_path):
         assert code == 1 and "corpus have changed since this run began" in told
     assert files == {name: (run.out / name).read_bytes() for name in files}
     run.config.unlink()
-    code, told = run.command("--resume")
-    assert code == 1 and "no config.cfg" in told and "another --output" in told
+    for more in ([], ["--resume"]):
+        code, told = run.command(*more)
+        assert code == 1 and "no config.cfg" in told and "another --output" in told
+        assert "--resume" not in told
 
 
 def test_an_edited_config_is_not_written_over(stopped, caplog):
@@ -152,6 +147,7 @@ def test_an_edited_config_is_not_written_over(stopped, caplog):
             for more in (["--resume"], []):
                 code, told = run.command(*more)
                 assert code == 1 and "another --output" in told and "remove it" in told
+                assert "this version" in told
         assert run.config.read_text() == edited
 
 

@@ -17,6 +17,7 @@ from spacy_padellm.models.named.box import IN_THE_BOX
 from spacy_padellm.models.place import find_place
 from spacy_padellm.pipeline.licence import OF_BOX, note_in_folder
 from spacy_padellm.pipeline.saving import save_pipeline
+from spacy_padellm.tools.publish import CardFacts, make_card
 
 BOX = {"name": "english", "licence": "cc-by-sa-4.0"}
 WHERE = "https://creativecommons.org/licenses/by-sa/4.0/"
@@ -114,6 +115,30 @@ def test_every_step_after_the_first_has_it(tuned_folder, tmp_path):
     assert copied.get_pipe("padellm_ner").shim.made_of == MadeOf(**BOX)
 
 
+def test_a_pipeline_saved_before_weights_said_it_keeps_it(random_nlp, tuned_folder, tmp_path):
+    """Its meta says it alone: every command that writes its weights again knows it by that."""
+    old, nlp = tmp_path / "old", blank(tuned_folder)
+    nlp.get_pipe("padellm_ner").shim.note_step()  # as training does: its weights are its own
+    save_pipeline(nlp, old)
+    settings = old / "padellm_ner" / "model" / "padellm.json"
+    said = json.loads(settings.read_text())
+    del said["made_of"]
+    for notice in old.rglob("LICENSE"):
+        notice.unlink()
+    settings.write_text(json.dumps(said))
+    nlp = spacy.load(old)
+    with pytest.raises(ValueError, match="leave --licence out"):
+        make_card(nlp, nlp.get_pipe("padellm_ner"), CardFacts("me/x", licence="mit"))
+    save_pipeline(nlp, tmp_path / "again")
+    note_in_folder(old, ["padellm_ner"])  # as `export`
+    assert pipeline_says_it(tmp_path / "again") and WHERE in (old / "LICENSE").read_text()
+    assert made_of(old / "padellm_ner" / "model") == MadeOf(**BOX)
+    nlp = random_nlp()  # and of another model beside it nothing is said
+    nlp.meta["sources"] = json.loads((old / "meta.json").read_text())["sources"]
+    save_pipeline(nlp, tmp_path / "other")
+    assert made_of(tmp_path / "other" / "padellm_ner" / "model") is None
+
+
 def test_a_copied_pipeline_gets_it(tuned_folder, tmp_path):
     """As `padellm export` writes one: its files, with other models."""
     blank(tuned_folder).to_disk(tmp_path / "copied")
@@ -124,15 +149,17 @@ def test_a_copied_pipeline_gets_it(tuned_folder, tmp_path):
     assert spacy.load(tmp_path / "copied").meta["sources"] == meta["sources"]
 
 
-def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path):
+def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path, caplog):
     nlp = random_nlp()
     save_pipeline(nlp, tmp_path / "plain")
     assert nlp.meta["license"] == "" and "sources" not in nlp.meta
     assert not list(tmp_path.rglob("LICENSE"))
     nlp = blank("english")
-    nlp.meta["license"] = "CC BY-SA 4.0 and more"
-    save_pipeline(nlp, tmp_path / "own")
-    assert nlp.meta["license"] == "CC BY-SA 4.0 and more"
+    for licence in ("CC BY-SA 4.0 and more", "cc-by-sa-4.0", "MIT", "MIT"):
+        nlp.meta["license"] = licence
+        save_pipeline(nlp, tmp_path / "own")
+        assert nlp.meta["license"] == licence
+    assert [record.getMessage().count("'MIT'") for record in caplog.records] == [1]
     folder = shutil.copytree(lm_folder, tmp_path / "other")
     said = json.loads((folder / "padellm.json").read_text())
     said["made_of"] = {"name": "smollm2", "licence": "apache-2.0"}

@@ -1,5 +1,6 @@
 """Pipelines whose models were exported: the same entities, through files, processes, training."""
 
+import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -159,7 +160,10 @@ def test_it_is_benchmarked(exported, exported_folder, tmp_path):
     for method in ("compiled", "structured"):
         refused = CliRunner().invoke(app, ["padellm", "benchmark", *map(str, arguments), method])
         assert "runs on onnxruntime" in said(refused) and refused.exit_code == 1
-    compared = run(exported_folder, "-o", tmp_path / "again", "--corpus", tmp_path / "dev.spacy")
+    lines = [json.dumps({"text": text, "ents": [[90, 99, "PER"]]}) for text in TEXTS[:3]]
+    (tmp_path / "outside.jsonl").write_text("\n".join(lines))  # of a corpus, texts alone count
+    corpus = ["--corpus", tmp_path / "outside.jsonl"]
+    compared = run(exported_folder, "-o", tmp_path / "again", *corpus)
     assert compared.exit_code == 0, compared.output
 
 

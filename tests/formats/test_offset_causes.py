@@ -27,6 +27,9 @@ TOLD = {
     "swapped": (*BLANKS, "Arabic"),
     "cut off": ("English", "German", "emoji", "Arabic"),
     "line ends": (*BLANKS, "Arabic"),
+    "a line end is one": (*BLANKS, "Arabic"),
+    "decomposed": ("German", "Arabic"),
+    "composed": ("German", "Arabic"),
 }
 
 

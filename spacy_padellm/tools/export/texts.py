@@ -1,5 +1,12 @@
-"""Sentences that an exported model is compared on, where no corpus is given: of newspapers' kind,
+"""Texts that an exported model is compared on: those of a corpus, or sentences of newspapers' kind,
 with names, numbers and several scripts."""
+
+from pathlib import Path
+
+import spacy
+
+from ...formats.guess import Format
+from ...pipeline.corpora import make_corpus
 
 SAMPLE_TEXTS = (
     "Ada Lovelace met Charles Babbage in London on 5 June 1833, at a party of Mary Somerville.",
@@ -18,3 +25,16 @@ SAMPLE_TEXTS = (
     "Please send the invoice to accounts@example.com by Friday, or call Mrs. O'Brien-Smith.",
     "",
 )
+
+
+def read_texts(path: Path, limit: int = 0, corpus_format: Format | None = None) -> tuple[str, ...]:
+    """The first texts of a file or folder, blank ones left out, whatever is annotated in them.
+
+    limit: 0 takes all. corpus_format: None to tell from the file. Raises FormatError, naming file
+    and line, for what cannot be read, and ValueError for a corpus without texts.
+    """
+    examples, _ = make_corpus(path, corpus_format).read(spacy.blank("en"))
+    texts = [eg.reference.text for eg in examples if eg.reference.text.strip()]
+    if not texts:
+        raise ValueError(f"{path} holds no text")
+    return tuple(texts[: limit or None])

@@ -61,13 +61,19 @@ class RunFolder:
             if self.path.is_dir() and os.environ.get("RANK", "0") == "0":
                 logger.warning("%s has no checkpoint to go on from: starting anew", self.path)
             return None, 0
+        if begun := self.say_begun():
+            raise ValueError(begun)
+        return None, 0
+
+    def say_begun(self) -> str:
+        """What to do where the folder has checkpoints of an earlier run; "" where it has none."""
         for checkpoint in list_checkpoints(self.checkpoints):
             if not checkpoint.is_cut:
-                raise ValueError(
+                return (
                     f"{self.path} has checkpoints of an earlier run (the last at step "
                     f"{checkpoint.step}): go on with --resume, or give another --output"
                 )
-        return None, 0
+        return ""
 
     def note_config(
         self, config: dict[str, Any], labels: Sequence[str], tokenizer: str, resumed: bool

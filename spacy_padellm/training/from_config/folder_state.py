@@ -9,7 +9,7 @@ the first checkpoint costs little: the next command begins anew, with the texts 
 | PREPARED | begins                    | begins                    |
 | EDITED   | refused: edits would go   | refused: edits would go   |
 | BEGUN    | refused: weights would go | goes on                   |
-| OTHER    | refused: weights would go | refused: which config?    |
+| OTHER    | refused: which config?    | refused: which config?    |
 """
 
 from enum import Enum, auto
@@ -43,18 +43,18 @@ def is_to_go_on(folder: RunFolder, resume: bool) -> bool:
     state = find_state(folder)
     if state is State.EDITED:
         raise ValueError(
-            f"{folder.config} is not as `padellm train` wrote it, and would be overwritten: give "
-            f"another --output. To train with it, name it instead of the file of texts; to have it "
-            f"made again, remove it"
+            f"{folder.config} is not as this version of `padellm train` writes it, and would be "
+            f"overwritten: give another --output. To train with it, name it instead of the file of "
+            f"texts; to have it made again, remove it"
         )
     if state in (State.NEW, State.PREPARED):
         return False
-    if not resume:
-        folder.where_to_begin(resume=False)  # which says why not
     if state is State.OTHER:
         raise ValueError(
             f"{folder.path} has checkpoints, but no config.cfg: to resume that run, name the "
             f"config that it was started with instead of the file of texts, or start a new run in "
             f"another --output"
         )
+    if not resume:
+        raise ValueError(folder.say_begun())
     return True
