@@ -1,6 +1,6 @@
 """Systems tuned on annotations of one's own, side by side: F1, minutes and speed by training size.
 
-    python benchmarks/tuning.py --data DATA [--smollm2 FOLDER] [--output FILE.jsonl]
+    python benchmarks/tuning.py --data DATA [--base BASE ...] [--output FILE.jsonl]
     python benchmarks/tuning.py --report
 
 DATA holds the sets: `<set>/train.jsonl.gz`, `dev.jsonl.gz`, `test.jsonl.gz`, or those in folders,

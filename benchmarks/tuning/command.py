@@ -29,7 +29,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--systems", nargs="+", metavar="NAME", help="default: all")
     more = f"a further system, {SYSTEM_FORM}; without --systems only such ones run"
     parser.add_argument("--system", action="append", default=[], metavar="NAME=...", help=more)
-    parser.add_argument("--smollm2", type=Path, help="the folder of SmolLM2-135M")
+    of_base = "a further base of `padellm train`: the name of a model, or its folder"
+    parser.add_argument("--base", action="append", default=[], metavar="BASE", help=of_base)
     seeds = "default: 0 1 2 up to 200 texts, 0 above"
     parser.add_argument("--seeds", nargs="+", type=int, help=seeds)
     parser.add_argument("--budget", type=float, help="minutes of training a cell, by the clock")
@@ -39,7 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def choose_systems(arguments: argparse.Namespace) -> dict[str, System]:
     """Those asked for, in order. Raises ValueError for unknown names."""
-    systems = get_systems(arguments.system, arguments.smollm2)
+    systems = get_systems(arguments.system, arguments.base)
     given = [text.partition("=")[0] for text in arguments.system]
     names = [*arguments.systems, *given] if arguments.systems else given or list(systems)
     if unknown := [name for name in names if name not in systems]:

