@@ -174,6 +174,7 @@ STUB = textwrap.dedent("""
 """)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_repeats_and_loses_nothing(tmp_path):
     source = tmp_path / "in.txt"
     source.write_text("".join(f"text number {i} is here\n" for i in range(1030)))

@@ -29,6 +29,7 @@ def test_dropout_goes_on_where_it_was(corpora, plain_lm_folder, tmp_path):
     assert farthest(whole, cut) == 0
 
 
+@pytest.mark.slow
 def test_an_adapter_that_is_given_is_resumed_in_the_same_process(
     corpora, plain_lm_folder, tmp_path
 ):

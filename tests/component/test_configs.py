@@ -127,6 +127,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 def test_spacy_train_from_scratch(tmp_path, monkeypatch, capfd):
     """The scores rise, and the saved pipeline gives the same spans in another place."""
     steps = {"training.max_steps": 150, "training.eval_frequency": 50, "nlp.batch_size": 16}

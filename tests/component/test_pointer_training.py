@@ -61,6 +61,7 @@ def test_a_prediction_between_gradients_and_their_step_is_not_kept():
     assert any(anew)
 
 
+@pytest.mark.slow
 def test_scores_of_two_processes_are_of_the_present_weights(monkeypatch):
     nlp, examples, optimizer = initialized()
     for _ in range(60):
@@ -184,6 +185,7 @@ def test_gradients_do_not_depend_on_the_form_of_attention(pointing, monkeypatch)
     assert grads[0] and all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*grads, strict=True))
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_learns(tmp_path):
     nlp = pointing_nlp()
     docs = [example.reference for example in make_examples(nlp, 40)]

@@ -22,6 +22,7 @@ from .first_use import TEXT, at_once, llm
 SCRIPT = Path(__file__).parent / "first_use.py"
 
 
+@pytest.mark.slow
 def test_every_door_in_a_new_process(trained_folder):
     pytest.importorskip("spacy_llm")
     pytest.importorskip("uvicorn")
