@@ -1,7 +1,7 @@
 """Writes what the English model is trained on, and the config that trains it.
 
 python scripts/english_corpora.py --data DATA --output corpus/english [--without SET ...]
-    [--config scripts/english_any.cfg --labels scripts/english_labels.yml --even]
+    [--config scripts/english_any.cfg --labels scripts/english_labels.yml --even --words N]
 
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
 PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--without` leaves sets

@@ -132,6 +132,7 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
     from ..spans.choosing import fewest_mentions
 
     stays = "its threshold stays as it was"
+    last = f"; {stays}" if one.threshold is None else ""
     if one.threshold is None and one.nearest is None:
         what = "mention of it was found" if one.n_gold else "text has one"
         return f"no {what}, and {stays}"
@@ -141,11 +142,9 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
     fewest = fewest_mentions(aim.share, aim.confidence)
     if there < fewest:
         why = f"that takes {fewest} mentions that are all right, and there are {there}"
-        why = f"{wanted} cannot be promised with so few mentions: {here}, but {why}"
-        return f"{why}; {stays}" if aim.precision else why
+        return f"{wanted} cannot be promised with so few mentions: {here}, but {why}{last}"
     if share >= aim.share:
-        chance = f"{wanted} cannot be promised: {here}, but that may be chance"
-        return f"{chance}; {stays}" if one.threshold is None else chance
+        return f"{wanted} cannot be promised: {here}, but that may be chance{last}"
     if one.nearest is None:  # of a precision: where another label's mention gave way and is back
         how = "with all thresholds" if aim.precision else "without any threshold"
         return f"{wanted} cannot be reached: {here}, {how}"
@@ -156,4 +155,4 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
         why = f"{here}; with a threshold of {at:g}, {right} of {n} are right, too few to promise it"
     else:
         why = f"{here}, and {right / n:.3f} with the best threshold, {at:g}"
-    return f"{wanted} cannot be reached: {why}; {stays}"
+    return f"{wanted} cannot be reached: {why}{last}"

@@ -113,7 +113,7 @@ def test_labels_that_only_one_side_has_are_told(command, random_nlp, scripted, t
     assert "looks for PER, LOC" in said and "--labels-map OLD=NEW" in said
     if command == "calibrate":  # of what nobody marked nothing is known
         kept = spacy.load(tmp_path / "out1").get_pipe("padellm_ner").settings.threshold
-        assert kept["LOC"] == 0.25
+        assert kept == {"PER": 0.25, "LOC": 0.25}
 
 
 @pytest.mark.parametrize("command", ["evaluate", "calibrate", "analyze", "benchmark"])

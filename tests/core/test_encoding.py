@@ -96,15 +96,14 @@ def test_joint_templates_read_texts_as_they_are():
 @pytest.mark.parametrize("preset", ["compact", "plain"])
 def test_a_repeated_text_is_asked_in_its_second_reading(preset, compact_tokenizer, byte_tokenizer):
     tokenizer = compact_tokenizer if preset == "compact" else byte_tokenizer
-    once, twice = (
-        PromptEncoder(tokenizer, get_template(preset, repeat_text=repeat)).prompt("Ada", ["PER"])
-        for repeat in (False, True)
-    )
-    reading = once.trunk[len(once.trunk) - len(twice.trunk) :]
-    assert twice.trunk == once.trunk + reading
+    template = get_template(preset, repeat_text=True)
+    encoder = PromptEncoder(tokenizer, template)
+    once = PromptEncoder(tokenizer, get_template(preset)).prompt("Ada", ["PER"])
+    twice = encoder.prompt("Ada", ["PER"])
+    again = (*encoder.structure_ids(template.before_text), *once.encoded.ids)
+    assert twice.trunk == once.trunk + again
     assert twice.trunk[twice.text_start :] == once.encoded.ids
     assert twice.branches == once.branches
-    template = get_template(preset, repeat_text=True)
     assert template.text_prefix("Ada").count("Ada") == 2
 
 

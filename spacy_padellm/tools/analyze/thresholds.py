@@ -63,9 +63,8 @@ def choose_thresholds(
         choice = choose(scored, n_gold, aim.share, aim.confidence)
         if choice and aim.precision and not choice.reached:
             left = [is_right for p, is_right in scored if p >= choice.least]
-            below = None if choice.below is None else calibrated(choice.below)
-            at = between(below, calibrated(choice.least))
-            nearest[label], choice = (at, len(left), sum(left)), None
+            nearest[label] = _threshold(choice, calibrated), len(left), sum(left)
+            choice = None
         choices[label] = choice
     set_here = {label: between(c.below, c.least) for label, c in choices.items() if c}
     placed = [text.placed(set_here or 0.0) for text in texts]
@@ -92,14 +91,18 @@ def _row(
     precision, recall = right / n if n else 0.0, right / n_gold if n_gold else 0.0
     if choice is None:
         return LabelThreshold(label, None, precision, recall, n, n_gold, None)
-    below = None if choice.below is None else calibrated(choice.below)
-    threshold = between(below, calibrated(choice.least))
+    threshold = _threshold(choice, calibrated)
     total = n if aim.precision else n_gold
     bound = choice.bound
     if bound is not None:
         bound = min(bound, lower_bound(right, total, aim.confidence))
         bound = bound if bound >= aim.share else None
     return LabelThreshold(label, threshold, precision, recall, n, n_gold, bound)
+
+
+def _threshold(choice: Choice, calibrated: Callable[[float], float]) -> float:
+    below = None if choice.below is None else calibrated(choice.below)
+    return between(below, calibrated(choice.least))
 
 
 def set_thresholds(nlp: Language, pipe: PaDeLLMNER, chosen: Iterable[LabelThreshold]) -> None:
