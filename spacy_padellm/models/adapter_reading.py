@@ -1,6 +1,9 @@
 """An adapter's files, read onto a base: what its config says is checked before peft acts on it."""
 
 import itertools
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from .adapter_settings import known_methods
@@ -41,7 +44,8 @@ def load_adapter(model: Any, place: ModelPlace, base: str) -> "tuple[PeftModel, 
             model.load_adapter(place.source, name, is_trainable=False)
             loaded = model
         else:
-            loaded = PeftModel.from_pretrained(model, place.source, name, config=config)
+            with old_names_of_peft():
+                loaded = PeftModel.from_pretrained(model, place.source, name, config=config)
         problem = _difference(loaded, place, name)
     except Exception as error:  # a config that is none may fail anywhere in peft
         problem = reason(error)
@@ -54,6 +58,14 @@ def load_adapter(model: Any, place: ModelPlace, base: str) -> "tuple[PeftModel, 
             f"of its files is broken"
         )
     return loaded, name
+
+
+@contextmanager
+def old_names_of_peft() -> Iterator[None]:
+    """peft asks the model by a name that newer releases of transformers warn of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 def read_adapter_config(place: ModelPlace, modules: list[str]) -> "PeftConfig":

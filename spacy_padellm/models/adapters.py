@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 from ..lm.language_model import LanguageModel
-from .adapter_reading import OWN_NAME
+from .adapter_reading import OWN_NAME, old_names_of_peft
 from .adapter_settings import AdapterSettings
 from .loading_lock import loading_lock
 
@@ -69,7 +69,8 @@ def train_adapter(
             )
         config.trainable_token_indices = _token_modules(lm, new_tokens)
     try:
-        model = get_peft_model(lm.model, config)
+        with old_names_of_peft():
+            model = get_peft_model(lm.model, config)
     except ValueError as error:
         if settings.targets is not None:
             raise ValueError(
@@ -77,7 +78,8 @@ def train_adapter(
             ) from error
         config.target_modules = "all-linear"
         try:
-            model = get_peft_model(lm.model, config)
+            with old_names_of_peft():
+                model = get_peft_model(lm.model, config)
         except ValueError as own_error:
             raise ValueError(
                 f"peft cannot put an adapter of method {settings.method!r} on {lm.name}: "

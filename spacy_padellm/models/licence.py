@@ -1,6 +1,7 @@
 """The pretrained model that weights were made of, and its licence, which go wherever they go."""
 
 import filecmp
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from .place import ModelPlace, is_box
 _BOX, *_ = IN_THE_BOX
 _WEIGHTS = "model.safetensors"
 BOX_SOURCE = "English model of spacy-padellm, on which the weights of padellm_ner are based"
-_NOTICE = """The model weights here were adapted from the English model of spacy-padellm, which is
-licensed under the Creative Commons Attribution-ShareAlike 4.0 International License. They are
-licensed under the same license: https://creativecommons.org/licenses/by-sa/4.0/
+_SHARE_ALIKE = re.compile(r"cc[ -]by[ -]sa[ -](\d\.\d)", re.IGNORECASE)
+_NOTICE = """The model weights here were adapted from {called}, which is
+licensed under the Creative Commons Attribution-ShareAlike {version} International License. They are
+licensed under the same license: https://creativecommons.org/licenses/by-sa/{version}/
 
-The model card of that model (spacy_padellm/models/english/README.md in spacy-padellm) names the
-data that it was trained on.
+The card of that model (`python -m spacy padellm models` lists its package) names the data that it
+was trained on.
 """
 
 
@@ -28,9 +30,35 @@ class MadeOf:
     licence: str
 
     @property
-    def is_box(self) -> bool:
-        """Whether it is the model in the box, whose licence holds for all that is made of it."""
-        return self.name == _BOX
+    def share_alike(self) -> str:
+        """The licence as people write it, where it holds for all that is made of the model (CC
+        BY-SA); "" for another."""
+        return f"CC BY-SA {version}" if (version := self._version) else ""
+
+    @property
+    def called(self) -> str:
+        """In a sentence."""
+        if self.name == _BOX:
+            return "the English model of spacy-padellm"
+        return f"the model {self.name!r}"
+
+    @property
+    def source(self) -> str:
+        """As the meta of a pipeline names it."""
+        if self.name == _BOX:
+            return BOX_SOURCE
+        return f"Model {self.name!r}, on which the weights of padellm_ner are based"
+
+    @property
+    def notice(self) -> str:
+        """What must be beside weights that are made of it; "" where nothing must."""
+        version = self._version
+        return _NOTICE.format(called=self.called, version=version) if version else ""
+
+    @property
+    def _version(self) -> str:
+        found = _SHARE_ALIKE.match(self.licence)
+        return found[1] if found else ""
 
 
 def find_made_of(place: ModelPlace, said: MadeOf | None) -> MadeOf | None:
@@ -53,9 +81,9 @@ def made_of_before(place: ModelPlace) -> MadeOf | None:
 
 
 def write_notice(folder: Path, made_of: MadeOf | None) -> None:
-    """`LICENSE`, where weights were made of the model in the box."""
-    if made_of is not None and made_of.is_box:
-        write_whole(folder / "LICENSE", _NOTICE)
+    """`LICENSE`, where weights were made of a model whose licence asks for it."""
+    if made_of is not None and made_of.notice:
+        write_whole(folder / "LICENSE", made_of.notice)
 
 
 def _is_copy(place: ModelPlace) -> bool:

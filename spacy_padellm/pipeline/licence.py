@@ -12,17 +12,14 @@ from typing import Any
 
 from ..atomic import write_whole
 from ..logs import told
-from ..models.licence import BOX_SOURCE, MadeOf, write_notice
+from ..models.licence import MadeOf, write_notice
 from ..models.model_settings import read_settings
 from ..models.place import find_place
 
 logger = logging.getLogger(__name__)
-OF_BOX = "CC BY-SA 4.0"
-_FROM_BOX = {"name": BOX_SOURCE, "license": OF_BOX}
-
 _OTHER = (
-    "the pipeline's `meta.json` names the licence {!r}, but weights made from the model in the box "
-    f"are under {OF_BOX}: name that in nlp.meta['license'], beside the licence of your own parts"
+    "the pipeline's `meta.json` names the licence {!r}, but weights made from {} are under {}: "
+    "name that in nlp.meta['license'], beside the licence of your own parts"
 )
 
 
@@ -31,16 +28,13 @@ def note_licence(meta: dict[str, Any], made_of: MadeOf | None) -> None:
     that is made of them. A licence that is there stays; one that says otherwise is warned of."""
     if made_of is None:
         return
-    source = _FROM_BOX
-    if made_of.is_box:
-        licence = meta["license"] = meta.get("license") or OF_BOX
-        message = _OTHER.format(licence)
-        if _plain(OF_BOX) not in _plain(licence) and not told[message]:
+    source = {"name": made_of.source, "license": made_of.share_alike or made_of.licence}
+    if asked := made_of.share_alike:
+        licence = meta["license"] = meta.get("license") or asked
+        message = _OTHER.format(licence, made_of.called, asked)
+        if _plain(asked) not in _plain(licence) and not told[message]:
             told[message] += 1
             logger.warning(message)
-    else:
-        name = f"Model {made_of.name!r}, on which the weights of padellm_ner are based"
-        source = {"name": name, "license": made_of.licence}
     sources = list(meta.get("sources") or [])
     if source not in sources:
         meta["sources"] = [*sources, source]

@@ -50,18 +50,19 @@ def write_repository(nlp: Language, pipe: PaDeLLMNER, folder: Path, facts: CardF
 def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
     """What the model finds, how well, how it is used.
 
-    Raises ValueError for a licence that a model made from the model in the box cannot have.
+    Raises ValueError for a licence that weights cannot have, as they were made of a model whose
+    licence holds for them, too.
     """
     loaded = own_shim_of(pipe.model).loaded
     base = loaded.source.name
     named = _named(base)
     is_public = bool(base) and not Path(base).is_absolute() and named is None
     made_of = loaded.settings.made_of
-    from_box = made_of is not None and made_of.is_box
-    if made_of is not None and from_box and facts.licence not in ("", made_of.licence):
+    shared = made_of if made_of is not None and made_of.share_alike else None
+    if shared and facts.licence not in ("", shared.licence):
         raise ValueError(
-            f"the model was made from the model in the box, which is under {made_of.licence}, and "
-            f"so is what is made of it: leave --licence out"
+            f"the model was made from {shared.called}, which is under {shared.licence}, and so is "
+            f"what is made of it: leave --licence out"
         )
     title = facts.repo.split("/")[-1]
     scores = _scores(nlp.meta.get("performance") or {})
@@ -81,7 +82,7 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         template_path=str(_TEMPLATE),
         title=title,
         adapter_of=base if loaded.lm.adapter else "",
-        from_box=from_box,
+        shared=shared,
         usage=_usage(nlp, pipe, facts.repo),
         labels=pipe.described,
         scores=scores,

@@ -15,10 +15,11 @@ from spacy_padellm.models.licence import MadeOf
 from spacy_padellm.models.model_settings import read_settings
 from spacy_padellm.models.named.box import IN_THE_BOX
 from spacy_padellm.models.place import find_place
-from spacy_padellm.pipeline.licence import OF_BOX, note_in_folder
+from spacy_padellm.pipeline.licence import note_in_folder
 from spacy_padellm.pipeline.saving import save_pipeline
 from spacy_padellm.tools.publish import CardFacts, make_card
 
+OF_BOX = "CC BY-SA 4.0"
 BOX = {"name": "english", "licence": "cc-by-sa-4.0"}
 WHERE = "https://creativecommons.org/licenses/by-sa/4.0/"
 
@@ -147,6 +148,24 @@ def test_a_copied_pipeline_gets_it(tuned_folder, tmp_path):
     meta = json.loads((tmp_path / "copied" / "meta.json").read_text())
     assert meta["license"] == OF_BOX and (tmp_path / "copied" / "LICENSE").is_file()
     assert spacy.load(tmp_path / "copied").meta["sources"] == meta["sources"]
+
+
+def test_the_licence_of_another_model_goes_along_where_it_asks_for_that(lm_folder, tmp_path):
+    folder = shutil.copytree(lm_folder, tmp_path / "any")
+    said = json.loads((folder / "padellm.json").read_text())
+    said["made_of"] = {"name": "beasts", "licence": "cc-by-sa-3.0"}
+    (folder / "padellm.json").write_text(json.dumps(said))
+    nlp = blank(folder)
+    save_pipeline(nlp, tmp_path / "saved")
+    meta = json.loads((tmp_path / "saved" / "meta.json").read_text())
+    (source,) = meta["sources"]
+    assert meta["license"] == source["license"] == "CC BY-SA 3.0" and "beasts" in source["name"]
+    notice = (tmp_path / "saved" / "LICENSE").read_text()
+    assert "'beasts'" in notice and WHERE.replace("4.0", "3.0") in notice
+    pipe = nlp.get_pipe("padellm_ner")
+    with pytest.raises(ValueError, match=r"'beasts', which is under .*leave --licence"):
+        make_card(nlp, pipe, CardFacts("me/x", licence="mit"))
+    assert "from the model 'beasts'" in str(make_card(nlp, pipe, CardFacts("me/x")))
 
 
 def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path, caplog):

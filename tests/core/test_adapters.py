@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -109,6 +110,13 @@ def test_every_method_comes_back(method, mode, base, tmp_path):
     save_model(tuned, tmp_path / "tuned", mode)
     again = load_model(ModelSource(str(tmp_path / "tuned")))
     assert loss_of(again) == pytest.approx(loss_of(tuned), rel=1e-5)
+
+
+def test_nobody_is_warned_of_how_peft_asks_transformers(base, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        save_model(tune(base), tmp_path / "tuned", "reference")
+        assert load_model(ModelSource(str(tmp_path / "tuned"))).lm.adapter
 
 
 def test_what_is_saved_is_the_adapter_alone(base, tmp_path):
