@@ -30,6 +30,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from spacy_padellm.formats.label_studio import make_region
+from spacy_padellm.pipeline.component import PaDeLLMNER
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,14 @@ def read_interface(config: str) -> Interface:
     raise ValueError("the labeling interface has no <Labels> of a <Text>")
 
 
+async def read_body(request: Request) -> dict[str, Any]:
+    """Raises ValueError for what is no JSON object."""
+    body = await request.json()
+    if not isinstance(body, dict):
+        raise ValueError("the request is no JSON object")
+    return body
+
+
 def read_text(value: Any, interface: Interface) -> str:
     """Raises ValueError for what is no text."""
     if not isinstance(value, str):
@@ -66,10 +75,18 @@ def read_text(value: Any, interface: Interface) -> str:
 
 
 class Backend:
-    """The endpoints that Label Studio calls."""
+    """The endpoints that Label Studio calls. Raises ValueError for a pipeline whose entities are
+    not in `doc.ents`."""
 
     def __init__(self, nlp: Language) -> None:
+        check_entities(nlp)
         self.nlp = nlp
+        self.labels = {
+            label
+            for name in nlp.pipe_names
+            if "doc.ents" in nlp.get_pipe_meta(name).assigns
+            for label in nlp.pipe_labels.get(name, [])
+        }
         self.version = f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']}"
         self._one_at_a_time = Lock()
 
@@ -90,16 +107,21 @@ class Backend:
 
     async def setup(self, request: Request) -> JSONResponse:
         """Called when the backend is connected, and when the interface changes."""
-        body = await request.json()
         try:
-            read_interface(body.get("schema") or "")
+            body = await read_body(request)
+            interface = read_interface(body.get("schema") or "")
+            if not interface.labels & self.labels:
+                raise ValueError(
+                    f"the pipeline finds {', '.join(sorted(self.labels))}, and the labeling "
+                    f"interface has none of these labels"
+                )
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse({"model_version": self.version})
 
     async def predict(self, request: Request) -> JSONResponse:
-        body = await request.json()
         try:
+            body = await read_body(request)
             interface = read_interface(body.get("label_config") or "")
             texts = [read_text(task["data"][interface.key], interface) for task in body["tasks"]]
         except (ValueError, KeyError, TypeError) as error:
@@ -132,6 +154,16 @@ class Backend:
                 regions.append(region)
         score = min(scores, default=1.0 if regions else 0.0)
         return {"result": regions, "score": score, "model_version": self.version}
+
+
+def check_entities(nlp: Language) -> None:
+    """Raises ValueError for a pipeline that writes entities elsewhere than to `doc.ents`."""
+    for name, pipe in nlp.pipeline:
+        if isinstance(pipe, PaDeLLMNER) and pipe.settings.annotate != "ents":
+            raise ValueError(
+                f"{name} writes to doc.spans[{pipe.settings.spans_key!r}], and only doc.ents is "
+                f'read here: load the pipeline with config={{"components.{name}.annotate": "ents"}}'
+            )
 
 
 def main() -> None:

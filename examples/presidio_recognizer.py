@@ -21,13 +21,19 @@ from presidio_analyzer import (
 from presidio_analyzer.nlp_engine import SpacyNlpEngine
 from spacy.language import Language
 
+from spacy_padellm.pipeline.component import PaDeLLMNER
+
 NAMES = {"PER": "PERSON", "ORG": "ORGANIZATION", "LOC": "LOCATION"}
 
 
 class PadellmRecognizer(EntityRecognizer):
-    """nlp: a pipeline with padellm_ner. names: its labels → Presidio's entities."""
+    """nlp: a pipeline with padellm_ner. names: its labels → Presidio's entities. Raises ValueError
+    for one whose entities are not in `doc.ents`: they would be passed over."""
 
     def __init__(self, nlp: Language, names: Mapping[str, str]) -> None:
+        for name, pipe in nlp.pipeline:
+            if isinstance(pipe, PaDeLLMNER) and pipe.settings.annotate != "ents":
+                raise ValueError(f"{name} writes no doc.ents: set annotate = 'ents' in its config")
         self.nlp, self.names = nlp, dict(names)
         super().__init__(
             supported_entities=sorted(set(self.names.values())),

@@ -30,6 +30,12 @@ def correct(
     dataset: str, pipeline: str, source: str, label: str | None = None, below: float | None = None
 ) -> dict[str, Any]:
     nlp = spacy.load(pipeline)
+    settings = nlp.get_pipe("padellm_ner").settings
+    if settings.annotate != "ents":
+        raise ValueError(
+            f"{pipeline} writes to doc.spans[{settings.spans_key!r}], and only doc.ents is read "
+            f"here: save it with padellm_ner's setting annotate = 'ents'"
+        )
     labels = [one.strip() for one in (label or "").split(",") if one.strip()]
     labels = labels or list(nlp.get_pipe("padellm_ner").labels)
     stream = get_stream(source, rehash=True, dedup=True, input_key="text")

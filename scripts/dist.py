@@ -1,9 +1,9 @@
 """Makes what a release publishes, checks it, and runs it where the source tree is out of sight.
 
-python scripts/dist.py [--output dist]
+python scripts/dist.py
 
 Needs `build` and `twine` (`make dist` installs them), and a network for what an installation
-downloads. The folder then has sdist and wheel of spacy-padellm, and of the pipeline package
+downloads. The folder `dist` then has sdist and wheel of spacy-padellm, and of the pipeline package
 `en_padellm_sm`, which loads the model in the box.
 """
 
@@ -44,9 +44,8 @@ print(f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']}:", *(ent[:2]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=ROOT / "dist")
-    output: Path = parser.parse_args().output.resolve()
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    output = ROOT / "dist"
     shutil.rmtree(output, ignore_errors=True)
     # A build would take files of an earlier one into the wheel.
     shutil.rmtree(ROOT / "build", ignore_errors=True)

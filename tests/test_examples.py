@@ -85,6 +85,8 @@ def test_label_studio_asks_the_backend(backend):
 @pytest.mark.parametrize(("path", "body", "what"), [
     ("/setup", {"schema": "<View/>"}, "no <Labels> of a <Text>"),
     ("/setup", {"schema": "<View"}, "no XML"),
+    ("/setup", {"schema": CONFIG.replace("PER", "Person")}, "finds LOC, ORG, PER"),
+    ("/setup", ["x"], "no JSON object"),
     ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"text": "x"}}]}, "body"),
     ("/predict", {"label_config": CONFIG}, "tasks"),
     ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"body": None}}]}, "and no text"),
@@ -92,6 +94,21 @@ def test_label_studio_asks_the_backend(backend):
 def test_what_the_backend_cannot_use_is_said(backend, path, body, what):
     answer = backend.post(path, json=body)
     assert answer.status_code == 400 and what in answer.json()["error"]
+
+
+def test_a_pipeline_that_writes_span_groups_is_refused(prodigy, tmp_path, monkeypatch):
+    """Its entities are not where the examples look: they would find none, without a word."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner", config={"annotate": "spans"})
+    nlp.to_disk(tmp_path / "spans")
+    with pytest.raises(ValueError, match=r"doc.spans\['sc'\].*components.padellm_ner.annotate"):
+        load("label_studio_backend").Backend(nlp)
+    load("prodigy_recipe")
+    with pytest.raises(ValueError, match="annotate = 'ents'"):
+        prodigy["padellm.correct"][0]("mine", str(tmp_path / "spans"), [])
+    if importlib.util.find_spec("presidio_analyzer"):
+        with pytest.raises(ValueError, match="annotate = 'ents'"):
+            load("presidio_recognizer").PadellmRecognizer(nlp, {})
 
 
 @pytest.fixture

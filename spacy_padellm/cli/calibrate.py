@@ -8,6 +8,7 @@ from wasabi import Printer
 
 from ..progress import progress
 from ..spans.choosing import Aim
+from ..spans.thresholds import show_threshold
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_place, say_error
@@ -55,7 +56,7 @@ def calibrate_cli(
         from ..tools.corpora import read_gold
 
         examples = read_gold(corpus, nlp, pipe, corpus_format, alignment_mode)
-        found, curve_error = None, ""
+        found, curve_error, before = None, "", pipe.settings.threshold
         try:
             with progress(len(examples), "texts", "calibrate") as bar:
                 found = calibrate(nlp, pipe, examples, batch_size, bar.update)
@@ -63,15 +64,16 @@ def calibrate_cli(
             if aim is None:
                 raise
             curve_error = str(error)
+        after = pipe.settings.threshold
         if aim is not None and found is not None:
             curve = found.calibration
             chosen = choose_thresholds(
-                found.texts, pipe.labels, aim, lambda p: curve.probability(1.0, p)
+                found.texts, pipe.labels, aim, lambda p: curve.probability(1.0, p), found.kept
             )
         elif aim is not None:
             with progress(len(examples), "texts", "calibrate") as bar:
                 texts = analyze_texts(nlp, pipe, examples, batch_size, bar.update)
-            chosen = choose_thresholds(texts, pipe.labels, aim)
+            chosen = choose_thresholds(texts, pipe.labels, aim, kept=pipe.settings.threshold)
         if aim is not None:
             set_thresholds(nlp, pipe, chosen)
         save_pipeline(nlp, output)
@@ -83,6 +85,9 @@ def calibrate_cli(
             f"Fitted the probabilities to {found.n_mentions} mentions. Expected calibration error "
             f"of the half that a fit had left out: {quality}"
         )
+        if after != before:
+            was, now = show_threshold(before), show_threshold(after)
+            msg.info(f"The threshold {was} is {now} on their scale, to keep the same mentions")
     else:
         msg.warn(f"No curve was fitted, and probabilities stay as they were: {curve_error}")
     if aim is not None:
@@ -137,7 +142,7 @@ def _why(one: "LabelThreshold", aim: Aim) -> str:
         what = "mention of it was found" if one.n_gold else "text has one"
         return f"no {what}, and {stays}"
     share = one.precision if aim.precision else one.recall
-    there = one.n if aim.precision else one.n_gold
+    there = one.n_free if aim.precision else one.n_gold
     wanted, here = f"a {aim.name} of {aim.share:g}", f"it is {share:.3f} in these texts"
     fewest = fewest_mentions(aim.share, aim.confidence)
     if there < fewest:

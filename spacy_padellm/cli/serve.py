@@ -22,7 +22,7 @@ def serve_cli(
     labels: Labels = "",
     host: Annotated[
         str, Opt("--host", help="Where to listen; 127.0.0.1 is seen by this machine only")
-    ] = ("127.0.0.1"),
+    ] = "127.0.0.1",
     port: Annotated[int, Opt("--port", help="0 takes a free one")] = 8080,
     api_key: Annotated[
         str, Opt("--api-key", envvar=KEY_VARIABLE, help=_KEY, show_default=False)

@@ -18,6 +18,8 @@ SPAN_KEYS = ("spans", "entities", "label", "labels")
 # What doccano's records say themselves, and the reader heeds.
 KEYS = ("text", *SPAN_KEYS, "answer", "tokens", "_is_binary", "_view_id")
 _TOKEN_KEYS = ("text", "start", "end", "id", "ws")
+# What Prodigy's records say themselves, beside keys that begin with "_".
+_OF_PRODIGY = ("text", "spans", "answer", "tokens", "meta", "relations")
 
 
 def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:
@@ -53,6 +55,10 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             bare = annotate(record["text"], [], path=path, line=line)
             problems.append(bare.left_out("its relations are not read", lost=False))
         text = annotate(record["text"], triples, tokens, _meta(record, key), path, line, problems)
+        for other in present:
+            if other != key and isinstance(record[other], list) and record[other]:
+                reason = f'its "{other}" is not read, as "{key}" has its spans'
+                problems.append(text.left_out(reason, lost=record[other] != record[key or ""]))
         if "answer" not in record and record.get(key or "spans") is None:
             yield text.without_annotation()
             continue
@@ -95,8 +101,13 @@ def _outside(text: AnnotatedText) -> tuple[Place, ...]:
 
 def _meta(record: dict, key: str | None) -> dict[str, Any]:
     if key == "spans" or key is None:
+        others = {
+            name: value
+            for name, value in record.items()
+            if name not in (*_OF_PRODIGY, *SPAN_KEYS) and not name.startswith("_")
+        }
         meta = record.get("meta", {})
-        return meta if isinstance(meta, dict) else {"meta": meta}
+        return others | (meta if isinstance(meta, dict) else {"meta": meta})
     return {name: value for name, value in record.items() if name not in ("text", key)}
 
 

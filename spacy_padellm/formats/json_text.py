@@ -114,10 +114,11 @@ def _line_too_far(text: str) -> int:
     """The first line, from 1, that is nested too deep or has an integer of too many digits; 0 where
     there is none."""
     depth = 0
+    most = getattr(sys, "get_int_max_str_digits", int)()  # since Python 3.10.7
     for found in _TOKENS.finditer(text):
         token = found[0]
         depth += (token in "[{") - (token in "]}")
-        too_long = token.isdigit() and len(token) > sys.get_int_max_str_digits() > 0
+        too_long = token.isdigit() and len(token) > most > 0
         if depth > DEPTH or too_long:
             return text.count("\n", 0, found.start()) + 1
     return 0

@@ -26,6 +26,7 @@ HEAD = ("text", "start", "end", "label")
 _WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
 _NUMBERS_WORDS = 0.8  # of the rows with a key of their own: no sentences are that short
 _MISSING = ("", "nan", "na", "<na>", "none", "null")  # as pandas may write it
+_NO_LABEL = ("", "nan", "NaN", "<NA>")  # the same, where a label may well be "NA" or "none"
 
 
 def read(path: Path, problems: list[Problem] | None = None) -> Iterator[AnnotatedText]:
@@ -187,7 +188,7 @@ def _of_entities(
         start, end = _place(path, number, row, names, text, label, of_text.spans)
         if "mention" in names and start < 0:
             problems.append(_absent(bare, row[names["mention"]].strip(), label))
-        elif not label:
+        elif label in _NO_LABEL:
             problems.append(bare.problem((start, end, label), "has no label"))
         else:
             of_text.spans.append((start, end, label))
@@ -225,7 +226,12 @@ def _place(
 
 
 def _absent(text: AnnotatedText, mention: str, label: str) -> Problem:
-    """Of a mention that the text does not have, or not so."""
+    """Of a mention that the text does not have, or not so, or not once more."""
+    if mention and (n := text.text.count(mention)):
+        where = f"the place of {mention!r} in the text has"
+        if n > 1:
+            where = f"all {n} places of {mention!r} in the text have"
+        return text.problem((0, 0, label), f"{where} this label already")
     reason = f"{mention!r} is not in the text"
     found = re.search(re.escape(mention), text.text, re.IGNORECASE) if mention else None
     reason += f", which has {found[0]!r}" if found else ""

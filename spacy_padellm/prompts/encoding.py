@@ -13,6 +13,8 @@ from .plain_text import EncodedText, PlainTextEncoder
 from .preamble import Preamble
 from .template import PromptTemplate
 
+_MOST_LABELS = 10_000  # that an encoder keeps the ids of
+
 
 @dataclass(frozen=True)
 class TextPrompt:
@@ -203,6 +205,10 @@ class PromptEncoder:
         return {}
 
     @cached_property
+    def _label_ids(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    @cached_property
     def _count_values(self) -> dict[int, int]:
         return {self.count_ids(n)[0]: n for n in range(self.max_count + 1)}
 
@@ -245,19 +251,20 @@ class PromptEncoder:
 
     def label_ids(self, label: str) -> tuple[int, ...]:
         """What asks for a label, behind the text."""
-        key = ("label", label)
-        if key not in self._cache:
+        if (ids := self._label_ids.get(label)) is None:
             description = self.descriptions.get(label, "")
             own = self._token_id(self.template.token_of_label(label))
             if own is not None and not description:
-                self._cache[key] = [own]
+                ids = (own,)
             else:
-                self._cache[key] = [
-                    *self.structure_ids(self.template.before_label),
-                    *self._text.encode(self.template.label(label, description))[0],
-                    *self.structure_ids(self.template.after_label),
-                ]
-        return tuple(self._cache[key])
+                asked = self._text.encode(self.template.label(label, description))[0]
+                around = (self.template.before_label, self.template.after_label)
+                before, after = map(self.structure_ids, around)
+                ids = (*before, *asked, *after)
+            if len(self._label_ids) >= _MOST_LABELS:  # those that requests name have no end
+                self._label_ids.clear()
+            self._label_ids[label] = ids
+        return ids
 
     def marker_ids(self, index: int) -> list[int]:
         key = ("marker", index)
@@ -290,7 +297,5 @@ class PromptEncoder:
 
 def _shared_length(paths: Sequence[Sequence[int]]) -> int:
     """How many first ids all paths have in common."""
-    for i, ids in enumerate(zip(*paths, strict=False)):
-        if any(token != ids[0] for token in ids):
-            return i
-    return min(map(len, paths))
+    differ = (i for i, ids in enumerate(zip(*paths, strict=False)) if len({*ids}) > 1)
+    return next(differ, min(map(len, paths)))

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential, wait_random
 
 from ..formats.json_text import read_json
@@ -25,6 +25,7 @@ from .transport import MOST_BYTES, Answer, TooLargeError, TooSlowError, Unreadab
 
 Prompt = str | Sequence[int]
 WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
+NOBODY_THERE = frozenset({502, 503, 504})  # whatever is asked: no other text would fare better
 LONGEST_ASKED = 60.0  # seconds that a server may ask to wait; longer, and it counts as failed
 _inherited: list["_Connections"] = []  # of a parent process: closing them here would hurt it
 
@@ -154,6 +155,8 @@ class _Connections:
 
     async def owner(self) -> str:
         answer = await self._try(self._get, "/models")
+        if answer.status in (401, 403):
+            raise ServerError(self._refused(self._base + "/models", answer))
         try:
             named = read_json(answer.body)["data"] if answer.status == 200 else []
             owners = {str(one["owned_by"]) for one in named if isinstance(one, dict)}
@@ -162,11 +165,13 @@ class _Connections:
         return owners.pop() if len(owners) == 1 else ""
 
     async def _get(self, path: str) -> Answer:
-        return await self._send(self._base + path, None)
+        answer = await self._send(self._base + path, None)
+        self._check_passing(self._base + path, answer)
+        return answer
 
     async def _try(self, ask: Callable[..., Awaitable[Any]], what: Any) -> Any:
         tries = AsyncRetrying(
-            retry=retry_if_exception_type(PassingError),
+            retry=retry_if_exception(_is_worth_another_try),
             stop=stop_after_attempt(self._settings.tries),
             wait=_wait(self._settings),
             reraise=True,
@@ -175,18 +180,15 @@ class _Connections:
             try:
                 return await tries(ask, what)
             except PassingError as error:
-                told = ServerError(f"{error} ({self._settings.tries} tries)")
+                told = ServerError(f"{error} ({tries.statistics['attempt_number']} tries)")
                 told.of_all = error.of_all
                 raise told from error
 
     async def _ask(self, body: Mapping[str, Any]) -> Completion:
         answer = await self._send(self._url, json.dumps(body, allow_nan=False).encode("utf8"))
-        status = answer.status
-        if status in WORTH_ANOTHER_TRY:
-            after = _seconds(answer.headers.get("retry-after"))
-            raise PassingError(f"{self._url} answered {status}: {self._reason(answer)}", after)
-        if status != 200:
-            raise ServerError(f"{self._url} answered {status}: {self._reason(answer)}")
+        self._check_passing(self._url, answer)
+        if answer.status != 200:
+            raise ServerError(self._refused(self._url, answer))
         try:
             found = read_json(answer.body)
         except ValueError:
@@ -219,8 +221,23 @@ class _Connections:
             told.of_all = isinstance(error, httpx.ConnectError)
             raise told from None
 
+    def _check_passing(self, url: str, answer: Answer) -> None:
+        """Raises PassingError for what another try may mend."""
+        if answer.status in WORTH_ANOTHER_TRY:
+            after = _seconds(answer.headers.get("retry-after"))
+            told = PassingError(self._refused(url, answer), after)
+            told.of_all = answer.status in NOBODY_THERE
+            raise told
+
+    def _refused(self, url: str, answer: Answer) -> str:
+        return f"{url} answered {answer.status}: {self._reason(answer)}"
+
     def _reason(self, answer: Answer) -> str:
         return reason_of(answer.body, self.secrets)
+
+
+def _is_worth_another_try(error: BaseException) -> bool:
+    return isinstance(error, PassingError) and (error.after or 0.0) <= LONGEST_ASKED
 
 
 def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:
@@ -230,7 +247,7 @@ def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         after = error.after if isinstance(error, PassingError) else None
-        return doubling(state) + jitter(state) if after is None else min(after, LONGEST_ASKED)
+        return doubling(state) + jitter(state) if after is None else after
 
     return wait
 

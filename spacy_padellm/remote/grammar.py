@@ -3,7 +3,6 @@
 GBNF is llama.cpp's; xgrammar and llguidance, in vLLM and SGLang, read it, too.
 """
 
-import json
 import re
 from itertools import pairwise
 
@@ -12,7 +11,8 @@ from ..prompts.encoding import PromptEncoder
 from ..prompts.plain_text import HALF_PAIR
 from ..spans.text_index import Place
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]')
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}  # GBNF has no others
 
 
 class MentionGrammar:
@@ -68,9 +68,9 @@ def number_grammar(encoder: PromptEncoder) -> str:
 
 
 def literal(string: str) -> str:
-    """A string as a grammar quotes it: as JSON does, with escapes for what no line should hold."""
-    quoted = json.dumps(string, ensure_ascii=False)
-    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    """A string as a grammar quotes it, with escapes for what no line should hold."""
+    found = _ESCAPED.sub(lambda m: _SHORT.get(m[0], f"\\u{ord(m[0]):04x}"), string)
+    return f'"{found}"'
 
 
 def _as_read(text: str, blanks: bool) -> tuple[str, list[int]]:

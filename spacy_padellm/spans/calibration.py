@@ -36,10 +36,11 @@ class Calibration:
 
     def probability(self, count: float, mention: float) -> float:
         """Of a mention, given the probability of its label's count and its own."""
-        odds = self.slope * _log_odds(count * mention) + self.intercept
-        if odds < 0:  # so that exp never overflows
-            return math.exp(odds) / (1.0 + math.exp(odds))
-        return 1.0 / (1.0 + math.exp(-odds))
+        return _sigmoid(self.slope * _log_odds(count * mention) + self.intercept)
+
+    def product(self, probability: float) -> float:
+        """What `probability` makes this of: the probabilities of count and mention, multiplied."""
+        return _sigmoid((_log_odds(probability) - self.intercept) / self.slope)
 
     def apply(self, prediction: Prediction) -> Prediction:
         """The same counts and mentions; `probability` of the mentions is calibrated."""
@@ -113,6 +114,12 @@ def _fit_line(inputs: Floats, targets: Floats) -> tuple[float, float]:
             size /= 2
         weights = weights - size * step
     raise ValueError("no curve could be fitted to these probabilities: give more texts")
+
+
+def _sigmoid(odds: float) -> float:
+    if odds < 0:  # so that exp never overflows
+        return math.exp(odds) / (1.0 + math.exp(odds))
+    return 1.0 / (1.0 + math.exp(-odds))
 
 
 def _log_odds(probability: float) -> float:

@@ -1,6 +1,6 @@
 """The least probability of a mention: one number for all labels, or a number for each label."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from .numeric import check_number
@@ -39,6 +39,17 @@ def read_threshold(given: Any, setting: str = "threshold") -> Threshold:
 def threshold_of(threshold: Threshold, label: str) -> float:
     """The least probability of a label's mentions."""
     return threshold.get(label, LEAST) if isinstance(threshold, dict) else threshold
+
+
+def moved(threshold: Threshold, move: Callable[[float], float]) -> Threshold:
+    """The same mentions' threshold on another scale. 0, which keeps all, and 1 stay."""
+
+    def one(number: float) -> float:
+        return move(number) if 0 < number < 1 else number
+
+    if isinstance(threshold, dict):
+        return {label: one(number) for label, number in threshold.items()}
+    return one(threshold)
 
 
 def unknown_labels(threshold: Threshold, known: Collection[str]) -> list[str]:

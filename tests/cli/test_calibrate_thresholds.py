@@ -10,6 +10,7 @@ from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
+from spacy_padellm.spans.calibration import Calibration
 
 
 def run(*arguments):
@@ -115,12 +116,35 @@ def test_what_cannot_be_reached_is_said_with_what_is(aim, scripted, pipeline, tm
         told = "no threshold does better than to keep all, and it is 0.500 in these texts"
         assert ", 16 of 16 are right, too few to promise it" in said(done)
         kept = spacy.load(tmp_path / "out").get_pipe("padellm_ner").settings.threshold
-        assert kept == {"PER": 0.125, "LOC": 0.125}
+        assert kept["PER"] == kept["LOC"]
+        assert f"The threshold 0.125 is {kept['PER']:g} on their scale" in said(done)
     else:
         told = "it is 0.500 in these texts, without any threshold"
         assert "LOC:" not in said(done)
     assert f"PER: a {aim} of 0.8 cannot be reached: {told}" in said(done)
     assert "nearest" not in said(done)
+
+
+def test_a_threshold_that_is_kept_keeps_the_same_mentions(random_nlp, scripted, tmp_path):
+    """The new curve puts them on another scale; and what is told is what the pipeline then has."""
+    docs, script = corpus(400, tmp_path / "dev.spacy")
+    for found in script.values():  # people are never sure enough for what is asked
+        found[0] = (*found[0][:2], 0.3 + 0.4 * found[0][2])
+    scripted(script)
+    made = random_nlp(threshold={"PER": 0.5})
+    made.get_pipe("padellm_ner").shim.calibrate(Calibration(0.8, 0.1))
+    made.to_disk(tmp_path / "pipeline")
+    before = spacy.load(tmp_path / "pipeline")
+    wanted = share_right(docs, script, before, "PER")
+    for name, options in (("curve", ()), ("precise", ("--precision", 0.97))):
+        done = run(tmp_path / "pipeline", tmp_path / "dev.spacy", tmp_path / name, *options)
+        assert done.exit_code == 0, done.output
+        nlp = spacy.load(tmp_path / name)
+        threshold = nlp.get_pipe("padellm_ner").settings.threshold["PER"]
+        assert threshold != 0.5 and f"PER 0.5 is PER {threshold:g}" in said(done)
+        assert share_right(docs, script, nlp, "PER") == wanted
+    precision, recall = wanted
+    assert f"PER as it was {precision:.3f} {recall:.3f}" in said(done)
 
 
 def test_a_label_that_is_nowhere_keeps_what_it_has(random_nlp, scripted, tmp_path):

@@ -120,6 +120,22 @@ def test_meta_comes_back_or_is_named(name, tmp_path):
     assert {key for key in TAKEN if f"the field {key!r} " in said} == {*TAKEN} - kept
 
 
+def test_what_a_record_of_spans_has_beside_them_is_kept(tmp_path):
+    """Of Prodigy's own fields nothing: they are about the task, not about the text."""
+    record = {"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "PER"}], "id": 7, "by": "x"}
+    own = {"_task_hash": 1, "answer": "accept", "meta": {"page": 4}}
+    path = write(
+        tmp_path / "a.jsonl", record, {**record, **own}, {**record, "labels": [[0, 2, "X"]]}
+    )
+    problems = []
+    first, second, third = annotation_tools.read(path, problems)
+    assert first.meta == {"id": 7, "by": "x"} and second.meta == {"id": 7, "by": "x", "page": 4}
+    assert [*third.spans] == [(0, 3, "PER")]
+    assert [(p.line, p.reason, p.lost) for p in problems] == [
+        (3, 'its "labels" is not read, as "spans" has its spans', True)
+    ]
+
+
 def test_prodigy_tokens_and_answers(tmp_path):
     text = mark("In Rome!", ("Rome", "LOC"), tokens=((0, 2), (3, 7), (7, 8)))
     annotation_tools.write_prodigy(tmp_path / "a.jsonl", [text])

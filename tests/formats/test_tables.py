@@ -132,6 +132,28 @@ def test_a_mention_that_is_not_there_is_reported(tmp_path):
     assert [(p.line, p.label) for p in problems] == [(4, "PER")] and "'Bob'" in problems[0].reason
 
 
+def test_a_mention_that_is_there_no_more_often_is_told_so(tmp_path):
+    path = tmp_path / "gold.csv"
+    path.write_text(
+        "text,mention,label\nAda met Ada,Ada,PER\nAda met Ada,Ada,PER\nAda met Ada,Ada,PER\n"
+    )
+    problems = []
+    (text,) = tables.read(path, problems)
+    assert text.spans == ((0, 3, "PER"), (8, 11, "PER"))
+    (problem,) = problems
+    assert "all 2 places of 'Ada' in the text have this label already" in problem.reason
+    assert problem.lost and not problem.fault
+
+
+def test_a_label_that_pandas_did_not_have_is_none(tmp_path):
+    path = tmp_path / "gold.csv"
+    path.write_text("text,start,end,label\nAda in Rome,0,3,nan\nAda in Rome,7,11,NA\n")
+    problems = []
+    (text,) = tables.read(path, problems)
+    assert text.spans == ((7, 11, "NA"),)
+    assert [problem.reason for problem in problems] == ["has no label"]
+
+
 def test_line_ends_in_a_text_count_as_they_are(tmp_path):
     path = tmp_path / "gold.csv"
     path.write_bytes(b'text,start,end,label\r\n"Hi,\r\nAda ran",5,8,PER\r\n')

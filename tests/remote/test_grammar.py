@@ -16,7 +16,7 @@ from spacy_padellm.prompts.plain_text import EncodedText
 from spacy_padellm.remote.errors import ServerError
 from spacy_padellm.remote.grammar import MentionGrammar, literal, number_grammar
 
-LETTERS = 'aB 1"\\\n\té漢👩]|'
+LETTERS = 'aB 1"\\\n\t\x0c\x08é漢👩]|'
 _RULE = re.compile(r'(w\d+) ::= ("(?:[^"\\]|\\.)*")(?: (w\d+)(\??))?')
 
 
@@ -99,6 +99,7 @@ def test_white_space_that_is_read_as_one_blank():
 
 def test_literals():
     assert literal('a"b\\c\n\x00\u2028é') == '"a\\"b\\\\c\\n\\u0000\\u2028é"'
+    assert literal("\f\b") == '"\\u000c\\u0008"'  # GBNF knows JSON's short forms of these not
 
 
 @pytest.mark.parametrize(("most", "digits"), [(9, 1), (10, 2), (64, 2), (4096, 4)])
@@ -112,16 +113,18 @@ def test_numbers(most, digits):
 
 @pytest.fixture
 def server():
-    """`server(owner, obeys)` serves " Ada" once in each text; gives its address and requests."""
+    """`server(owner, obeys)` serves " Ada" once in each text; gives its address and requests.
+    status: of the list of its models; before: what it answers there at first."""
     open_servers = []
 
-    def start(owner, obeys=True, status=200):
+    def start(owner, obeys=True, status=200, before=()):
         bodies = []
+        statuses = [*before]
 
         def make(request):
             if request.startswith(b"GET "):
                 said = {"data": [{"id": "m", "owned_by": owner}]} if owner else {"object": "list"}
-                return [response(json.dumps(said).encode(), status)]
+                return [response(json.dumps(said).encode(), (statuses or [status]).pop(0))]
             body = json.loads(request.split(b"\r\n\r\n", 1)[1])
             bodies.append(body)
             if "qx7" in json.dumps(body):
@@ -182,6 +185,22 @@ def test_others_are_warned_of_once(server, plain_lm_folder, owner, obeys, why, c
     assert not any(one for one in grammars(bodies) if "qx7" not in str(one))
     assert [why in r.message for r in caplog.records if "written freely" in r.message] == [True]
     assert "`grammar`" in caplog.text
+
+
+@pytest.mark.parametrize("before", [[503], [502, 429]])
+def test_a_server_that_is_still_loading_is_asked_again(server, plain_lm_folder, before, caplog):
+    url, bodies = server("llamacpp", before=before)
+    block = {"prompts": "text"}
+    remote(url, plain_lm_folder, labels=["A"], model_block=block)("Ada")
+    assert all(grammars(bodies)) and "written freely" not in caplog.text
+
+
+def test_a_key_that_is_refused_says_nothing_of_grammars(server, plain_lm_folder, caplog):
+    url, bodies = server("llamacpp", status=401)
+    nlp = remote(url, plain_lm_folder, labels=["A"], model_block={"prompts": "text"})
+    with pytest.raises(ServerError, match="answered 401"):
+        nlp("Ada")
+    assert not bodies and "written freely" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["llama.cpp", "vllm", "sglang"])

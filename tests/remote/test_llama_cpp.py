@@ -17,6 +17,7 @@ STRANGE = [
     "3 <|end|> of 12\r\nRome, Rome; Rome",
     "Ünïcödé: naïve café — İstanbul’s",
     "x" * 60 + " y",
+    "Page 3\x0cRome\x08 and Ada\x0b Lovelace\x7f.",
 ]
 
 

@@ -9,8 +9,10 @@ from spacy.training import Example
 from ...architectures.causal_lm import own_shim_of
 from ...pipeline.component import PaDeLLMNER
 from ...spans.calibration import Calibration, fit_calibration
+from ...spans.thresholds import LEAST, Threshold, moved
 from .corpus import AnalyzedText, analyze_texts
 from .reliability import expected_calibration_error, reliability
+from .thresholds import set_threshold
 
 Scored = list[tuple[float, bool]]
 
@@ -18,12 +20,14 @@ Scored = list[tuple[float, bool]]
 @dataclass(frozen=True)
 class Calibrated:
     """error: expected calibration error, each half of the texts by the curve of the other half;
-    None where a half has too few mentions. texts: with the probabilities before the curve."""
+    None where a half has too few mentions. texts: with the probabilities before the curve. kept:
+    the threshold of the pipeline, on their scale."""
 
     calibration: Calibration
     n_mentions: int
     error: float | None
     texts: Sequence[AnalyzedText] = field(default=(), repr=False)
+    kept: Threshold = LEAST
 
 
 def calibrate(
@@ -33,7 +37,9 @@ def calibrate(
     batch_size: int = 64,
     step: Callable[[int], object] = lambda n: None,
 ) -> Calibrated:
-    """Fits on the mentions that are left without a threshold; the pipe has the curve from then on.
+    """Fits on the mentions that are left without a threshold; the pipe has the curve from then on,
+    and a threshold on its scale, which keeps the mentions that it kept before (about, where there
+    was no curve, and a count's probability did not matter).
 
     examples: of texts that the model was not trained on. step: told how many texts were done.
     Raises ValueError as `fit_calibration`, and for a model behind a server; the pipe then has the
@@ -50,8 +56,10 @@ def calibrate(
         shim.calibrate(before)
         raise
     shim.calibrate(fitted)
+    kept = moved(pipe.settings.threshold, (before or Calibration()).product)
+    set_threshold(nlp, pipe, moved(kept, lambda product: fitted.probability(1.0, product)))
     n_mentions = len(halves[0]) + len(halves[1])
-    return Calibrated(fitted, n_mentions, _crosswise(*halves), texts)
+    return Calibrated(fitted, n_mentions, _crosswise(*halves), texts, kept)
 
 
 def _score(texts: Sequence[AnalyzedText]) -> Scored:

@@ -15,22 +15,27 @@ from ...spans.choosing import (
     choose_for_recall,
     lower_bound,
 )
+from ...spans.thresholds import LEAST, Threshold, threshold_of
 from .corpus import AnalyzedText
+
+Placed = Sequence[dict[tuple[str, int, int], float]]  # of each text, (label, start, end) → how sure
 
 
 @dataclass(frozen=True)
 class LabelThreshold:
     """threshold: None where nothing was found, or nothing was there to find, or where none keeps
     the precision that is aimed at. precision, recall: on these texts with all the thresholds. n:
-    mentions that it leaves. n_gold: those in the texts. bound: of the share that is aimed at; None
-    where it is below the aim. nearest: the threshold that comes nearest to a precision, which is
-    not set, with the mentions that it would leave and how many of these are right."""
+    mentions that it leaves. n_free: those without thresholds. n_gold: those in the texts. bound: of
+    the share that is aimed at; None where it is below the aim. nearest: the threshold that comes
+    nearest to a precision, which is not set, with the mentions that it would leave and how many of
+    these are right."""
 
     label: str
     threshold: float | None
     precision: float
     recall: float
     n: int
+    n_free: int
     n_gold: int
     bound: float | None
     nearest: tuple[float, int, int] | None = None
@@ -41,9 +46,11 @@ def choose_thresholds(
     labels: Sequence[str],
     aim: Aim,
     calibrated: Callable[[float], float] = lambda probability: probability,
+    kept: Threshold = LEAST,
 ) -> list[LabelThreshold]:
     """One for each label, by itself. calibrated: what becomes of a text's probabilities where the
-    thresholds apply; it keeps their order.
+    thresholds apply; it keeps their order. kept: what labels without a new one have, by a text's
+    probabilities.
 
     A label that cannot reach the aim gets none for a precision, since any would lose mentions and
     promise nothing, and 0 for a recall.
@@ -66,10 +73,14 @@ def choose_thresholds(
             nearest[label] = _threshold(choice, calibrated), len(left), sum(left)
             choice = None
         choices[label] = choice
-    set_here = {label: between(c.below, c.least) for label, c in choices.items() if c}
-    placed = [text.placed(set_here or 0.0) for text in texts]
+    set_here = {
+        label: between(c.below, c.least) if c else threshold_of(kept, label)
+        for label, c in choices.items()
+    }
+    placed = [text.placed(set_here or LEAST) for text in texts]
     rows = [
-        _row(label, choice, texts, placed, aim, calibrated) for label, choice in choices.items()
+        _row(label, choice, texts, placed, free, aim, calibrated)
+        for label, choice in choices.items()
     ]
     return [replace(row, nearest=nearest.get(row.label)) for row in rows]
 
@@ -78,7 +89,8 @@ def _row(
     label: str,
     choice: Choice | None,
     texts: Sequence[AnalyzedText],
-    placed: Sequence[dict[tuple[str, int, int], float]],
+    placed: Placed,
+    free: Placed,
     aim: Aim,
     calibrated: Callable[[float], float],
 ) -> LabelThreshold:
@@ -87,17 +99,18 @@ def _row(
     found = [{item for item in of_text if item[0] == label} for of_text in placed]
     gold = [{item for item in text.gold if item[0] == label} for text in texts]
     n, n_gold = sum(map(len, found)), sum(map(len, gold))
+    n_free = sum(item[0] == label for of_text in free for item in of_text)
     right = sum(len(some & others) for some, others in zip(found, gold, strict=True))
     precision, recall = right / n if n else 0.0, right / n_gold if n_gold else 0.0
     if choice is None:
-        return LabelThreshold(label, None, precision, recall, n, n_gold, None)
+        return LabelThreshold(label, None, precision, recall, n, n_free, n_gold, None)
     threshold = _threshold(choice, calibrated)
     total = n if aim.precision else n_gold
     bound = choice.bound
     if bound is not None:
         bound = min(bound, lower_bound(right, total, aim.confidence))
         bound = bound if bound >= aim.share else None
-    return LabelThreshold(label, threshold, precision, recall, n, n_gold, bound)
+    return LabelThreshold(label, threshold, precision, recall, n, n_free, n_gold, bound)
 
 
 def _threshold(choice: Choice, calibrated: Callable[[float], float]) -> float:
@@ -106,18 +119,22 @@ def _threshold(choice: Choice, calibrated: Callable[[float], float]) -> float:
 
 
 def set_thresholds(nlp: Language, pipe: PaDeLLMNER, chosen: Iterable[LabelThreshold]) -> None:
-    """In the component, and in the config of its pipeline. A label without one keeps what it has.
-    Labels that were added beside the config come into it: a threshold is for a label that it
-    names."""
+    """In the pipeline. A label without one keeps what it has."""
     before = pipe.settings.threshold
     rest = before if isinstance(before, dict) else dict.fromkeys(pipe.labels, before)
     found = {one.label: one.threshold for one in chosen if one.threshold is not None}
-    thresholds = {**rest, **found}
+    set_threshold(nlp, pipe, {**rest, **found})
+
+
+def set_threshold(nlp: Language, pipe: PaDeLLMNER, threshold: Threshold) -> None:
+    """In the component, and in the config of its pipeline, to which come labels that were added
+    beside it: a threshold by label is for labels that it names."""
     config = nlp.get_pipe_config(next(name for name, made in nlp.pipeline if made is pipe))
     configured = pipe.label_set.configured
-    if configured is not None and not thresholds.keys() <= configured.keys():
+    named = threshold.keys() if isinstance(threshold, dict) else set()
+    if configured is not None and not named <= configured.keys():
         described = pipe.described
         pipe.label_set.configured = described
         config["labels"] = write_value([list(pair) for pair in described.items()])
-    pipe.settings = replace(pipe.settings, threshold=thresholds)
+    pipe.settings = replace(pipe.settings, threshold=threshold)
     config["threshold"] = write_value(pipe.settings.to_config()["threshold"])
