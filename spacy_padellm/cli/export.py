@@ -57,6 +57,9 @@ def export_cli(
     for one in found:
         msg.divider(one.name)
         msg.table(_rows(one.comparison, one.size))
+        if one.reset:
+            names = ", ".join(one.reset)
+            msg.warn(f"Set back to the default, as onnxruntime does not run the model so: {names}")
     msg.good(f"Wrote {output}")
 
 

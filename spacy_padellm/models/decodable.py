@@ -37,7 +37,7 @@ def load_decodable(
         if described is None or not _is_wanted(described, source):
             if hardware.runtime == "onnx":
                 raise ValueError(_not_exported(place, adapter))
-            return _load_with_torch(source, template)
+            return _load_with_torch(source, template, passed_over=described)
         lm = read_exported(place, described, source.name, keeps)
     found = replace(source, name=place.name, revision=place.revision)
     return LoadedModel(lm, settings.asking(template, source.name), found)
@@ -61,17 +61,28 @@ def load_trainable(loaded: LoadedModel[Any]) -> "LoadedModel[LanguageModel]":
 
 
 def _load_with_torch(
-    source: ModelSource, template: PromptTemplate | None = None, alone: bool = False
+    source: ModelSource,
+    template: PromptTemplate | None = None,
+    alone: bool = False,
+    passed_over: Description | None = None,
 ) -> "LoadedModel[LanguageModel]":
-    """As `load_model`. Raises NotInstalledError where torch is not installed."""
-    _need_torch(source)
+    """As `load_model`. passed_over: what the folder has for onnxruntime, and `dtype` does not take.
+    Raises NotInstalledError where torch is not installed."""
+    _need_torch(source, passed_over)
     from .load import load_model
 
     return load_model(source, template, alone)
 
 
-def _need_torch(source: ModelSource) -> None:
+def _need_torch(source: ModelSource, passed_over: Description | None) -> None:
     hardware = source.hardware
+    if passed_over is not None:
+        need(
+            "torch",
+            f"the model setting `dtype`, which is {hardware.dtype!r},",
+            f"The model {source.name!r} was exported in {passed_over.precision}, which runs "
+            f"without: leave `dtype` out",
+        )
     setting = "runtime" if hardware.runtime == "torch" else hardware.asks_for_torch
     if setting:
         given = getattr(hardware, setting)

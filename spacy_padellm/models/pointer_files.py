@@ -3,10 +3,8 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -14,7 +12,7 @@ from ..lm.language_model import LanguageModel
 from ..lm.pointers import Pointers
 from .files.json_file import broken, parse_checked
 from .files.rounded import read_rounded
-from .files.schemas import Label, Open
+from .files.schemas import PointersPart
 from .files.trouble import foreign
 from .hardware import Hardware
 from .loaded_model import LoadedModel
@@ -24,16 +22,6 @@ from .special_tokens import add_special_tokens
 FILE = "pointers.safetensors"
 WINDOW = 256  # tokens, where the component names no window of its own
 _KEY = "pointers"  # of the file's metadata
-Size = Annotated[int, Field(ge=1, le=65_536)]
-
-
-class _Sizes(Open):
-    """What a file of pointers says of itself."""
-
-    hidden: Size
-    labels: list[Label]
-    width: Size
-    depth: Annotated[int, Field(ge=0, le=64)]
 
 
 def add_pointers(
@@ -116,7 +104,7 @@ def read_pointers(place: ModelPlace, hidden: int) -> Pointers | None:
     with foreign(lambda why: broken(path, why)), safe_open(path, framework="pt") as file:
         about = (file.metadata() or {}).get(_KEY, "")
     weights = read_rounded(path)
-    sizes = parse_checked(about, _Sizes, path)
+    sizes = parse_checked(about, PointersPart, path)
     if sizes.hidden != hidden:
         raise ValueError(
             f"{path} belongs to a model of width {sizes.hidden}, and this one has {hidden}: copy "

@@ -32,6 +32,14 @@ def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode)
         keep_rounded(loaded.source, folder / BASE_FOLDER if loaded.lm.adapter else folder)
     loaded.lm.tokenizer.save_pretrained(folder)
     replace(loaded.settings, template=loaded.template).write(folder, base)
+    _let_read(folder)
+
+
+def _let_read(folder: Path) -> None:
+    """Weights are for whoever may read the other files: safetensors lets only their owner."""
+    mode = (folder / SETTINGS_FILE).stat().st_mode
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(mode)
 
 
 def _save_weights(

@@ -1,6 +1,9 @@
 """An ONNX graph that runs, with threads that a forked process does not wait for."""
 
+import ctypes
+import multiprocessing.process
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +13,21 @@ import onnxruntime as ort
 
 from ..locks import ForkLock
 
+if os.environ["ORT_DISABLE_TELEMETRY"] not in ("", "0"):
+    ort.disable_telemetry_events()  # where another package has imported it before
 _ERRORS_ONLY = 3
 _first_process = os.getpid()
+_graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
 
 
 def default_threads() -> int:
     """`OMP_NUM_THREADS` where it is set, else the cores that this process may run on; one in a
-    forked process, beside which others run."""
-    if os.getpid() != _first_process:
-        return 1
+    process that another has forked or spawned, beside which others run."""
     given = os.environ.get("OMP_NUM_THREADS", "").strip()
     if given.isdecimal() and int(given) > 0:
         return int(given)
+    if os.getpid() != _first_process or multiprocessing.process.parent_process() is not None:
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -52,11 +58,17 @@ class Graph:
         self.keeps = keeps
         self._lock = ForkLock()
         self._sessions: dict[int, ort.InferenceSession] = {}  # by process
+        _graphs.add(self)
         self.inputs = frozenset(one.name for one in self._session().get_inputs())
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Several threads may run it at once."""
-        return self._session().run(list(outputs), dict(feeds))
+        """Several threads may run it at once. Raises MemoryError where memory runs out."""
+        try:
+            return self._session().run(list(outputs), dict(feeds))
+        except Exception as error:  # onnxruntime has classes of its own, and none for this
+            if "allocate memory" in str(error) or "bad_alloc" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
 
     def __deepcopy__(self, _known: Any) -> "Graph":
         """Nothing of it changes."""
@@ -71,8 +83,6 @@ class Graph:
         found = self._sessions.get(process)
         if found is None:
             with self._lock:
-                # Those of a parent stay where they are: to end them would be to wait for threads
-                # that are not there.
                 found = self._sessions.get(process) or self._open()
                 self._sessions[process] = found
         return found
@@ -80,3 +90,16 @@ class Graph:
     def _open(self) -> ort.InferenceSession:
         path, options = str(self.path), session_options()
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _keep_inherited() -> None:
+    """In a forked process, at once: the sessions of its parent are never ended there, not even when
+    it exits. That would be to wait for threads that are not there
+    (https://github.com/microsoft/onnxruntime/pull/31961)."""
+    for graph in _graphs:
+        for session in graph._sessions.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_inherited)

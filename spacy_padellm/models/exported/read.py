@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from ...lm.onnx.model import OnnxModel, check_onnx_model
 from ...lm.onnx.passes import LayerShape
 from ...lm.onnx.pointers import OnnxPointers
 from ..files.json_file import broken
+from ..files.schemas import PointersPart
 from ..files.tensors import StoredWeight, find_weights
 from ..files.trouble import foreign
 from ..place import ModelPlace
-from .description import DESCRIPTION, Description, Stored
+from .description import DESCRIPTION, Description, Stored, digest_layout
 from .tokenizer import FastTokenizer
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ def read_exported(
     """
     files = _Files(place)
     for file in described.weights:  # of a Hub model they are fetched
-        files.path(file)
+        files.check_layout(file, described.layouts.get(file))
     head = None
     if (part := described.head) is not None:
         bias = None if part.bias is None else files.weight(part.bias, StoredWeight.floats)
@@ -70,7 +72,18 @@ class _Files:
                 f"{self.place.described} lacks {name}, which {DESCRIPTION} names: export the "
                 f"model again (python -m spacy padellm export)"
             )
+        if not os.access(path, os.R_OK):
+            raise ValueError(f"{path} cannot be read: check its permissions")
         return path
+
+    def check_layout(self, name: str, layout: str | None) -> None:
+        """Graphs name bytes of the file: written anew it may have others there."""
+        path = self.path(name)
+        if layout is not None and digest_layout(path) != layout:
+            raise ValueError(
+                f"{path} is not the file that the model was exported with: export it again "
+                f"(python -m spacy padellm export)"
+            )
 
     def graph(self, name: str, keeps: Any) -> Graph:
         path = self.path(name)
@@ -103,7 +116,11 @@ class _Files:
                 for name, found in find_weights(path).items()
                 if not name.startswith("words.")
             }
-            return weights, json.loads(header["__metadata__"]["pointers"])["labels"]
+            about = PointersPart.model_validate_json(header["__metadata__"]["pointers"])
+            wrong = [n for n, shape in about.shapes().items() if weights[n].shape != shape]
+            if wrong:
+                raise ValueError(f"{wrong[0]} is not of the shape that the file says")
+            return weights, about.labels
 
         weights, labels = self._checked(path, read)
         return OnnxPointers(self.graph(words, keeps), weights, labels)

@@ -18,7 +18,16 @@ from ..loaded_model import LoadedModel
 from ..rounded_files import rounded_files
 from ..save import save_model
 from .bodies import Body, CachedBody, PlainBody, WordsBody, layer_shapes
-from .description import BODY, WORDS, Description, HeadPart, LayerPart, Precision, TokensPart
+from .description import (
+    BODY,
+    WORDS,
+    Description,
+    HeadPart,
+    LayerPart,
+    Precision,
+    TokensPart,
+    digest_layout,
+)
 from .probing import check_exportable, embedding_scale, find_head
 from .stored_weights import StoredWeights
 from .tokenizer import FastTokenizer
@@ -96,7 +105,8 @@ def write_exported(
         )
         _save(words, folder / WORDS, stored)
     _save(graph, folder / BODY, stored)
-    description = description.model_copy(update={"weights": sorted(stored.named)})
+    layouts = {name: digest_layout(folder / name) for name in sorted(stored.named)}
+    description = description.model_copy(update={"weights": [*layouts], "layouts": layouts})
     description.write(folder)
     return description
 

@@ -121,6 +121,36 @@ class SettingsFile(Open):
         return labels
 
 
+# --- pointers.safetensors, in its metadata
+
+
+class PointersPart(Open):
+    """Sizes of pointers, as `lm.pointers.Pointers` has them."""
+
+    hidden: Annotated[int, Field(ge=1, le=65_536)]
+    labels: list[Label]
+    width: Annotated[int, Field(ge=1, le=65_536)]
+    depth: Annotated[int, Field(ge=0, le=64)]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the weights beside those of words."""
+        size, n = self.hidden + self.width, max(len(self.labels), 1)
+        return {
+            "pieces.weight": (4, self.width),
+            "into.weight": (self.hidden, self.width),
+            "into.bias": (self.hidden,),
+            "norm.weight": (size,),
+            "norm.bias": (size,),
+            "label_norm.weight": (self.hidden,),
+            "label_norm.bias": (self.hidden,),
+            "query.weight": (2 * size, self.hidden),
+            "query.bias": (2 * size,),
+            "own.weight": (n, 2 * size),
+            "bias.weight": (n, 2),
+            "rare": (2,),
+        }
+
+
 # --- files of Hugging Face
 
 

@@ -20,18 +20,20 @@ from ..pipelines import is_pipeline
 if TYPE_CHECKING:  # needs torch, which may not be installed
     from .comparing import Comparison
 
+_ARCHITECTURES = ("spacy_padellm.CausalLM.v1", "spacy_padellm.CausalLMFromScratch.v1")
 _ON_CPU = Hardware("cpu", "float32", runtime="torch")
 _MOST_DIFFERING = 0.1  # of the mentions, in float32: more is no tie
 
 
 @dataclass(frozen=True)
 class Export:
-    """name: of the component, or of the model. size, before: bytes of the folder, and of the one
-    that it was made of, None where that is not a folder."""
+    """name: of the component, or of the model. size: bytes of the folder. reset: settings of the
+    component's model with which onnxruntime would not run it, left out."""
 
     name: str
     comparison: "Comparison"
     size: int
+    reset: tuple[str, ...] = ()
 
 
 def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> list[Export]:
@@ -54,14 +56,19 @@ def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> lis
     components = _components(pipeline, name)
     check_owner(output, "meta.json")
     with whole_folder(output) as fresh:
-        shutil.copytree(pipeline, fresh, dirs_exist_ok=True)
+        models = {str(pipeline / component / "model") for component in components}
+
+        def leave_out(folder: str, names: list[str]) -> list[str]:
+            return names if folder in models else []
+
+        shutil.copytree(pipeline, fresh, dirs_exist_ok=True, ignore=leave_out)
         found = []
         for component in components:
             folder = fresh / component / "model"
-            shutil.rmtree(folder)
-            folder.mkdir()
             source = str(pipeline / component / "model")
-            found.append(_export_model(component, source, folder, precision, texts))
+            one = _export_model(component, source, folder, precision, texts)
+            reset = _reset(fresh / "config.cfg", component, precision == "fp32")
+            found.append(replace(one, reset=reset))
             _note_full(fresh / component / "cfg")
         note_in_folder(fresh, components)
         return found
@@ -115,11 +122,28 @@ def _components(pipeline: Path, name: str) -> list[str]:
         component
         for component in config.get("nlp", {}).get("pipeline", [])
         if components.get(component, {}).get("factory") == "padellm_ner"
+        and components[component].get("model", {}).get("@architectures") in _ARCHITECTURES
         and (pipeline / component / "model").is_dir()
     ]
     if not found:
         raise ValueError(f"the pipeline {name} has no padellm_ner with a model in its folder")
     return found
+
+
+def _reset(path: Path, component: str, is_exact: bool) -> tuple[str, ...]:
+    """Takes what asks for torch out of a component's settings; returns the names. is_exact: whether
+    the export is what a `dtype` of float32 asks for."""
+    config = util.load_config(path, interpolate=False)
+    block = config["components"][component]["model"]
+    fits = {"device": "cpu", "runtime": "onnx", **({"dtype": "float32"} if is_exact else {})}
+    found = []
+    for name, usual in vars(Hardware()).items():
+        if block.get(name, usual) not in (usual, None, [], fits.get(name, usual)):
+            block[name] = [] if usual == () else usual
+            found.append(name)
+    if found:
+        config.to_disk(path, interpolate=False)
+    return tuple(found)
 
 
 def _note_full(path: Path) -> None:
