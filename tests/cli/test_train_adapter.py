@@ -4,7 +4,11 @@ import pytest
 import spacy
 import torch
 
+from spacy_padellm.models.model_settings import read_base
+from spacy_padellm.models.place import find_place
+
 from .config_runs import adapter_of, farthest, tune_adapter
+from .own_data import made, train
 
 
 def test_an_adapter_is_small_at_every_point(corpora, plain_lm_folder, tmp_path):
@@ -42,3 +46,26 @@ def test_an_adapter_that_is_given_is_resumed_in_the_same_process(
     whole, cut = (adapter_of(tmp_path / name / "model-last") for name in ("whole", "cut"))
     assert farthest(whole, cut) == 0
     assert farthest(whole, adapter_of(tmp_path / "first" / "model-last")) > 0
+
+
+def test_the_adapter_of_a_base_is_trained_on(corpora, plain_lm_folder, data, tmp_path):
+    """As whoever tunes a published adapter, or what was tuned before, on texts of their own."""
+    first = tune_adapter(corpora, plain_lm_folder, tmp_path / "first") / "padellm_ner" / "model"
+    config, said = made(data, base=str(first))
+    assert "training its adapter on" in said[0]
+    model = config["components"]["padellm_ner"]["model"]
+    assert model["peft"] is None and config["training"]["batcher"]["size"] == 400
+    status, said = train(
+        data,
+        "-o",
+        tmp_path / "on",
+        "--base",
+        first,
+        "--training.optimizer.learn_rate.total_steps",
+        "2",
+    )
+    assert status == 0, said
+    before, after = (adapter_of(tmp_path / name / "model-best") for name in ("first", "on"))
+    assert before.keys() == after.keys() and farthest(before, after) > 0
+    saved = read_base(find_place(str(tmp_path / "on/model-best/padellm_ner/model"), "name"))
+    assert saved.name == str(plain_lm_folder)

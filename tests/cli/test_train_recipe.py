@@ -8,7 +8,9 @@ from spacy.util import load_config
 from spacy_padellm.models import mixed_precision
 from spacy_padellm.training.from_config.recipe import (
     ADAPTER,
+    ADAPTER_ON,
     POINTING,
+    POINTING_ADAPTER,
     WHOLE,
     choose_rate,
     choose_recipe,
@@ -41,7 +43,7 @@ LARGE = {
     ],
 )
 def test_numbers_of_the_recipe(words, steps, every, warmup, rate):
-    for recipe in (WHOLE, POINTING, ADAPTER):
+    for recipe in (WHOLE, POINTING, ADAPTER, ADAPTER_ON, POINTING_ADAPTER):
         assert choose_steps(recipe, words) == steps
         assert [*schedule(recipe, steps).values()] == [steps, warmup, every]
     assert choose_rate(POINTING, words) == rate

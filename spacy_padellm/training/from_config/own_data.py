@@ -11,10 +11,11 @@ from thinc.api import Config
 from ...architectures.config_values import write_value
 from ...models.devices import find_device
 from ...models.files.causal import count_weights
+from ...models.loaded_model import ModelSource
 from ...models.mixed_precision import is_fast_in_bfloat16
+from ...models.parts import find_parts
 from ...models.place import find_place
 from ...models.pointer_files import FILE as POINTERS
-from ...models.prepared.prepare import prepare
 from ...plurals import count
 from ...spans.numeric import check_number
 from .data_report import check_reading, make_table, warn_of
@@ -162,12 +163,16 @@ def _place_spans(
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
-    place = prepare(find_place(base, "base"))
+    find_place(base, "base")  # says what is wrong with it in its own words
+    place, adapter, _ = find_parts(ModelSource(base))
     weights = count_weights(place)
-    recipe = choose_recipe(weights, points=place.file(POINTERS) is not None)
+    points = (adapter or place).file(POINTERS) is not None
+    recipe = choose_recipe(weights, points, adapter is not None)
     limit = f"{SMALL // 1_000_000} million"
     why = (
-        f"training an adapter (LoRA), since it has {limit} or more"
+        "training its adapter on"
+        if adapter is not None
+        else f"training an adapter (LoRA), since it has {limit} or more"
         if recipe is ADAPTER
         else f"training all of them, since there are fewer than {limit}"
     )

@@ -66,14 +66,24 @@ ADAPTER = Recipe(
     },
 )
 
+# Of an adapter that is there already: it goes on as it is, more slowly where it knows how to point.
+ADAPTER_ON = replace(
+    ADAPTER,
+    settings={k: v for k, v in ADAPTER.settings.items() if not k.endswith(".model.peft")},
+)
+POINTING_ADAPTER = replace(ADAPTER_ON, rate=0.0003)
+
 # Of texts that are held out, where there are no others to score on.
 DEV_SHARE = 0.2
 LEAST_DEV = 5
 MOST_DEV = 500
 
 
-def choose_recipe(weights: int, points: bool) -> Recipe:
-    """weights: of the model, how many. points: whether it has learned to point at mentions."""
+def choose_recipe(weights: int, points: bool, adapted: bool = False) -> Recipe:
+    """weights: of the model, how many. points: whether it has learned to point at mentions.
+    adapted: whether it has an adapter."""
+    if adapted:
+        return POINTING_ADAPTER if points else ADAPTER_ON
     if weights >= SMALL:
         return ADAPTER
     return POINTING if points else WHOLE
