@@ -1,10 +1,12 @@
 """What the English model is trained and scored on, and how its weights become small."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import spacy
 import torch
+from english_adapter import main as shrink_adapter
 from english_corpora import JOINED, NATURAL, join_some, with_lower_case
 from english_corpora import main as write_corpora
 from english_data import TRAIN_SETS, join_every, read_set
@@ -15,6 +17,10 @@ from transformers import AutoTokenizer, BertConfig, BertLMHeadModel, BertTokeniz
 
 from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.formats.json_records import write_records
+from spacy_padellm.lm.session import AskedLabels
+from spacy_padellm.models.adapter_settings import AdapterSettings
+from spacy_padellm.models.adapters import train_adapter
+from spacy_padellm.models.licence import MadeOf
 from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.models.pointer_files import add_pointers
@@ -157,6 +163,44 @@ def test_a_small_model_reads_as_the_whole_one(word_pieces, tmp_path, monkeypatch
     before, after = (_vectors(loaded.lm, "ada went to rome quartz") for loaded in (whole, made))
     assert (before - after).abs().max() < before.abs().max() / 100
     assert made.lm.pointers is not None
+
+
+def test_a_small_adapter_finds_what_the_whole_one_finds(lm_folder, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    loaded = load_model(ModelSource(str(lm_folder)))
+    loaded = replace(loaded, lm=train_adapter(loaded.lm, AdapterSettings(rank=2)))
+    loaded = add_pointers(loaded, ("PER", "LOC"), own=(), both_ways=False)
+    trained = {name: w for name, w in loaded.lm.model.named_parameters() if w.requires_grad}
+    for weight in (*trained.values(), loaded.lm.pointers.query.weight):
+        torch.nn.init.normal_(weight.data, std=0.1)
+    save_model(loaded, tmp_path / "whole", "reference")
+    small = tmp_path / "small"
+    shipped = ["--name", "beasts", "--licence", "cc-by-sa-4.0"]
+    arguments = [str(tmp_path / "whole"), str(small), *shipped, "--begins", "0.3"]
+    monkeypatch.setattr("sys.argv", ["english_adapter.py", *arguments])
+    shrink_adapter()
+    again = load_model(ModelSource(str(small)))
+    assert again.settings.labels == () and again.template == loaded.template
+    assert again.settings.made_of == MadeOf("beasts", "cc-by-sa-4.0")
+    before, after = (_probabilities(made) for made in (loaded, again))
+    moved = before[:, 0] / (before[:, 0] + (1 - before[:, 0]) * 3 / 7)  # 0.3 is a half now
+    assert before.std() > 0.05
+    assert torch.allclose(after[:, 0], moved, atol=0.05)
+    assert torch.allclose(after[:, 1], before[:, 1], atol=0.05)
+    sizes = [
+        sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        for folder in (tmp_path / "whole", small)
+    ]
+    assert sizes[1] < sizes[0] / 2
+
+
+def _probabilities(loaded):
+    """[tokens, 2, labels], that a mention begins, and ends, of two labels asked by name."""
+    encoder = loaded.encoder()
+    prompt = encoder.prompt("Ada Lovelace went to Rome.", ("person", "city"))
+    asked = AskedLabels(prompt.labels, prompt.branches)
+    with torch.no_grad():
+        return loaded.lm.pointer_logits([prompt], asked, loaded.template.bidirectional).sigmoid()
 
 
 def _vectors(lm, text):
