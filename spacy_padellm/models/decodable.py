@@ -1,5 +1,6 @@
 """Models as they decode: an exported one on onnxruntime where that is wanted, else on torch."""
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,12 @@ from .hub_access import hub_or_downloads
 from .loaded_model import LoadedModel, ModelSource
 from .parts import cannot_read, find_parts
 from .place import ModelPlace
+
+_KNOWN = {"dtype": r"float(16|32|64)|bfloat16", "device": r"[a-z]+(:\d+)?"}
+_USE = {
+    "dtype": "'auto', 'float32', 'bfloat16' or 'float16'",
+    "device": "'auto', 'cpu', or a device of torch, such as 'cuda:0'",
+}
 
 if TYPE_CHECKING:  # an exported model runs without
     from ..lm.language_model import LanguageModel
@@ -86,6 +93,8 @@ def _need_torch(source: ModelSource, passed_over: Description | None) -> None:
     setting = "runtime" if hardware.runtime == "torch" else hardware.asks_for_torch
     if setting:
         given = getattr(hardware, setting)
+        if setting in _KNOWN and not re.fullmatch(_KNOWN[setting], given):  # torch would not help
+            raise ValueError(f"the model setting `{setting}` is {given!r}: use {_USE[setting]}")
         need("torch", f"the model setting `{setting}`, which is {given!r},")
     adapter = f" with the adapter {source.adapter!r}" if source.adapter else ""
     need(

@@ -35,12 +35,18 @@ def find_dtype(
     dtype: str, device: torch.device, saved: object = None
 ) -> torch.dtype | Literal["auto"]:
     """saved: the dtype of the checkpoint, which "auto" takes; on a CPU only where that is bfloat16
-    and the CPU is fast in it, else float32."""
+    and the CPU is fast in it, else float32. Raises ValueError for a name that is no floating
+    dtype."""
     if dtype == "auto":
         if device.type != "cpu":
             return "auto"
         is_fast = saved in (torch.bfloat16, "bfloat16") and is_cpu_fast_in_bfloat16()
         return torch.bfloat16 if is_fast else torch.float32
+    if dtype not in ("float64", "float32", "bfloat16", "float16"):
+        raise ValueError(
+            f"the model setting `dtype` is {dtype!r}: use 'auto', 'float32', 'bfloat16' or "
+            f"'float16'"
+        )
     return getattr(torch, dtype)
 
 

@@ -1,6 +1,5 @@
 """What a model runs on and how: the settings. What they name is in `devices`, which needs torch."""
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ if TYPE_CHECKING:  # an exported model runs without
 
 # One of them is there where an accelerator may be.
 _DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "/dev/dri/renderD128")
-DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 QUANTIZATIONS = (None, "int8", "8bit", "4bit")
 RUNTIMES = ("auto", "torch", "onnx")
 
@@ -49,16 +47,6 @@ class Hardware:
             raise ValueError(
                 f"the model settings {' and '.join(chosen)} exclude each other: set all but one "
                 f"to null (device to 'auto')"
-            )
-        if self.dtype not in DTYPES:
-            raise ValueError(
-                f"the model setting `dtype` is {self.dtype!r}: use 'auto', 'float32', 'bfloat16' "
-                f"or 'float16'"
-            )
-        if not re.fullmatch(r"auto|[a-z]+(:\d+)?", self.device):
-            raise ValueError(
-                f"the model setting `device` is {self.device!r}: use 'auto', 'cpu', or a device of "
-                f"torch, such as 'cuda:0'"
             )
         if self.quantize not in QUANTIZATIONS:
             raise ValueError(

@@ -258,9 +258,8 @@ class PromptEncoder:
                 ids = (own,)
             else:
                 asked = self._text.encode(self.template.label(label, description))[0]
-                around = (self.template.before_label, self.template.after_label)
-                before, after = map(self.structure_ids, around)
-                ids = (*before, *asked, *after)
+                before = self.structure_ids(self.template.before_label)
+                ids = (*before, *asked, *self.structure_ids(self.template.after_label))
             if len(self._label_ids) >= _MOST_LABELS:  # those that requests name have no end
                 self._label_ids.clear()
             self._label_ids[label] = ids

@@ -33,7 +33,7 @@ def test_replicas_share_the_texts_and_keep_their_order(random_nlp, batch_size):
     assert decoder.work.texts == sum(bool(text.strip()) for text in TEXTS * 4)
 
 
-def test_replicas_have_the_weights_that_training_left():
+def test_replicas_have_the_weights_that_training_left(tmp_path):
     fix_random_seed(0)
     nlp = spacy.blank("en")
     add_scratch_pipe(nlp)
@@ -41,14 +41,16 @@ def test_replicas_have_the_weights_that_training_left():
     nlp = spacy.blank("en").from_config(nlp.config)
     examples = make_examples(nlp, 60)
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
+    optimizer.learn_rate = 0.003
     list(nlp.pipe(TEXTS))
     _, outdated = map(weakref.ref, nlp.get_pipe("padellm_ner").doc_decoder.decoder.replicas())
-    for _ in range(60):
+    for _ in range(40):
         nlp.update(examples, sgd=optimizer)
     gc.collect()
     assert outdated() is None  # its memory is free before there are others
-    assert nlp.evaluate(make_examples(nlp, 20, seed=1))["ents_f"] > 0.9
+    nlp.to_disk(tmp_path)
+    alone = spacy.load(tmp_path, config={"components.padellm_ner.model.devices": []})
+    assert entities(nlp, batch_size=1) == entities(alone, batch_size=1)
 
 
 def test_forked_workers_have_replicas_of_their_own(random_nlp):

@@ -167,3 +167,6 @@ def test_what_torch_would_be_needed_for_is_told(trained_folder, tmp_path, monkey
     source = ModelSource(str(model_of(tmp_path / "out")), hardware=Hardware(dtype="float32"))
     with pytest.raises(ValueError, match="exported in fp16, which runs without: leave `dtype` out"):
         load_decodable(source)
+    for wrong in (Hardware(dtype="flaot32"), Hardware("my gpu")):
+        with pytest.raises(ValueError, match=r"use 'auto', '(float32|cpu)'"):
+            load_decodable(ModelSource(source.name, hardware=wrong))
