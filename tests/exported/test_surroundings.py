@@ -157,7 +157,11 @@ def test_pointers_of_another_shape_are_told(pointing_folder, tmp_path):
     sizes = json.loads(about["pointers"])
     sizes["labels"].append("ROCK")
     save_file(load_file(path), path, {**about, "pointers": json.dumps(sizes)})
-    with pytest.raises(ValueError, match=r"pointers.safetensors is (broken|not the file)"):
+    described = path.with_name("onnx.json")  # as an export of an earlier version, without layouts
+    said = json.loads(described.read_text())
+    del said["layouts"]
+    described.write_text(json.dumps(said))
+    with pytest.raises(ValueError, match=r"pointers.safetensors is broken.*own.weight"):
         spacy.load(tmp_path / "out")("Ada")
 
 

@@ -57,7 +57,9 @@ def calibrate(
         raise
     shim.calibrate(fitted)
     kept = moved(pipe.settings.threshold, (before or Calibration()).product)
-    set_threshold(nlp, pipe, moved(kept, lambda product: fitted.probability(1.0, product)))
+    threshold = moved(kept, lambda product: fitted.probability(1.0, product))
+    if threshold != pipe.settings.threshold:
+        set_threshold(nlp, pipe, threshold)
     n_mentions = len(halves[0]) + len(halves[1])
     return Calibrated(fitted, n_mentions, _crosswise(*halves), texts, kept)
 

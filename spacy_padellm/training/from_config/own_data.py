@@ -163,7 +163,6 @@ def _place_spans(
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
-    find_place(base, "base")  # says what is wrong with it in its own words
     place, adapter, _ = find_parts(ModelSource(base))
     weights = count_weights(place)
     points = (adapter or place).file(POINTERS) is not None
