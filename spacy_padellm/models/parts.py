@@ -8,10 +8,12 @@ from .place import ModelPlace, find_place
 from .prepared.prepare import prepare
 
 
-def find_parts(source: ModelSource) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
-    """Base, adapter, and what the model is asked: as the adapter says, else the base. Raises
-    ValueError naming the setting for a model that is not there."""
-    place = prepare(find_place(source.name, "name", source.revision))
+def find_parts(
+    source: ModelSource, setting: str = "name"
+) -> tuple[ModelPlace, ModelPlace | None, ModelSettings]:
+    """Base, adapter, and what the model is asked: as the adapter says, else the base. setting: that
+    has its name. Raises ValueError naming the setting for a model that is not there."""
+    place = prepare(find_place(source.name, setting, source.revision))
     adapter = find_place(source.adapter, "adapter") if source.adapter else None
     settings = read_settings(place)
     if base := read_base(place):  # a folder that refers to its base

@@ -163,7 +163,7 @@ def _place_spans(
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
-    place, adapter, _ = find_parts(ModelSource(base))
+    place, adapter, _ = find_parts(ModelSource(base), "base")
     weights = count_weights(place)
     points = (adapter or place).file(POINTERS) is not None
     recipe = choose_recipe(weights, points, adapter is not None)
