@@ -1,6 +1,5 @@
 """The file `onnx.json` of an exported model's folder."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,13 +79,6 @@ class Description(Part):
 
     def write(self, folder: Path) -> None:
         write_whole(folder / DESCRIPTION, self.model_dump_json(indent=1) + "\n")
-
-
-def digest_layout(path: Path) -> str:
-    """Of the header of a safetensors file. Raises OSError where it cannot be read."""
-    with path.open("rb") as file:
-        size = file.read(8)
-        return sha256(size + file.read(int.from_bytes(size, "little"))).hexdigest()[:16]
 
 
 def read_description(place: ModelPlace) -> Description | None:

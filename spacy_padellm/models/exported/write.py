@@ -14,6 +14,7 @@ from torch import nn
 
 from ...lm.language_model import LanguageModel
 from ...prompts.plain_text import PlainTextEncoder
+from ..files.header import read_header
 from ..loaded_model import LoadedModel
 from ..rounded_files import rounded_files
 from ..save import save_model
@@ -26,7 +27,6 @@ from .description import (
     LayerPart,
     Precision,
     TokensPart,
-    digest_layout,
 )
 from .probing import check_exportable, embedding_scale, find_head
 from .stored_weights import StoredWeights
@@ -105,7 +105,7 @@ def write_exported(
         )
         _save(words, folder / WORDS, stored)
     _save(graph, folder / BODY, stored)
-    layouts = {name: digest_layout(folder / name) for name in sorted(stored.named)}
+    layouts = {name: read_header(folder / name).digest for name in sorted(stored.named)}
     description = description.model_copy(update={"weights": [*layouts], "layouts": layouts})
     description.write(folder)
     return description
