@@ -57,10 +57,10 @@ class Description(Part):
     """What a folder has for the ONNX runtime.
 
     body: graph of the model without embeddings and head. weights: files whose bytes the graphs
-    name. layouts: of these, a digest of where in the file which weights are; none of exports of
-    earlier versions. embedding_scale: what embeddings are multiplied by. window: of sliding
-    attention. layers: what each keeps of a pass. head: None of a model that points; words: graph of
-    its words.
+    name. layouts: of these, a digest of where in the file which weights are. edition: what the
+    graphs' metadata have, too; exports of earlier versions have neither. embedding_scale: what
+    embeddings are multiplied by. window: of sliding attention. layers: what each keeps of a pass.
+    head: None of a model that points; words: graph of its words.
     """
 
     format: int = FORMAT
@@ -68,6 +68,7 @@ class Description(Part):
     body: FileName = BODY
     weights: list[FileName] = Field(default_factory=list, max_length=10_000)
     layouts: dict[FileName, Annotated[str, Field(max_length=64)]] = Field(default_factory=dict)
+    edition: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     tokens: TokensPart
     embeddings: Stored
     embedding_scale: Finite = 1.0

@@ -31,7 +31,7 @@ def read_exported(
 
     Raises ValueError naming the file for one that is missing or broken.
     """
-    files = _Files(place)
+    files = _Files(place, described.edition)
     for file in described.weights:  # of a Hub model they are fetched
         files.check_layout(file, described.layouts.get(file))
     head = None
@@ -61,8 +61,9 @@ def read_exported(
 
 
 class _Files:
-    def __init__(self, place: ModelPlace) -> None:
+    def __init__(self, place: ModelPlace, edition: str | None) -> None:
         self.place = place
+        self.edition = edition
         self._headers: dict[str, Header] = {}
 
     def path(self, name: str) -> Path:
@@ -92,7 +93,13 @@ class _Files:
 
     def graph(self, name: str, keeps: Any) -> Graph:
         path = self.path(name)
-        return self._checked(path, lambda: Graph(path, keeps))
+        graph: Graph = self._checked(path, lambda: Graph(path, keeps))
+        if self.edition is not None and graph.edition != self.edition:
+            raise ValueError(
+                f"{path} and {DESCRIPTION} beside it are of two exports: copy the whole folder of "
+                f"one, or export the model again (python -m spacy padellm export)"
+            )
+        return graph
 
     def tokenizer(self, tokens: dict[str, str | None]) -> FastTokenizer:
         path = self.path("tokenizer.json")

@@ -23,6 +23,7 @@ from onnxruntime.quantization.onnx_model import ONNXModel
 
 from ...lm.onnx.graph import Graph
 from .rounding_at_load import find_origin, round_at_load
+from .serialized import serialize
 from .stored_weights import StoredWeights
 
 _SHARE = 0.65  # of the unevenness that is taken from the activations
@@ -54,7 +55,7 @@ def round_matrices(
     origins = {n: replace(one, even=even.get(n)) for n, one in found.items() if one is not None}
     with tempfile.TemporaryDirectory() as temporary, _quietly():
         before, rounded = Path(temporary) / "before.onnx", Path(temporary) / "rounded.onnx"
-        onnx.save(graph, str(before))
+        before.write_bytes(serialize(graph))
         quantize_dynamic(
             before,
             rounded,
@@ -95,7 +96,7 @@ def _peaks(
     found: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "watched.onnx"
-        onnx.save(watched, str(path))
+        path.write_bytes(serialize(watched))
         runner = Graph(path)
         for feeds in examples:
             taken = {name: array for name, array in feeds.items() if name in runner.inputs}
