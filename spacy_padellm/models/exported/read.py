@@ -8,7 +8,7 @@ from typing import Any
 
 from ...lm.onnx.graph import Graph
 from ...lm.onnx.head import Head, Table
-from ...lm.onnx.model import OnnxModel, check_onnx_model
+from ...lm.onnx.model import OnnxModel, RoundingError, check_onnx_model
 from ...lm.onnx.passes import LayerShape
 from ...lm.onnx.pointers import OnnxPointers
 from ..files.header import Header, read_header
@@ -54,7 +54,7 @@ def read_exported(
         pointers=files.pointers(words, embeddings.width, keeps) if words else None,
     )
     path = files.path(described.body)
-    with foreign(lambda why: broken(path, why)):
+    with foreign(lambda why: broken(path, why), own=(RoundingError,)):
         check_onnx_model(model)
     logger.info("%s: decodes on onnxruntime, in %s", name, described.precision)
     return model

@@ -29,7 +29,7 @@ from .description import (
     TokensPart,
 )
 from .edition import mark_edition
-from .probing import check_exportable, embedding_scale, find_head
+from .probing import check_exportable, check_roundable, embedding_scale, find_head
 from .serialized import serialize
 from .stored_weights import StoredWeights
 from .tokenizer import FastTokenizer
@@ -64,6 +64,8 @@ def write_exported(
     """
     lm = loaded.lm
     check_exportable(lm)
+    if precision == "int8":
+        check_roundable(lm)
     if precision == "fp16":
         if rounded_files(loaded.source):
             raise ValueError(
