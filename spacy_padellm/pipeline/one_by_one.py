@@ -1,7 +1,7 @@
 """Docs of a batch that failed, tried one by one."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spacy.tokens import Doc
@@ -12,9 +12,7 @@ from ..logs import first_line, warn_of_few
 logger = logging.getLogger(__name__)
 
 
-def one_by_one(
-    pipe: Any, docs: Sequence[Doc], error: Exception, annotate: Callable[[Doc], None]
-) -> Iterator[Doc]:
+def one_by_one(pipe: Any, docs: Sequence[Doc], error: Exception) -> Iterator[Doc]:
     """Only those that fail go to the error handler of the component `pipe`. Not where an error says
     that all would fare alike, as with a server that is down."""
     handle = pipe.get_error_handler()
@@ -25,7 +23,7 @@ def one_by_one(
     warn_of_few(logger, what, pipe.name, first_line(error))
     for doc in docs:
         try:
-            annotate(doc)
+            pipe.set_annotations([doc], pipe.predict([doc]))
         except Exception as own_error:
             handle(pipe.name, pipe, [doc], own_error)
         else:
