@@ -29,6 +29,7 @@ from .doc_decoder import DocDecoder, DocPrediction, PreparedDocs
 from .doc_decoders import DocDecoders
 from .doc_labels import DocLabels, asks_something
 from .example_set import Examples, ExampleSet
+from .handing_on import hand_on
 from .label_thresholds import check_thresholds
 from .labels import Labels, LabelSet, SavedComponent
 from .licence import note_licence
@@ -144,9 +145,9 @@ class PaDeLLMNER(TrainablePipe):
             self._left_out.note(self.name, placed.unaligned)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotates a stream, `batch_size` Docs at a time, in order. Where a batch fails, its Docs
-        are tried one by one, and only those that fail go to the error handler. While an accelerator
-        works on a batch, the next one is prepared."""
+        """Annotates a stream, `batch_size` Docs at a time, in order. Only Docs that fail go to the
+        error handler: where a batch fails as a whole, its Docs are tried one by one. While an
+        accelerator works on a batch, the next one is prepared."""
         batches = util.minibatch(stream, size=batch_size)
 
         def helps() -> bool:
@@ -155,8 +156,7 @@ class PaDeLLMNER(TrainablePipe):
 
         for docs, prepared in prefetch(batches, self.prepare, helps):
             try:
-                self.set_annotations(docs, prepared().decode())
-                done = docs
+                done = hand_on(self, docs, prepared().outcomes())
             except Exception as error:
                 done = one_by_one(self, docs, error)
             yield from done

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from spacy.tokens import Doc
 
 from ..decoding import DecodingWork, TextDecoder, TextInput
+from ..decoding.text_decoder import ModelError, none_failed
 from ..prompts.encoding import PromptEncoder
 from ..spans.alignment import align_mentions
 from ..spans.calibration import Calibration
@@ -35,15 +36,23 @@ class DocPrediction:
     unplaced: list[Mention] = field(default_factory=list)
 
 
+DocOutcome = DocPrediction | ModelError
+
+
 @dataclass(frozen=True)
 class PreparedDocs:
     """Docs on their way to the model. run: what is left to do; None where all are blank."""
 
     docs: Sequence[Doc]
-    run: Callable[[], list[DocPrediction]] | None = None
+    run: Callable[[], list[DocOutcome]] | None = None
+
+    def outcomes(self) -> list[DocOutcome]:
+        """For each Doc its prediction, or the error that kept it from one."""
+        return self.run() if self.run else [DocPrediction() for _ in self.docs]
 
     def decode(self) -> list[DocPrediction]:
-        return self.run() if self.run else [DocPrediction() for _ in self.docs]
+        """Raises ModelError where a Doc has no prediction."""
+        return none_failed(self.outcomes())
 
 
 @dataclass(frozen=True)
@@ -95,12 +104,19 @@ class DocDecoder:
                     inputs.append(window_input(doc, part, on_tokens, labels[d]))
         batches = self.decoder.plan(inputs) if inputs else []
 
-        def decode() -> list[DocPrediction]:
+        def decode() -> list[DocOutcome]:
             placed: list[list[_PlacedWindow]] = [[] for _ in docs]
+            failed: dict[int, ModelError] = {}
             decoded = self.decoder.decode(batches)
-            for (d, w), text_input, prediction in zip(asked, inputs, decoded, strict=True):
-                placed[d].append(self._place(windows[d][w], text_input, prediction))
-            return [_join(doc.text, of_doc) for doc, of_doc in zip(docs, placed, strict=True)]
+            for (d, w), text_input, found in zip(asked, inputs, decoded, strict=True):
+                if isinstance(found, ModelError):
+                    failed.setdefault(d, found)
+                else:
+                    placed[d].append(self._place(windows[d][w], text_input, found))
+            return [
+                failed[d] if d in failed else _join(doc.text, placed[d])
+                for d, doc in enumerate(docs)
+            ]
 
         return PreparedDocs(docs, decode)
 

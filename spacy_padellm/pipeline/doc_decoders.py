@@ -6,8 +6,9 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..architectures.protocol import DecodingShim
+from ..decoding.text_decoder import ModelError
 from ..prompts.preamble import Demonstration
-from .doc_decoder import DocDecoder, DocPrediction, PreparedDocs
+from .doc_decoder import DocDecoder, DocOutcome, PreparedDocs
 from .doc_labels import own_descriptions
 from .example_set import show_examples
 from .label_thresholds import check_own_threshold, warn_of_idle_thresholds
@@ -61,8 +62,12 @@ class DocDecoders:
             return parts[0]
         order = [i for numbers in groups.values() for i in numbers]
 
-        def decode() -> list[DocPrediction]:
-            found = [prediction for part in parts for prediction in part.decode()]
+        def decode() -> list[DocOutcome]:
+            found: list[DocOutcome] = []
+            down: ModelError | None = None
+            for part in parts:
+                found += part.outcomes() if down is None else [down] * len(part.docs)
+                down = next((e for e in found if isinstance(e, ModelError) and e.of_all), None)
             return [found[at] for at in sorted(range(len(order)), key=order.__getitem__)]
 
         return PreparedDocs(docs, decode)
