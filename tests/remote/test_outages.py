@@ -123,7 +123,7 @@ def test_a_server_that_is_back_is_used_as_before(plain_lm_folder):
         return response(b"{}", 503, "Retry-After: 0") if len(asked_since) == 5 else good(body)
 
     with server(act) as (url, _):
-        nlp, failed = pipeline(url, plain_lm_folder, timeout=1.0, tries=2)
+        nlp, failed = pipeline(url, plain_lm_folder, timeout=3.0, tries=2)
         assert not list(nlp.pipe(TEXTS)) and texts_of(failed) == TEXTS
         down.clear()
         failed.clear()
@@ -137,7 +137,7 @@ def test_texts_that_take_too_long_fail_alone(plain_lm_folder, concurrency):
     slow = [f"slow, so slow, is Ada {i}" for i in range(3)]
     texts = [*slow[:2], *TEXTS, slow[2]]
     with server(lambda body: HANG if "slow" in body["prompt"] else good(body)) as (url, asked):
-        nlp, failed = pipeline(url, plain_lm_folder, timeout=1.5, concurrency=concurrency)
+        nlp, failed = pipeline(url, plain_lm_folder, timeout=3.0, concurrency=concurrency)
         docs = list(nlp.pipe(texts))
     assert [doc.text for doc in docs] == TEXTS and all(entities(docs).values())
     assert texts_of(failed) == slow and {len(one) for one, _ in failed} == {1}
@@ -192,7 +192,7 @@ def test_a_server_that_dies_takes_only_what_it_has_not_answered(plain_lm_folder)
         return HANG if dead else good(body)
 
     with server(act) as (url, asked):
-        nlp, failed = pipeline(url, plain_lm_folder, timeout=1.0, concurrency=1)
+        nlp, failed = pipeline(url, plain_lm_folder, timeout=3.0, concurrency=1)
         found = entities(nlp.pipe([*TEXTS, "Nobody"]))
     assert found == {**{text: ["Ada"] for text in TEXTS[:4]}, "Nobody": []}
     assert [texts for texts, _ in failed] == [TEXTS[4:5], TEXTS[5:]]
@@ -235,7 +235,7 @@ def test_docs_that_describe_labels_in_their_own_words(plain_lm_folder, bad):
 def test_a_grammar_is_not_given_up_for_a_server_that_fails(plain_lm_folder, fault, caplog):
     down = [True]
     with server(llama_cpp(lambda body: fault if down else good(body))) as (url, asked):
-        nlp, failed = pipeline(url, plain_lm_folder, grammar="auto", timeout=1.0)
+        nlp, failed = pipeline(url, plain_lm_folder, grammar="auto", timeout=3.0)
         assert not list(nlp.pipe(TEXTS))
         assert [texts for texts, _ in failed] == [TEXTS]
         down.clear()
@@ -248,6 +248,6 @@ def test_a_grammar_is_not_given_up_for_a_server_that_fails(plain_lm_folder, faul
 @pytest.mark.parametrize("fault", [HANG, response(b"{}", 500)], ids=["hang", "500"])
 def test_a_grammar_that_a_server_fails_with_is_given_up(plain_lm_folder, fault, caplog):
     with server(llama_cpp(lambda body: fault if "grammar" in body else good(body))) as (url, _):
-        nlp, failed = pipeline(url, plain_lm_folder, grammar="auto", timeout=1.0)
+        nlp, failed = pipeline(url, plain_lm_folder, grammar="auto", timeout=3.0)
         assert all(entities(nlp.pipe(TEXTS)).values()) and not failed
     assert "does not heed it" in caplog.text

@@ -16,7 +16,7 @@ from ..locks import ForkLock
 if os.environ["ORT_DISABLE_TELEMETRY"] not in ("", "0"):
     ort.disable_telemetry_events()  # where another package has imported it before
 _ERRORS_ONLY = 3
-EDITION = "spacy_padellm.edition"  # of a graph's metadata: which export it is of
+EDITION = "padellm_edition"  # of a graph's metadata: which export it is of
 _AGAIN = "load the model again, before processes are started that share it"
 _first_process = os.getpid()
 _graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
