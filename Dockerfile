@@ -10,7 +10,8 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c constraints.
 
 FROM python:3.11-slim
 COPY --from=build /venv /venv
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HF_HOME=/tmp/huggingface
+# The port is that of the command and of its health check.
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HF_HOME=/tmp/huggingface SPACY_PADELLM_PORT=8080
 WORKDIR /tmp
 # A number, so that orchestrators see that it is not root.
 USER 10001:10001
@@ -18,6 +19,6 @@ EXPOSE 8080
 # /ready turns 503, then what was accepted is answered.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-    CMD ["python", "-c", "import urllib.request as web; web.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
-ENTRYPOINT ["python", "-m", "spacy", "padellm", "serve", "--host", "0.0.0.0", "--port", "8080"]
+    CMD ["python", "-c", "import os, urllib.request as web; web.urlopen('http://127.0.0.1:' + os.environ['SPACY_PADELLM_PORT'] + '/health', timeout=2)"]
+ENTRYPOINT ["python", "-m", "spacy", "padellm", "serve", "--host", "0.0.0.0"]
 CMD ["--pipeline", "english"]

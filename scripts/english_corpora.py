@@ -1,13 +1,14 @@
 """Writes what the English model is trained on, and the config that trains it.
 
 python scripts/english_corpora.py --data DATA --output corpus/english [--without SET ...]
-    [--config scripts/english_any.cfg --labels scripts/english_labels.yml --even --words N]
+    [--config scripts/english_smollm2.cfg --only-names] [--labels scripts/english_labels.yml]
+    [--even] [--words N]
 
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
-PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--without` leaves sets
-out, for measuring on labels that were never trained on. `--labels` has descriptions and other names
-of labels, for a model that reads them. `--words` takes so many of all sets together, each with its
-share, for a training that sees no more of them. Then
+PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--only-names` takes the
+seven alone. `--without` leaves sets out, for measuring on labels that were never trained on.
+`--labels` has descriptions and other names of labels, for a model that reads them. `--words` takes
+so many of all sets together, each with its share, for a training that sees no more of them. Then
 
     python -m spacy padellm train corpus/english/config.cfg --resume -o training/english
 """
@@ -17,7 +18,7 @@ import gzip
 import json
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("corpus/english"))
     parser.add_argument("--without", nargs="+", default=[], metavar="SET")
     parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--only-names", action="store_true", help="PER, ORG and LOC alone")
     parser.add_argument("--even", action="store_true", help="no set is favoured")
     parser.add_argument("--labels", type=Path, metavar="FILE.yml")
     parser.add_argument("--words", type=int, default=0, help="default: all")
@@ -64,7 +66,9 @@ def main() -> None:
     output = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     config = Config().from_disk(arguments.config, interpolate=False)
-    kept = [s for s in read_sets(arguments.data) if s[0].partition("-")[0] not in arguments.without]
+    many = () if arguments.only_names else (*JOINED, *NATURAL)
+    read = read_sets(arguments.data, many)
+    kept = [s for s in read if s[0].partition("-")[0] not in arguments.without]
     favoured = {} if arguments.even else FAVOURED
     weights = {name: weigh(golds, favoured, name) for name, golds, _ in kept}
     if arguments.words:
@@ -116,15 +120,15 @@ def count_words(golds: list[GoldText]) -> int:
     return sum(len(gold.text.split()) for gold in golds)
 
 
-def read_sets(data: Path) -> Iterator[tuple[str, list[GoldText], list[str]]]:
-    """Name, texts and labels of each set."""
+def read_sets(data: Path, many: Sequence[str]) -> Iterator[tuple[str, list[GoldText], list[str]]]:
+    """Name, texts and labels of each set. many: those of other labels."""
     rng = random.Random(0)
     for name in TRAIN_SETS:
         golds = read_set(data, name, "train")
         yield name, with_lower_case(golds), list(LABELS)
         if name in LONGER:
             yield f"{name}-longer", join_some(golds, rng), list(LABELS)
-    for name in (*JOINED, *NATURAL):
+    for name in many:
         golds = list(read_many(data, name))
         asked = sorted({label for gold in golds for _, _, label in gold.spans})
         yield name, with_lower_case(golds), asked

@@ -125,6 +125,19 @@ def test_the_corpora_and_their_config_go_together(data, tmp_path, monkeypatch):
     assert texts == {"Ada went to Rome .", "Ada went to Rome."}  # EWT is as it was written
 
 
+def test_an_adapter_learns_names_alone(data, tmp_path, monkeypatch):
+    output = tmp_path / "corpus"
+    chosen = ["--config", "scripts/english_smollm2.cfg", "--only-names", "--words", "20"]
+    arguments = ["--data", str(data), "--output", str(output), *chosen]
+    monkeypatch.setattr("sys.argv", ["english_corpora.py", *arguments])
+    write_corpora()
+    config = load_train_config(output / "config.cfg", {}).interpolate()
+    train = config["corpora"]["train"]
+    assert {name.removesuffix("-longer") for name in train["corpora"]} == set(TRAIN_SETS)
+    assert {tuple(labels) for labels in train["labels"].values()} == {("PER", "ORG", "LOC")}
+    assert config["components"]["padellm_ner"]["model"]["name"] == "smollm2"
+
+
 WORDS = "ada rome went to the a of in zebra quartz".split()
 
 

@@ -12,6 +12,7 @@ from .app import padellm_app
 from .options import Labels, Pipeline, read_text
 
 KEY_VARIABLE = "SPACY_PADELLM_API_KEY"
+PORT_VARIABLE = "SPACY_PADELLM_PORT"  # the image's health check reads it, too
 _DEFAULTS = ServeSettings()
 _KEY = "What requests must send as `Authorization: Bearer KEY`; none if empty"
 
@@ -23,7 +24,7 @@ def serve_cli(
     host: Annotated[
         str, Opt("--host", help="Where to listen; 127.0.0.1 is seen by this machine only")
     ] = "127.0.0.1",
-    port: Annotated[int, Opt("--port", help="0 takes a free one")] = 8080,
+    port: Annotated[int, Opt("--port", envvar=PORT_VARIABLE, help="0 takes a free one")] = 8080,
     api_key: Annotated[
         str, Opt("--api-key", envvar=KEY_VARIABLE, help=_KEY, show_default=False)
     ] = "",

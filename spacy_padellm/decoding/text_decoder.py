@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..lm.locks import ForkLock
 from ..lm.session import TextModel
@@ -12,6 +13,7 @@ from ..spans.prediction import Prediction
 from .settings import DecodingSettings
 
 _adding = ForkLock()
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,19 @@ class DecodingWork:
 
 class ModelError(OSError):
     """A model that cannot answer. of_all: whether all other texts would fare alike, as where no
-    server is reached; they need not be tried one by one."""
+    server is reached; they need not be tried."""
 
     of_all = False
+
+
+def none_failed(found: Sequence[Found | ModelError]) -> list[Found]:
+    """What was found. Raises the first ModelError."""
+    good = []
+    for one in found:
+        if isinstance(one, ModelError):
+            raise one
+        good.append(one)
+    return good
 
 
 class TextDecoder(ABC):
@@ -104,8 +116,9 @@ class TextDecoder(ABC):
     def predict(
         self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()
     ) -> list[Prediction]:
-        """A prediction for each text, in the order given. Raises as `plan` and `decode`."""
-        return self.decode(self.plan(texts, labels))
+        """A prediction for each text, in the order given. Raises as `plan` and `decode`, and
+        ModelError where a text has none."""
+        return none_failed(self.decode(self.plan(texts, labels)))
 
     @abstractmethod
     def plan(self, texts: Sequence[TextInput | str], labels: Sequence[str] = ()) -> list[Batch]:
@@ -113,5 +126,6 @@ class TextDecoder(ABC):
         ValueError for a text without any, or beyond the model's positions."""
 
     @abstractmethod
-    def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
-        """A prediction for each text that the batches were planned for."""
+    def decode(self, batches: Sequence[Batch]) -> Sequence[Prediction | ModelError]:
+        """For each text that the batches were planned for, in the order given, a prediction or the
+        error that kept it from one."""

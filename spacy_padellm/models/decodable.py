@@ -1,7 +1,8 @@
 """Models as they decode: an exported one on onnxruntime where that is wanted, else on torch."""
 
+import logging
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..extras import need
@@ -12,9 +13,12 @@ from .exported.read import read_exported
 from .files.trouble import foreign
 from .hub_access import hub_or_downloads
 from .loaded_model import LoadedModel, ModelSource
+from .model_settings import ModelSettings
 from .parts import cannot_read, find_parts
 from .place import ModelPlace
 
+logger = logging.getLogger(__name__)
+_MOST_TRIES = 5
 _KNOWN = {"dtype": r"float(16|32|64)|bfloat16", "device": r"[a-z]+(:\d+)?"}
 _USE = {
     "dtype": "'auto', 'float32', 'bfloat16' or 'float16'",
@@ -39,15 +43,57 @@ def load_decodable(
     if not hardware.takes_onnx:
         return _load_with_torch(source, template)
     with foreign(lambda why: cannot_read(source, why), own=(ValueError,)):
+        for _ in range(_MOST_TRIES):
+            seen = _Seen.of(source)
+            if seen.described is None or not _is_wanted(seen.described, source):
+                if hardware.runtime == "onnx":
+                    raise ValueError(_not_exported(seen.place, seen.adapter))
+                return _load_with_torch(source, template, passed_over=seen.described)
+            try:
+                lm = read_exported(seen.place, seen.described, source.name, keeps)
+            except ValueError:
+                if seen.is_there(source):
+                    raise
+            else:
+                if seen.is_there(source):
+                    found = replace(source, name=seen.place.name, revision=seen.place.revision)
+                    return LoadedModel(lm, seen.settings.asking(template, source.name), found)
+            logger.warning("%s was replaced while it was read", seen.place.described)
+    raise ValueError(
+        f"{seen.place.described} was replaced {_MOST_TRIES} times while it was read: load it again "
+        f"when nobody writes there"
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a load begins with. described: None of what has an adapter, or was not exported. inode:
+    of the folder; an export is put in place as a whole, by its folder's name."""
+
+    place: ModelPlace
+    adapter: ModelPlace | None
+    settings: ModelSettings
+    described: Description | None
+    inode: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, source: ModelSource) -> "_Seen":
         place, adapter, settings = find_parts(source)
+        inode = None
+        if place.folder is not None:
+            stat = place.folder.stat()
+            inode = stat.st_dev, stat.st_ino
         described = None if adapter else read_description(place)
-        if described is None or not _is_wanted(described, source):
-            if hardware.runtime == "onnx":
-                raise ValueError(_not_exported(place, adapter))
-            return _load_with_torch(source, template, passed_over=described)
-        lm = read_exported(place, described, source.name, keeps)
-    found = replace(source, name=place.name, revision=place.revision)
-    return LoadedModel(lm, settings.asking(template, source.name), found)
+        return cls(place, adapter, settings, described, inode)
+
+    def is_there(self, source: ModelSource) -> bool:
+        """Whether it is so still, and was therefore all the time. Files of the Hub stay."""
+        if self.place.on_hub:
+            return True
+        try:
+            return _Seen.of(source) == self
+        except (OSError, ValueError):  # another folder is about to take its place
+            return False
 
 
 def load_trainable(loaded: LoadedModel[Any]) -> "LoadedModel[LanguageModel]":

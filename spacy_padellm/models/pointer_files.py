@@ -5,23 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ..lm.language_model import LanguageModel
 from ..lm.pointers import Pointers
-from .files.json_file import broken, parse_checked
+from .files.header import read_header
+from .files.json_file import broken
+from .files.pointer_sizes import KEY, POINTERS, read_sizes
 from .files.rounded import read_rounded
-from .files.schemas import PointersPart
-from .files.trouble import foreign
 from .hardware import Hardware
 from .loaded_model import LoadedModel
 from .place import ModelPlace
 from .special_tokens import add_special_tokens
 
-FILE = "pointers.safetensors"
 WINDOW = 256  # tokens, where the component names no window of its own
-_KEY = "pointers"  # of the file's metadata
 
 
 def add_pointers(
@@ -90,7 +87,7 @@ def _take_over(pointers: Pointers, before: Pointers) -> None:
 def save_pointers(pointers: Pointers, folder: Path) -> None:
     weights = {name: weight.contiguous().cpu() for name, weight in pointers.state_dict().items()}
     about = json.dumps(pointers.config, ensure_ascii=False)
-    save_file(weights, folder / FILE, {_KEY: about, "format": "pt"})
+    save_file(weights, folder / POINTERS, {KEY: about, "format": "pt"})
 
 
 def read_pointers(place: ModelPlace, hidden: int) -> Pointers | None:
@@ -98,18 +95,11 @@ def read_pointers(place: ModelPlace, hidden: int) -> Pointers | None:
 
     Raises ValueError naming the file for one that is broken, or belongs to another model.
     """
-    path = place.file(FILE)
+    path = place.file(POINTERS)
     if path is None:
         return None
-    with foreign(lambda why: broken(path, why)), safe_open(path, framework="pt") as file:
-        about = (file.metadata() or {}).get(_KEY, "")
+    sizes = read_sizes(read_header(path), hidden)
     weights = read_rounded(path)
-    sizes = parse_checked(about, PointersPart, path)
-    if sizes.hidden != hidden:
-        raise ValueError(
-            f"{path} belongs to a model of width {sizes.hidden}, and this one has {hidden}: copy "
-            f"the model's folder again, or train it anew"
-        )
     into = weights.get("into.weight", torch.empty(0))
     if into.shape == (sizes.hidden, sizes.width) and sizes.depth <= len(weights):
         pointers = Pointers(sizes.hidden, sizes.labels, sizes.width, sizes.depth)

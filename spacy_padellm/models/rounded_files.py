@@ -4,14 +4,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
+from .files.header import read_header
+from .files.pointer_sizes import POINTERS
 from .files.rounded import is_rounded
-from .files.tensors import StoredWeight, find_weights
+from .files.tensors import StoredWeight, find_weights, map_tensor
 from .files.weights import WEIGHTS
 from .loaded_model import ModelSource
 from .place import find_place
-from .pointer_files import FILE as POINTERS
 
 
 def rounded_files(source: ModelSource) -> dict[str, Path]:
@@ -37,10 +37,11 @@ def keep_rounded(source: ModelSource, folder: Path) -> None:
 
 def _same(written: Path, before: Path) -> bool:
     try:
-        now, then = find_weights(written), find_weights(before)
+        headers = [read_header(path) for path in (written, before)]
+        now, then = map(find_weights, headers)
         return (
             now.keys() <= then.keys()
-            and _metadata(written) <= _metadata(before)
+            and headers[0].metadata.items() <= headers[1].metadata.items()
             and all(np.array_equal(_values(now[name]), _values(then[name])) for name in now)
         )
     except (OSError, ValueError):  # it was damaged since, or holds what is never rounded
@@ -49,9 +50,4 @@ def _same(written: Path, before: Path) -> bool:
 
 def _values(weight: StoredWeight) -> np.ndarray:
     known = weight.in_floats or weight.scales is not None
-    return weight.floats() if known else weight.place.map()
-
-
-def _metadata(path: Path) -> set[tuple[str, str]]:
-    with safe_open(path, framework="pt") as file:
-        return set((file.metadata() or {}).items())
+    return weight.floats() if known else map_tensor(weight.place)

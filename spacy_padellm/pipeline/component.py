@@ -25,9 +25,11 @@ from ..formats.doc_gold import GoldSource
 from ..learning.examples import TrainingText
 from ..models.files.json_file import parse_checked, read_checked
 from .annotation import Annotator, LeftOut
-from .doc_decoder import DocDecoder, DocDecoders, DocPrediction, PreparedDocs
+from .doc_decoder import DocDecoder, DocPrediction, PreparedDocs
+from .doc_decoders import DocDecoders
 from .doc_labels import DocLabels, asks_something
 from .example_set import Examples, ExampleSet
+from .handing_on import hand_on
 from .label_thresholds import check_thresholds
 from .labels import Labels, LabelSet, SavedComponent
 from .licence import note_licence
@@ -36,6 +38,7 @@ from .prefetch import prefetch
 from .scorer import warn_of_score_weights
 from .settings import Settings, how_to_set
 from .training_texts import count_labels, encode_gold, report_gold
+from .untrained import UntrainedLabels
 
 
 class PaDeLLMNER(TrainablePipe):
@@ -71,8 +74,9 @@ class PaDeLLMNER(TrainablePipe):
         check_thresholds(name, self.settings.threshold, self.label_set.configured)
         self._left_out = LeftOut()
         self._random = random.Random(0)
-        self._decoders = DocDecoders(name, self.shim)
-        self._doc_labels = DocLabels(name)
+        self.untrained = UntrainedLabels(name)
+        self._decoders = DocDecoders(name, self.shim, self.untrained)
+        self._doc_labels = DocLabels(self.untrained)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Raises AttributeError for a setting: as an attribute it would change nothing."""
@@ -141,9 +145,9 @@ class PaDeLLMNER(TrainablePipe):
             self._left_out.note(self.name, placed.unaligned)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotates a stream, `batch_size` Docs at a time, in order. Where a batch fails, its Docs
-        are tried one by one, and only those that fail go to the error handler. While an accelerator
-        works on a batch, the next one is prepared."""
+        """Annotates a stream, `batch_size` Docs at a time, in order. Only Docs that fail go to the
+        error handler: where a batch fails as a whole, its Docs are tried one by one. While an
+        accelerator works on a batch, the next one is prepared."""
         batches = util.minibatch(stream, size=batch_size)
 
         def helps() -> bool:
@@ -152,14 +156,10 @@ class PaDeLLMNER(TrainablePipe):
 
         for docs, prepared in prefetch(batches, self.prepare, helps):
             try:
-                self.set_annotations(docs, prepared().decode())
-                done = docs
+                done = hand_on(self, docs, prepared().outcomes())
             except Exception as error:
-                done = one_by_one(self, docs, error, self._annotate)
+                done = one_by_one(self, docs, error)
             yield from done
-
-    def _annotate(self, doc: Doc) -> None:
-        self.set_annotations([doc], self.predict([doc]))
 
     @property
     def n_unaligned(self) -> int:

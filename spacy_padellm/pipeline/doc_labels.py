@@ -9,7 +9,8 @@ from ..architectures.config_values import check_characters
 from ..formats.doc_gold import LABELS
 from ..models.files.schemas import check_labels
 from ..models.model_settings import ModelSettings
-from .labels import LabelSet, warn_of_untrained
+from .labels import LabelSet
+from .untrained import UntrainedLabels
 
 Labels = tuple[str, ...]
 MOST_TOLD = 1000  # labels that are warned of: a server is asked for any
@@ -65,11 +66,10 @@ def asks_something(doc: Doc) -> bool:
 
 
 class DocLabels:
-    """The labels of a component's Docs. name: of the component, for warnings, of which there is one
-    for each label."""
+    """The labels of a component's Docs. untrained: warns of each label once."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, untrained: UntrainedLabels) -> None:
+        self._untrained = untrained
         self._told: set[str] = set()
 
     def read(
@@ -92,7 +92,7 @@ class DocLabels:
         others = {label for labels in own for label in labels or ()}.difference(known)
         if len(self._told) < MOST_TOLD and (new := others - self._told):
             self._told |= new
-            warn_of_untrained(self._name, dict.fromkeys(sorted(new), ""), trained)
+            self._untrained.warn(dict.fromkeys(sorted(new), ""), trained)
         place = {label: i for i, label in enumerate(known)}
         return [
             known

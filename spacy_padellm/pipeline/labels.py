@@ -8,7 +8,6 @@ from typing import Any
 
 from ..architectures.config_values import check_characters
 from ..models.files.schemas import Label, Open, Text, check_labels
-from ..models.model_settings import ModelSettings
 from ..models.save_mode import SaveMode
 from .example_set import SavedExamples
 
@@ -145,34 +144,6 @@ class LabelSet:
         if self.configured == saved.get("configured"):
             self.labels = dict(saved["labels"])
             self.added = {}
-
-
-def warn_of_untrained(name: str, described: Mapping[str, str], trained: ModelSettings) -> None:
-    """Of labels and descriptions that a model for certain labels has never seen. name: of the
-    component. described: label → description, "" where there is none."""
-    if not trained.labels:
-        return
-    unseen = [label for label in described if label not in trained.labels]
-    reworded = [
-        label
-        for label, text in described.items()
-        if text and label in trained.labels and trained.descriptions.get(label) != text
-    ]
-    if unseen:
-        _warn(
-            f"{name}: the model was not trained with the labels {', '.join(map(repr, unseen))}, "
-            f"but with {', '.join(trained.labels)}: expect poor entities, or train it on examples"
-        )
-    if reworded:
-        _warn(
-            f"{name}: the model was not trained with these descriptions of "
-            f"{', '.join(map(repr, reworded))}: expect poor entities; leave them out, or train it "
-            f"with them"
-        )
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def read_labels(given: Given, setting: str) -> Descriptions | None:

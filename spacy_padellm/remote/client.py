@@ -1,33 +1,20 @@
-"""A completions endpoint (vLLM, SGLang, llama.cpp, TGI): many prompts at once, tried again.
+"""A completions endpoint (vLLM, SGLang, llama.cpp, TGI): many prompts at once, tried again."""
 
-httpx keeps connections, tenacity waits and tries again; `transport` bounds each request.
-"""
-
-import asyncio
-import json
 import os
-import threading
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential, wait_random
-
-from ..formats.json_text import read_json
 from ..lm.locks import ForkLock
-from .completion import Completion, read_completion, reason_of
-from .errors import PassingError, ServerError
+from .completion import Completion
+from .connections import Connections
+from .errors import ServerError
+from .round import Request
 from .secrets import Secrets
 from .settings import ServerSettings
-from .transport import MOST_BYTES, Answer, TooLargeError, TooSlowError, UnreadableError, send
 
 Prompt = str | Sequence[int]
-WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 529})
-NOBODY_THERE = frozenset({502, 503, 504})  # whatever is asked: no other text would fare better
-LONGEST_ASKED = 60.0  # seconds that a server may ask to wait; longer, and it counts as failed
-_inherited: list["_Connections"] = []  # of a parent process: closing them here would hurt it
+_inherited: list[Connections] = []  # of a parent process: closing them here would hurt it
 
 
 class CompletionsClient:
@@ -36,45 +23,66 @@ class CompletionsClient:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
-        self._made: _Connections | None = None
+        self._made: Connections | None = None
         self._lock = ForkLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CompletionsClient, (self.settings,)
 
-    def complete(
+    def ask(
         self,
         prompts: Sequence[Prompt],
+        texts: Sequence[int],
         max_tokens: int,
         fields: Mapping[str, Any] | None = None,
         own_fields: Sequence[Mapping[str, Any]] | None = None,
-    ) -> list[Completion]:
-        """Greedy completions of all prompts, in their order; begun in that order, too.
+    ) -> list[Completion | ServerError]:
+        """Greedy completions of all prompts, in their order; begun in that order, too. Those of a
+        text that fails have its error in their place, of which `of_all` is true where the server
+        fails with whatever it is asked.
 
-        fields: more of each request, unless `extra` has them. own_fields: more of one request each.
+        texts: a number for each prompt, the same for those of one text. fields: more of each
+        request, unless `extra` has them. own_fields: more of one request each.
 
-        Raises ServerError where a request fails for good, and the others are dropped. No key is
-        in its message.
+        Raises ServerError where nothing can be sent. No key is in any message.
         """
-        bodies = [
-            {
-                "model": self.settings.model,
-                "prompt": prompt if isinstance(prompt, str) else list(prompt),
-                "max_tokens": max_tokens,
-                "temperature": 0,
-                "logprobs": 1,
-                **(fields or {}),
-                **own,
-                **self.settings.extra,
-            }
-            for prompt, own in zip(prompts, own_fields or [{}] * len(prompts), strict=True)
+        own_fields = own_fields or [{}] * len(prompts)
+        requests = [
+            Request(
+                text,
+                {
+                    "model": self.settings.model,
+                    "prompt": prompt if isinstance(prompt, str) else list(prompt),
+                    "max_tokens": max_tokens,
+                    "temperature": 0,
+                    "logprobs": 1,
+                    **(fields or {}),
+                    **own,
+                    **self.settings.extra,
+                },
+            )
+            for prompt, text, own in zip(prompts, texts, own_fields, strict=True)
         ]
         connections = self._connections()
-        return connections.wait_for(connections.complete(bodies)) if bodies else []
+        found: list[Completion | ServerError] = []
+        return connections.wait_for(connections.complete(requests)) if requests else found
+
+    def complete(
+        self, prompts: Sequence[Prompt], max_tokens: int, fields: Mapping[str, Any] | None = None
+    ) -> list[Completion]:
+        """As `ask`, of one text. Raises ServerError with the first request that fails for good; the
+        others are dropped."""
+        found = []
+        for answer in self.ask(prompts, [0] * len(prompts), max_tokens, fields):
+            if isinstance(answer, ServerError):
+                raise answer
+            found.append(answer)
+        return found
 
     def owner(self) -> str:
         """What the server says it is, in its list of models: "vllm", "sglang", "llamacpp", or
-        another name; "" where it does not say. Raises ServerError where no server is reached."""
+        another name; "" where it does not say. Raises ServerError (`of_all`) where no server is
+        reached."""
         connections = self._connections()
         return str(connections.wait_for(connections.owner()))
 
@@ -82,7 +90,7 @@ class CompletionsClient:
         """A text that came from the server, without its key."""
         return self._connections().secrets.mask(text)
 
-    def _connections(self) -> "_Connections":
+    def _connections(self) -> Connections:
         """Of this process: threads and sockets do not survive a fork. Raises ServerError for a key
         that cannot be sent."""
         with self._lock:
@@ -92,168 +100,7 @@ class CompletionsClient:
                 try:
                     secrets = Secrets(self.settings.api_key_env, self.settings.extra)
                 except ValueError as error:
-                    raise ServerError(str(error)) from None
-                self._made = _Connections(self.settings, secrets)
+                    raise ServerError(str(error), of_all=True) from None
+                self._made = Connections(self.settings, secrets)
                 weakref.finalize(self, self._made.end).atexit = False
             return self._made
-
-
-class _Connections:
-    """Connections of one process to one server, in a thread of their own."""
-
-    def __init__(self, settings: ServerSettings, secrets: Secrets) -> None:
-        self.process = os.getpid()
-        self.secrets = secrets
-        self._settings = settings
-        self._base = settings.url.rstrip("/")
-        self._url = self._base + "/completions"
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._run, name="completions", daemon=True).start()
-        self._http = self.wait_for(self._open())
-
-    async def _open(self) -> httpx.AsyncClient:
-        most = self._settings.concurrency
-        self._turns = asyncio.Semaphore(most)
-        return httpx.AsyncClient(
-            headers={"Authorization": self.secrets.header} if self.secrets.header else {},
-            timeout=self._settings.timeout,
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
-        )
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.close()
-
-    def wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """What comes of the work, which ends where the caller is interrupted."""
-        waiting = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return waiting.result()
-        finally:
-            waiting.cancel()
-
-    def end(self) -> None:
-        """Closes them; nothing of a parent process."""
-        if self.process != os.getpid():
-            return
-
-        async def close() -> None:
-            await self._http.aclose()
-            self._loop.stop()
-
-        self._loop.call_soon_threadsafe(lambda: self._loop.create_task(close()))
-
-    async def complete(self, bodies: Sequence[Mapping[str, Any]]) -> list[Completion]:
-        tasks = [asyncio.ensure_future(self._try(self._ask, body)) for body in bodies]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def owner(self) -> str:
-        answer = await self._try(self._get, "/models")
-        if answer.status in (401, 403):
-            raise ServerError(self._refused(self._base + "/models", answer))
-        try:
-            named = read_json(answer.body)["data"] if answer.status == 200 else []
-            owners = {str(one["owned_by"]) for one in named if isinstance(one, dict)}
-        except (ValueError, KeyError, TypeError):
-            return ""
-        return owners.pop() if len(owners) == 1 else ""
-
-    async def _get(self, path: str) -> Answer:
-        answer = await self._send(self._base + path, None)
-        self._check_passing(self._base + path, answer)
-        return answer
-
-    async def _try(self, ask: Callable[..., Awaitable[Any]], what: Any) -> Any:
-        tries = AsyncRetrying(
-            retry=retry_if_exception(_is_worth_another_try),
-            stop=stop_after_attempt(self._settings.tries),
-            wait=_wait(self._settings),
-            reraise=True,
-        )
-        async with self._turns:
-            try:
-                return await tries(ask, what)
-            except PassingError as error:
-                told = ServerError(f"{error} ({tries.statistics['attempt_number']} tries)")
-                told.of_all = error.of_all
-                raise told from error
-
-    async def _ask(self, body: Mapping[str, Any]) -> Completion:
-        answer = await self._send(self._url, json.dumps(body, allow_nan=False).encode("utf8"))
-        self._check_passing(self._url, answer)
-        if answer.status != 200:
-            raise ServerError(self._refused(self._url, answer))
-        try:
-            found = read_json(answer.body)
-        except ValueError:
-            raise PassingError(
-                f"{self._url} answered what is no JSON: {self._reason(answer)}"
-            ) from None
-        return read_completion(found, self.secrets)
-
-    async def _send(self, url: str, body: bytes | None) -> Answer:
-        try:
-            return await send(self._http, url, body, self._settings.timeout)
-        except TooSlowError:
-            raise PassingError(
-                f"{url} did not answer within {self._settings.timeout} s: raise the model "
-                f"setting `timeout`, or lower `concurrency`"
-            ) from None
-        except TooLargeError:
-            raise ServerError(
-                f"{url} answered with more than {MOST_BYTES} bytes: is `url` that of an "
-                f"OpenAI-compatible server, up to /v1?"
-            ) from None
-        except UnreadableError as error:
-            raise ServerError(
-                f"{url} answered in an encoding that was not asked for ({error}): let it, or "
-                f"the proxy before it, send plain JSON"
-            ) from None
-        except httpx.HTTPError as error:
-            why = self.secrets.mask(str(error)) or type(error).__name__
-            told = PassingError(f"{url} cannot be reached ({why}): is it running?")
-            told.of_all = isinstance(error, httpx.ConnectError)
-            raise told from None
-
-    def _check_passing(self, url: str, answer: Answer) -> None:
-        """Raises PassingError for what another try may mend."""
-        if answer.status in WORTH_ANOTHER_TRY:
-            after = _seconds(answer.headers.get("retry-after"))
-            told = PassingError(self._refused(url, answer), after)
-            told.of_all = answer.status in NOBODY_THERE
-            raise told
-
-    def _refused(self, url: str, answer: Answer) -> str:
-        return f"{url} answered {answer.status}: {self._reason(answer)}"
-
-    def _reason(self, answer: Answer) -> str:
-        return reason_of(answer.body, self.secrets)
-
-
-def _is_worth_another_try(error: BaseException) -> bool:
-    return isinstance(error, PassingError) and (error.after or 0.0) <= LONGEST_ASKED
-
-
-def _wait(settings: ServerSettings) -> Callable[[RetryCallState], float]:
-    doubling = wait_exponential(multiplier=settings.first_wait, max=settings.longest_wait)
-    jitter = wait_random(0, settings.first_wait)
-
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        after = error.after if isinstance(error, PassingError) else None
-        return doubling(state) + jitter(state) if after is None else after
-
-    return wait
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return None if value is None else max(0.0, float(value))
-    except ValueError:
-        return None  # a date: the usual wait will do

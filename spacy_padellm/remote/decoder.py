@@ -20,6 +20,8 @@ from ..decoding.text_decoder import ask_texts
 from ..prompts.encoding import PromptEncoder, TextPrompt
 from ..spans.prediction import Mention, Prediction
 from .client import CompletionsClient, Prompt
+from .completion import Completion
+from .errors import ServerError
 from .grammar import MentionGrammar, number_grammar
 from .grammar_support import GrammarSupport
 from .reading import AnswerReader
@@ -80,56 +82,73 @@ class ServerDecoder(TextDecoder):
         """All texts in one batch. Raises ValueError for a text without labels."""
         return [Batch(list(range(len(texts))), ask_texts(self.encoder, texts, labels))]
 
-    def decode(self, batches: Sequence[Batch]) -> list[Prediction]:
-        """A prediction for each text, in the order given. Raises ServerError."""
-        return [found for batch in batches for found in self._decode(batch.items)]
+    def decode(self, batches: Sequence[Batch]) -> list[Prediction | ServerError]:
+        """For each text, in the order given, a prediction or the error that kept it from one.
+        Raises ValueError as `GrammarSupport.has`."""
+        found: list[Prediction | ServerError] = []
+        for batch in batches:
+            try:
+                found += self._decode(batch.items)
+            except ServerError as error:  # before any text was asked
+                found += [error] * len(batch.items)
+        return found
 
-    def _decode(self, items: Items) -> list[Prediction]:
+    def _decode(self, items: Items) -> list[Prediction | ServerError]:
+        """Raises ServerError where nothing can be asked."""
         copies = self._copies(items)
         prompts = [prompt for _, prompt in items]
+        found = [Prediction() for _ in prompts]
+        failed: dict[int, ServerError] = {}
         asked = [(i, label) for i, prompt in enumerate(prompts) for label in prompt.labels]
-        number = [self._number_field] * len(asked) if copies else None
-        answers = self.client.complete(
+        answers = self.client.ask(
             [self._count_prompt(prompts[i], label) for i, label in asked],
+            [i for i, _ in asked],
             most_count_tokens(self.encoder),
             self._fields,
-            number,
+            [self._number_field] * len(asked) if copies else None,
         )
-        found = [Prediction() for _ in prompts]
         for (i, label), answer in zip(asked, answers, strict=True):
-            found[i].counts.append(self._reader.count(prompts[i], label, answer))
+            try:
+                found[i].counts.append(self._reader.count(prompts[i], label, _given(answer)))
+            except ServerError as error:
+                failed.setdefault(i, error)
         grammars = [self._grammar(*item) for item in items] if copies else []
         wanted = [
             (i, count, index)
             for i, prediction in enumerate(found)
+            if i not in failed and (not copies or grammars[i])
             for count in prediction.counts
             for index in range(1, count.value + 1)
-            if not copies or grammars[i]
         ]
         written = {
             i: self.grammars.field(grammars[i].write(self._stop))
             for i in {i for i, *_ in wanted}
             if copies
         }
-        mentions = self.client.complete(
+        mentions = self.client.ask(
             [self._mention_prompt(prompts[i], c.label, c.value, index) for i, c, index in wanted],
+            [i for i, *_ in wanted],
             self.settings.max_mention_tokens,
             {**self._fields, **({"stop": [self._stop]} if self._stop and not copies else {})},
             [written[i] for i, *_ in wanted] if copies else None,
         )
         for (i, count, index), answer in zip(wanted, mentions, strict=True):
-            mention = self._reader.mention(prompts[i], count.label, index, answer)
-            found[i].mentions.append(mention)
+            try:
+                mention = self._reader.mention(prompts[i], count.label, index, _given(answer))
+                found[i].mentions.append(mention)
+            except ServerError as error:
+                failed.setdefault(i, error)
         for i, grammar in enumerate(grammars):
             found[i].mentions[:] = _placed(grammar, found[i].mentions)
-        tokens = sum(len(one.tokens) for one in (*answers, *mentions))
-        self.work.add(DecodingWork(len(prompts), 1, 1 + bool(wanted), tokens))
-        return found
+        tokens = sum(len(a.tokens) for a in (*answers, *mentions) if isinstance(a, Completion))
+        self.work.add(DecodingWork(len(prompts) - len(failed), 1, 1 + bool(wanted), tokens))
+        return [failed.get(i, prediction) for i, prediction in enumerate(found)]
 
     def _copies(self, items: Items) -> bool:
         """Whether mentions are held to their texts. Raises as `GrammarSupport.has`."""
         if self.settings.copy and items:
-            prompt = items[0][1]
+            # The shortest: the time that it takes says more of the server than of the text.
+            prompt = min((prompt for _, prompt in items), key=lambda prompt: len(prompt.trunk))
             to_try = self._count_prompt(prompt, prompt.labels[0])
             special = self.encoder.template.markers == "special"
             if not self.grammars.has(to_try, special):
@@ -202,6 +221,13 @@ class ServerDecoder(TextDecoder):
     @property
     def _shown(self) -> str:
         return self.encoder.preamble.text if self.encoder.preamble else ""
+
+
+def _given(answer: Completion | ServerError) -> Completion:
+    """Raises ServerError for a text that has failed."""
+    if isinstance(answer, ServerError):
+        raise answer
+    return answer
 
 
 def _placed(grammar: MentionGrammar, mentions: Sequence[Mention]) -> list[Mention]:

@@ -25,8 +25,8 @@ class GrammarSupport:
         """Whether answers are held to a grammar. Asks the server once; warns where it cannot.
 
         prompt: to try it with. special: whether the template has special tokens, which only
-        llama.cpp reads in a grammar. Raises ServerError where no server is reached, and ValueError
-        for a kind that is set and cannot serve the template.
+        llama.cpp reads in a grammar. Raises ServerError (`of_all`) where the server does not
+        answer, and ValueError for a kind that is set and cannot serve the template.
         """
         if self._kind is None:
             self._asking.get(lambda: self._ask(prompt, special))
@@ -68,17 +68,25 @@ class GrammarSupport:
         return "off"
 
     def _proves(self, kind: str, prompt: Prompt) -> bool:
-        field = _field(kind, f'root ::= "{_PROOF}"\n')
+        field, length = _field(kind, f'root ::= "{_PROOF}"\n'), len(_PROOF) + 1
         try:
-            (answer,) = self._client.complete([prompt], len(_PROOF) + 1, field)
-        except PassingError:
-            raise
+            (answer,) = self._client.complete([prompt], length, field)
         except ServerError as error:
             if error.of_all:
                 raise
+            if isinstance(error, PassingError):
+                self._check_server(prompt, length)
             logger.info("a grammar was refused: %s", error)
             return False
         return answer.text.strip() == _PROOF
+
+    def _check_server(self, prompt: Prompt, length: int) -> None:
+        """Raises ServerError where it is not for the grammar that there was no answer."""
+        try:
+            self._client.complete([prompt], length)
+        except ServerError as error:
+            error.of_all = True  # any other text would be asked for a proof first, too
+            raise
 
 
 def _field(kind: str, grammar: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from spacy.tokens import DocBin
 
 from spacy_padellm.decoding import Decoder, DecodingSettings, TextInput
 from spacy_padellm.formats.doc_gold import place_of
-from spacy_padellm.pipeline.doc_decoder import MOST_KEPT
+from spacy_padellm.pipeline.doc_decoders import MOST_KEPT
 
 TEXT = "Ada Lovelace lives in Paris."
 PER, LOC = (0, 12, "PER"), (22, 27, "LOC")

@@ -53,6 +53,16 @@ def test_the_image_is_small_and_its_user_is_nobody():
     assert {"--host", "--pipeline"} <= given <= options()
 
 
+def test_the_command_and_the_health_check_of_the_image_have_one_port():
+    serve = get_command(padellm_app).commands["serve"]
+    (port,) = (p for p in serve.params if "--port" in p.opts)
+    assert lines("EXPOSE") == [str(port.default)]
+    assert f" {port.envvar}={port.default}" in lines("ENV")[0]
+    assert port.envvar in lines("HEALTHCHECK")[0]
+    assert not any("--port" in line for line in lines("ENTRYPOINT") + lines("CMD"))
+    assert f"-e {port.envvar}=" in PAGE
+
+
 def test_containers_give_the_stop_its_time():
     """uvicorn waits 2 s longer than the requests have."""
     least = ServeSettings().drain + ServeSettings().stop_timeout + 2

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+import warnings
 
 import pytest
 import spacy
@@ -260,7 +261,26 @@ def test_other_labels_are_asked_for_where_the_server_or_the_model_allow_it(
     assert any_label.status_code == 200 and any_label.json()["warnings"] == []
 
 
-@pytest.mark.filterwarnings("ignore:.*was not trained with")
+def test_labels_of_requests_are_warned_of_in_answers_alone(scripted):
+    """And the warnings of the process that makes the app stay as they are."""
+    (served, _), (other, _) = scripted({}), scripted({})
+    doc = other.make_doc("Ada.")
+    doc._.padellm_labels = ["RIVER"]
+    requests = [{"text": "Ada.", "labels": ["RIVER"]}, {"text": "Ada.", "labels": {"PER": "who"}}]
+
+    async def test(http, _):
+        return [(await http.post(PATH, json=asked)).json()["warnings"] for asked in requests]
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        before = [*warnings.filters]
+        assert [len(said) for said in in_app(served, test, any_labels=True)] == [1, 1]
+        assert warnings.filters == before
+        assert not [one for one in told if "not trained" in str(one.message)]
+        list(other.pipe([doc]))
+        assert [one for one in told if "not trained" in str(one.message)]
+
+
 def test_words_and_labels_of_requests_are_forgotten(scripted):
     """A server that reads texts for months keeps none of them."""
     texts = [f"word{number} other{number} Ada Lovelace" for number in range(60)]

@@ -25,6 +25,7 @@ from serving.doors import (
     spans_in,
     until,
 )
+from spacy_padellm.cli.serve import PORT_VARIABLE
 
 TEXT = "Ada Lovelace lives in Paris."
 SPANS = [(0, 12, "PER"), (22, 27, "LOC")]
@@ -53,7 +54,7 @@ def test_first_texts_from_several_threads(server):
     assert metric(said, "padellm_batch_texts_count") < 24
 
 
-def test_the_docs_and_the_health_check_reach_it(server):
+def test_the_docs_and_the_health_check_reach_it(server, monkeypatch):
     page = (ROOT / "docs" / "serving.md").read_text(encoding="utf8")
     snippet = re.search(r"```python\n(import httpx.*?)```", page, re.S)[1]
     names = {}
@@ -65,9 +66,10 @@ def test_the_docs_and_the_health_check_reach_it(server):
     answer = httpx.post(address, content=asked[4], headers={asked[2]: asked[3]})
     assert spans_in(answer)
     check = re.search(r'"-c", "(.*)"\]', (ROOT / "Dockerfile").read_text(encoding="utf8"))[1]
-    exec(check.replace("http://127.0.0.1:8080", server.address))
+    monkeypatch.setenv(PORT_VARIABLE, str(server.port))
+    exec(check)
     with pytest.raises(OSError):
-        exec(check.replace("http://127.0.0.1:8080/health", server.address + "/nowhere"))
+        exec(check.replace("/health", "/nowhere"))
 
 
 def test_other_names_for_this_machine_are_refused(server):
@@ -240,8 +242,9 @@ def test_the_command_says_what_it_takes(tmp_path):
 
     code, said = run("--help")
     assert code == 0
-    for word in ("--api-key", "SPACY_PADELLM_API_KEY", "--queue", "--drain", "/v1/extract",
-                 "--max-wait", "--batch-size", "--any-labels", "--stop-timeout"):  # fmt: skip
+    for word in ("--api-key", "SPACY_PADELLM_API_KEY", PORT_VARIABLE, "--queue", "--drain",
+                 "/v1/extract", "--max-wait", "--batch-size", "--any-labels",
+                 "--stop-timeout"):  # fmt: skip
         assert word in said, word
     for options, name in (
         (["--limit", "0"], "--limit"),

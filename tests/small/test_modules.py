@@ -28,8 +28,10 @@ NEED_TORCH = {
 }
 TRAINING = ("spacy_padellm.training.", "spacy_padellm.tools.benchmark.autoregressive.")
 NEED_OTHERS = {
+    "models.exported.edition": "onnx",
     "models.exported.rounding": "onnx",
     "models.exported.rounding_at_load": "onnx",
+    "models.exported.serialized": "onnx",
     "models.exported.stored_weights": "onnx",
     "spacy_llm.cache": "spacy_llm",
     "spacy_llm.task": "spacy_llm",

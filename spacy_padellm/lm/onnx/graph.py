@@ -16,6 +16,8 @@ from ..locks import ForkLock
 if os.environ["ORT_DISABLE_TELEMETRY"] not in ("", "0"):
     ort.disable_telemetry_events()  # where another package has imported it before
 _ERRORS_ONLY = 3
+EDITION = "padellm_edition"  # of a graph's metadata: which export it is of
+_AGAIN = "load the model again, before processes are started that share it"
 _first_process = os.getpid()
 _graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
 
@@ -48,14 +50,17 @@ def session_options() -> ort.SessionOptions:
 
 class Graph:
     """path: of the ONNX file; weights that it names as byte ranges are in files beside it. keeps:
-    what must live as long as the graph, such as a temporary folder.
+    what must live as long as the graph, such as a temporary folder. edition: of the export that it
+    was read from; "" for one that does not say.
 
-    Raises what onnxruntime raises for a file that is none, or broken.
+    Each process opens the file anew. Raises what onnxruntime raises for a file that is none, or
+    broken, and ValueError where it is of another export by then.
     """
 
-    def __init__(self, path: Path, keeps: Any = None) -> None:
+    def __init__(self, path: Path, keeps: Any = None, edition: str | None = None) -> None:
         self.path = path
         self.keeps = keeps
+        self.edition = edition
         self._lock = ForkLock()
         self._sessions: dict[int, ort.InferenceSession] = {}  # by process
         _graphs.add(self)
@@ -76,7 +81,7 @@ class Graph:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy reads the file again."""
-        return Graph, (self.path, self.keeps)
+        return Graph, (self.path, self.keeps, self.edition)
 
     def _session(self) -> ort.InferenceSession:
         process = os.getpid()
@@ -88,8 +93,21 @@ class Graph:
         return found
 
     def _open(self) -> ort.InferenceSession:
+        if self.edition is not None and not self.path.exists():
+            raise ValueError(f"{self.path} is gone since the model was read: {_AGAIN}")
+        before = os.stat(self.path)
         path, options = str(self.path), session_options()
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        edition = session.get_modelmeta().custom_metadata_map.get(EDITION, "")
+        if self.edition is None:
+            self.edition = edition
+        # Its weights are opened after it: they are of the same export if it is still in its place.
+        elif edition != self.edition or not os.path.samestat(before, os.stat(self.path)):
+            raise ValueError(
+                f"{self.path} was replaced by that of another export since the model was read: "
+                f"{_AGAIN}"
+            )
+        return session
 
 
 def _keep_inherited() -> None:

@@ -122,11 +122,22 @@ def _side_by_side(ids: Ints, real: np.ndarray, bidirectional: bool, window: int 
     return TreePass(ids, positions, mask[:, None], windowed)
 
 
+class RoundingError(ValueError):
+    """A model in 8 bits is refused for what these may well have done to it."""
+
+
 def check_onnx_model(model: OnnxModel) -> None:
     """Tree against rows, as `lm.selfcheck` has it. Raises ValueError for a graph that leaks or is
-    broken."""
+    broken; RoundingError, which names the file and the mend, for one in 8 bits."""
     difference = toy_difference(_Toy(model), typical=model.rounded)
-    if not difference < (ROUNDED_TOLERANCE if model.rounded else TOLERANCE):
+    if model.rounded and not difference < ROUNDED_TOLERANCE:
+        raise RoundingError(
+            f"{model.body.path}: the model's numbers in a tree differ from those in plain rows by "
+            f"{difference:.2f} standard deviations, and {ROUNDED_TOLERANCE} is the most in 8 bits. "
+            f"These are too few for this model, or branches of a tree see each other in it: export "
+            f"it with --precision fp32, or, if it was not trained yet, train it first"
+        )
+    if not model.rounded and not difference < TOLERANCE:
         raise ValueError(
             f"branches of a tree see each other in it: its numbers differ from plain rows by "
             f"{difference:.2f} standard deviations"

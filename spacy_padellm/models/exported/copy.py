@@ -12,23 +12,37 @@ from ...atomic import check_owner, whole_folder
 from ...lm.onnx.model import OnnxModel
 from ..loaded_model import LoadedModel
 from ..model_settings import SETTINGS_FILE
+from ..place import ModelPlace
+from .description import read_description
 
 _FILES = (".json", ".safetensors", ".onnx", ".txt", ".model", ".jinja")
 _TOKENIZER = ("tokenizer", "special_tokens", "added_tokens", "vocab", "merges", "spiece")
 
 
 def replace_exported(loaded: LoadedModel[OnnxModel], folder: Path, mode: str) -> None:
-    """As `save.replace_model`. Raises ValueError for a folder that holds something else."""
+    """As `save.replace_model`. Raises ValueError for a folder that holds something else, and where
+    another export is by now in the folder that the model was read from."""
     check_owner(folder, SETTINGS_FILE)
     with whole_folder(folder) as fresh:
         whole = mode == "full"
+        _check_edition(loaded.lm)
         for path in sorted(loaded.lm.folder.iterdir()):
             taken = path.suffix in _FILES if whole else path.name.startswith(_TOKENIZER)
             if path.is_file() and taken and path.name != SETTINGS_FILE:
                 shutil.copyfile(path, fresh / path.name)
+        _check_edition(loaded.lm)  # what was there before and is there now was copied
         source = loaded.source
         base = None if whole else {"name": source.name, "revision": source.revision}
         replace(loaded.settings, template=loaded.template).write(fresh, base)
+
+
+def _check_edition(lm: OnnxModel) -> None:
+    described = read_description(ModelPlace(str(lm.folder), lm.folder))
+    if described is None or (described.edition or "") != lm.body.edition:
+        raise ValueError(
+            f"{lm.folder} does not hold the export any more that was read from it, and is to be "
+            f"saved: load the model again"
+        )
 
 
 class KeptFolder:

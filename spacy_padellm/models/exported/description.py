@@ -1,6 +1,5 @@
 """The file `onnx.json` of an exported model's folder."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -58,10 +57,10 @@ class Description(Part):
     """What a folder has for the ONNX runtime.
 
     body: graph of the model without embeddings and head. weights: files whose bytes the graphs
-    name. layouts: of these, a digest of where in the file which weights are; none of exports of
-    earlier versions. embedding_scale: what embeddings are multiplied by. window: of sliding
-    attention. layers: what each keeps of a pass. head: None of a model that points; words: graph of
-    its words.
+    name. layouts: of these, a digest of where in the file which weights are. edition: what the
+    graphs' metadata have, too; exports of earlier versions have neither. embedding_scale: what
+    embeddings are multiplied by. window: of sliding attention. layers: what each keeps of a pass.
+    head: None of a model that points; words: graph of its words.
     """
 
     format: int = FORMAT
@@ -69,6 +68,7 @@ class Description(Part):
     body: FileName = BODY
     weights: list[FileName] = Field(default_factory=list, max_length=10_000)
     layouts: dict[FileName, Annotated[str, Field(max_length=64)]] = Field(default_factory=dict)
+    edition: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     tokens: TokensPart
     embeddings: Stored
     embedding_scale: Finite = 1.0
@@ -80,13 +80,6 @@ class Description(Part):
 
     def write(self, folder: Path) -> None:
         write_whole(folder / DESCRIPTION, self.model_dump_json(indent=1) + "\n")
-
-
-def digest_layout(path: Path) -> str:
-    """Of the header of a safetensors file. Raises OSError where it cannot be read."""
-    with path.open("rb") as file:
-        size = file.read(8)
-        return sha256(size + file.read(int.from_bytes(size, "little"))).hexdigest()[:16]
 
 
 def read_description(place: ModelPlace) -> Description | None:

@@ -9,6 +9,8 @@ from ...lm.language_model import LanguageModel
 from ...lm.selfcheck import IGNORES_TREE_MASK
 
 _TOLERANCE = 1e-4  # of the largest number
+MOST_ROUNDED = 2_000_000_000  # bytes: protobuf takes 2**31, with all that is not weights
+_FLOAT32 = 4  # bytes
 _LONG_POSITIONS = ("dynamic", "longrope", "yarn-dynamic")
 
 
@@ -47,6 +49,21 @@ def check_exportable(lm: LanguageModel) -> None:
                 f"{lm.name} has positions of the type {part['rope_type']!r}, which depend on the "
                 f"longest text of a batch, and cannot be exported: run it with runtime = 'torch'"
             )
+
+
+def check_roundable(lm: LanguageModel) -> None:
+    """Raises ValueError with a mend for a model that is too large for `rounding`: its graph is
+    written in float32 several times on the way, with all weights in it."""
+    around = [lm.model.get_input_embeddings(), lm.model.get_output_embeddings()]
+    known = {id(weight) for part in around if part is not None for weight in part.parameters()}
+    rest = [weight for weight in lm.base.parameters() if id(weight) not in known]
+    size = _FLOAT32 * sum(weight.numel() for weight in rest)
+    if size > MOST_ROUNDED:
+        raise ValueError(
+            f"{lm.name} has {size / 1e9:.1f} GB of weights in float32 beside its embeddings and "
+            f"head, and --precision int8 takes up to {MOST_ROUNDED / 1e9:.1f} GB: give --precision "
+            f"fp32 or fp16"
+        )
 
 
 @torch.inference_mode()

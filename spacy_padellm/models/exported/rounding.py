@@ -22,7 +22,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.onnx_model import ONNXModel
 
 from ...lm.onnx.graph import Graph
+from ...lm.onnx.model import ROUNDED_TOLERANCE
+from ...lm.onnx.passes import STATES
+from ...plurals import count
 from .rounding_at_load import find_origin, round_at_load
+from .serialized import serialize
 from .stored_weights import StoredWeights
 
 _SHARE = 0.65  # of the unevenness that is taken from the activations
@@ -39,7 +43,8 @@ def round_matrices(
     """width: of the model's states. examples: what the graph is run on to see its activations.
     stored: the files of the model; matrices that they have in 8 bits are made of those.
 
-    Norms stay as they are; embeddings and head are not in the graph.
+    Norms stay as they are; embeddings and head are not in the graph. Raises ValueError for a model
+    that this changes too much.
     """
     whole = ONNXModel(graph)
     whole.replace_gemm_with_matmul()
@@ -49,12 +54,12 @@ def round_matrices(
     narrow = [node for node in matrices if weights[node.input[1]].dims[0] <= width]
     names = dict.fromkeys(node.input[1] for node in matrices)
     found = {n: find_origin(numpy_helper.to_array(weights[n]), stored) for n in names}
-    peaks = _peaks(graph, [node.input[0] for node in narrow], examples)
+    peaks, states = _watch(graph, [node.input[0] for node in narrow], examples)
     even = _even_out(graph, narrow, peaks)
     origins = {n: replace(one, even=even.get(n)) for n, one in found.items() if one is not None}
     with tempfile.TemporaryDirectory() as temporary, _quietly():
         before, rounded = Path(temporary) / "before.onnx", Path(temporary) / "rounded.onnx"
-        onnx.save(graph, str(before))
+        before.write_bytes(serialize(graph))
         quantize_dynamic(
             before,
             rounded,
@@ -74,15 +79,17 @@ def round_matrices(
         )
         quantizer = MatMulNBitsQuantizer(onnx.load(str(rounded)), algo_config=blocks)
         quantizer.process()
+        rounded.write_bytes(serialize(quantizer.model.model))
+        _check_states(states, list(_run(rounded, [STATES], examples)))
     rounded_graph = quantizer.model.model
     round_at_load(rounded_graph.graph, origins, stored)
     return rounded_graph
 
 
-def _peaks(
+def _watch(
     graph: onnx.ModelProto, names: Sequence[str], examples: Sequence[Feeds]
-) -> dict[str, np.ndarray]:
-    """The largest size of each column of some activations."""
+) -> tuple[dict[str, np.ndarray], list[list[np.ndarray]]]:
+    """The largest size of each column of some activations, and the states of each example."""
     watched = onnx.ModelProto()
     watched.CopyFrom(graph)
     wanted = list(dict.fromkeys(names))
@@ -93,17 +100,39 @@ def _peaks(
                 helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
             )
     found: dict[str, np.ndarray] = {}
+    states = []
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "watched.onnx"
-        onnx.save(watched, str(path))
-        runner = Graph(path)
-        for feeds in examples:
-            taken = {name: array for name, array in feeds.items() if name in runner.inputs}
-            for name, value in zip(wanted, runner.run(wanted, taken), strict=True):
+        path.write_bytes(serialize(watched))
+        for *values, of_example in _run(path, [*wanted, STATES], examples):
+            states.append([of_example])
+            for name, value in zip(wanted, values, strict=True):
                 peak = np.abs(value).reshape(-1, value.shape[-1]).max(0)
                 found[name] = np.maximum(found.get(name, 0), peak)
-        del runner
-    return found
+    return found, states
+
+
+def _run(
+    path: Path, outputs: Sequence[str], examples: Sequence[Feeds]
+) -> Iterator[list[np.ndarray]]:
+    runner = Graph(path)
+    for feeds in examples:
+        yield runner.run(outputs, {n: array for n, array in feeds.items() if n in runner.inputs})
+
+
+def _check_states(exact: Sequence[list[np.ndarray]], rounded: Sequence[list[np.ndarray]]) -> None:
+    """Raises ValueError where the states of all examples together are too far from the model's."""
+    before, after = (
+        np.concatenate([array.reshape(-1) for (array,) in states]) for states in (exact, rounded)
+    )
+    apart = float(np.sqrt(np.square(after - before).mean()) / max(before.std(), 1e-9))
+    if not apart <= ROUNDED_TOLERANCE:
+        raise ValueError(
+            f"in 8 bits this model gives other numbers: on {count(len(exact), 'text')}, what its "
+            f"head and pointers read is {apart:.2f} standard deviations off, and "
+            f"{ROUNDED_TOLERANCE} is the most. Give --precision fp32, or, if the model was not "
+            f"trained yet, train it first"
+        )
 
 
 def _even_out(

@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..files.tensors import INT8, StoredWeight, TensorPlace, find_weights
+from ..files.header import TensorPlace, read_header
+from ..files.tensors import INT8, StoredWeight, find_weights
 from .description import Stored
 
 _LEAST = 1024  # numbers: smaller ones stay in the graph
@@ -27,7 +28,7 @@ class StoredWeights:
         self._weights: dict[bytes, StoredWeight] = {}
         self.named: set[str] = set()  # files that graphs refer to
         for file in sorted(folder.glob("*.safetensors")):
-            for weight in find_weights(file).values():
+            for weight in find_weights(read_header(file)).values():
                 if weight.in_floats or weight.scales is not None:
                     self._weights.setdefault(_key(weight.floats()), weight)
 

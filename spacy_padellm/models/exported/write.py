@@ -14,6 +14,7 @@ from torch import nn
 
 from ...lm.language_model import LanguageModel
 from ...prompts.plain_text import PlainTextEncoder
+from ..files.header import read_header
 from ..loaded_model import LoadedModel
 from ..rounded_files import rounded_files
 from ..save import save_model
@@ -26,9 +27,10 @@ from .description import (
     LayerPart,
     Precision,
     TokensPart,
-    digest_layout,
 )
-from .probing import check_exportable, embedding_scale, find_head
+from .edition import mark_edition
+from .probing import check_exportable, check_roundable, embedding_scale, find_head
+from .serialized import serialize
 from .stored_weights import StoredWeights
 from .tokenizer import FastTokenizer
 
@@ -62,6 +64,8 @@ def write_exported(
     """
     lm = loaded.lm
     check_exportable(lm)
+    if precision == "int8":
+        check_roundable(lm)
     if precision == "fp16":
         if rounded_files(loaded.source):
             raise ValueError(
@@ -94,19 +98,24 @@ def write_exported(
 
         examples = _examples(loaded, body, texts)
         graph = round_matrices(graph, embeddings.shape[1], examples, stored)
+    graphs = {BODY: graph}
     if lm.pointers is not None:
         axes = {0: "texts", 1: "words"}
-        words = trace(
+        graphs[WORDS] = trace(
             WordsBody(lm.pointers.words),
             [torch.ones(2, 3, 4, dtype=torch.long), torch.ones(2, 3, dtype=torch.bool)],
             ["hashes", "words"],
             ["vectors"],
             {name: axes for name in ("hashes", "words", "vectors")},
         )
-        _save(words, folder / WORDS, stored)
-    _save(graph, folder / BODY, stored)
-    layouts = {name: digest_layout(folder / name) for name in sorted(stored.named)}
-    description = description.model_copy(update={"weights": [*layouts], "layouts": layouts})
+    for graph in graphs.values():
+        stored.refer(graph)
+    edition = mark_edition(graphs.values(), folder)
+    for file, graph in graphs.items():
+        (folder / file).write_bytes(serialize(graph))
+    layouts = {name: read_header(folder / name).digest for name in sorted(stored.named)}
+    found = {"weights": [*layouts], "layouts": layouts, "edition": edition}
+    description = description.model_copy(update=found)
     description.write(folder)
     return description
 
@@ -176,11 +185,6 @@ def _examples(
         arrays = [embedded, positions, *masks, *none]
         found.append({n: a.numpy() for n, a in zip(body.inputs, arrays, strict=True)})
     return found
-
-
-def _save(graph: onnx.ModelProto, path: Path, stored: StoredWeights) -> None:
-    stored.refer(graph)
-    path.write_bytes(graph.SerializeToString())
 
 
 def _head_part(lm: LanguageModel, stored: StoredWeights) -> HeadPart:

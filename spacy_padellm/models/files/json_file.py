@@ -19,9 +19,7 @@ def read_checked(path: Path, schema: type[Schema]) -> Schema:
             raise ValueError(broken(path, f"it has {size} bytes, and {MOST_BYTES} are the most"))
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error.strerror or error}): check its permissions"
-        ) from error
+        raise ValueError(unreadable(path, error)) from error
     return parse_checked(content, schema, path)
 
 
@@ -36,6 +34,10 @@ def parse_checked(content: bytes | str, schema: type[Schema], source: Path | str
 
 def broken(source: Path | str, what: str) -> str:
     return f"{source} is broken ({what}): {COPY_AGAIN}"
+
+
+def unreadable(path: Path, error: OSError) -> str:
+    return f"{path} cannot be read ({error.strerror or error}): check its permissions"
 
 
 def _first(error: ValidationError) -> str:

@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from .header import read_header
 from .json_file import broken
 from .tensors import SCALE
 from .trouble import foreign
@@ -19,8 +20,7 @@ _MOST = 127
 
 def is_rounded(path: Path) -> bool:
     """Raises ValueError for a file that is broken."""
-    with foreign(lambda why: broken(path, why)), safe_open(path, framework="pt") as file:
-        return (file.metadata() or {}).get(_KEY) == _INT8
+    return read_header(path).metadata.get(_KEY) == _INT8
 
 
 def read_rounded(path: Path) -> dict[str, torch.Tensor]:

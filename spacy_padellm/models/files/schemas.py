@@ -121,6 +121,29 @@ class SettingsFile(Open):
         return labels
 
 
+# --- headers of safetensors
+
+
+class TensorPart(Open):
+    """data_offsets: where it begins and ends, in bytes, behind the header."""
+
+    dtype: str
+    shape: list[Annotated[int, Field(ge=0)]]
+    data_offsets: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
+
+
+class HeaderFile(Open):
+    """Fields that are not known here are tensors."""
+
+    __pydantic_extra__: dict[str, TensorPart]
+
+    metadata: dict[str, str] | None = Field(default=None, alias="__metadata__")
+
+    @property
+    def tensors(self) -> dict[str, TensorPart]:
+        return self.__pydantic_extra__
+
+
 # --- pointers.safetensors, in its metadata
 
 

@@ -1,22 +1,18 @@
 """Weights of a model's folder: safetensors only, and enough of them for what its config says."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-
 from ..place import ModelPlace
-from .json_file import broken, read_checked
+from .header import read_header
+from .json_file import read_checked
 from .schemas import IndexFile
-from .trouble import foreign
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 ADAPTER = "adapter_model.safetensors"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-_LFS = b"version https://git-lfs"
 _FREE_RANK = 1_024  # whatever the weights are
 # A config's sizes against the longest side of the weights: fused and packed layers are longer or
 # shorter than the config says, but not by this much.
@@ -25,7 +21,7 @@ _SIDES = ("hidden_size", "intermediate_size", "num_attention_heads", "head_dim")
 
 
 @dataclass(frozen=True)
-class Header:
+class Sizes:
     """Of all weight files together: how many tensors they hold, and the sides of these."""
 
     tensors: int
@@ -51,7 +47,7 @@ def check_weights(place: ModelPlace, config: Any) -> None:
     files = find_weights(place, config)
     if not files:
         raise ValueError(_no_weights(place, "model"))
-    _check_sizes(place, config, _read_headers(files))
+    _check_sizes(place, config, _read_sizes(files))
 
 
 def find_weights(place: ModelPlace, config: Any) -> list[Path]:
@@ -79,36 +75,22 @@ def check_adapter_weights(place: ModelPlace, config: Any) -> None:
     path = place.file(ADAPTER)
     if path is None:
         raise ValueError(_no_weights(place, "adapter"))
-    header = _read_headers([path])
+    sizes = _read_sizes([path])
     ranks = [getattr(config, "r", None), *(getattr(config, "rank_pattern", None) or {}).values()]
     for rank in ranks:
-        if isinstance(rank, int) and rank > _FREE_RANK and rank not in header.sides:
+        if isinstance(rank, int) and rank > _FREE_RANK and rank not in sizes.sides:
             raise ValueError(
                 f"{place.described}: adapter_config.json has the rank {rank}, and {ADAPTER} holds "
                 f"no weights of it: they do not belong together"
             )
 
 
-def _read_headers(paths: list[Path]) -> Header:
-    sides: set[int] = set()
-    count = 0
-    for shape in (shape for path in paths for shape in _shapes(path)):
-        sides.update(shape)
-        count += 1
-    return Header(count, frozenset(sides))
+def _read_sizes(paths: list[Path]) -> Sizes:
+    shapes = [place.shape for path in paths for place in read_header(path).tensors.values()]
+    return Sizes(len(shapes), frozenset(side for shape in shapes for side in shape))
 
 
-def _shapes(path: Path) -> Iterator[tuple[int, ...]]:
-    with path.open("rb") as file:
-        if file.read(len(_LFS)) == _LFS:
-            raise ValueError(
-                f"{path} is a pointer of Git LFS, without the weights: run git lfs pull"
-            )
-    with foreign(lambda why: broken(path, why)), safe_open(path, framework="pt") as weights:
-        yield from [tuple(weights.get_slice(name).get_shape()) for name in weights.keys()]  # noqa: SIM118
-
-
-def _check_sizes(place: ModelPlace, config: Any, header: Header) -> None:
+def _check_sizes(place: ModelPlace, config: Any, sizes: Sizes) -> None:
     def number(name: str) -> int:
         value = getattr(config, name, None)
         return value if isinstance(value, int) else 0
@@ -118,16 +100,16 @@ def _check_sizes(place: ModelPlace, config: Any, header: Header) -> None:
             f"{place.described}: config.json has {what}: config and weights do not belong together"
         )
 
-    if (layers := number("num_hidden_layers")) > header.tensors:
-        raise differ(f"{layers} layers, and the weights are {header.tensors} tensors in all")
+    if (layers := number("num_hidden_layers")) > sizes.tensors:
+        raise differ(f"{layers} layers, and the weights are {sizes.tensors} tensors in all")
     wide = number("num_attention_heads") * number("head_dim")
-    if wide > _FACTOR * header.longest:
+    if wide > _FACTOR * sizes.longest:
         raise differ(
-            f"heads of {wide} sides in all, and no side of its weights is over {header.longest}"
+            f"heads of {wide} sides in all, and no side of its weights is over {sizes.longest}"
         )
     for name in _SIDES:
-        if (size := number(name)) > _FACTOR * header.longest:
-            raise differ(f"{name} {size}, and no side of its weights is over {header.longest}")
+        if (size := number(name)) > _FACTOR * sizes.longest:
+            raise differ(f"{name} {size}, and no side of its weights is over {sizes.longest}")
 
 
 def _no_weights(place: ModelPlace, kind: str) -> str:

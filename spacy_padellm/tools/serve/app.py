@@ -5,7 +5,6 @@ FastAPI (types), the queue, the pipeline.
 """
 
 import contextlib
-import warnings
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -41,10 +40,9 @@ def make_app(
 ) -> FastAPI:
     """pipe: the padellm_ner of the pipeline. hosts: names under which the server may be called; any
     if empty. `app.state.service` is what it asks. It serves one event loop, within its lifespan,
-    and is not to be mounted into another app: that would not run its lifespan."""
+    and is not to be mounted into another app: that would not run its lifespan. The pipeline is its
+    own from then on (`Extractor`)."""
     settings = settings or ServeSettings()
-    # Requests name their labels themselves, and are answered with what there is to say of them.
-    warnings.filterwarnings("ignore", message=".*was not trained with")
     service = Service(nlp, pipe, settings)
     page = Page(service)
 

@@ -56,8 +56,9 @@ class Failure:
 
 
 class Extractor:
-    """Reads batches of questions with a pipeline, in one thread at a time, and takes over the error
-    handler of the pipeline: a text that fails fails alone.
+    """Reads batches of questions with a pipeline, in one thread at a time, and takes it over: its
+    error handler, since a text that fails fails alone, and its warnings of labels that the model
+    was not trained with, since `check` says so to whoever asks for them.
 
     pipe: its padellm_ner. any_labels: whether labels are asked for that the model was not trained
     with.
@@ -67,6 +68,7 @@ class Extractor:
         self.nlp, self.pipe, self._any_labels = nlp, pipe, any_labels
         self._failed: dict[int, tuple[str, Any, Exception]] = {}
         nlp.set_error_handler(self._note)  # type: ignore[arg-type]
+        pipe.untrained.silent = True
 
     @property
     def takes_others(self) -> bool:

@@ -11,11 +11,11 @@ from thinc.api import Config
 from ...architectures.config_values import write_value
 from ...models.devices import find_device
 from ...models.files.causal import count_weights
+from ...models.files.pointer_sizes import POINTERS
 from ...models.loaded_model import ModelSource
 from ...models.mixed_precision import is_fast_in_bfloat16
 from ...models.parts import find_parts
 from ...models.place import find_place
-from ...models.pointer_files import FILE as POINTERS
 from ...plurals import count
 from ...spans.numeric import check_number
 from .data_report import check_reading, make_table, warn_of

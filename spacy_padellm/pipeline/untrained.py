@@ -1,0 +1,43 @@
+"""Labels that a model was not trained with, and what is said of them."""
+
+import warnings
+from collections.abc import Mapping
+
+from ..models.model_settings import ModelSettings
+
+
+class UntrainedLabels:
+    """name: of the component that asks for them. silent: whether whoever asks is told in another
+    way, and nothing is said here."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.silent = False
+
+    def warn(self, described: Mapping[str, str], trained: ModelSettings) -> None:
+        """Of labels and descriptions that a model for certain labels has never seen. described:
+        label → description, "" where there is none."""
+        if self.silent or not trained.labels:
+            return
+        unseen = [label for label in described if label not in trained.labels]
+        reworded = [
+            label
+            for label, text in described.items()
+            if text and label in trained.labels and trained.descriptions.get(label) != text
+        ]
+        if unseen:
+            _warn(
+                f"{self._name}: the model was not trained with the labels "
+                f"{', '.join(map(repr, unseen))}, but with {', '.join(trained.labels)}: expect "
+                f"poor entities, or train it on examples"
+            )
+        if reworded:
+            _warn(
+                f"{self._name}: the model was not trained with these descriptions of "
+                f"{', '.join(map(repr, reworded))}: expect poor entities; leave them out, or train "
+                f"it with them"
+            )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=3)

@@ -1,0 +1,79 @@
+"""`--precision int8` of models that it is not for: too large, or too much changed by it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from core.families import LLAMA, make
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM
+
+from spacy_padellm.lm.language_model import LanguageModel
+from spacy_padellm.lm.selfcheck import check_language_model
+from spacy_padellm.models.decodable import load_decodable
+from spacy_padellm.models.exported import probing, serialized, write
+from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
+from spacy_padellm.models.model_settings import ModelSettings
+from spacy_padellm.models.save import save_model
+from spacy_padellm.prompts.template import get_template
+
+from .commands import run, said
+
+
+def saved(lm: LanguageModel, folder: Path) -> Path:
+    settings = ModelSettings(get_template("compact"), ("PER", "LOC"), max_count=5)
+    save_model(LoadedModel(lm, settings), folder, "full")
+    return folder
+
+
+def deep(tokenizer, n_layers):
+    """An untrained model, each of whose layers adds to what 8 bits have moved before it."""
+    torch.manual_seed(3)
+    sizes = {**LLAMA, "num_hidden_layers": n_layers}
+    config = CONFIG_MAPPING["llama"](vocab_size=len(tokenizer), pad_token_id=0, **sizes)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Linear, torch.nn.Embedding)):
+            torch.nn.init.normal_(module.weight, std=1.0)
+    return check_language_model(LanguageModel(model, tokenizer, name="deep"))
+
+
+def test_a_model_that_8_bits_change_too_much_is_told(compact_tokenizer, tmp_path):
+    source = saved(deep(compact_tokenizer, 12), tmp_path / "model")
+    done = run(source, "-o", tmp_path / "out", "-p", "int8")
+    assert done.exit_code == 1
+    assert "in 8 bits this model gives other numbers: on 12 texts" in said(done)
+    assert "standard deviations off, and 0.25 is the most" in said(done)
+    assert "Give --precision fp32, or, if the model was not trained yet, train it" in said(done)
+    assert "copy the folder" not in said(done) and not (tmp_path / "out").exists()
+
+
+def test_so_it_is_where_only_its_trees_show_it(compact_tokenizer, tmp_path, monkeypatch):
+    source = saved(make("llama", compact_tokenizer), tmp_path / "model")
+    assert run(source, "-o", tmp_path / "out", "-p", "int8").exit_code == 0
+    monkeypatch.setattr("spacy_padellm.lm.onnx.model.ROUNDED_TOLERANCE", 0.001)
+    with pytest.raises(
+        ValueError, match=r"by 0\.\d+ standard deviations, and 0.001 is the most"
+    ) as e:
+        load_decodable(ModelSource(str(tmp_path / "out")))
+    assert str(e.value).startswith(str(tmp_path / "out" / "model.onnx"))
+    assert "export it with --precision fp32" in str(e.value) and "copy" not in str(e.value)
+
+
+def test_a_model_too_large_for_8_bits_is_told_at_once(compact_tokenizer, tmp_path, monkeypatch):
+    """As one of more than 2 GB. Graphs in floats only name their weights, and may be of any."""
+    source = saved(make("llama", compact_tokenizer), tmp_path / "model")
+    monkeypatch.setattr(probing, "MOST_ROUNDED", 60_000)
+    monkeypatch.setattr(serialized, "MOST_BYTES", 60_000)
+    assert run(source, "-o", tmp_path / "whole", "-p", "fp32").exit_code == 0
+    monkeypatch.setattr(write, "save_model", None)  # nothing is written
+    done = run(source, "-o", tmp_path / "out", "-p", "int8")
+    assert done.exit_code == 1 and not (tmp_path / "out").exists()
+    assert "GB of weights in float32 beside its embeddings and head" in said(done)
+    assert "give --precision fp32 or fp16" in said(done)
+
+
+def test_weights_that_a_graph_cannot_hold_are_told(compact_tokenizer, tmp_path, monkeypatch):
+    source = saved(make("llama", compact_tokenizer), tmp_path / "model")
+    monkeypatch.setattr(serialized, "MOST_BYTES", 100)  # norms are in the graph itself
+    done = run(source, "-o", tmp_path / "out")
+    assert done.exit_code == 1 and "are in none of its files as they are in the graph" in said(done)
