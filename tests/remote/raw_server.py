@@ -65,11 +65,15 @@ def raw_server(make, lists_models=False):
             lengths = [int(f.split(b":")[1]) for f in fields if f.startswith(b"content-length")]
             length = next(iter(lengths), 0)
             while len(body) < length:
-                body += self.request.recv(65536)
+                part = self.request.recv(65536)
+                if not part:
+                    return b""
+                body += part
             return head + b"\r\n\r\n" + body
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = allow_reuse_address = True
+        request_queue_size = 128  # all of a client's connections may be opened at once
 
     server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -110,6 +110,10 @@ class Faulty(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # all of a client's connections may be opened at once
+
+
 @pytest.fixture
 def faulty():
     """`faulty(*script)` gives the address of a server that follows it, and its handler."""
@@ -118,7 +122,7 @@ def faulty():
     def start(*script):
         handler = type("Handler", (Faulty,), {"script": list(script), "seen": [], "running": 0,
                        "most": 0, "connections": set(), "lock": threading.Lock()})  # fmt: skip
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = Server(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/v1", handler
