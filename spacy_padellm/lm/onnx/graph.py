@@ -93,9 +93,12 @@ class Graph:
         return found
 
     def _open(self) -> ort.InferenceSession:
-        if self.edition is not None and not self.path.exists():
-            raise ValueError(f"{self.path} is gone since the model was read: {_AGAIN}")
-        before = os.stat(self.path)
+        try:
+            before = os.stat(self.path)
+        except FileNotFoundError as error:
+            if self.edition is None:
+                raise
+            raise ValueError(f"{self.path} is gone since the model was read: {_AGAIN}") from error
         path, options = str(self.path), session_options()
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         edition = session.get_modelmeta().custom_metadata_map.get(EDITION, "")

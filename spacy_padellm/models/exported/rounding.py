@@ -80,7 +80,7 @@ def round_matrices(
         quantizer = MatMulNBitsQuantizer(onnx.load(str(rounded)), algo_config=blocks)
         quantizer.process()
         rounded.write_bytes(serialize(quantizer.model.model))
-        _check_states(states, list(_run(rounded, [STATES], examples)))
+        _check_states(states, [one for (one,) in _run(rounded, [STATES], examples)])
     rounded_graph = quantizer.model.model
     round_at_load(rounded_graph.graph, origins, stored)
     return rounded_graph
@@ -88,7 +88,7 @@ def round_matrices(
 
 def _watch(
     graph: onnx.ModelProto, names: Sequence[str], examples: Sequence[Feeds]
-) -> tuple[dict[str, np.ndarray], list[list[np.ndarray]]]:
+) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
     """The largest size of each column of some activations, and the states of each example."""
     watched = onnx.ModelProto()
     watched.CopyFrom(graph)
@@ -105,7 +105,7 @@ def _watch(
         path = Path(temporary) / "watched.onnx"
         path.write_bytes(serialize(watched))
         for *values, of_example in _run(path, [*wanted, STATES], examples):
-            states.append([of_example])
+            states.append(of_example)
             for name, value in zip(wanted, values, strict=True):
                 peak = np.abs(value).reshape(-1, value.shape[-1]).max(0)
                 found[name] = np.maximum(found.get(name, 0), peak)
@@ -120,10 +120,10 @@ def _run(
         yield runner.run(outputs, {n: array for n, array in feeds.items() if n in runner.inputs})
 
 
-def _check_states(exact: Sequence[list[np.ndarray]], rounded: Sequence[list[np.ndarray]]) -> None:
+def _check_states(exact: Sequence[np.ndarray], rounded: Sequence[np.ndarray]) -> None:
     """Raises ValueError where the states of all examples together are too far from the model's."""
     before, after = (
-        np.concatenate([array.reshape(-1) for (array,) in states]) for states in (exact, rounded)
+        np.concatenate([array.reshape(-1) for array in states]) for states in (exact, rounded)
     )
     apart = float(np.sqrt(np.square(after - before).mean()) / max(before.std(), 1e-9))
     if not apart <= ROUNDED_TOLERANCE:
