@@ -79,11 +79,13 @@ def serve_cli(
         settings = _read_settings(given)
         check_name(pipeline)
         need("serve", "serve")
-        from ..tools.serve.running import run_server
+        from ..tools.serve.running import heeding_sigterm, run_server
     except ValueError as error:
         msg.fail(str(error), exits=1)
     try:
-        nlp, pipe = open_pipeline(pipeline, labels)
+        with heeding_sigterm():
+            nlp, pipe = open_pipeline(pipeline, labels)
+            _ = pipe.shim.loaded  # whatever is wrong with it is said now
         run_server(nlp, pipe, host, port, settings)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
