@@ -7,7 +7,6 @@ import pytest
 from .programs import program, refused, write_trips
 
 
-
 @pytest.fixture
 def serving(monkeypatch):
     module = program("serving")
