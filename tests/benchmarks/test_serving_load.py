@@ -14,6 +14,7 @@ def serving(monkeypatch):
     return module
 
 
+@pytest.mark.slow
 def test_lost_requests_are_told(serving, lm_folder, tmp_path, capsys):
     texts = write_trips(tmp_path / "trips.jsonl", 4)
     fixed = ["--pipeline", lm_folder, "--texts", texts, "--requests", 20, "--connections", 1, 8]
