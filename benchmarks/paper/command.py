@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     runs.add_argument("--threads", type=read_number, default=1, help="of a cell; default: 1")
     runs.add_argument("--keep-models", action="store_true", help="in the folder of each cell")
     runs.add_argument("--skip-latency", action="store_true", help="score only")
-    again = "measure latency again, where models were kept"
+    again = "measure latency again, where models were kept; without --keep-models, they then go"
     runs.add_argument("--again", action="store_true", help=again)
     runs.add_argument("--latency-texts", type=read_number, default=96, help="default: 96")
     runs.add_argument("--rounds", type=read_number, default=3, help="of latency; default: 3")
@@ -80,15 +80,17 @@ def say_result(cell: Cell, output: Path) -> str:
         methods = [of for of in record["methods"] if of["batch"] == 1]
         said = (f"{of['method']} {of['milliseconds']:.0f}" for of in methods)
         return f"{cell}: milliseconds per text, one by one: {', '.join(said)}"
-    scores, minutes = record["scores"], record["training"]["minutes"]
-    f1 = ", ".join(f"{name} {100 * of['f']:.1f}" for name, of in scores.items())
-    return f"{cell}: F1 of {f1}; {minutes:.1f} minutes of training"
+    minutes = record["training"]["minutes"]["wall"]
+    scores = record["scores"].items()
+    f1 = ", ".join(f"{method} {100 * of['strings']['f']:.1f}" for method, of in scores)
+    return f"{cell}: F1 of string sets: {f1}; {minutes:.1f} minutes of training"
 
 
 def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     """All cells that are not there yet. Returns how many failed.
 
-    Raises ValueError where the output, or what is half done beside it, is of another origin.
+    Raises ValueError where the output, or what is half done beside it, is of another origin, and
+    as `Plan.check_latency`.
     """
     recipes = {name: find_recipe(arguments, name) for name in arguments.sets}
     for name in arguments.sets:
@@ -98,10 +100,12 @@ def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     bases = {name: recipe.base_name for name, recipe in recipes.items()}
     choices = (arguments.templates, arguments.prompts, arguments.formats, arguments.seeds)
     cells = list(plan(bases, *choices, latency=not arguments.skip_latency))
-    results, asked = read_results(arguments.output), read_plan(arguments)
+    asked = read_plan(arguments)
     origins = {name: find_origin(recipe, asked.data, name) for name, recipe in recipes.items()}
+    results = read_results(arguments.output)
     for cell in cells:
         check_same(results, cell, origins[cell.set])
+        asked.check_latency(cell, results)
         if not asked.is_there(cell, results):
             for other in asked.needs(cell) or [cell]:
                 check_begun(asked.folder(other), other, origins[cell.set])
@@ -124,6 +128,7 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
         arguments.latency_texts,
         arguments.rounds,
         arguments.again,
+        arguments.threads,
     )
 
 
