@@ -50,7 +50,7 @@ class Plan:
             return
         record, there = results.get(cell), self.is_there(cell, results)
         if record and there:
-            had = record["settings"]
+            had = record.get("settings", {})
             differ = [name for name, value in self.settings.items() if had.get(name) != value]
             if differ:
                 said = " ".join(f"--{name} {had.get(name, 'unknown')}" for name in differ)

@@ -58,7 +58,9 @@ begin and end at any token of the model, not only at those of spaCy."""
 ABOUT_LATENCY = f"""\
 Our decoder copies; all others are free. All methods read the same test texts, the longest first, so
 that batches of several are padded little. "{TIMES}" compares texts per second in the same rounds,
-where our decoder was among them. "p90" is over batches, where a round has enough of them."""
+where our decoder was among them. "ms per text" is a batch's time spread over its texts, the median
+over batches; "p90" is over batches, too, where a round has enough of them; "ms of the processor" is
+the mean over texts."""
 ABOUT_TRAINING = f"""\
 "{CUT}" of AutoReg, those to test texts that had no end within the tokens that they were allowed.
 Tokens per second are by the clock."""
