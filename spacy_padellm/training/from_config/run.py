@@ -30,6 +30,7 @@ from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...learning.pointing import check_text_loss
+from ...lm.older_transformers import checkpointing_name
 from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ...progress import AboveBars
@@ -118,8 +119,8 @@ class ConfigRun:
         return self.folder.best
 
     def _advise(self) -> None:
-        lm = self.shim.loaded.lm
-        if not self.is_main or lm.device.type != "cpu" or self.options.gradient_checkpointing:
+        lm, saves = self.shim.loaded.lm, getattr(self.args, checkpointing_name())
+        if saves or not self.is_main or lm.device.type != "cpu":
             return
         if advice := advise(lm, self.pipe.settings.token_budget, self.args.bf16):
             logger.warning("%s", advice)
