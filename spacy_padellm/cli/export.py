@@ -70,7 +70,7 @@ def _rows(comparison: "Comparison", size: int) -> list[tuple[str, str]]:
         ("found by only one of the two", str(comparison.differing)),
         ("largest difference of a probability", f"{comparison.difference:.1e}"),
         *(
-            (f"texts per second, batch {batch}", f"{torch:.1f} by torch, {onnx:.1f} by onnxruntime")
+            (f"texts per second, batch {batch}", f"{torch:.3g} by torch, {onnx:.3g} by onnxruntime")
             for batch, torch, onnx in speeds
         ),
         ("size of the folder", f"{size / 1e6:.1f} MB"),
