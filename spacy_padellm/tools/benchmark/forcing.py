@@ -78,6 +78,12 @@ class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
         self._by_text = {gold.text: gold for gold in self.golds}
 
     def _constraints(self, prompts: Sequence[TextPrompt]) -> list[Any]:
+        return [ForcedLogits(self._targets(prompts), AnswerEncoder(self.encoder).end_id)]
+
+    def _limits(self, prompts: Sequence[TextPrompt]) -> list[int]:
+        return list(map(len, self._targets(prompts)))
+
+    def _targets(self, prompts: Sequence[TextPrompt]) -> list[Sequence[int]]:
         answers = AnswerEncoder(self.encoder)
         targets = []
         for prompt in prompts:
@@ -85,7 +91,7 @@ class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
             text = make_answer_text(answers, self.answer, gold, prompt.labels)
             (path,) = text.paths
             targets.append(path.ids[-path.n_targets :])
-        return [ForcedLogits(targets, answers.end_id)]
+        return targets
 
 
 class ForcedLogits:
