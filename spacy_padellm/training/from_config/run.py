@@ -31,6 +31,7 @@ from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...learning.pointing import check_text_loss
 from ...lm.older_transformers import checkpointing_name
+from ...models.bfloat16_probe import taken_for_fast
 from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ...progress import AboveBars
@@ -43,6 +44,7 @@ from ..tree_task import TreeTask
 from .arguments import RunOptions, training_arguments
 from .folder import RunFolder, tokenizer_digest
 from .scores import ConfigScores
+from .start import find_start
 from .step_memory import advise
 from .steps import ConfigSteps
 
@@ -76,11 +78,12 @@ class ConfigRun:
         self.same_texts = same_texts
         self._noted: set[str] = set()
         self.folder = RunFolder(options.output)
-        self.checkpoint, self.first = self.folder.where_to_begin(options.resume)
+        self.start = find_start(self.folder, options.resume)
         filled = load_model_from_config(config.copy(), auto_fill=True).config
         self.args = training_arguments(filled.interpolate(), options, self.folder.checkpoints)
         self.is_main = self.args.process_index == 0
-        self.nlp = init_nlp(config)
+        with taken_for_fast(self.start.fast_in_bfloat16):
+            self.nlp = init_nlp(config)
         interpolated = self.nlp.config.interpolate()
         self.settings = registry.resolve(interpolated["training"], schema=ConfigSchemaTraining)
         names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
@@ -89,7 +92,8 @@ class ConfigRun:
         self.shim = own_shim_of(self.pipe.model)
         made_of = tokenizer_digest(self.shim) if isinstance(self.shim.origin, FromScratch) else ""
         if self.is_main:
-            self.folder.note_config(interpolated, self.pipe.labels, made_of, self.first > 0)
+            fast, resumed = self.start.fast_in_bfloat16, self.start.step > 0
+            self.folder.note_config(interpolated, self.pipe.labels, made_of, fast, resumed)
         self.trainer = self._make_trainer()
         self._began = time.monotonic()
         self._log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
@@ -107,7 +111,7 @@ class ConfigRun:
         try:
             with telling_of_full_disk(self.folder.checkpoints):
                 with no_progress_bars():
-                    self.trainer.go_on_from(self.checkpoint, self._is_over)
+                    self.trainer.go_on_from(self.start.checkpoint, self._is_over)
                 if self.same_texts:  # a run that was over has read none
                     self._note_unread()
                 self.shim.note_step()
@@ -145,7 +149,7 @@ class ConfigRun:
             settings["max_epochs"],
             pipe.training_texts,
             settings["seed"] or 0,
-            self.first,
+            self.start.step,
             args.process_index,
             args.world_size,
             settings["before_update"],
