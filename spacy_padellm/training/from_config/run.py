@@ -4,7 +4,6 @@ The config, corpora, component, batches, schedule, scores and the pipelines that
 those of `spacy train`; steps and checkpoints are the Trainer's.
 """
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +29,6 @@ from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...learning.pointing import check_text_loss
-from ...lm.older_transformers import checkpointing_name
 from ...models.bfloat16_probe import taken_for_fast
 from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
@@ -45,10 +43,8 @@ from .arguments import RunOptions, training_arguments
 from .folder import RunFolder, tokenizer_digest
 from .scores import ConfigScores
 from .start import find_start
-from .step_memory import advise
+from .step_memory import warn_of_memory
 from .steps import ConfigSteps
-
-logger = logging.getLogger(__name__)
 
 MEND = (
     "lower the learning rate, set grad_clip in [training.optimizer], or set mixed_precision to "
@@ -106,7 +102,6 @@ class ConfigRun:
 
     def run(self) -> Path:
         """Raises OSError with a mend where the disk is full."""
-        self._advise()
         finish = self._open_logger()
         try:
             with telling_of_full_disk(self.folder.checkpoints):
@@ -121,13 +116,6 @@ class ConfigRun:
             finish()
         self.args.distributed_state.wait_for_everyone()
         return self.folder.best
-
-    def _advise(self) -> None:
-        lm, saves = self.shim.loaded.lm, getattr(self.args, checkpointing_name())
-        if saves or not self.is_main or lm.device.type != "cpu":
-            return
-        if advice := advise(lm, self.pipe.settings.token_budget, self.args.bf16):
-            logger.warning("%s", advice)
 
     def _is_over(self, state: TrainerState) -> bool:
         return is_over(state, self.args.max_steps, self.settings["patience"])
@@ -153,7 +141,7 @@ class ConfigRun:
             args.process_index,
             args.world_size,
             settings["before_update"],
-            on_read=partial(self._note_texts, "train"),
+            on_read=self._note_training_texts,
         )
         self.is_sharded = bool(args.fsdp) or bool(args.deepspeed)
         if self.is_sharded and loaded.lm.points:
@@ -203,6 +191,11 @@ class ConfigRun:
         trainer.add_callback(self.schedule)
         trainer.add_callback(ProgressBar(trainer.seen, self.is_main))
         return trainer
+
+    def _note_training_texts(self, examples: Sequence[Example]) -> None:
+        self._note_texts("train", examples)
+        if self.is_main:
+            warn_of_memory(self.trainer, self.pipe, examples)
 
     def _note_texts(self, corpus: str, examples: Sequence[Example]) -> None:
         self._noted.add(corpus)
