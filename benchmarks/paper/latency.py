@@ -28,7 +28,8 @@ def measure_latency(
 ) -> dict[str, Any]:
     """folders: of the cells that have tuned a model, by format. texts: drawn of the test texts,
     the longest first, as scoring reads them, so that batches are padded little. What is measured is
-    as of `measure`, medians over rounds; nothing is forced.
+    as of `measure`, medians over rounds; nothing is forced, and "cut" says how many of the timed
+    answers ran into their limit.
 
     Raises ValueError where a model is not there any more.
     """

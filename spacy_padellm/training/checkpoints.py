@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import logging
-import os
 import shutil
 import zipfile
 import zlib
@@ -54,8 +53,8 @@ def list_checkpoints(folder: Path) -> list[Checkpoint]:
 
 
 def last_whole(folder: Path) -> Checkpoint | None:
-    """The one to go on from. Those behind it that are damaged get another name, with a warning.
-    Raises ValueError where all are damaged."""
+    """The one to go on from. Those behind it that are damaged get another name, with a warning; so
+    of several processes, one alone may ask. Raises ValueError where all are damaged."""
     found = list_checkpoints(folder)
     damaged: list[Checkpoint] = []
     for checkpoint in map(check, found):
@@ -100,9 +99,6 @@ def telling_of_full_disk(folder: Path, resume: str = "go on with --resume") -> I
 
 
 def _put_aside(damaged: Sequence[Checkpoint], what_now: str) -> None:
-    """Of several processes, the first does, and tells."""
-    if os.environ.get("RANK", "0") != "0":
-        return
     for one in damaged:
         aside = one.path.with_name(f"damaged-{one.path.name}")
         shutil.rmtree(aside, ignore_errors=True)
@@ -114,7 +110,8 @@ def _put_aside(damaged: Sequence[Checkpoint], what_now: str) -> None:
 
 
 def check(checkpoint: Checkpoint) -> Checkpoint:
-    """With what is wrong with its files, which are read."""
+    """With what is wrong with its files, which are read. One whose folder has gone since it was
+    listed lacks its state."""
     if checkpoint.wrong:
         return checkpoint
     path = checkpoint.path
@@ -126,7 +123,7 @@ def check(checkpoint: Checkpoint) -> Checkpoint:
     except (OSError, ValueError, TypeError, AttributeError):
         return Checkpoint(path, checkpoint.step, f"{CHECKSUMS} cannot be read")
     there = {file.relative_to(path).as_posix(): file for file in _files(path)}
-    for name in sorted({*there, *expected}):
+    for name in sorted({STATE, *there, *expected}):
         if wrong := _what_is_wrong(there.get(name), *expected.get(name, (None, None))):
             return Checkpoint(path, checkpoint.step, f"{name} {wrong}")
     return checkpoint
@@ -165,9 +162,10 @@ def _files(folder: Path) -> list[Path]:
 def _what_is_wrong(file: Path | None, size: int | None, crc: int | None) -> str:
     if file is None:
         return "is missing"
-    if size is not None and file.stat().st_size != size:
-        return f"has {file.stat().st_size} bytes, and had {size}"
     try:
+        found = file.stat().st_size
+        if size is not None and found != size:
+            return f"has {found} bytes, and had {size}"
         if file.suffix == ".safetensors":
             with safe_open(file, framework="pt"):
                 pass
@@ -175,10 +173,10 @@ def _what_is_wrong(file: Path | None, size: int | None, crc: int | None) -> str:
             check_archive(file)
         elif file.suffix == ".json":
             json.loads(file.read_text(encoding="utf8"))
+        if crc is not None and _crc(file) != crc:
+            return "has other bytes than were written"
     except (OSError, ValueError, SafetensorError, RecursionError) as error:
         return f"cannot be read ({first_line(error)})"
-    if crc is not None and _crc(file) != crc:
-        return "has other bytes than were written"
     return ""
 
 

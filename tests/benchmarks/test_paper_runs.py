@@ -55,6 +55,8 @@ def test_all_formats_are_trained_scored_and_measured_and_go_on_where_they_were_s
         assert not (folder / "train").exists() and not (folder / "found.jsonl").exists()
     assert found["latency"]["settings"] == {"latency-texts": 2, "rounds": 1, "threads": 1}
     methods = [(of["method"], of["batch"]) for of in found["latency"]["methods"]]
+    unlimited = [of["method"] for of in found["latency"]["methods"] if of["cut"] is None]
+    assert unlimited == 2 * ["ahead", "paper"]
     alone = [("ahead", 1), ("paper", 1), ("structured", 1), ("augmented", 1)]
     assert methods[:5] == [*alone, ("augmented-lookup", 1)]
     assert methods[5:] == [(name, 32) for name, _ in alone]

@@ -1,11 +1,14 @@
 """`padellm train` of an adapter."""
 
 import re
+import shutil
 
 import pytest
 import spacy
 import torch
+from transformers import AutoModelForCausalLM
 
+from spacy_padellm.models import bfloat16_probe
 from spacy_padellm.models.model_settings import read_base
 from spacy_padellm.models.place import find_place
 
@@ -32,6 +35,24 @@ def test_dropout_goes_on_where_it_was(corpora, plain_lm_folder, tmp_path):
     tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", training__max_steps=2)
     torch.manual_seed(99)
     tune_adapter(corpora, plain_lm_folder, tmp_path / "cut", resume=True)
+    whole, cut = (adapter_of(tmp_path / name / "model-last") for name in ("whole", "cut"))
+    assert farthest(whole, cut) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("began_fast", [True, False])
+def test_a_run_goes_on_in_the_precision_it_began_in(
+    began_fast, corpora, plain_lm_folder, tmp_path, monkeypatch
+):
+    """Whatever the timing of the processor says by then."""
+    half = shutil.copytree(plain_lm_folder, tmp_path / "half")
+    model = AutoModelForCausalLM.from_pretrained(half, dtype=torch.bfloat16)
+    model.save_pretrained(half)
+    monkeypatch.setattr(bfloat16_probe, "find_out", lambda: began_fast)
+    tune_adapter(corpora, half, tmp_path / "whole")
+    tune_adapter(corpora, half, tmp_path / "cut", training__max_steps=2)
+    monkeypatch.setattr(bfloat16_probe, "find_out", lambda: not began_fast)
+    tune_adapter(corpora, half, tmp_path / "cut", resume=True)
     whole, cut = (adapter_of(tmp_path / name / "model-last") for name in ("whole", "cut"))
     assert farthest(whole, cut) == 0
 

@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ from spacy_padellm.tools.benchmark.autoregressive import (
 )
 from spacy_padellm.tools.benchmark.autoregressive.answers import Mark
 from spacy_padellm.tools.benchmark.autoregressive.prompt import AnswerEncoder
-from spacy_padellm.tools.benchmark.forcing import ForcedLogits
+from spacy_padellm.tools.benchmark.forcing import ForcedAutoregressiveDecoder, ForcedLogits
 from spacy_padellm.training.budget import Budget
 from spacy_padellm.training.from_text.finetuning import finetune
 
@@ -135,6 +137,41 @@ def test_a_trained_model_answers(name, compact_tokenizer, tmp_path):
     decoder.max_new_tokens = 2
     decoder.predict([gold.text for gold in golds], LABELS)
     assert decoder.cut == sum(text.paths[0].n_targets > 2 for text in texts)
+
+
+@dataclass
+class Chatty(AutoregressiveDecoder):
+    """Names Oslo twenty times."""
+
+    def _constraints(self, prompts):
+        answers = AnswerEncoder(self.encoder)
+        oslo = GoldText("Oslo", ((0, 4, "LOC"),))
+        (path,) = make_answer_text(answers, self.answer, oslo, LABELS).paths
+        *once, end = path.ids[-path.n_targets :]
+        return [ForcedLogits([[*(20 * once), end]] * len(prompts), end)]
+
+
+@pytest.mark.parametrize("drafts", [0, 4])
+def test_an_answer_is_cut_at_its_own_limit_whatever_comes_along(drafts, compact_tokenizer):
+    lm = new_lm(compact_tokenizer)
+    lm.model.eval()
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
+    together, alone = (Chatty(lm, encoder, lookup_tokens=drafts) for _ in range(2))
+    texts = ["Oslo", 2 * TEXT]  # a marked copy of the second leaves room for twenty
+    short, long = together.predict(texts, LABELS)
+    assert together.cut == 1 and len(short.mentions) < len(long.mentions) == 20
+    assert [alone.predict([text], LABELS)[0] for text in texts] == [short, long]
+    assert alone.cut == 1
+
+
+def test_forced_answers_are_never_cut(compact_tokenizer):
+    lm = new_lm(compact_tokenizer)
+    lm.model.eval()
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
+    gold = GoldText("e e", tuple((0, 1, f"L{i}") for i in range(40)))
+    decoder = ForcedAutoregressiveDecoder(lm, encoder, golds=[gold])
+    (found,) = decoder.predict([gold.text], [label for _, _, label in gold.spans])
+    assert len(found.mentions) == 40 and decoder.cut == 0
 
 
 def test_an_unknown_format_is_named():

@@ -1,15 +1,18 @@
 """Checkpoints that are damaged in every way: the one before takes over, and it is said."""
 
 import json
+import shutil
 import zipfile
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from spacy_padellm.training import checkpoints
 from spacy_padellm.training.checkpoints import (
     CHECKSUMS,
     check,
+    check_archive,
     last_whole,
     list_checkpoints,
     write_checksums,
@@ -53,6 +56,24 @@ def test_the_checkpoint_before_takes_over(trained, damage, caplog):
     caplog.clear()
     assert last_whole(trained).step == 3 and not caplog.text
     assert (trained / "damaged-checkpoint-6").exists() == (damage != "no state")
+
+
+@pytest.mark.parametrize("when", ["listed", "read"])
+def test_a_checkpoint_that_vanishes_is_not_whole(when, trained, monkeypatch):
+    """As another process removes it."""
+    newest, _ = list_checkpoints(trained)
+    if when == "listed":
+        shutil.rmtree(newest.path)
+        assert check(newest).wrong == "trainer_state.json is missing"
+        return
+
+    def vanish(path):
+        shutil.rmtree(newest.path, ignore_errors=True)
+        return check_archive(path)
+
+    monkeypatch.setattr(checkpoints, "check_archive", vanish)
+    assert check(newest).wrong
+    assert last_whole(trained).step == 3
 
 
 def test_two_damaged_ones_are_named(trained):

@@ -78,14 +78,20 @@ class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
         self._by_text = {gold.text: gold for gold in self.golds}
 
     def _constraints(self, prompts: Sequence[TextPrompt]) -> list[Any]:
+        return [ForcedLogits(self._targets(prompts), AnswerEncoder(self.encoder).end_id)]
+
+    def _limits(self, prompts: Sequence[TextPrompt]) -> list[int]:
+        return list(map(len, self._targets(prompts)))
+
+    def _targets(self, prompts: Sequence[TextPrompt]) -> list[Sequence[int]]:
         answers = AnswerEncoder(self.encoder)
-        targets = []
+        targets: list[Sequence[int]] = []
         for prompt in prompts:
             gold = self._by_text.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
             text = make_answer_text(answers, self.answer, gold, prompt.labels)
             (path,) = text.paths
             targets.append(path.ids[-path.n_targets :])
-        return [ForcedLogits(targets, answers.end_id)]
+        return targets
 
 
 class ForcedLogits:
@@ -124,7 +130,7 @@ class _ForcedSession:
         answers = self.session.extend(branches, questions)
         self.passes, self.tokens = self.session.passes, self.session.tokens
         self.kept = self.session.kept
-        targets = []
+        targets: list[Sequence[int]] = []
         for branch, asked in zip(branches, questions, strict=True):
             behind = tuple(branch.ids[self.starts[branch.text] :])
             for end in range(len(behind) - len(asked) + 1, len(behind) + 1):

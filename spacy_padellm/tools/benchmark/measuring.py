@@ -26,7 +26,7 @@ class Measurement:
     to tell. cpu_milliseconds: of the processor, all threads together, a text. kept: tokens whose
     keys and values are held at a time. peak: MiB. f: strict span F1 against gold, None where no
     text is annotated. ratio: texts per second against those of the reference method in the same
-    round.
+    round. cut: answers without an end in a round; None of a method that writes no such answers.
     """
 
     method: str
@@ -41,6 +41,7 @@ class Measurement:
     kept_a_text: float
     peak: float | None
     f: float | None
+    cut: int | None = None
 
 
 def measure(
@@ -87,6 +88,7 @@ class _Run:
     work: DecodingWork
     peak: float | None
     f: float | None
+    cut: int | None
 
     @property
     def texts_a_second(self) -> float:
@@ -102,6 +104,7 @@ def _run(
 ) -> _Run:
     decoder.work = DecodingWork()
     reset_peak(device)
+    cut_before = getattr(decoder, "cut", None)
     seconds, sizes = [], []
     cpu_seconds = 0.0
     found: list[set[tuple[str, int, int]]] = []
@@ -116,7 +119,8 @@ def _run(
     judged = [gold.judged(items) for gold, items in zip(golds, found, strict=True)]
     annotated = any(gold.annotated for gold in golds)
     f = span_scores([gold.items(labels) for gold in golds], judged)["f"] if annotated else None
-    return _Run(seconds, sizes, cpu_seconds, decoder.work, peak_megabytes(device), f)
+    cut = None if cut_before is None else getattr(decoder, "cut", 0) - cut_before
+    return _Run(seconds, sizes, cpu_seconds, decoder.work, peak_megabytes(device), f, cut)
 
 
 def _sum_up(name: str, size: int, runs: Sequence[_Run], reference: Sequence[_Run]) -> Measurement:
@@ -140,6 +144,7 @@ def _sum_up(name: str, size: int, runs: Sequence[_Run], reference: Sequence[_Run
         kept_a_text=statistics.median(run.work.kept / run.work.texts for run in runs),
         peak=statistics.median(peaks) if peaks else None,
         f=runs[-1].f,
+        cut=runs[-1].cut,
     )
 
 

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from ...atomic import alone_in, check_owner, read_claim, restore_folder, write_w
 from ...formats.doc_gold import annotated_labels, place_of
 from ...formats.docbin import write as write_docs
 from ...pipeline.saving import save_pipeline
+from ..agreement import is_first
 from ..checkpoints import last_whole, list_checkpoints
 from .changes import changed_settings
 from .made_config import sign
@@ -26,6 +26,7 @@ from .made_config import sign
 logger = logging.getLogger(__name__)
 RUN = "run.json"
 _TEXTS = "texts"
+_BFLOAT16 = "fast_in_bfloat16"
 # What may change between a run and its continuation without changing what is learned.
 _FREE = ("max_steps", "max_epochs", "patience", "logger", "eval_frequency", "before_to_disk")
 
@@ -45,7 +46,7 @@ class RunFolder:
     def alone(self) -> Iterator[None]:
         """Keeps other runs out; the processes of one run (`torchrun`) are one. Raises BusyError
         where another is in it."""
-        if os.environ.get("RANK", "0") != "0":
+        if not is_first():
             yield
             return
         with alone_in(self.path):
@@ -54,12 +55,13 @@ class RunFolder:
             yield
 
     def where_to_begin(self, resume: bool) -> tuple[Path | None, int]:
-        """The last whole checkpoint to go on from with its step, or None and 0. Raises ValueError
-        where the folder has checkpoints and is not to be resumed, and where all are damaged."""
+        """The last whole checkpoint to go on from with its step, or None and 0; damaged ones are
+        put aside, so of several processes the first alone may ask. Raises ValueError where the
+        folder has checkpoints and is not to be resumed, and where all are damaged."""
         if resume:
             if found := last_whole(self.checkpoints):
                 return found.path, found.step
-            if self.path.is_dir() and os.environ.get("RANK", "0") == "0":
+            if self.path.is_dir():
                 logger.warning("%s has no checkpoint to go on from: starting anew", self.path)
             return None, 0
         if begun := self.say_begun():
@@ -76,13 +78,24 @@ class RunFolder:
                 )
         return ""
 
+    def fast_in_bfloat16(self) -> bool | None:
+        """What the run that was begun here took the CPU for (`Start`); None where nothing says."""
+        known = (self._begun() or {}).get(_BFLOAT16)
+        return known if isinstance(known, bool) else None
+
     def note_config(
-        self, config: dict[str, Any], labels: Sequence[str], made: dict[str, str], resumed: bool
+        self,
+        config: dict[str, Any],
+        labels: Sequence[str],
+        made: dict[str, str],
+        fast: bool,
+        resumed: bool,
     ) -> None:
         """Keeps what the run learns from; warns where a continuation has it otherwise.
 
         made: digests of what config and corpus make: "weights", those that are trained, and
-        "tokenizer", where it is made from the corpus. Raises ValueError where one is another now.
+        "tokenizer", where it is made from the corpus. fast: in bfloat16, see `Start`. Raises
+        ValueError where one of `made` is another now.
         """
         training = {k: v for k, v in config["training"].items() if k not in _FREE}
         parts = {"components": config["components"], "corpora": config["corpora"]}
@@ -109,7 +122,8 @@ class RunFolder:
                     "this run was begun with another config (%s): it goes on with the new one, "
                     "and ends elsewhere than it would have", changed,
                 )  # fmt: skip
-        self._write_begun({**now, **made, _TEXTS: (before or {}).get(_TEXTS, {})})
+        kept = {_BFLOAT16: fast, _TEXTS: (before or {}).get(_TEXTS, {})}
+        self._write_begun({**now, **made, **kept})
 
     def note_texts(self, corpus: str, examples: Iterable[Example], must_be_same: bool) -> None:
         """Keeps a digest of the texts that the run reads; of those of a continuation that are
@@ -142,7 +156,7 @@ class RunFolder:
 
     def check_owner(self) -> None:
         """Raises ValueError for a folder that holds anything, and no run."""
-        if os.environ.get("RANK", "0") == "0":
+        if is_first():
             check_owner(self.path, RUN)
 
     def tell_of_others(self) -> None:

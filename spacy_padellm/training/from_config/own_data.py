@@ -18,6 +18,7 @@ from ...models.parts import find_parts
 from ...models.place import find_place
 from ...plurals import count
 from ...spans.numeric import check_number
+from ..agreement import agree
 from .data_report import check_reading, make_table, warn_of
 from .made_config import RATE, fill_template, set_chosen
 from .recipe import (
@@ -96,7 +97,7 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     _place_spans(config, overrides, data, surveys, say)
     train = config["corpora"]["train"]
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
-    chosen: dict[str, Any] = {_MIXED: is_fast_in_bfloat16(device)}
+    chosen: dict[str, Any] = {_MIXED: agree(lambda: is_fast_in_bfloat16(device))}
     chosen[_STRINGS] = None  # its column in the table of scores has the figures of another
     if data.dev is None:
         alike = [name for name in train if name not in ("path", "limit")]

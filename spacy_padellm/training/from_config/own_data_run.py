@@ -6,6 +6,7 @@ from typing import Any
 
 from thinc.api import Config
 
+from ..agreement import agree
 from ..checkpoints import telling_of_full_disk
 from .arguments import RunOptions
 from .folder import RunFolder
@@ -28,7 +29,7 @@ def train_on_data(data: OwnData, overrides: dict[str, Any], options: RunOptions,
     folder = RunFolder(options.output)
     folder.check_owner()
     with folder.alone():
-        start = _go_on if is_to_go_on(folder, options.resume) else _begin
+        start = _go_on if agree(lambda: is_to_go_on(folder, options.resume)) else _begin
         with telling_of_full_disk(folder.checkpoints):
             run = start(data, overrides, options, folder, say)
         return run.run()

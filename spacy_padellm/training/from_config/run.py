@@ -4,7 +4,6 @@ The config, corpora, component, batches, schedule, scores and the pipelines that
 those of `spacy train`; steps and checkpoints are the Trainer's.
 """
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...learning.pointing import check_text_loss
-from ...lm.older_transformers import checkpointing_name
+from ...models.bfloat16_probe import taken_for_fast
 from ...models.progress_bars import no_progress_bars
 from ...progress import AboveBars
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
@@ -42,11 +41,10 @@ from .arguments import RunOptions, training_arguments
 from .changes import weights_digest
 from .folder import RunFolder, tokenizer_digest
 from .scores import ConfigScores
-from .step_memory import advise
+from .start import find_start
+from .step_memory import warn_of_memory
 from .steps import ConfigSteps
 from .trained_component import find_trained
-
-logger = logging.getLogger(__name__)
 
 MEND = (
     "lower the learning rate, set grad_clip in [training.optimizer], or set mixed_precision to "
@@ -76,11 +74,12 @@ class ConfigRun:
         self.same_texts = same_texts
         self._noted: set[str] = set()
         self.folder = RunFolder(options.output)
-        self.checkpoint, self.first = self.folder.where_to_begin(options.resume)
+        self.start = find_start(self.folder, options.resume)
         filled = load_model_from_config(config.copy(), auto_fill=True).config
         self.args = training_arguments(filled.interpolate(), options, self.folder.checkpoints)
         self.is_main = self.args.process_index == 0
-        self.nlp = init_nlp(config)
+        with taken_for_fast(self.start.fast_in_bfloat16):
+            self.nlp = init_nlp(config)
         interpolated = self.nlp.config.interpolate()
         self.settings = registry.resolve(interpolated["training"], schema=ConfigSchemaTraining)
         names = [self.settings["train_corpus"], self.settings["dev_corpus"]]
@@ -91,7 +90,8 @@ class ConfigRun:
             made = {"weights": weights_digest(self.shim.loaded.lm)}
             if isinstance(self.shim.origin, FromScratch):
                 made["tokenizer"] = tokenizer_digest(self.shim)
-            self.folder.note_config(interpolated, self.pipe.labels, made, self.first > 0)
+            fast, resumed = self.start.fast_in_bfloat16, self.start.step > 0
+            self.folder.note_config(interpolated, self.pipe.labels, made, fast, resumed)
         self.trainer = self._make_trainer()
         self._began = time.monotonic()
         self._log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
@@ -104,12 +104,11 @@ class ConfigRun:
 
     def run(self) -> Path:
         """Raises OSError with a mend where the disk is full."""
-        self._advise()
         finish = self._open_logger()
         try:
             with telling_of_full_disk(self.folder.checkpoints):
                 with no_progress_bars():
-                    self.trainer.go_on_from(self.checkpoint, self._is_over)
+                    self.trainer.go_on_from(self.start.checkpoint, self._is_over)
                 if self.same_texts:  # a run that was over has read none
                     self._note_unread()
                 self.shim.note_step()
@@ -119,13 +118,6 @@ class ConfigRun:
             finish()
         self.args.distributed_state.wait_for_everyone()
         return self.folder.best
-
-    def _advise(self) -> None:
-        lm, saves = self.shim.loaded.lm, getattr(self.args, checkpointing_name())
-        if saves or not self.is_main or lm.device.type != "cpu":
-            return
-        if advice := advise(lm, self.pipe.settings.token_budget, self.args.bf16):
-            logger.warning("%s", advice)
 
     def _is_over(self, state: TrainerState) -> bool:
         return is_over(state, self.args.max_steps, self.settings["patience"])
@@ -147,11 +139,11 @@ class ConfigRun:
             settings["max_epochs"],
             pipe.training_texts,
             settings["seed"] or 0,
-            self.first,
+            self.start.step,
             args.process_index,
             args.world_size,
             settings["before_update"],
-            on_read=partial(self._note_texts, "train"),
+            on_read=self._note_training_texts,
         )
         self.is_sharded = bool(args.fsdp) or bool(args.deepspeed)
         if self.is_sharded and loaded.lm.points:
@@ -201,6 +193,11 @@ class ConfigRun:
         trainer.add_callback(self.schedule)
         trainer.add_callback(ProgressBar(trainer.seen, self.is_main))
         return trainer
+
+    def _note_training_texts(self, examples: Sequence[Example]) -> None:
+        self._note_texts("train", examples)
+        if self.is_main:
+            warn_of_memory(self.trainer, self.pipe, examples)
 
     def _note_texts(self, corpus: str, examples: Sequence[Example]) -> None:
         self._noted.add(corpus)

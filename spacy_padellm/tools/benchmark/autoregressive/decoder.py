@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, StoppingCriteria
 
 from ....decoding import DecodingSettings, DecodingWork, TextDecoder, TextInput
 from ....decoding.text_decoder import Batch, in_order
@@ -19,15 +19,27 @@ from .answers import AnswerFormat, Structured
 from .prompt import AnswerEncoder
 
 
+class _Limits(StoppingCriteria):
+    """Ends each answer of a batch at its own limit. width: tokens before the answers."""
+
+    def __init__(self, width: int, limits: Sequence[int]) -> None:
+        self.width = width
+        self.limits = torch.tensor(limits)
+
+    def __call__(self, input_ids: Any, scores: Any, **given: Any) -> Any:
+        written = input_ids.shape[1] - self.width
+        return (written >= self.limits).to(input_ids.device)
+
+
 @dataclass
 class AutoregressiveDecoder(TextDecoder):
     """Greedy generation with a KV cache, a batch padded on the left. What else the model's
     generation_config.json asks for, such as a repetition penalty, does not count.
 
-    max_new_tokens: of an answer; None allows for a marked copy of the longest text. lookup_tokens:
-    how many tokens to draft by prompt lookup where a text comes alone, since `generate` drafts for
-    no more than one. cut: answers so far that had no end. Counts and mentions have probability 1: a
-    long answer gives no probability of its own to each.
+    max_new_tokens: of an answer; None allows for a marked copy of its own text, whatever else is in
+    the batch. lookup_tokens: how many tokens to draft by prompt lookup where a text comes alone,
+    since `generate` drafts for no more than one. cut: answers so far that had no end. Counts and
+    mentions have probability 1: a long answer gives no probability of its own to each.
     """
 
     lm: LanguageModel
@@ -67,6 +79,10 @@ class AutoregressiveDecoder(TextDecoder):
         """Logits processors of `generate` for a batch."""
         return []
 
+    def _limits(self, prompts: Sequence[TextPrompt]) -> list[int]:
+        """The most tokens of each answer, its end included."""
+        return [self.max_new_tokens or 2 * len(prompt.encoded.ids) + 32 for prompt in prompts]
+
     @torch.inference_mode()
     def _generate(self, prompts: Sequence[TextPrompt]) -> list[list[int]]:
         eos = int(self.encoder.tokenizer.eos_token_id)
@@ -74,10 +90,10 @@ class AutoregressiveDecoder(TextDecoder):
         width = max(map(len, rows))
         ids = torch.tensor([[eos] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-        longest = max(len(prompt.encoded.ids) for prompt in prompts)
+        limits = self._limits(prompts)
         drafts = self.lookup_tokens if len(rows) == 1 else 0
         wanted = GenerationConfig(
-            max_new_tokens=self.max_new_tokens or 2 * longest + 32,
+            max_new_tokens=max(limits),
             do_sample=False,
             eos_token_id=eos,
             pad_token_id=eos,
@@ -89,9 +105,11 @@ class AutoregressiveDecoder(TextDecoder):
                 attention_mask=mask.to(self.lm.device),
                 generation_config=wanted,
                 logits_processor=self._constraints(prompts),
+                stopping_criteria=[_Limits(width, limits)],
             )
         self.work.add(DecodingWork(kept=len(rows) * (generated.shape[1] - 1)))
-        return [[int(token) for token in row[width:]] for row in generated]
+        written = [row[width:] for row in generated.tolist()]
+        return [row[:limit] for row, limit in zip(written, limits, strict=True)]
 
     @cached_property
     def _configured(self) -> list[Any]:
