@@ -130,7 +130,7 @@ class _ForcedSession:
         answers = self.session.extend(branches, questions)
         self.passes, self.tokens = self.session.passes, self.session.tokens
         self.kept = self.session.kept
-        targets: list[Sequence[int]] = []
+        targets = []
         for branch, asked in zip(branches, questions, strict=True):
             behind = tuple(branch.ids[self.starts[branch.text] :])
             for end in range(len(behind) - len(asked) + 1, len(behind) + 1):
