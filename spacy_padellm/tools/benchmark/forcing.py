@@ -85,7 +85,7 @@ class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
 
     def _targets(self, prompts: Sequence[TextPrompt]) -> list[Sequence[int]]:
         answers = AnswerEncoder(self.encoder)
-        targets = []
+        targets: list[Sequence[int]] = []
         for prompt in prompts:
             gold = self._by_text.get(prompt.encoded.text, GoldText(prompt.encoded.text, ()))
             text = make_answer_text(answers, self.answer, gold, prompt.labels)
