@@ -40,13 +40,15 @@ class Settings:
     run_ahead: also read drafts of mentions, copied from the text, and mentions of likely counts;
     fewer passes, the same entities.
     token_budget: tokens of the language model in a batch, in decoding and training; on a CPU at
-    most 1,024 in a pass that trains or points.
+    most 1,024, or one text, in a pass that trains or points. `window` limits the tokens of one
+    text.
     max_count: the most mentions of a label in a window; None takes the model's own limit. A model
     that points has none, and finds them all.
     max_mention_tokens: the longest mention, in tokens of the language model; a longer one is cut.
     window, overlap: the length of the windows in which long texts are read, and how much of a
     window the next one repeats, in tokens of the language model. window None takes the model's own,
-    or 512; overlap None takes an eighth of the window.
+    or 512; overlap None takes an eighth of the window. A model whose template repeats the text
+    reads each window twice.
     overwrite_ents: whether new entities replace existing ones that they overlap.
     keep_raw: keep counts, mentions and what was dropped in `doc._.padellm_raw`.
     save_mode: "full" copies all weights; "reference" stores the name of the base, and the adapter
