@@ -7,7 +7,6 @@ from .model_settings import ModelSettings, read_base, read_settings
 from .place import ModelPlace, find_place
 from .prepared.prepare import prepare
 
-
 _ADAPTER_CONFIG = "adapter_config.json"
 _MOST_REFERENCES = 16  # of one folder to the next, before weights are found
 

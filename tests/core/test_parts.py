@@ -1,4 +1,4 @@
-"""From a name to the parts of a model: folders that refer to others, and names that lead nowhere."""
+"""From a name to the parts of a model: folders that refer to others, names that lead nowhere."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def states(loaded):
 def test_references_are_followed_to_the_weights(folders, tuned, tmp_path):
     base = folders[0]
     slope = {"calibration": {"slope": 0.5, "intercept": 0.0}}
-    first = refer(tmp_path / "first", base, like=base)
+    refer(tmp_path / "first", base, like=base)
     second = refer(tmp_path / "second", "../first", like=base, labels=["LOC"])
     far = load_model(ModelSource(str(second)), alone=True)
     near = load_model(ModelSource(str(base)), alone=True)
@@ -116,6 +116,6 @@ def test_a_folder_of_others_is_named(monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "is_dir", is_dir)
-    with pytest.raises(ValueError, match=r"`base` is '/x/y'.*\(Permission denied\): ask for access"):
+    with pytest.raises(ValueError, match=r"`base` is '/x/y'.*\(Permission denied\): ask"):
         find_place("/x/y", "base")
     assert not in_the_box("/x/y")

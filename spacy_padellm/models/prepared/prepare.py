@@ -88,7 +88,6 @@ def _make(place: ModelPlace, named: NamedModel, folder: Path, cache: Path) -> No
     """Raises `_ChangedError` where it may have been made of other content than the key says, be it
     that files were replaced while it waited for another process."""
 
-
     def has_changed() -> bool:
         return _key(named, cache) != folder.parent.name
 
@@ -125,12 +124,12 @@ def _key(named: NamedModel, cache: Path) -> str:
     """Of the content and of what reads it: another release may read it in another way. A GGUF file
     is the same one whatever it is called; what a file of an encoder means, its name says."""
     files = _content_files(named)
+    kind, packages = "encoder", ["transformers"]
     content: str | dict[str, str]
     if named.is_gguf:
-        kind, packages = "gguf", ("transformers", "gguf")
+        kind, packages = "gguf", ["transformers", "gguf"]
         content = digest_files(files, cache)
     else:
-        kind, packages = "encoder", ("transformers",)
         content = {path.name: digest_files((path,), cache) for path in files}
     versions = [metadata.version(package) for package in packages]
     key = json.dumps([_FORMAT, kind, versions, content])
