@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..logs import warn_of_few
-from .hub_access import NotOnHubError, hub_file
+from .hub_access import NotOnHubError, downloaded_file, hub_file
 from .named.box import IN_THE_BOX
 from .named.lookup import find_named, known_names
 from .named.named_model import GGUF, NamedModel
@@ -51,6 +51,11 @@ class ModelPlace:
         return self.folder is None and self.named is None
 
     @property
+    def with_revision(self) -> str:
+        """The name, of a Hub id with its revision, as it is written where no setting has that."""
+        return f"{self.name}@{self.revision}" if self.revision else self.name
+
+    @property
     def source(self) -> str:
         """The folder that `from_pretrained` takes; of a Hub model, that of its downloads. Raises
         ValueError as `file`, and where nothing was downloaded."""
@@ -79,6 +84,10 @@ class ModelPlace:
             return hub_file(self.name, name, self.revision)
         except NotOnHubError as error:
             raise ValueError(self._not_there(error)) from error
+
+    def file_here(self, name: str) -> Path | None:
+        """The same without the network: of a Hub model, None for what was not downloaded."""
+        return downloaded_file(self.name, name, self.revision) if self.on_hub else self.file(name)
 
     def fetch(self) -> None:
         """Downloads what a Hub model has beside its weights. Raises ValueError as `file`."""
