@@ -41,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(name, nargs="+", choices=choices, default=default, help=said)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
     recipe = parser.add_argument_group("recipe", "of all sets; without, each has its own")
-    recipe.add_argument("--base", help="a name, or the folder of a model")
+    recipe.add_argument("--base", help="a name, the folder of a model, or a GGUF file")
     recipe.add_argument("--texts", type=read_number, help="for training, drawn with the seed")
     recipe.add_argument("--epochs", type=read_number)
     recipe.add_argument("--test-texts", type=read_number, help="without, all")

@@ -30,9 +30,12 @@ BATCH = 32
 
 
 def load_tuned(folder: Path, recipe: Recipe) -> LoadedModel:
-    """The model that a cell has left, its adapter worked into the weights, as one would run it."""
-    hardware = Hardware(dtype=recipe.dtype)
-    loaded = load_model(ModelSource(str(folder / MODEL), hardware=hardware), alone=True)
+    """The model that a cell has left, its adapter worked into the weights, as one would run it. Its
+    base is where the recipe says, whatever the adapter refers to: it may have moved since."""
+    source = ModelSource(
+        recipe.base, adapter=str(folder / MODEL), hardware=Hardware(dtype=recipe.dtype)
+    )
+    loaded = load_model(source, alone=True)
     return replace(loaded, lm=merge_adapter(loaded.lm))
 
 

@@ -16,6 +16,8 @@ LORA_KINDS: dict[str, dict[str, Any]] = {
     "rslora": {"use_rslora": True},
     "dora": {"use_dora": True},
 }
+# What the configs of peft call dropout, where they have it.
+DROPOUT = ("lora_dropout", "module_dropout")
 # They have no targets of their own, or need more than a causal LM.
 _OTHERS = ("ADAPTION_PROMPT", "XLORA", "POLY", "TRAINABLE_TOKENS")
 
@@ -26,7 +28,8 @@ class AdapterSettings:
 
     method: "lora", "rslora", "dora", or another method of peft by its name ("loha", "lokr",
     "ia3", "vera", "oft", ...).
-    rank, alpha, dropout: for methods that have them.
+    rank, alpha, dropout: for methods that have them. Of these, dropout may be another for an
+    adapter that is trained on.
     targets: module names; None takes peft's own choice for the architecture, or all linear layers
     where it has none.
     options: further fields of the method's config in peft.
@@ -72,8 +75,7 @@ class AdapterSettings:
             "r": self.rank,
             "lora_alpha": self.alpha,
             "alpha": self.alpha,
-            "lora_dropout": self.dropout,
-            "module_dropout": self.dropout,
+            **dict.fromkeys(DROPOUT, self.dropout),
             "target_modules": self.targets,
         }
         values = {name: value for name, value in values.items() if name in known}

@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 from ..lm.language_model import LanguageModel
+from .adapter_dropout import set_dropout
 from .adapter_reading import OWN_NAME, old_names_of_peft
-from .adapter_settings import AdapterSettings
+from .adapter_settings import DROPOUT, AdapterSettings
 from .loading_lock import loading_lock
 
 if TYPE_CHECKING:  # peft takes seconds to import, which a model without adapter need not wait for
@@ -46,7 +47,7 @@ def train_adapter(
 ) -> LanguageModel:
     """Readies the model's adapter for training, or puts an untrained one on; the base is frozen.
 
-    settings: of the new adapter; those of one that is there must not be others.
+    settings: of the new adapter; those of one that is there must not be others, but for dropout.
     new_tokens: ids that the base has not seen; their rows of the embeddings are trained and
     saved with the adapter.
 
@@ -56,7 +57,10 @@ def train_adapter(
     from peft import get_peft_model
 
     if lm.adapter:
-        _check_same(lm.model.peft_config[lm.adapter], settings)
+        if settings is not None:
+            asked = settings.peft_config()
+            _check_same(lm.model.peft_config[lm.adapter], settings, asked)
+            set_dropout(lm.model, lm.adapter, asked)
         lm.model.set_adapter(lm.adapter)  # marks its weights as trainable
         return lm
     settings = settings or AdapterSettings()
@@ -159,12 +163,11 @@ def _token_modules(lm: LanguageModel, ids: tuple[int, ...]) -> dict[str, list[in
     return {name: list(ids) for name in names}
 
 
-def _check_same(config: Any, settings: AdapterSettings | None) -> None:
-    """Raises ValueError where an adapter was made with other settings than those given."""
-    if settings is None:
-        return
-    asked: Any = settings.peft_config()
-    names = ["r", "lora_alpha", "alpha", "use_rslora", "use_dora", *settings.options]
+def _check_same(config: Any, settings: AdapterSettings, asked: Any) -> None:
+    """Raises ValueError where an adapter was made with other settings than those given. asked: the
+    config of peft that they are."""
+    names = ["r", "lora_alpha", "alpha", "use_rslora", "use_dora"]
+    names += [name for name in settings.options if name not in DROPOUT]
     if settings.targets is not None:
         names.append("target_modules")
     differ = [

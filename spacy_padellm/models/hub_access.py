@@ -67,6 +67,17 @@ def hub_file(repo: str, name: str, revision: str | None) -> Path | None:
         return access.files[key]
 
 
+def downloaded_file(repo: str, name: str, revision: str | None) -> Path | None:
+    """A file of a model that was downloaded before; None for any other."""
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        found = try_to_load_from_cache(repo, name, revision=revision)
+    except ValueError:  # no id of the Hub
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
 def _fetch(repo: str, name: str, commit: str | None, revision: str | None) -> Path | None:
     """commit: the revision, or the commit that it was found to be."""
     from huggingface_hub import errors, hf_hub_download

@@ -56,11 +56,13 @@ def load_model(
         _fetch(place, adapter)
         with gradients_on():
             lm = _load_parts(source, place, adapter, alone)
-    return LoadedModel(
-        lm,
-        settings.asking(template, source.name),
-        replace(source, name=place.name, revision=place.revision),
+    found = replace(
+        source,
+        name=place.name,
+        adapter=adapter.with_revision if adapter else None,
+        revision=place.revision,
     )
+    return LoadedModel(lm, settings.asking(template, source.name), found)
 
 
 def _fetch(place: ModelPlace, adapter: ModelPlace | None) -> None:

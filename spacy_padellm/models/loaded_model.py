@@ -37,10 +37,10 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class LoadedModel(Generic[Lm]):
-    """lm: a `LanguageModel`, or a model behind a server. source: where the base is: an absolute
-    folder or GGUF file, a Hub id or a name. new_tokens: ids that were added to it since it was
-    loaded (`special_tokens`). only_here: whether its weights are in no other place (made or trained
-    here, or read from a full copy)."""
+    """lm: a `LanguageModel`, or a model behind a server. source: where its base is, and its adapter
+    if it came with one: absolute folders or a GGUF file, Hub ids or names. new_tokens: ids that
+    were added to it since it was loaded (`special_tokens`). only_here: whether its weights are in
+    no other place (made or trained here, or read from a full copy)."""
 
     lm: Lm
     settings: ModelSettings

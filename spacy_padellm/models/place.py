@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..logs import warn_of_few
-from .hub_access import NotOnHubError, hub_file
+from .hub_access import NotOnHubError, downloaded_file, hub_file
 from .named.box import IN_THE_BOX
 from .named.lookup import find_named, known_names
 from .named.named_model import GGUF, NamedModel
@@ -51,6 +51,11 @@ class ModelPlace:
         return self.folder is None and self.named is None
 
     @property
+    def with_revision(self) -> str:
+        """The name, of a Hub id with its revision, as it is written where no setting has that."""
+        return f"{self.name}@{self.revision}" if self.revision else self.name
+
+    @property
     def source(self) -> str:
         """The folder that `from_pretrained` takes; of a Hub model, that of its downloads. Raises
         ValueError as `file`, and where nothing was downloaded."""
@@ -79,6 +84,10 @@ class ModelPlace:
             return hub_file(self.name, name, self.revision)
         except NotOnHubError as error:
             raise ValueError(self._not_there(error)) from error
+
+    def file_here(self, name: str) -> Path | None:
+        """The same without the network: of a Hub model, None for what was not downloaded."""
+        return downloaded_file(self.name, name, self.revision) if self.on_hub else self.file(name)
 
     def fetch(self) -> None:
         """Downloads what a Hub model has beside its weights. Raises ValueError as `file`."""
@@ -111,12 +120,18 @@ def find_place(
     within: the folder of a saved model that refers to this one: a relative path is looked up there
     first, and a name means a package, whatever the working directory holds.
 
-    Raises ValueError naming the setting for a path that leads to no folder or GGUF file, for a name
-    whose package is not installed, and for one that is broken.
+    Raises ValueError naming the setting for a path that leads to no folder or GGUF file, or may not
+    be followed, for a name whose package is not installed, and for one that is broken.
     """
-    if within is not None and name and (place := _on_disk(within / name)):
-        return place
-    here = _on_disk(Path(name).expanduser()) if name else None
+    try:
+        if within is not None and name and (place := _on_disk(name, within)):
+            return place
+        here = _on_disk(name) if name else None
+    except PermissionError as error:
+        raise ValueError(
+            f"the model setting `{setting}` is {name!r}, where nothing may be read "
+            f"({error.strerror}): ask for access, or name another folder"
+        ) from error
     if here is not None and (within is None or Path(name).is_absolute()) and _holds_model(here):
         if _may_be_name(name) and name in known_names():
             warn_of_few(logger, _HIDDEN, setting, name, here.name)
@@ -133,7 +148,7 @@ def find_place(
     looks_like_path = (
         name.startswith((".", "/", "~")) or (os.sep == "\\" and "\\" in name) or name.count("/") > 1
     )
-    if Path(name).is_file():
+    if _is_file(name):
         raise ValueError(
             f"the model setting `{setting}` is the file {name!r}: give a folder, or a GGUF file, "
             f"whose name ends in {GGUF}"
@@ -163,14 +178,28 @@ def is_box(place: ModelPlace) -> bool:
     return place.folder.resolve() in [box.resolve() for box in IN_THE_BOX.values()]
 
 
-def _on_disk(path: Path) -> ModelPlace | None:
-    """Links to files keep their names: those of the Hub's downloads lead to others."""
-    if path.is_dir():
-        return ModelPlace(str(path.resolve()), path.resolve())
-    if path.suffix.lower() == GGUF and path.is_file():
-        path = Path(os.path.abspath(path))
-        return ModelPlace(str(path), None, named=NamedModel(path))
+def _on_disk(name: str, within: Path | None = None) -> ModelPlace | None:
+    """None where there is nothing, and for what no path can be. Links to files keep their names:
+    those of the Hub's downloads lead to others. Raises PermissionError."""
+    try:
+        path = within / name if within else Path(name).expanduser()
+        if path.is_dir():
+            return ModelPlace(str(path.resolve()), path.resolve())
+        if path.suffix.lower() == GGUF and path.is_file():
+            path = Path(os.path.abspath(path))
+            return ModelPlace(str(path), None, named=NamedModel(path))
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError):  # it is too long, or "~" of nobody
+        return None
     return None
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_file()
+    except (OSError, RuntimeError):
+        return False
 
 
 def _holds_model(place: ModelPlace) -> bool:

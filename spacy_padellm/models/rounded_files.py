@@ -1,4 +1,4 @@
-"""Files of 8 bits that a model was read from: they stay as they are while its weights do."""
+"""Files of few bits that a model was read from: they stay as they are while its weights do."""
 
 import shutil
 from pathlib import Path
@@ -9,30 +9,47 @@ from .files.header import read_header
 from .files.pointer_sizes import POINTERS
 from .files.rounded import is_rounded
 from .files.tensors import StoredWeight, find_weights, map_tensor
-from .files.weights import WEIGHTS
+from .files.weights import ADAPTER, WEIGHTS
 from .loaded_model import ModelSource
-from .place import find_place
+from .place import ModelPlace, find_place
 
 
 def rounded_files(source: ModelSource) -> dict[str, Path]:
-    """Those of a model, by name; none where it came from the Hub, or is gone."""
+    """Those of a base, by name; none where it is gone."""
     try:
-        place = find_place(source.name, "name", source.revision)
-        if place.folder is None:
-            return {}
-        paths = {name: place.file(name) for name in (WEIGHTS, POINTERS)}
-        return {name: path for name, path in paths.items() if path and is_rounded(path)}
+        found = _files(find_place(source.name, "name", source.revision), WEIGHTS, POINTERS)
+        return {name: path for name, path in found.items() if is_rounded(path)}
     except (OSError, ValueError):  # whatever is there now, it is not what was loaded
         return {}
 
 
 def keep_rounded(source: ModelSource, folder: Path) -> None:
-    """Puts the files that a model was read from in place of those written just now, where both hold
+    """Puts the files that a base was read from in place of those written just now, where both hold
     the same weights: as floats these are four times the size."""
     for name, before in rounded_files(source).items():
         written = folder / name
         if written.is_file() and not is_rounded(written) and _same(written, before):
             shutil.copyfile(before, written)
+
+
+def keep_adapter(source: ModelSource, folder: Path) -> None:
+    """The same for an adapter and its pointers, in however many bits they are: in memory they are
+    in float32, so that they can be trained."""
+    if not source.adapter:
+        return
+    try:
+        found = _files(find_place(source.adapter, "adapter"), ADAPTER, POINTERS)
+    except ValueError:  # it is gone
+        return
+    for name, before in found.items():
+        written = folder / name
+        if written.is_file() and not written.samefile(before) and _same(written, before):
+            shutil.copyfile(before, written)
+
+
+def _files(place: ModelPlace, *names: str) -> dict[str, Path]:
+    paths = {name: place.file_here(name) for name in names}
+    return {name: path for name, path in paths.items() if path}
 
 
 def _same(written: Path, before: Path) -> bool:

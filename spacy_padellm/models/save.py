@@ -10,7 +10,7 @@ from .loaded_model import LoadedModel
 from .model_settings import SETTINGS_FILE
 from .pointer_files import save_pointers
 from .progress_bars import no_progress_bars
-from .rounded_files import keep_rounded
+from .rounded_files import keep_adapter, keep_rounded
 from .save_mode import SaveMode
 
 BASE_FOLDER = "base"
@@ -20,16 +20,19 @@ def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode)
     """Writes a folder that `load_model` reads from anywhere; the tokenizer is always in it. "full":
     all weights (safetensors), in 8 bits where they were read so and have not changed; an adapter is
     kept apart, with its base in `base/`. "reference": the name of the base, and the adapter where
-    there is one. Raises ValueError for another mode."""
+    there is one. An adapter that has not changed, and its pointers, are the files that they were
+    read from. Raises ValueError for another mode."""
     if mode not in ("full", "reference"):
         raise ValueError(f"save_mode must be 'full' or 'reference', not {mode!r}")
     folder.mkdir(parents=True, exist_ok=True)
     with no_progress_bars():
         base = _save_weights(loaded, folder, mode)
-    if loaded.lm.pointers is not None:
+    if loaded.lm.pointers is not None and (mode == "full" or loaded.lm.adapter):
         save_pointers(loaded.lm.pointers, folder)
     if mode == "full":
         keep_rounded(loaded.source, folder / BASE_FOLDER if loaded.lm.adapter else folder)
+    if loaded.lm.adapter:
+        keep_adapter(loaded.source, folder)
     loaded.lm.tokenizer.save_pretrained(folder)
     replace(loaded.settings, template=loaded.template).write(folder, base)
     _let_read(folder)

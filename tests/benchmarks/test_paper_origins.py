@@ -120,11 +120,15 @@ def test_models_that_were_kept_are_measured_by_the_recipe_that_made_them(data, r
     assert not [*(place / "out_cells").glob("*/model"), *(place / "out_cells").glob("*/*.json")]
 
 
-def test_data_and_base_may_move(data, base, run, scripted):
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_data_and_base_may_move(kind, data, base, run, scripted):
     place = data.parent
+    if kind == "file":
+        base = base.with_name("small.gguf")
+        base.write_bytes(b"GGUF")
     assert run("--base", base, *SCORED)[0] == 0
     found = records(place)["structured"]["recipe"]
-    assert found["base"] == "plain" and len(found["weights"]) == 8 and len(found["data"]) == 12
+    assert found["base"] == base.name and len(found["weights"]) == 8 and len(found["data"]) == 12
     (place / "moved").mkdir()
     shutil.move(data / "trips", place / "moved" / "trips")
     shutil.move(base, place / "moved" / base.name)

@@ -1,5 +1,8 @@
 """How a base is tuned to a format: texts, steps, prompts, what the model has learned."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,7 +16,7 @@ from spacy_padellm.prompts.template import PLAIN
 def test_what_was_learned_is_in_the_model_that_is_measured(
     data, plain_lm_folder, tmp_path, monkeypatch
 ):
-    """New tokens, too: after saving, loading and merging."""
+    """New tokens, too: after saving, loading and merging, and wherever the base is by then."""
     from paper import training
     from paper.cells import Cell
     from paper.encoding import make_encoder, make_texts
@@ -35,11 +38,13 @@ def test_what_was_learned_is_in_the_model_that_is_measured(
 
     for name, template in (("padellm", "compact"), ("augmented", "plain")):
         cell = Cell("plain", "trips", template, "bare", name, 0)
-        recipe = Recipe(str(plain_lm_folder), batch_tokens=64, epochs=2, rank=4, learn_rate=1e-2)
+        base = shutil.copytree(plain_lm_folder, tmp_path / "bases" / name)
+        recipe = Recipe(str(base), batch_tokens=64, epochs=2, rank=4, learn_rate=1e-2)
         drawn = draw(data, "trips", recipe, 0)
         losses = [loss_of(training.load_for(cell, recipe, drawn.labels))]
         training.tune(cell, recipe, drawn, tmp_path / name)
-        losses.append(loss_of(load_tuned(tmp_path / name, recipe)))
+        moved = replace(recipe, base=str(shutil.move(base, tmp_path / f"moved {name}")))
+        losses.append(loss_of(load_tuned(tmp_path / name, moved)))
         before, trained, loaded = losses
         assert trained < before and loaded == pytest.approx(trained, rel=1e-4)
 

@@ -135,3 +135,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 def test_strict_goes_with_texts(tmp_path):
     code, told = train(CONFIGS / "padellm_finetune.cfg", "-o", tmp_path / "out", "--strict")
     assert code == 1 and "--strict only works with a file of texts" in told
+
+
+@pytest.mark.parametrize("base", ["~nobody-at-all/x", f"./{'x' * 300}"])
+def test_a_base_that_no_path_can_be_is_named(base, tmp_path):
+    path = write_jsonl(tmp_path / "gold.jsonl", rows_of(20))
+    code, said = train(path, "-o", tmp_path / "out", "--base", base)
+    assert code == 1 and "`base` is" in said and "there is no such folder" in said
+    assert not (tmp_path / "out").exists()

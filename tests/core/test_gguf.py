@@ -252,6 +252,8 @@ def test_what_is_missing_is_said(file, monkeypatch, tmp_path):
     part = shutil.copy(file, tmp_path / "big-00001-of-00002.gguf")
     with pytest.raises(ValueError, match="llama-gguf-split"):
         load_model(ModelSource(str(part)))
+    for alone in ("big-00001-of-00001.gguf", "a-of-0b.gguf"):
+        assert prepare(find_place(str(shutil.copy(file, tmp_path / alone)), "name")).folder
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'spacy-padellm\[gguf\]'"):
         load_model(ModelSource(str(file)))

@@ -1,8 +1,11 @@
-"""What is in large files, by digest; remembered as long as the file is the same one."""
+"""What is in large files, by digest, remembered as long as the file is the same one; and files of a
+model where nothing else lies beside them."""
 
 import contextlib
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,11 +35,22 @@ def digest_files(files: tuple[Path, ...], cache: Path) -> str:
     return found
 
 
-def join_files(files: tuple[Path, ...], target: Path) -> None:
-    """Raises OSError where it cannot be written."""
-    with target.open("wb") as joined:
-        for path in files:
-            joined.writelines(read_blocks(path))
+@contextlib.contextmanager
+def set_apart(files: tuple[Path, ...], folder: Path, joined: str | None = None) -> Iterator[Path]:
+    """A folder in `folder` for as long as the block takes, in which these files are alone: whoever
+    reads a model's folder reads all that lies in it. joined: the name of the one file that they
+    are, else each has its own. Raises OSError where it cannot be written."""
+    source = folder / "source"
+    source.mkdir()
+    try:
+        if joined is not None and len(files) > 1:
+            _join(files, source / joined)
+        else:
+            for path in files:
+                _place(path, source / (joined or path.name))
+        yield source
+    finally:
+        shutil.rmtree(source, ignore_errors=True)
 
 
 def read_blocks(path: Path) -> Iterator[bytes]:
@@ -44,6 +58,22 @@ def read_blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block
+
+
+def _join(files: tuple[Path, ...], target: Path) -> None:
+    with target.open("wb") as whole:
+        for path in files:
+            whole.writelines(read_blocks(path))
+
+
+def _place(path: Path, target: Path) -> None:
+    try:
+        target.symlink_to(path)
+    except OSError:  # a system without links
+        try:
+            os.link(path, target)
+        except OSError:
+            shutil.copyfile(path, target)
 
 
 def _known(files: tuple[Path, ...], cache: Path) -> Path:

@@ -15,6 +15,7 @@ from ..files.trouble import foreign
 from ..files.weights import WEIGHTS
 from ..loading_lock import loading_lock
 from ..progress_bars import no_progress_bars
+from .content import set_apart
 
 _SEED = 0  # of the head: an adapter for it holds wherever the model is made
 
@@ -22,19 +23,20 @@ _SEED = 0  # of the head: an adapter for it holds wherever the model is made
 def make_causal(files: tuple[Path, ...], folder: Path, described: str) -> None:
     """Writes the model into an empty folder.
 
-    files: of the encoder's folder. Raises ValueError for one that is no BERT or is broken.
+    files: of the encoder's folder, which are all that is read of it. Raises ValueError for one that
+    is no BERT or is broken.
     """
-    source = files[0].parent if files else folder
-    config_file = source / "config.json"
-    for path in (config_file, source / WEIGHTS):
-        if path not in files:
-            raise ValueError(f"{described} has no {path.name}: install its package again")
-    if (kind := read_checked(config_file, ConfigFile).model_type) != "bert":
+    known = {path.name: path for path in files}
+    for name in ("config.json", WEIGHTS):
+        if name not in known:
+            raise ValueError(f"{described} has no {name}: install its package again")
+    if (kind := read_checked(known["config.json"], ConfigFile).model_type) != "bert":
         raise ValueError(
             f"{described} is an encoder of kind {kind!r}: of encoders, only BERT can be made into "
             f"a causal LM"
         )
     with (
+        set_apart(files, folder) as source,
         loading_lock(),
         no_progress_bars(),
         foreign(lambda why: f"{described} cannot be read ({why}): install its package again"),

@@ -2,7 +2,7 @@
 bfloat16."""
 
 import copy
-import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from ..files.pretrained import NO_CODE
 from ..files.trouble import foreign
 from ..loading_lock import loading_lock
 from ..progress_bars import no_progress_bars
-from .content import join_files
+from .content import set_apart
 
 _MAGIC = b"GGUF"
 _LFS = b"vers"  # of a pointer of git-lfs
+_PART = re.compile(r"-\d{5}-of-(\d{5})\.gguf$", re.IGNORECASE)  # as llama.cpp names parts
 _DTYPE = torch.bfloat16
 _OTHER_FILES = 100_000_000  # bytes, at most: the tokenizer
 _NAME = "model.gguf"
@@ -40,7 +41,8 @@ def check_gguf(files: tuple[Path, ...], described: str) -> None:
             f"{described}: {files[0]} is no GGUF file, or a broken one (it does not begin with "
             f"{_MAGIC.decode()}): download it again"
         )
-    if "-of-0" in files[0].name and len(files) == 1:
+    part = _PART.search(files[0].name)
+    if part and int(part[1]) > 1 and len(files) == 1:
         raise ValueError(
             f"{described}: {files[0].name} is one of several parts: join them with "
             f"llama-gguf-split --merge, and name the whole file"
@@ -53,35 +55,16 @@ def dequantize(files: tuple[Path, ...], folder: Path, described: str) -> None:
     files: one GGUF file, or parts that are one when joined. Raises ValueError for a file that is
     broken or whose architecture transformers does not read, and where the disk has no room for it.
     """
-    source = folder / "source"
-    source.mkdir()
-    try:
-        place_alone(files, source / _NAME)
-        with loading_lock(), no_progress_bars():
-            with foreign(lambda why: _unread(described, why)):
-                config, plain = _make_plain(source)
-            check_room(folder, plain.num_parameters() * _DTYPE.itemsize + _OTHER_FILES, described)
-            with foreign(lambda why: _unread(described, why)):
-                _fill(plain, source, config)
-                tokenizer = AutoTokenizer.from_pretrained(source, config=config, **_FILE, **NO_CODE)
-            with foreign(lambda why: f"{described} cannot be written as a folder ({why})"):
-                plain.save_pretrained(folder)
-                tokenizer.save_pretrained(folder)
-    finally:
-        shutil.rmtree(source, ignore_errors=True)
-
-
-def place_alone(files: tuple[Path, ...], target: Path) -> None:
-    """The file, where nothing lies beside it: what does may be of another model. Raises OSError."""
-    if len(files) > 1:
-        return join_files(files, target)
-    try:
-        target.symlink_to(files[0])
-    except OSError:  # a system without links
-        try:
-            os.link(files[0], target)
-        except OSError:
-            shutil.copyfile(files[0], target)
+    with set_apart(files, folder, _NAME) as source, loading_lock(), no_progress_bars():
+        with foreign(lambda why: _unread(described, why)):
+            config, plain = _make_plain(source)
+        check_room(folder, plain.num_parameters() * _DTYPE.itemsize + _OTHER_FILES, described)
+        with foreign(lambda why: _unread(described, why)):
+            _fill(plain, source, config)
+            tokenizer = AutoTokenizer.from_pretrained(source, config=config, **_FILE, **NO_CODE)
+        with foreign(lambda why: f"{described} cannot be written as a folder ({why})"):
+            plain.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
 
 
 def check_room(folder: Path, size: int, described: str) -> None:

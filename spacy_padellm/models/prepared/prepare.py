@@ -22,18 +22,19 @@ logger = logging.getLogger(__name__)
 CACHE_VARIABLE = "SPACY_PADELLM_CACHE"
 ENCODER_FILES = (
     "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "vocab.txt",
+    "special_tokens_map.json", "added_tokens.json", "vocab.txt",
 )  # fmt: skip
 _FORMAT = 1  # of what is made here; another makes all folders anew
 _MADE = "prepared.json"  # written last: all files of the folder, with their sizes
 _LONGEST_WAIT = 3_600  # seconds for another process that prepares the same model
+_MOST_TRIES = 3  # of a model whose files are written to meanwhile
 
 
 def prepare(place: ModelPlace) -> ModelPlace:
     """The place with its folder, which is made where it is not in the cache yet; a place that has
-    one, or is on the Hub, as it is. Raises ValueError for a file that cannot be read or is of an
-    architecture that transformers cannot read, where a package is missing, and where there is no
-    room."""
+    one, or is on the Hub, as it is. Raises ValueError for a file that cannot be read, is of an
+    architecture that transformers cannot read, or is written to all the while, where a package is
+    missing, and where there is no room."""
     named = place.named
     if named is None or place.folder is not None:
         return place
@@ -60,20 +61,47 @@ def cache_folder() -> Path:
     return Path(constants.HF_ASSETS_CACHE) / "spacy_padellm"
 
 
+class _ChangedError(Exception):
+    """The content is another than that by whose key the folder is found."""
+
+
 def _find_or_make(place: ModelPlace, named: NamedModel, cache: Path) -> Path:
-    files = _content_files(named)
-    key = _key(named, digest_files(files, cache))
-    outer = cache / f"{'gguf' if named.is_gguf else 'encoder'}-{key}"
-    folder = outer / "model"
-    if _is_whole(folder):
-        return folder
-    with alone_in(outer, wait=_LONGEST_WAIT):
-        if not _is_whole(folder):  # another process may have made it meanwhile
-            logger.info("preparing %s for its first use, in %s", place.described, folder)
-            with whole_folder(folder) as fresh:
-                _maker(named)(files, fresh, place.described)
-                _write_made(fresh, place.name)
-    return folder
+    """Raises ValueError as `prepare`, and OSError for what cannot be read or written."""
+    for _ in range(_MOST_TRIES):
+        folder = cache / _key(named, cache) / "model"
+        if _is_whole(folder):
+            return folder
+        try:
+            with alone_in(folder.parent, wait=_LONGEST_WAIT):
+                if not _is_whole(folder):  # another process may have made it meanwhile
+                    _make(place, named, folder, cache)
+            return folder
+        except _ChangedError:
+            logger.warning("%s was written to while it was prepared", place.described)
+    raise ValueError(
+        f"{place.described} was written to {_MOST_TRIES} times while it was prepared: load it "
+        f"again when nobody writes there"
+    )
+
+
+def _make(place: ModelPlace, named: NamedModel, folder: Path, cache: Path) -> None:
+    """Raises `_ChangedError` where it may have been made of other content than the key says, be it
+    that files were replaced while it waited for another process."""
+
+    def has_changed() -> bool:
+        return _key(named, cache) != folder.parent.name
+
+    logger.info("preparing %s for its first use, in %s", place.described, folder)
+    with whole_folder(folder) as fresh:
+        try:
+            _maker(named)(_content_files(named), fresh, place.described)
+        except ValueError as error:
+            if has_changed():  # it was read half written
+                raise _ChangedError from error
+            raise
+        if has_changed():
+            raise _ChangedError
+        _write_made(fresh, place.name)
 
 
 def _content_files(named: NamedModel) -> tuple[Path, ...]:
@@ -92,12 +120,20 @@ def _maker(named: NamedModel) -> Callable[[tuple[Path, ...], Path, str], None]:
     return make_causal
 
 
-def _key(named: NamedModel, digest: str) -> str:
-    """Of the content and of what reads it: another release may read it in another way."""
-    packages = ("transformers", "gguf") if named.is_gguf else ("transformers",)
+def _key(named: NamedModel, cache: Path) -> str:
+    """Of the content and of what reads it: another release may read it in another way. A GGUF file
+    is the same one whatever it is called; what a file of an encoder means, its name says."""
+    files = _content_files(named)
+    kind, packages = "encoder", ["transformers"]
+    content: str | dict[str, str]
+    if named.is_gguf:
+        kind, packages = "gguf", ["transformers", "gguf"]
+        content = digest_files(files, cache)
+    else:
+        content = {path.name: digest_files((path,), cache) for path in files}
     versions = [metadata.version(package) for package in packages]
-    key = json.dumps([_FORMAT, "gguf" if named.is_gguf else "encoder", versions, digest])
-    return sha256(key.encode()).hexdigest()[:24]
+    key = json.dumps([_FORMAT, kind, versions, content])
+    return f"{kind}-{sha256(key.encode()).hexdigest()[:24]}"
 
 
 def _write_made(folder: Path, name: str) -> None:
