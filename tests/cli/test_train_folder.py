@@ -50,6 +50,7 @@ def stopped(lm_folder, tmp_path, monkeypatch):
     """`stopped(name, where)`: a folder whose run was stopped there, its file and command."""
     monkeypatch.setattr(own_data_run, "ConfigRun", Run)
     monkeypatch.setattr(run_module, "init_nlp", load_model_from_config)
+    monkeypatch.setattr(run_module, "weights_digest", lambda shim: "")
     write = RunFolder.write_config
 
     def write_config(folder, text):

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...lm.language_model import LanguageModel
+from ...architectures.shim import CausalLMShim
 
 
 def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -22,9 +22,10 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, A
             yield above + name, value
 
 
-def weights_digest(lm: LanguageModel) -> str:
+def weights_digest(shim: CausalLMShim) -> str:
     """Of what a checkpoint has: names and shapes of the weights that are trained, and which labels
     have vectors of their own, in their order."""
+    lm = shim.loaded.lm
     shapes = [(name, *w.shape) for name, w in lm.trained.named_parameters() if w.requires_grad]
     own = [] if lm.pointers is None else list(lm.pointers.labels)
     return hashlib.sha256(json.dumps([sorted(shapes), own]).encode("utf8")).hexdigest()

@@ -87,7 +87,7 @@ class ConfigRun:
         self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
         self.shim = own_shim_of(self.pipe.model)
         if self.is_main:
-            made = {"weights": weights_digest(self.shim.loaded.lm)}
+            made = {"weights": weights_digest(self.shim)}
             if isinstance(self.shim.origin, FromScratch):
                 made["tokenizer"] = tokenizer_digest(self.shim)
             fast, resumed = self.start.fast_in_bfloat16, self.start.step > 0
