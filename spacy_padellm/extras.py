@@ -73,8 +73,8 @@ def _too_old(package: str, extra: str) -> str:
     return ""
 
 
-# Parsed once: every step of a training asks, and Python 3.11 fails at literals that several
-# threads read at a time (python/cpython#106905).
+# Parsed once, by one thread: Python 3.11 may fail where several read literals at a time, as markers
+# have them (python/cpython#106905).
 _parsing = threading.Lock()
 _parsed_lines: dict[tuple[str, ...], list[Requirement]] = {}
 
