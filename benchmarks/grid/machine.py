@@ -23,6 +23,7 @@ def threads(n: int) -> dict[str, str]:
 def describe() -> dict[str, Any]:
     return {
         "processor": _processor(),
+        **({"accelerator": name} if (name := _accelerator()) else {}),
         "cores": os.cpu_count(),
         "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count(),
         "python": platform.python_version(),
@@ -45,6 +46,15 @@ def _processor() -> str:
     lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _accelerator() -> str:
+    """The first one, as torch names it; "" where there is none."""
+    try:
+        import torch
+    except ImportError:
+        return ""
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
 
 
 def _version(package: str) -> str:

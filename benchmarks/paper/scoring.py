@@ -27,6 +27,7 @@ from .recipe import Recipe
 from .sets import Drawn, find_paper_set
 
 BATCH = 32
+DEVICE_BATCH = 256  # an answer's tokens cost an accelerator about the same for many texts
 
 
 def load_tuned(folder: Path, recipe: Recipe) -> LoadedModel:
@@ -78,8 +79,9 @@ def _find(
     # The longest first: what does not fit into memory shows at once.
     todo.sort(key=lambda i: -len(drawn.test[i].text))
     decoder: Any = make() if todo else None
-    for start in range(0, len(todo), BATCH):
-        some = todo[start : start + BATCH]
+    batch = BATCH if not todo or decoder.lm.device.type == "cpu" else DEVICE_BATCH
+    for start in range(0, len(todo), batch):
+        some = todo[start : start + batch]
         before = getattr(decoder, "cut", None)
         predictions = decoder.predict([drawn.test[i].text for i in some], drawn.labels)
         mentions = [[asdict(m) for m in prediction.mentions] for prediction in predictions]

@@ -36,7 +36,8 @@ from .guidelines import guidelines
 from .recipe import Recipe
 from .sets import Drawn, find_paper_set
 
-PASS_TOKENS = 1024  # of a forward pass: memory, not what is learned
+PASS_TOKENS = 1024  # of a forward pass on a CPU: memory, not what is learned
+DEVICE_PASS_TOKENS = 4096
 CHECKPOINT_SECONDS = 180.0
 
 
@@ -111,7 +112,11 @@ def tune(cell: Cell, recipe: Recipe, drawn: Drawn, folder: Path) -> dict[str, An
     log = train(
         loaded.lm.trained,
         PrecisionTask(
-            loaded.lm, loaded.template, PASS_TOKENS, texts[0], low=recipe.precision == "bfloat16"
+            loaded.lm,
+            loaded.template,
+            PASS_TOKENS if loaded.lm.device.type == "cpu" else DEVICE_PASS_TOKENS,
+            texts[0],
+            low=recipe.precision == "bfloat16",
         ),
         steps,
         checkpoints,

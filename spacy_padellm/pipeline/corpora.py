@@ -4,13 +4,14 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from ..architectures.config_values import keeps_settings
 from ..formats.annotated_text import FormatError, Problem
@@ -255,9 +256,11 @@ class _Mixture:
     seed: int
     together: int
     epoch: int = 0
+    held: dict[str, tuple[Vocab, list[Example]]] = field(default_factory=dict)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """An epoch: all corpora by their weights, shuffled."""
+        """An epoch: all corpora by their weights, shuffled. Files are read for the first alone,
+        since an epoch is in memory in any case."""
         rng = random.Random(f"{self.seed} {self.epoch}")
         self.epoch += 1
         read = ((self._read(name, nlp), self.weights.get(name, 1.0)) for name in self.corpora)
@@ -270,12 +273,16 @@ class _Mixture:
         yield from itertools.chain.from_iterable(runs)
 
     def _read(self, name: str, nlp: Language) -> list[Example]:
+        vocab, held = self.held.get(name, (None, []))
+        if vocab is nlp.vocab:
+            return held
         examples = list(self.corpora[name](nlp))
         labels = self._labels(name, examples)
         for example in examples:
             if example.reference._.get(LABELS) is None:
                 for doc in (example.reference, example.predicted):
                     doc._.set(LABELS, labels)
+        self.held[name] = nlp.vocab, examples
         return examples
 
     def _labels(self, name: str, examples: Iterable[Example]) -> list[str]:
