@@ -3,10 +3,15 @@
 # docker run --rm --init --stop-timeout 40 -p 127.0.0.1:8080:8080 spacy-padellm-serve
 FROM python:3.11-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE constraints.txt ./
+# What it depends on comes first: a change of the source installs that alone again.
+COPY pyproject.toml constraints.txt ./
+RUN python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+    print(*project["dependencies"], *project["optional-dependencies"]["serve"], sep="\n")' > needed.txt \
+    && python -m venv /venv && /venv/bin/pip install --no-cache-dir -c constraints.txt -r needed.txt
+COPY README.md LICENSE ./
 COPY LICENSES LICENSES
 COPY spacy_padellm spacy_padellm
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -c constraints.txt '.[serve]'
+RUN /venv/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim
 COPY --from=build /venv /venv

@@ -11,6 +11,8 @@ UV ?= uv
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: demo install test test-slow test-lowest test-beside lint dist clean
+# Two installations at once would write the same metadata.
+.NOTPARALLEL:
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,7 +33,7 @@ demo: $(SMALL)/installed
 
 # MKL: its own allocator was seen to spin for ever in a process forked from one with many threads.
 test: $(VENV)/installed $(SMALL)/installed
-	OMP_NUM_THREADS=1 MKL_DISABLE_FAST_MM=1 SMALL_PYTHON=$(CURDIR)/$(SMALL)/bin/python \
+	OMP_NUM_THREADS=1 MKL_DISABLE_FAST_MM=1 SMALL_PYTHON="$(CURDIR)/$(SMALL)/bin/python" \
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --durations 12
 
 $(VENV)/notebooks: $(VENV)/installed
@@ -40,7 +42,7 @@ $(VENV)/notebooks: $(VENV)/installed
 
 # Every command of the docs, the notebooks, and actors that are killed on a local Ray.
 test-slow: $(VENV)/notebooks
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m slow
 
 # The lowest versions that pyproject.toml takes of what it names; torch as UV_OVERRIDE has it.
 $(LOWEST)/installed: pyproject.toml
@@ -52,7 +54,7 @@ $(LOWEST)/installed: pyproject.toml
 	touch $@
 
 test-lowest: $(LOWEST)/installed
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PATH=$(CURDIR)/$(LOWEST)/bin:$$PATH $(LOWEST)/bin/python \
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PATH="$(CURDIR)/$(LOWEST)/bin:$$PATH" $(LOWEST)/bin/python \
 	-m pytest -q -m "not slow" tests/core tests/component tests/exported tests/llm tests/remote tests/serving
 
 # Other packages in the same environment: gliner, presidio-analyzer, spacy-llm.
@@ -62,7 +64,8 @@ $(BESIDE)/installed: pyproject.toml
 	touch $@
 
 test-beside: $(BESIDE)/installed
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PATH=$(CURDIR)/$(BESIDE)/bin:$$PATH $(BESIDE)/bin/python \
+	$(BESIDE)/bin/python -c "import gliner, presidio_analyzer, spacy_llm"
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 PATH="$(CURDIR)/$(BESIDE)/bin:$$PATH" $(BESIDE)/bin/python \
 	-m pytest -q tests/test_beside.py tests/test_examples.py tests/component/test_annotation.py tests/component/test_pipe.py
 
 lint: $(VENV)/installed
@@ -77,6 +80,6 @@ $(DIST)/installed: Makefile
 dist: $(DIST)/installed
 	$(DIST)/bin/python scripts/dist.py
 
+# What the targets above make: your models and corpora stay.
 clean:
-	rm -rf $(VENV) $(SMALL) $(DIST) $(LOWEST) $(BESIDE) build dist *.egg-info output corpus training packages \
-		examples/notebooks/output
+	rm -rf $(VENV) $(SMALL) $(DIST) $(LOWEST) $(BESIDE) build dist *.egg-info

@@ -16,7 +16,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from dist_contents import check_pipeline, check_sdist, check_wheel
+from dist_contents import check_committed, check_pipeline, check_sdist, check_wheel
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "scripts"
@@ -45,6 +45,7 @@ print(f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']}:", *(ent[:2]
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    check_committed(ROOT)
     output = ROOT / "dist"
     shutil.rmtree(output, ignore_errors=True)
     # A build would take files of an earlier one into the wheel.
@@ -102,7 +103,7 @@ def build(source: Path, output: Path) -> None:
 
 def fresh_environment(folder: Path) -> Path:
     """Its interpreter."""
-    venv.create(folder, with_pip=True)
+    venv.create(folder, with_pip=True, symlinks=os.name != "nt")  # as `python -m venv` does
     return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
 
 

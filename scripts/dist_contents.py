@@ -61,6 +61,8 @@ def check_pipeline(wheel: Path) -> None:
     _nothing_else(wheel, names)
     if any(name.endswith((".safetensors", ".onnx")) for name in names):
         raise WrongContentsError(f"{wheel.name} has weights of its own")
+    if meta["License"] != "CC-BY-SA-4.0" or not any("licenses/LICENSE" in name for name in names):
+        raise WrongContentsError(f"{wheel.name} lacks its licence: {meta['License']}")
     requires = meta.get_all("Requires-Dist") or []
     if [re.split(r"[^\w-]", line)[0] for line in requires] != ["spacy-padellm"]:
         raise WrongContentsError(f"{wheel.name} requires {requires}, not spacy-padellm alone")
@@ -77,10 +79,18 @@ def read_wheel(wheel: Path) -> tuple[set[str], Message]:
 
 def tracked_files(root: Path, folder: str) -> set[str]:
     """Those below the folder that git knows."""
-    done = subprocess.run(
-        ["git", "ls-files", "-z", folder], cwd=root, check=True, capture_output=True, text=True
-    )
-    return {name for name in done.stdout.split("\0") if (root / name).is_file()}
+    return set(_git(root, "ls-files", "-z", folder).split("\0")) - {""}
+
+
+def check_committed(root: Path) -> None:
+    """Raises WrongContentsError where the source tree is not what git has."""
+    if changed := _git(root, "status", "--porcelain").splitlines():
+        raise WrongContentsError(f"commit or remove first: {', '.join(changed)}")
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 def _agree(archive: Path, packed: set[str], tracked: set[str]) -> None:

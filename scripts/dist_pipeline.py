@@ -12,12 +12,12 @@ import shutil
 import subprocess
 import sys
 from importlib import metadata
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import spacy
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from spacy_padellm import __version__
 
@@ -28,6 +28,15 @@ DESCRIPTION = (
     "spacy-padellm. Scores are strict span scores on test splits; those without a set's name are "
     "of UNER EWT."
 )
+NOTICE = """\
+This pipeline loads the English model of the package spacy-padellm, which it requires, and has no
+weights of its own. The model, and the files here, are licensed under the Creative Commons
+Attribution-ShareAlike 4.0 International licence (CC BY-SA 4.0):
+https://creativecommons.org/licenses/by-sa/4.0/legalcode
+
+spacy_padellm/models/english/LICENSE.md and README.md in spacy-padellm name the texts and weights
+that the model was made from. Please keep these attributions.
+"""
 # twine wants the type; spaCy's setup.py does not name it.
 SETUP = """[metadata]
 long_description_content_type = text/markdown
@@ -45,8 +54,7 @@ def main() -> None:
     nlp.add_pipe("padellm_ner", config={"save_mode": "reference"})
     nlp.meta.update(about())
     nlp.to_disk(output / "pipeline")
-    card = files("spacy_padellm") / "models" / "english"
-    (output / "pipeline" / "LICENSE").write_bytes((card / "LICENSE.md").read_bytes())
+    (output / "pipeline" / "LICENSE").write_text(NOTICE, encoding="utf8")
     package = [sys.executable, "-I", "-m", "spacy", "package", output / "pipeline", output]
     # spacy-padellm says itself which spaCy it takes.
     options = ["--build", "none", "--no-require-parent", "--force"]
@@ -60,7 +68,7 @@ def main() -> None:
 
 def about() -> dict[str, Any]:
     """What the pipeline's meta.json says."""
-    major, minor = (int(part) for part in __version__.split(".")[:2])
+    major, minor = Version(__version__).release[:2]
     return {
         "name": "padellm_sm",
         "version": __version__,
@@ -68,7 +76,7 @@ def about() -> dict[str, Any]:
         "author": "spacy-padellm contributors",
         "license": "CC-BY-SA-4.0",
         "spacy_version": spacy_range(),
-        "requirements": [f"spacy-padellm>={major}.{minor},<{major}.{minor + 1}"],
+        "requirements": [f"spacy-padellm>={__version__},<{major}.{minor + 1}"],
         "sources": [
             {
                 "name": "all-MiniLM-L6-v2",

@@ -193,7 +193,7 @@ def test_the_map_of_the_house_is_its_listing():
 
 
 def test_the_site_is_built(tmp_path):
-    command = [sys.executable, "-m", "mkdocs", "build", "-q", "--strict", "-d", str(tmp_path)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "configuration.html").stat().st_size > 10_000

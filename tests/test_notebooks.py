@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[notebooks]'")
+nbclient = pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 SHORT = {"BASE": "english", "STEPS": "4"}  # of the LLM that is tuned
@@ -14,12 +18,15 @@ def test_there_are_notebooks():
     assert len(NOTEBOOKS) >= 4
 
 
+def checks(cell):
+    """That the last command of a cell has succeeded, which the notebook goes on without."""
+    if cell.cell_type == "code" and any(line.startswith("!") for line in cell.source.splitlines()):
+        yield nbformat.v4.new_code_cell("assert _exit_code == 0, _exit_code")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path, tmp_path, monkeypatch):
-    nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[notebooks]'")
-    nbclient = pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
     for name in ("examples", "assets"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("output", ".*"))
     folder = tmp_path / path.parent.relative_to(ROOT)
@@ -28,6 +35,7 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
+    notebook.cells = [cell for one in notebook.cells for cell in (one, *checks(one))]
     client = nbclient.NotebookClient(
         notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": folder}}
     )

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import spacy
 import yaml
-from dist_contents import WrongContentsError, check_pipeline, check_wheel
+from dist_contents import WrongContentsError, check_committed, check_pipeline, check_wheel
 from dist_pipeline import RESULTS, about
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -41,12 +42,25 @@ def test_the_wheel_has_the_model_in_the_box(tmp_path):
         shutil.copy(ROOT / name, source / name)
     for name in ("spacy_padellm", "LICENSES"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    left = source / "spacy_padellm" / "models" / "__pycache__" / "left.cpython-311.pyc"
+    left.parent.mkdir()
+    left.write_bytes(b"of an earlier run")
+    (source / ".gitignore").write_text("__pycache__/\n*.egg-info/\nbuild/\n")
     wheel = build_wheel(source, tmp_path)
-    for command in (["init", "-q"], ["add", "."]):
-        subprocess.run(["git", *command], cwd=source, check=True)
+    git = partial(subprocess.run, cwd=source, check=True)
+    git(["git", "init", "-q"])
+    git(["git", "add", "."])
     check_wheel(wheel, source)
-    (source / "spacy_padellm" / "extras.py").unlink()
+    with pytest.raises(WrongContentsError, match=r"commit or remove first: .*extras\.py"):
+        check_committed(source)
+    git(["git", "rm", "-q", "--cached", "spacy_padellm/extras.py"])
     with pytest.raises(WrongContentsError, match=r"has \S*extras\.py"):
+        check_wheel(wheel, source)
+    git(["git", "add", "."])
+    (source / "spacy_padellm" / "later.py").touch()
+    git(["git", "add", "."])
+    (source / "spacy_padellm" / "later.py").unlink()
+    with pytest.raises(WrongContentsError, match=r"lacks \S*later\.py"):
         check_wheel(wheel, source)
     names = set(zipfile.ZipFile(wheel).namelist())
     package = ROOT / "spacy_padellm"

@@ -17,12 +17,13 @@ from .results import Results
 from .summary import (
     Figure,
     Key,
+    Means,
     Summary,
+    compare_means,
     cpu_minutes,
     f1,
-    mean_above,
-    mean_over_sets,
     names_in_order,
+    processors,
     ran_beside,
     seeds_asked,
     sets_seen,
@@ -34,7 +35,7 @@ from .summary import (
 from .systems import RIVAL
 
 # Behind figures, with a note below the table. A star alone would begin italics.
-SEEN, STOPPED, BESIDE = "\\*", "‡", "†"
+SEEN, STOPPED, BESIDE, SEVERAL = "\\*", "‡", "†", "§"
 Marks = Mapping[str, Collection[Key]]  # what has which mark
 ABOUT = f"""\
 Texts for training are drawn from the training split, half as many (50 to 500) from the development
@@ -42,11 +43,12 @@ split, at most 1,000 from the test split, by fixed seeds. F1 is that of strict s
 label), micro, in percent. Figures are medians over seeds, with the least and the most where there
 are several; "2 of 3" says that only so many of the row's seeds have one, and – that none has. What
 has none is listed below the tables. Minutes and texts per second are of the processor's time, one
-thread. Means are over the sets that all systems of the row have figures for; "above {RIVAL}" is
-over the sets and seeds that a system and {RIVAL} both have."""
+thread. Means, and how far a system is above {RIVAL}, are over the sets and seeds that a system and
+{RIVAL} both have: there is a row of means for each choice of sets."""
 SAY_SEEN = f"""\
 {SEEN} The base has learned from all training texts of this set before, not from its test texts: it
 starts with more than the texts of the row. Means are given with and without such sets."""
+SAY_SEVERAL = f"{SEVERAL} Figures of this row are of several processors: compare them with care."
 SAY_STOPPED = f"{STOPPED} A budget has stopped a training: the best model so far was scored."
 
 
@@ -65,7 +67,7 @@ def write_report(output: Path, path: Path, results: Results) -> str:
     parts = [
         tables.f1(),
         tables.minutes(),
-        tables.of("Texts per second, batch 32", texts_a_second, "{:.0f}"),
+        tables.speed(),
         tables.by_label(),
         _without(results, output),
         _machines(results),
@@ -84,6 +86,11 @@ class _Tables:
         return names_in_order(self.results, systems=True)
 
     @cached_property
+    def rival(self) -> str:
+        """What the others are set beside."""
+        return RIVAL if RIVAL in self.systems else self.systems[0]
+
+    @cached_property
     def seen(self) -> dict[str, set[str]]:
         """As `sets_seen`."""
         return sets_seen(self.results)
@@ -94,6 +101,12 @@ class _Tables:
         return {
             _key(c) for c, record in self.results.items() if record["stopped"] and record["test"]
         }
+
+    @cached_property
+    def several(self) -> set[Key]:
+        """What is in a row with figures of several processors."""
+        mixed = {row for row, names in processors(self.results).items() if len(names) > 1}
+        return {_key(cell) for cell in self.results if (cell.set, cell.size) in mixed}
 
     def f1(self) -> str:
         seen = {_key(c) for c in self.results if c.set in self.seen.get(c.system, ())}
@@ -108,8 +121,14 @@ class _Tables:
         of = f"{len(beside)} of {_count(len(self.results), 'training')}"
         note = f"{mark}{of} ran beside other work, and took much longer by the clock."
         notes = [note] * bool(beside) + [SAY_STOPPED] * bool(self.stopped)
-        marks = {BESIDE: few, STOPPED: self.stopped}
+        notes += [SAY_SEVERAL] * bool(self.several)
+        marks = {BESIDE: few, STOPPED: self.stopped, SEVERAL: self.several}
         return self.of("Minutes of training", cpu_minutes, "{:.1f}", marks, notes)
+
+    def speed(self) -> str:
+        notes = [SAY_SEVERAL] * bool(self.several)
+        marks = {SEVERAL: self.several}
+        return self.of("Texts per second, batch 32", texts_a_second, "{:.0f}", marks, notes)
 
     def of(
         self,
@@ -142,27 +161,31 @@ class _Tables:
         """Rows of a size."""
         seen = set().union(*self.seen.values()) if compared else set()
         rows: list[list[str]] = []
-        told: set[tuple[str, ...]] = {(), ("",) * len(self.systems)}
+        told: set[tuple[Means | None, ...]] = {(None,) * len(self.systems)}
         for without, kind in ((), ""), (seen, ", none seen before"):
-            sets, means = mean_over_sets(found, size, self.systems, without)
-            if tuple(sets) not in told:
-                said = [form.format(means[s]) if s in means else "" for s in self.systems]
-                rows.append(
-                    [f"mean of {_count(len(sets), 'set')}{kind}", say_size(size), "", *said]
-                )
-            above = [self._above(found, size, system, without) for system in self.systems]
-            if compared and tuple(above) not in told:
+            means = tuple(
+                None
+                if system == self.rival
+                else compare_means(found, size, system, self.rival, without)
+                for system in self.systems
+            )
+            if means in told:
+                continue
+            told.add(means)
+            for sets, other in dict.fromkeys((of.sets, of.other) for of in means if of):
+                of_row = [
+                    of if of and (of.sets, of.other) == (sets, other) else None for of in means
+                ]
+                said = [form.format(of.mine) if of else "" for of in of_row]
+                said[self.systems.index(self.rival)] = form.format(other)
+                title = f"mean of {_count(len(sets), 'set')}{kind}"
+                rows.append([title, say_size(size), "", *said])
+            if compared and self.rival == RIVAL:
+                above = [
+                    f"{of.above:+.1f} ({_count(len(of.sets), 'set')})" if of else "" for of in means
+                ]
                 rows.append([f"above {RIVAL}{kind}", say_size(size), "", *above])
-            told |= {tuple(sets), tuple(above)}
         return rows
-
-    def _above(
-        self, found: Mapping[Key, Summary], size: int | None, system: str, without: Collection[str]
-    ) -> str:
-        mean = mean_above(found, size, system, RIVAL, without)
-        if mean is None or system == RIVAL:
-            return ""
-        return f"{mean[1]:+.1f} ({_count(mean[0], 'set')})"
 
     def _say(
         self, found: Mapping[Key, Summary], key: Key, form: str, marks: Marks | None = None

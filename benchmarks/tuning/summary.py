@@ -1,7 +1,7 @@
 """Results of several seeds as one figure: what tables and curves show."""
 
 import statistics
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,50 +94,47 @@ def sets_seen(results: Results) -> dict[str, set[str]]:
     return seen
 
 
-def mean_over_sets(
-    found: dict[Key, Summary],
-    size: int | None,
-    systems: Sequence[str],
-    without: Collection[str] = (),
-) -> tuple[list[str], dict[str, float]]:
-    """The sets that all of the systems have figures for at that size, and the means over them.
+@dataclass(frozen=True)
+class Means:
+    """Of a system and of another, over the sets that both have figures of the same seeds for: of
+    each set, the median of those seeds."""
 
-    A system that has none at that size is left out. without: sets that are left out.
-    """
-    sets = {
-        system: {
-            name for name, n, of in found if n == size and of == system and name not in without
-        }
-        for system in systems
-    }
-    sets = {system: names for system, names in sets.items() if names}
-    common = sorted(set.intersection(*sets.values())) if sets else []
-    means = {
-        system: statistics.mean(found[name, size, system].median for name in common)
-        for system in (sets if common else ())
-    }
-    return common, means
+    sets: tuple[str, ...]
+    mine: float
+    other: float
+
+    @property
+    def above(self) -> float:
+        return self.mine - self.other
 
 
-def mean_above(
-    found: dict[Key, Summary],
+def compare_means(
+    found: Mapping[Key, Summary],
     size: int | None,
     system: str,
-    rival: str,
+    other: str,
     without: Collection[str] = (),
-) -> tuple[int, float] | None:
-    """On how many sets both have figures of the same seeds at that size, and the mean over them of
-    how far the system's median of those seeds is above the rival's; None on no set.
-
-    without: sets that are left out.
-    """
-    above = []
+) -> Means | None:
+    """At that size; None where they have no set in common. without: sets that are left out."""
+    mine, others = {}, {}
     for name in sorted({name for name, n, of in found if (n, of) == (size, system)} - {*without}):
-        ours, theirs = found[name, size, system], found.get((name, size, rival))
-        if theirs and (seeds := ours.values.keys() & theirs.values.keys()):
-            mine, other = (statistics.median(of.values[i] for i in seeds) for of in (ours, theirs))
-            above.append(mine - other)
-    return (len(above), statistics.mean(above)) if above else None
+        of_mine, of_other = found[name, size, system], found.get((name, size, other))
+        if of_other and (seeds := of_mine.values.keys() & of_other.values.keys()):
+            mine[name], others[name] = (
+                statistics.median(of.values[i] for i in seeds) for of in (of_mine, of_other)
+            )
+    if not mine:
+        return None
+    return Means(tuple(mine), statistics.mean(mine.values()), statistics.mean(others.values()))
+
+
+def processors(results: Results) -> dict[tuple[str, int | None], set[str]]:
+    """By set and size, those that its figures are of."""
+    found: dict[tuple[str, int | None], set[str]] = {}
+    for cell, record in results.items():
+        name = record["machine"].get("processor", "")
+        found.setdefault((cell.set, cell.size), set()).add(name)
+    return found
 
 
 def names_in_order(results: Results, systems: bool = False) -> list[str]:

@@ -56,7 +56,7 @@ def build_causal_lm(
     them; use it for your own labels.
     runtime: "torch", "onnx" (onnxruntime, for a model that `python -m spacy padellm export` wrote),
     or "auto": onnx on a CPU if the model has it. Training always uses torch.
-    train_embeddings: false keeps the token embeddings as pretrained, where all other weights are
+    train_embeddings: false keeps the token embeddings as pretrained while all other weights are
     trained: texts have few of the words that a model knows, and steps are a fifth faster.
     """
     hardware = Hardware(device, dtype, devices or (), device_map, quantize, compile, runtime)

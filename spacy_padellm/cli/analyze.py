@@ -20,17 +20,17 @@ from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_ou
 def analyze_cli(
     pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
     corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
-    output: Annotated[Path, Opt("--output", "-o", help="The page; figures go beside it, .json")] = (
+    output: Annotated[Path, Opt("--output", "-o", help="HTML page; its figures go to .json")] = (
         Path("analysis.html")
     ),
-    limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 0,
+    limit: Annotated[int, Opt("--limit", "-n", help="Number of texts, 0 for all")] = 0,
     examples: Annotated[int, Opt("--examples", help="Examples of each kind of error")] = 20,
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
     corpus_format: FormatOption = None,
     alignment_mode: Alignment = None,
 ) -> None:
     """Scores by label, wrong counts, kinds of error with examples, calibration of probabilities,
-    and what a threshold would buy, on one HTML page."""
+    and what a threshold would gain, on one HTML page."""
     msg = Printer()
     figures = output.with_suffix(".json")
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..tools.annotate.running import Done, Unread
 
 _TOLD = 5  # damaged files
-_INPUT = "Files, folders or patterns of .txt (a text a line), .jsonl, .spacy, .parquet; or -"
+_INPUT = "Files, folders or patterns of .txt (one text per line), .jsonl, .spacy, .parquet; or -"
 
 
 @padellm_app.command("annotate", no_args_is_help=True)
@@ -30,20 +30,20 @@ def annotate_cli(
     inputs: Annotated[list[str], Arg(help=_INPUT)],
     output: Annotated[Path, Opt("--output", "-o", help="Folder for the parts")],
     file_format: Annotated[str, Opt("--format", "-f", help="jsonl, spacy or parquet")] = "jsonl",
-    labels: Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG")] = "",
-    text_field: Annotated[str, Opt("--text-field", help="Where a record has its text")] = "text",
+    labels: Annotated[str, Opt("--labels", "-l", help="Labels, such as PER,ORG")] = "",
+    text_field: Annotated[str, Opt("--text-field", help="Field with the text")] = "text",
     part_size: Annotated[int, Opt("--part-size", help="Texts per part")] = 10_000,
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 128,
     engine: Annotated[str, Opt("--engine", help="local, or ray for many devices")] = "local",
-    actors: Annotated[str, Opt("--actors", help="ray: how many, as 4, or 2-16")] = "1",
-    gpus: Annotated[float, Opt("--gpus", help="ray: devices of an actor; 0 for none")] = 0,
-    cpus: Annotated[float, Opt("--cpus", help="ray: cores of an actor without device")] = 1,
-    address: Annotated[str, Opt("--address", help="ray: of a cluster, or auto")] = "",
+    actors: Annotated[str, Opt("--actors", help="ray: how many, such as 4 or 2-16")] = "1",
+    gpus: Annotated[float, Opt("--gpus", help="ray: devices per actor, 0 for none")] = 0,
+    cpus: Annotated[float, Opt("--cpus", help="ray: cores per actor without a device")] = 1,
+    address: Annotated[str, Opt("--address", help="ray: address of a cluster, or auto")] = "",
 ) -> None:
-    """Annotate texts, part by part. Given again, the command goes on where it was stopped.
+    """Annotate texts, part by part. To continue after an interruption, run the command again.
 
     A text that fails is in the output with its error. Parts are numbered in the order of the
-    input, so that they hold the same whatever the engine.
+    input, so that they have the same content with every engine.
     """
     msg = Printer()
     try:

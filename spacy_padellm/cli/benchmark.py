@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _WRITING, _POINTING = ("paper-copy", "tree", "ahead"), ("pointers",)
 _METHODS_HELP = (
-    f"Any of {', '.join(METHODS)}; the first is what the others are compared with. Without it "
+    f"Any of {', '.join(METHODS)}; the others are compared with the first. By default "
     f"{','.join(_WRITING)}, or {','.join(_POINTING)} for a model that points"
 )
 
@@ -36,19 +36,19 @@ def benchmark_cli(
     corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
     methods: Annotated[str | None, Opt("--methods", "-m", help=_METHODS_HELP)] = None,
     batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts per batch")] = "1,32",
-    limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
+    limit: Annotated[int, Opt("--limit", "-n", help="Number of texts, 0 for all")] = 256,
     rounds: Annotated[int, Opt("--rounds", "-r", help="Runs of each method")] = 3,
     forced: Annotated[
         bool,
-        Opt("--forced", "-f", help="Force the gold answers: speed of a model that is not trained"),
+        Opt("--forced", "-f", help="Force the gold answers, to time a model that is not trained"),
     ] = False,
     output: Annotated[
-        Path | None, Opt("--output", "-o", help="Writes OUTPUT.json, .md and (matplotlib) .png")
+        Path | None, Opt("--output", "-o", help="Write OUTPUT.json, .md and, with matplotlib, .png")
     ] = None,
     corpus_format: FormatOption = None,
     alignment_mode: Alignment = None,
 ) -> None:
-    """Texts per second, milliseconds per text, passes, tokens, memory and F1 of ways of decoding.
+    """Compare ways of decoding: texts per second, ms per text, passes, tokens, memory and F1.
 
     All run the same model on the same texts in one process, in turn, after a warm-up.
     """

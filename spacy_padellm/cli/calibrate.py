@@ -31,7 +31,7 @@ def calibrate_cli(
         float | None, Opt("--recall", help="Set a threshold for each label that keeps this recall")
     ] = None,
     confidence: Annotated[
-        float, Opt("--confidence", help="How sure it is to be that a label's threshold keeps it")
+        float, Opt("--confidence", help="Confidence that a label's threshold keeps it")
     ] = 0.9,
     corpus_format: FormatOption = None,
     alignment_mode: Alignment = None,
@@ -39,8 +39,8 @@ def calibrate_cli(
     """Fit the probabilities of mentions to how often they are right, so that `threshold` and
     `ent._.padellm_score` mean what they say. The model writes the same mentions as before.
 
-    With --precision or --recall, also set the lowest, or the highest, threshold of each label that
-    keeps it in texts like these, with a stated confidence."""
+    With --precision, also set the lowest threshold of each label that keeps this precision in texts
+    like these, with a stated confidence; with --recall, the highest that keeps this recall."""
     msg = Printer()
     try:
         aim = _read_aim(precision, recall, confidence)

@@ -52,7 +52,7 @@ LabelsMap = Annotated[
     Opt(
         "--labels-map",
         "-m",
-        help="New names of labels, as old=new,other=new. 'old=' leaves that label out",
+        help="New names of labels, such as old=new,other=new. 'old=' leaves a label out",
     ),
 ]
 Lang = Annotated[
@@ -64,8 +64,8 @@ Annotate = Annotated[
         "--annotate",
         "-a",
         **choice(Place),
-        help="Where .spacy files have spans: doc.ents, doc.spans or both. With auto the span "
-        "group is used where spans overlap",
+        help="Where .spacy files have spans: doc.ents, doc.spans or both. auto uses the span group "
+        "where spans overlap",
     ),
 ]
 SpansKey = Annotated[str, Opt("--spans-key", "-k", help="Name of the span group")]
@@ -74,7 +74,7 @@ SpansOffTokens = Annotated[
     Opt(
         "--alignment-mode",
         **choice(AlignmentMode),
-        help="What becomes of spans that do not begin and end on tokens",
+        help="What to do with spans that do not begin and end with tokens",
     ),
 ]
 Separator = Annotated[
@@ -82,21 +82,21 @@ Separator = Annotated[
     Opt(
         "--separator",
         "-s",
-        help="What divides columns, '\\t' for a tab. Without it a tab or blanks are read, a tab "
-        "is written",
+        help="What separates columns, '\\t' for a tab. By default, a tab or blanks are read, and a "
+        "tab is written",
     ),
 ]
 ColumnToken = Annotated[
     int, Opt("--column-token", help="Column of the token, from 0, or from the end if negative")
 ]
 ColumnTag = Annotated[
-    str, Opt("--column-tag", help="Column of the tag; several, as 2,3, for overlapping spans")
+    str, Opt("--column-tag", help="Column of the tag; several, such as 2,3, for overlapping spans")
 ]
 Detokenize = Annotated[
     bool, Opt("--detokenize", "-d", help="Natural spacing: 'Rome , Italy' becomes 'Rome, Italy'")
 ]
 JoinSigils = Annotated[
-    bool, Opt("--join-sigils", help="With --detokenize: write '#' and '@' on to the next token")
+    bool, Opt("--join-sigils", help="With --detokenize: join '#' and '@' to the next token")
 ]
 TextComments = Annotated[
     bool, Opt("--text-comments", help="Write '# text = ...' in columns, which keeps the spacing")

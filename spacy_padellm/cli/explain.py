@@ -19,10 +19,10 @@ def explain_cli(
     text: Annotated[str, Arg(help="The text, or - to read it from standard input")],
     pipeline: Pipeline = "english",
     labels: Labels = "",
-    output: Annotated[Path, Opt("--output", "-o", help="The page")] = Path("explain.html"),
+    output: Annotated[Path, Opt("--output", "-o", help="HTML page")] = Path("explain.html"),
 ) -> None:
     """Write one HTML page: the text with its entities, and for every label the count, every
-    mention with its probability, what was dropped and why, and what it took."""
+    mention with its probability, what was dropped and why, and the work that it took."""
     msg = Printer()
     try:
         text, labels = read_argument(text), read_text(labels, "--labels")

@@ -19,27 +19,26 @@ _PRECISIONS = ("fp32", "fp16", "int8")
 @padellm_app.command("export", no_args_is_help=True)
 def export_cli(
     model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or a name")],
-    output: Annotated[Path, Opt("--output", "-o", help="Folder for the exported one")],
+    output: Annotated[Path, Opt("--output", "-o", help="Folder for the result")],
     precision: Annotated[
         str,
         Opt(
             "--precision",
             "-p",
-            help="fp32 answers as torch does; fp16 takes half the disk; int8 is fastest",
+            help="fp32 answers as torch does; fp16 takes half the disk space; int8 is fastest",
         ),
     ] = "fp32",
     corpus: Annotated[
         Path | None,
         Opt("--corpus", help="Texts to compare on, in any format of `padellm train`", exists=True),
     ] = None,
-    limit: Annotated[int, Opt("--limit", "-n", help="Texts to take, 0 for all")] = 256,
+    limit: Annotated[int, Opt("--limit", "-n", help="Number of texts, 0 for all")] = 256,
     corpus_format: FormatOption = None,
 ) -> None:
-    """Write what onnxruntime loads, and compare it with torch on real texts.
+    """Export a pipeline or a model for onnxruntime, and compare it with torch on real texts.
 
-    The new folder is a pipeline, or a model's folder, as before: on a CPU it is run by onnxruntime
-    (model.runtime), everywhere else and in training by torch. An adapter is merged into the
-    weights.
+    The new folder is of the same kind. On a CPU, onnxruntime runs it (model.runtime); elsewhere,
+    and in training, torch does. An adapter is merged into the weights.
     """
     msg = Printer()
     try:

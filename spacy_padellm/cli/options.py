@@ -29,13 +29,13 @@ def choice(literal: Any, *more: str) -> dict[str, Any]:
 
 _PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
 Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
-Labels = Annotated[str, Opt("--labels", "-l", help="Labels to ask for, as PER,ORG; by default all")]
+Labels = Annotated[str, Opt("--labels", "-l", help="Labels, such as PER,ORG; by default all")]
 # Of commands that read annotated texts.
 ANNOTATED = "Annotated texts: .spacy, csv, jsonl, conll, ..., as `padellm train` reads them"
 _FORMAT = "Format of the annotated texts; by default, guessed from name and content"
 _ALIGNMENT = (
-    "What becomes of annotated spans that do not begin and end with whole words. By default "
-    "contract, and an error if most of them do not"
+    "What to do with annotated spans that do not begin and end with whole words. By default "
+    "contract, and an error if most spans are like that"
 )
 FormatOption = Annotated[Format | None, Opt("--format", **choice(Format), help=_FORMAT)]
 Alignment = Annotated[

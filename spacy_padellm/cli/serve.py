@@ -22,7 +22,7 @@ def serve_cli(
     pipeline: Pipeline = "english",
     labels: Labels = "",
     host: Annotated[
-        str, Opt("--host", help="Where to listen; 127.0.0.1 is seen by this machine only")
+        str, Opt("--host", help="Where to listen; only this machine reaches 127.0.0.1")
     ] = "127.0.0.1",
     port: Annotated[int, Opt("--port", envvar=PORT_VARIABLE, help="0 takes a free one")] = 8080,
     api_key: Annotated[
@@ -33,16 +33,20 @@ def serve_cli(
     ] = False,
     limit: Annotated[int, Opt("--limit", help="Longest text, in characters")] = _DEFAULTS.limit,
     max_texts: Annotated[
-        int, Opt("--max-texts", help="Most texts of a request")
+        int, Opt("--max-texts", help="Most texts in a request")
     ] = _DEFAULTS.max_texts,
-    max_bytes: Annotated[int, Opt("--max-bytes", help="Largest request")] = _DEFAULTS.max_bytes,
+    max_bytes: Annotated[
+        int, Opt("--max-bytes", help="Most bytes in a request")
+    ] = _DEFAULTS.max_bytes,
     timeout: Annotated[
         float,
-        Opt("--timeout", help="Seconds for the head of a request to arrive, and for its body"),
+        Opt(
+            "--timeout", help="Seconds for the head of a request to arrive, and again for its body"
+        ),
     ] = _DEFAULTS.timeout,
     queue: Annotated[
         int,
-        Opt("--queue", help="Texts that may wait; then 429"),
+        Opt("--queue", help="Texts that may wait; further requests are answered 429"),
     ] = _DEFAULTS.queue,
     batch_size: Annotated[
         int,
@@ -79,11 +83,13 @@ def serve_cli(
         settings = _read_settings(given)
         check_name(pipeline)
         need("serve", "serve")
-        from ..tools.serve.running import run_server
+        from ..tools.serve.running import heeding_sigterm, run_server
     except ValueError as error:
         msg.fail(str(error), exits=1)
     try:
-        nlp, pipe = open_pipeline(pipeline, labels)
+        with heeding_sigterm():
+            nlp, pipe = open_pipeline(pipeline, labels)
+            _ = pipe.shim.loaded  # whatever is wrong with it is said now
         run_server(nlp, pipe, host, port, settings)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)

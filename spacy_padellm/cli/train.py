@@ -20,8 +20,8 @@ from .options import read_text, say_error
 # Options that go with data, and what a config has for each.
 _WITH_DATA = {"--dev": "paths.dev", "--base": "paths.base", "--lang": "nlp.lang"}
 _STRICT = (
-    "With data: fail if a span does not begin and end with whole words, or if anything else is "
-    "lost or changed in reading"
+    "With data: fail if a span does not begin and end with whole words, or if reading loses or "
+    "changes anything else"
 )
 
 
@@ -85,10 +85,9 @@ def train_cli(
 ) -> None:
     """Train a pipeline with checkpoints, on one device or many.
 
-    Give it annotated texts, and it chooses the settings to suit them and the model, and saves them
-    to OUTPUT as config.cfg. Or give it a config, as for `spacy train`. You can override settings of
-    either, such as --training.max_steps. To use several devices, start it with torchrun or
-    accelerate:
+    Given annotated texts, it chooses settings to suit them and the model, and saves these to OUTPUT
+    as config.cfg. Or give it a config, as for `spacy train`. Either way, you can override settings,
+    such as --training.max_steps. To use several devices, start it with torchrun or accelerate:
 
     torchrun --nproc-per-node 4 -m spacy padellm train config.cfg -o training/model
     """

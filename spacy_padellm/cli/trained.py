@@ -10,7 +10,7 @@ from wasabi import Printer
 from ..tools.pipelines import load_pipeline, merge_pipeline
 from .app import padellm_app
 
-Pipeline = Annotated[Path, Arg(help="Trained pipeline, as training/model-best", exists=True)]
+Pipeline = Annotated[Path, Arg(help="Trained pipeline, such as training/model-best", exists=True)]
 
 
 @padellm_app.command("merge", no_args_is_help=True)
@@ -18,7 +18,7 @@ def merge_cli(
     pipeline: Pipeline,
     output: Annotated[Path, Arg(help="Folder for the pipeline with merged weights")],
 ) -> None:
-    """Work an adapter into the weights of its base.
+    """Merge an adapter into the weights of its base.
 
     The folder `padellm_ner/model` of the new pipeline is a plain Hugging Face checkpoint.
     """
@@ -33,7 +33,7 @@ def merge_cli(
 @padellm_app.command("push", no_args_is_help=True)
 def push_cli(
     pipeline: Pipeline,
-    repo: Annotated[str, Arg(help="Name on the Hugging Face Hub, as my-name/my-model")],
+    repo: Annotated[str, Arg(help="Name on the Hugging Face Hub, such as me/my-model")],
     private: Annotated[bool, Opt("--private", help="Make a new repository private")] = False,
     data: Annotated[str, Opt("--data", help="What it was trained on, for the model card")] = "",
     licence: Annotated[str, Opt("--licence", "--license", help="Licence, such as mit")] = "",
@@ -41,9 +41,9 @@ def push_cli(
         Path | None, Opt("--folder", help="Write the repository to this folder; upload nothing")
     ] = None,
 ) -> None:
-    """Upload model, tokenizer, template and a model card; `model.name` then takes REPO.
+    """Upload the model, its tokenizer and template, and a model card; `model.name` then takes REPO.
 
-    An adapter goes without its base.
+    An adapter is uploaded without its base.
     """
     msg = Printer()
     try:

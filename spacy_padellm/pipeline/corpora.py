@@ -86,8 +86,8 @@ def make_corpus(
 
     path: the file; or a folder, of a dataset that `save_to_disk` wrote, or of brat's files.
     format: as in `padellm convert --from`; None recognises it by name and content.
-    labels: those that were looked for in these texts, the only ones that a model is asked for in
-    training and evaluation on them; None for all.
+    labels: those that these texts were annotated for. In training and evaluation on them, the model
+    is asked only for these; None for all.
     limit: texts to read, 0 for all.
     annotate, spans_key, alignment_mode: as in `padellm convert`. Docs of a `.spacy` file stay as
     they are, but "ents" and "spans" fill what is not annotated there from the other: the ents with
@@ -217,9 +217,9 @@ def make_mixture(
     corpora: readers by name.
     weights: how often an epoch reads each: 1 once, 0.5 a random half (another one each epoch), 3
     three times; 1 by default.
-    labels: those that were annotated in each; for a corpus that is not named, or null, those in its
-    annotations. The model is asked only for these: a corpus of diseases that marks no persons does
-    not teach that there are none.
+    labels: those that each corpus was annotated for; if a corpus is not named, or null, those in
+    its annotations. The model is asked only for these: a corpus of diseases that marks no persons
+    does not teach that there are none.
     spans_key: of spans that count as annotation besides `doc.ents`.
     seed: for drawing and shuffling.
     together: how many texts of a corpus follow each other, where `max_epochs` is -1. A step is

@@ -72,7 +72,7 @@ def make_padellm_ner(
     trained to find entities: a list of {"text": ..., "ents": [[start, end, label], ...]}, or of
     spacy-llm's {"text": ..., "spans": [{"text", "is_entity", "label"}, ...]}; the path of such
     records (.jsonl, .json, .yml) or of a corpus that `padellm convert` reads; or a reader, such as
-    spacy-llm's `@misc = "spacy.FewShotReader.v1"`. A saved pipeline has them with it.
+    spacy-llm's `@misc = "spacy.FewShotReader.v1"`. A saved pipeline includes them.
     scorer: the one below, or another of spaCy's.
     """
     settings = Settings.among(locals())

@@ -50,7 +50,8 @@ def score_ner(
 
 
 def make_ner_scorer() -> Callable[..., dict[str, Any]]:
-    """The scorer "spacy_padellm.ner_scorer.v1"."""
+    """Precision, recall and F1 of spans, overall and by label, and of the distinct label and string
+    pairs of each text (`strings_f`), as the paper scores."""
     return score_ner
 
 

@@ -33,7 +33,7 @@ class Settings:
     per string), "paper_flat", "none" (all); "auto" is "flat" for ents and "nested" for spans.
     threshold: the lowest probability that a mention may have, 0 to 1: a number, or a number for
     each label, as a mapping or as pairs [[label, number], ...]. A label that is not named keeps all
-    its mentions; no name stands for all others, since spaCy's configs cannot hold an entry "*".
+    its mentions; no name means "all others", since spaCy's configs cannot hold an entry "*".
     copy_constraint: mentions are slices of their text; without it, they are any strings, which are
     then searched in the text.
     decoder: "tree" (fast), "rows" (any architecture), or "auto": whichever the model supports.

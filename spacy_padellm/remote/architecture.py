@@ -27,15 +27,15 @@ def build_server(
 ) -> Model[Any, Any]:
     """A fine-tuned causal LM behind an OpenAI-compatible completions endpoint.
 
-    url: up to and with /v1.
+    url: up to and including /v1.
     model: its name there.
     tokenizer: folder or Hub id of the same model's tokenizer.
     template: the one used in training; None takes the one that this package saved beside the
     tokenizer, or "plain".
     prompts: "ids" (vLLM, SGLang, llama.cpp) or "text" (llama-cpp-python, TGI).
     concurrency: the number of simultaneous requests.
-    tries: how often to send a request that fails for a passing reason (refused, cut off, slow, 429,
-    5xx).
+    tries: how often to send a request that fails for a temporary reason (refused, cut off, slow,
+    429, 5xx).
     timeout: seconds that an answer may take, from the request to its last byte.
     max_positions: tokens that the model takes.
     api_key_env: the environment variable with the key; a value that begins with a scheme

@@ -54,8 +54,7 @@ def test_results_are_medians_and_means_over_common_sets(tmp_path):
         "| a | 50 | 3 | 50.0 (20.0–90.0) | 40.0 (1 of 3) |",
         "| b | 50 | 1 | 70.0 |  |",
         "| b | all (9) | 1 | 80.0 | – |",
-        "| mean of 1 set | 50 |  | 50.0 | 40.0 |",
-        "| mean of 1 set | all |  | 80.0 |  |",
+        "| mean of 1 set | 50 |  | 20.0 | 40.0 |",  # of the seed that both have
     ]
     assert rows_of(page, "F1 by label, most texts")[1:] == ["| b | X | 3 | 80.0 | – |"]
     assert "(page.png)" in page and "beside other work" not in page and "\\*" not in page
@@ -103,8 +102,9 @@ def test_systems_are_above_the_rival_by_what_both_have(tmp_path):
         for seed, f in enumerate(of)
     }
     rows = [row for row in rows_of(page_of(tmp_path, results)) if not row.startswith("| c")]
-    assert rows[-2:] == [
-        "| mean of 1 set | 50 |  | 50.0 | 60.0 | 40.0 |",
+    assert rows[-3:] == [
+        "| mean of 2 sets | 50 |  | 40.0 | 52.5 |  |",
+        "| mean of 1 set | 50 |  | 50.0 |  | 40.0 |",
         "| above spacy_ner | 50 |  |  | +12.5 (2 sets) | -10.0 (1 set) |",
     ]
 
@@ -137,6 +137,17 @@ def test_sets_that_a_base_has_seen_are_marked_and_left_out_of_further_means(tmp_
     ]
     assert "\\* The base has learned from all training texts" in page
     assert len(rows_of(page, "Minutes of training")) == 6  # times are what they are
+    assert "§" not in page
+
+
+def test_figures_of_several_processors_are_marked(tmp_path):
+    results = with_a_set_seen()
+    for cell, of in results.items():
+        of["machine"] = {"processor": "A" if cell.system == "box" or cell.size else "B"}
+    page = page_of(tmp_path, results)
+    rows = rows_of(page, "Texts per second, batch 32")
+    assert rows[:2] == ["| tasteset | 3 | 1 | 10 | 10 |", "| tasteset | all (9) | 1 | 10§ | 10§ |"]
+    assert page.count("§ Figures of this row are of several processors") == 2
 
 
 def test_a_base_has_seen_what_its_scripts_train_it_on(tmp_path):

@@ -2,14 +2,17 @@
 
 import re
 import shlex
+import signal
 from pathlib import Path
 
+import pytest
 import yaml
 from typer.main import get_command
 
 from serving.doors import in_app
 from spacy_padellm.cli import padellm_app
 from spacy_padellm.tools.serve.errors import CODES
+from spacy_padellm.tools.serve.running import heeding_sigterm
 from spacy_padellm.tools.serve.settings import ServeSettings
 
 ROOT = Path(__file__).parents[2]
@@ -77,3 +80,14 @@ def test_containers_give_the_stop_its_time():
     assert service["init"] and int(service["stop_grace_period"].rstrip("s")) > least
     assert list(service["environment"]) == ["SPACY_PADELLM_API_KEY"]
     assert service["ports"] == ["127.0.0.1:8080:8080"]
+
+
+def test_the_first_process_of_a_container_ends_while_it_loads():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as ended, heeding_sigterm():
+            signal.raise_signal(signal.SIGTERM)
+        assert ended.value.code == 143
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

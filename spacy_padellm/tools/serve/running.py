@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
@@ -63,6 +64,17 @@ class _CutOff:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
             logger.warning("a client did not take its answer, and was cut off")
+
+
+@contextlib.contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """Until the server itself does, as while a pipeline is loaded: the first process of a container
+    ignores SIGTERM unless it has a handler for it. To be used in the main thread."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def make_server(
