@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from grid.machine import describe
+from grid.options import say_options
 from tqdm import tqdm
 
 from spacy_padellm.tools.benchmark.corpus import read_corpus
+
+OUTPUT = Path("benchmarks/results/english_speed.json")
 
 
 def time_component(
@@ -45,23 +49,26 @@ def time_component(
     return rows
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32, 128])
     parser.add_argument("--limit", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--output", type=Path, default=Path("benchmarks/results/english_speed.json")
-    )
-    arguments = parser.parse_args()
-    texts = [gold.text for gold in read_corpus(arguments.corpus, arguments.limit)]
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default: {OUTPUT}")
+    arguments = parser.parse_args(given)
+    try:
+        texts = [gold.text for gold in read_corpus(arguments.corpus, arguments.limit)]
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     found = time_component(texts, arguments.batch_sizes, arguments.rounds)
-    command = (
-        f"python benchmarks/english.py --corpus {arguments.corpus.name} --limit {arguments.limit} "
-        f"--rounds {arguments.rounds} --batch-sizes {' '.join(map(str, arguments.batch_sizes))}"
-    )
-    report = {"command": command, "date": time.strftime("%Y-%m-%d"), "component": found}
+    report = {
+        "command": f"python benchmarks/english.py {say_options(arguments)}",
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": describe(),
+        "component": found,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
     print(json.dumps(found, indent=1))
 

@@ -1,37 +1,63 @@
 """torch and onnxruntime side by side: texts per second through `nlp.pipe`, F1, the first entity.
 
-    python benchmarks/runtimes.py --corpus corpus/english/uner_ewt.spacy [--model english]
+    python benchmarks/runtimes.py --corpus corpus/english/uner_ewt.spacy \\
+        --fit corpus/english/uner_ewt.dev.jsonl [--model english]
 
-torch computes in float32 and in bfloat16; the model is exported in float32 and in 8 bits. All run
-in turn in one process, round after round, after a warm-up, with the threads of `OMP_NUM_THREADS`;
-the first entity is timed from the start of a process, of each runtime in turn.
+torch computes in float32 and in bfloat16; the model is exported in float32 and in 8 bits, which are
+fitted to other texts than those that are scored. All run in turn in one process, round after round,
+after a warm-up, with the threads of `OMP_NUM_THREADS`; the first entity is timed from the start of
+a process, of each runtime in turn.
 """
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import spacy
+from grid.machine import describe, say_machines
+from grid.options import say_options
+from grid.tables import table
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
-from spacy.training import Example
 from tqdm import tqdm
 
+from spacy_padellm.formats.gold_text import GoldText, Item
+from spacy_padellm.spans.scoring import span_scores
+from spacy_padellm.tools.benchmark.corpus import read_corpus
 from spacy_padellm.tools.export.exporting import export
+from spacy_padellm.tools.export.texts import SAMPLE_TEXTS, read_texts
 
+OUTPUT = Path("benchmarks/results/runtimes")
 BATCHES = (1, 32)
+MOST_FIT = 256  # texts, as `padellm export` takes
 FIRST = """
 import spacy
 nlp = spacy.blank("en")
 nlp.add_pipe("padellm_ner", config={{"model": {model!r}}})
 print(len(nlp("Ada Lovelace met Charles Babbage in London.").ents))
 """
+
+
+def texts_to_fit(path: Path | None, golds: Sequence[GoldText]) -> list[str]:
+    """None of them is scored. path: of the corpus; None for the sample that `padellm export` takes.
+
+    Raises ValueError where all of them are scored, and as `read_texts`.
+    """
+    scored = {gold.text for gold in golds}
+    given = SAMPLE_TEXTS if path is None else read_texts(path)
+    others = [text for text in given if text not in scored]
+    if not others:
+        raise ValueError(
+            "all texts that 8 bits would be fitted to are scored, too: give others with --fit, "
+            "such as a dev split"
+        )
+    return others[:MOST_FIT]
 
 
 def make(model: dict[str, str]) -> Language:
@@ -48,67 +74,51 @@ def first_entity(model: dict[str, str]) -> float:
     return time.perf_counter() - began
 
 
-def entities(docs: list[Doc]) -> set[tuple[int, int, int, str]]:
-    return {(i, e.start_char, e.end_char, e.label_) for i, doc in enumerate(docs) for e in doc.ents}
+def find(nlp: Language, texts: Sequence[str], batch_size: int) -> list[set[Item]]:
+    docs = nlp.pipe(texts, batch_size=batch_size)
+    return [{(ent.label_, ent.start_char, ent.end_char) for ent in doc.ents} for doc in docs]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--model", default="english")
-    parser.add_argument("--texts", type=int, default=192)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/runtimes"))
-    asked = parser.parse_args()
-    golds = list(DocBin().from_disk(asked.corpus).get_docs(spacy.blank("xx").vocab))
-    golds = [doc for doc in golds if doc.text.strip()][: asked.texts]
-    with tempfile.TemporaryDirectory() as temporary:
-        on_torch = {"name": asked.model, "runtime": "torch"}
-        models = {"torch": on_torch, "torch bfloat16": {**on_torch, "dtype": "bfloat16"}}
-        for precision in ("fp32", "int8"):
-            folder = Path(temporary) / precision
-            export(asked.model, folder, precision, [doc.text for doc in golds])
-            models[f"onnx {precision}"] = {"name": str(folder), "runtime": "onnx"}
-        rows = measure(models, golds, asked.rounds)
-        for row in rows.values():
-            row["first"] = []
-        for _ in range(asked.rounds):
-            for name, model in models.items():
-                rows[name]["first"].append(first_entity(model))
-    report(asked, rows)
-
-
-def measure(models: dict[str, dict], golds: list[Doc], rounds: int) -> dict[str, dict]:
+def measure(
+    models: dict[str, dict[str, str]], golds: Sequence[GoldText], rounds: int
+) -> dict[str, dict[str, Any]]:
+    """By name of the model: "speed", texts per second of each round by batch size; "f", strict;
+    "differing", the entities that only it or only the first has; "first", seconds."""
     pipelines = {name: make(model) for name, model in models.items()}
-    rows: dict[str, dict] = {name: {"speed": {b: [] for b in BATCHES}} for name in models}
-    expected: set = set()
+    rows: dict[str, dict[str, Any]] = {
+        name: {"speed": {size: [] for size in BATCHES}} for name in models
+    }
+    texts = [gold.text for gold in golds]
+    wanted = [gold.items() for gold in golds]
+    expected: list[set[Item]] | None = None
     for name, nlp in pipelines.items():  # warm-up, and what they find
-        docs = list(nlp.pipe([doc.text for doc in golds], batch_size=32))
-        predicted = [Example(nlp.make_doc(gold.text), gold) for gold in golds]
-        for example, doc in zip(predicted, docs, strict=True):
-            example.predicted = doc
-        scorer = nlp.get_pipe("padellm_ner").score
-        rows[name]["f"] = scorer(predicted)["ents_f"]
-        expected = expected or entities(docs)
-        rows[name]["differing"] = len(entities(docs) ^ expected)
+        found = find(nlp, texts, BATCHES[-1])
+        judged = [gold.judged(items) for gold, items in zip(golds, found, strict=True)]
+        rows[name]["f"] = span_scores(wanted, judged)["f"]
+        expected = found if expected is None else expected
+        pairs = zip(found, expected, strict=True)
+        rows[name]["differing"] = sum(len(ours ^ theirs) for ours, theirs in pairs)
     for _ in tqdm(range(rounds)):
         for size in BATCHES:
             for name, nlp in pipelines.items():
                 began = time.perf_counter()
-                list(nlp.pipe([doc.text for doc in golds], batch_size=size))
-                rows[name]["speed"][size].append(len(golds) / (time.perf_counter() - began))
+                find(nlp, texts, size)
+                rows[name]["speed"][size].append(len(texts) / (time.perf_counter() - began))
+    for row in rows.values():
+        row["first"] = []
+    for _ in range(rounds):
+        for name, model in models.items():
+            rows[name]["first"].append(first_entity(model))
     return rows
 
 
-def report(asked: argparse.Namespace, rows: dict[str, dict]) -> None:
-    lines = [
-        f"python benchmarks/runtimes.py --corpus {asked.corpus.name} --model {asked.model} "
-        f"({asked.texts} texts, {os.environ.get('OMP_NUM_THREADS', 'all')} threads)\n",
-        "| runtime | texts/s, batch 1 | against torch | texts/s, batch 32 | against torch "
-        "| F1 | entities that differ | first entity, s |",
-        "|---" * 8 + "|",
-    ]
+def show(rows: dict[str, dict[str, Any]]) -> str:
+    """For docs/speed.md."""
+    heads = ["runtime"]
+    for size in BATCHES:
+        heads += [f"texts/s, batch {size}", "against torch"]
     base = rows["torch"]["speed"]
+    lines = []
     for name, row in rows.items():
         cells = [name]
         for size in BATCHES:
@@ -116,12 +126,59 @@ def report(asked: argparse.Namespace, rows: dict[str, dict]) -> None:
             cells.append(f"{statistics.median(row['speed'][size]):.1f}")
             cells.append(f"{statistics.median(a / b for a, b in pairs):.2f}")
         first = statistics.median(row["first"])
-        cells += [f"{100 * row['f']:.2f}", str(row["differing"]), f"{first:.2f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.with_suffix(".md").write_text("\n".join(lines) + "\n")
-    asked.output.with_suffix(".json").write_text(json.dumps(rows, indent=1))
-    print("\n".join(lines))
+        lines.append([*cells, f"{100 * row['f']:.2f}", str(row["differing"]), f"{first:.2f}"])
+    return table([*heads, "F1", "entities that differ", "first entity, s"], lines)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument(
+        "--fit",
+        type=Path,
+        metavar="FILE",
+        help=f"corpus that 8 bits are fitted to, {MOST_FIT} texts of it that are not scored; "
+        f"default: the sample of `padellm export`",
+    )
+    parser.add_argument("--model", default="english")
+    parser.add_argument("--texts", type=int, default=192)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default: {OUTPUT}")
+    arguments = parser.parse_args(given)
+    try:
+        golds = read_corpus(arguments.corpus, arguments.texts)
+        to_fit = texts_to_fit(arguments.fit, golds)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    with tempfile.TemporaryDirectory() as temporary:
+        on_torch = {"name": arguments.model, "runtime": "torch"}
+        models = {"torch": on_torch, "torch bfloat16": {**on_torch, "dtype": "bfloat16"}}
+        for precision in ("fp32", "int8"):
+            folder = Path(temporary) / precision
+            export(arguments.model, folder, precision, to_fit)
+            models[f"onnx {precision}"] = {"name": str(folder), "runtime": "onnx"}
+        rows = measure(models, golds, arguments.rounds)
+    report = {
+        "command": f"python benchmarks/runtimes.py {say_options(arguments)}",
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": describe(),
+        "texts": len(golds),
+        "texts_to_fit": len(to_fit),
+        "runtimes": rows,
+    }
+    write(arguments.output, report)
+
+
+def write(output: Path, report: dict[str, Any]) -> None:
+    about = (
+        f"{report['texts']} texts, 8 bits fitted to {report['texts_to_fit']} others; "
+        f"{report['date']}; {say_machines([report])[0]}"
+    )
+    page = f"`{report['command']}`\n\n{about}\n\n{show(report['runtimes'])}"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.with_suffix(".md").write_text(page, encoding="utf8")
+    output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
+    print(page)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python benchmarks/stream.py --corpus corpus/english/uner_ewt.spacy [--texts 100000]
 
 The corpus is repeated until there are texts enough, each with a number of its own behind it, so
-that no two are alike. Writes the process's memory every 5,000 texts.
+that no two are alike. Writes the process's memory every 5,000 texts, and at the end.
 """
 
 import argparse
@@ -11,12 +11,18 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import spacy
-from spacy.tokens import DocBin
+from grid.machine import describe, say_machines
+from grid.options import say_options
 from tqdm import tqdm
+
+from spacy_padellm.tools.benchmark.corpus import read_corpus
+
+OUTPUT = Path("benchmarks/results/stream")
 
 
 def resident() -> float:
@@ -25,50 +31,79 @@ def resident() -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def texts(corpus: Path, most_words: int) -> Iterator[str]:
-    docs = DocBin().from_disk(corpus).get_docs(spacy.blank("xx").vocab)
-    short = [doc.text for doc in docs if doc.text.strip() and len(doc) <= most_words]
+def read_short(corpus: Path, most_words: int) -> list[str]:
+    """Texts of at most so many words, punctuation counted. Raises ValueError where there is none,
+    and as `read_corpus`."""
+    words = spacy.blank("en").tokenizer
+    texts = [gold.text for gold in read_corpus(corpus)]
+    short = [text for text in texts if len(words(text)) <= most_words]
+    if not short:
+        raise ValueError(f"all texts of {corpus} have more than {most_words} words: raise --words")
+    return short
+
+
+def numbered(texts: Sequence[str]) -> Iterator[str]:
+    """Without an end."""
     for i in itertools.count():
-        yield f"{short[i % len(short)]} {i}"
+        yield f"{texts[i % len(texts)]} {i}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--texts", type=int, default=100_000)
-    parser.add_argument("--words", type=int, default=20, help="longest text taken")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/stream"))
-    arguments = parser.parse_args()
+def annotate(texts: Sequence[str], n: int, every: int) -> dict[str, Any]:
+    """resident_mib: pairs of texts so far and MiB."""
     nlp = spacy.blank("en")
     nlp.add_pipe("padellm_ner")
-    stream = itertools.islice(texts(arguments.corpus, arguments.words), arguments.texts)
+    stream = itertools.islice(numbered(texts), n)
     memory: list[tuple[int, float]] = []
     began = time.time()
     entities = 0
-    for n, doc in enumerate(nlp.pipe(tqdm(stream, total=arguments.texts), batch_size=32), 1):
+    for done, doc in enumerate(nlp.pipe(tqdm(stream, total=n), batch_size=32), 1):
         entities += len(doc.ents)
-        if n % 5000 == 0:
-            memory.append((n, resident()))
-    seconds = time.time() - began
-    command = f"python benchmarks/stream.py --corpus uner_ewt.spacy --texts {arguments.texts}"
-    report = {
-        "command": command,
-        "date": time.strftime("%Y-%m-%d"),
-        "texts_a_second": arguments.texts / seconds,
+        if done % every == 0 or done == n:
+            memory.append((done, resident()))
+    return {
+        "texts_a_second": n / (time.time() - began),
         "entities": entities,
         "strings": len(nlp.vocab.strings),
         "resident_mib": memory,
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=1) + "\n"
-    arguments.output.with_suffix(".json").write_text(text, encoding="utf8")
-    tail = [mib for n, mib in memory if n > arguments.texts // 5]
-    line = (
-        f"{arguments.texts} texts, {report['texts_a_second']:.0f} a second; memory "
-        f"{memory[0][1]:.0f} MiB after 5,000, {min(tail):.0f} to {max(tail):.0f} after a fifth"
+
+
+def say(n: int, found: dict[str, Any]) -> str:
+    (first, at_first), *_ = memory = found["resident_mib"]
+    tail = [mib for done, mib in memory if done > n // 5]
+    return (
+        f"{n} texts, {found['texts_a_second']:.0f} a second; memory {at_first:.0f} MiB after "
+        f"{first:,}, {min(tail):.0f} to {max(tail):.0f} after a fifth"
     )
-    lines = ["# Memory over a stream", "", f"`{command}`", "", line, ""]
-    arguments.output.with_suffix(".md").write_text("\n".join(lines), encoding="utf8")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--words", type=int, default=20, help="of the longest text taken")
+    parser.add_argument("--every", type=int, default=5000, help="texts between two looks")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default: {OUTPUT}")
+    arguments = parser.parse_args(given)
+    for name in ("texts", "every"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name} is {getattr(arguments, name)}: give 1 or more")
+    try:
+        texts = read_short(arguments.corpus, arguments.words)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    report = {
+        "command": f"python benchmarks/stream.py {say_options(arguments)}",
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": describe(),
+        **annotate(texts, arguments.texts, arguments.every),
+    }
+    output, line = arguments.output, say(arguments.texts, report)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
+    about = f"{report['date']}; {say_machines([report])[0]}"
+    page = "\n\n".join(["# Memory over a stream", f"`{report['command']}`", about, line]) + "\n"
+    output.with_suffix(".md").write_text(page, encoding="utf8")
     print(line)
 
 

@@ -1,10 +1,12 @@
-"""Labels that a model was never trained on: strict span F1 when it is asked for them by name.
+"""Labels that a model is asked for by name, without training: strict span F1, by set.
 
     python benchmarks/zero_shot.py --data DATA MODEL [MODEL ...] [--described]
 
 MODEL is what `model.name` takes: `english-any`, a folder. Names and descriptions of labels are in
-`zero_shot.yml`; with `--described`, the model reads both. Whether a model has seen a set, or labels
-like those of a set, is not known here: see its card.
+`zero_shot.yml`; with `--described`, the model reads both. Sets that the model in the box was
+trained on are marked, and a mean leaves them out: what it, or a model that is made of it, finds in
+them is not zero-shot. What other models have seen is not known here, nor who has seen labels like
+those of a set: see the model's card.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from typing import Any
 import spacy
 import srsly
 from grid.machine import describe
+from grid.seen import SEEN
 from grid.sets import find_set, read_split, some
 from tqdm import tqdm
 from tuning.measuring import annotate, score
@@ -29,9 +32,11 @@ from spacy_padellm.formats.gold_text import GoldText
 ABOUT = Path(__file__).with_suffix(".yml")
 OUTPUT = Path(__file__).parent / "results" / "zero_shot.json"
 SPLIT = "test"
+BOX = "english"  # by which name `SEEN` has it
+MARK = "*"
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--data", type=Path, required=True)
@@ -40,28 +45,37 @@ def main() -> None:
     parser.add_argument("--described", action="store_true", help="with descriptions of the labels")
     parser.add_argument("--threshold", type=float, default=0.0)
     parser.add_argument("--output", type=Path, default=OUTPUT)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     about = srsly.read_yaml(ABOUT)
     names = arguments.sets or list(about)
     if unknown := [name for name in names if name not in about]:
         parser.error(f"no set {', '.join(unknown)}: {ABOUT.name} has {', '.join(about)}")
+    try:
+        golds = {
+            name: read(arguments.data, name, about[name]["joined"], arguments.limit)
+            for name in names
+        }
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    described, threshold = arguments.described, arguments.threshold
     found = {}
     for model in arguments.models:
-        scores = {}
-        for name in tqdm(names, desc=model):
-            golds = read(arguments.data, name, about[name]["joined"], arguments.limit)
-            labels = about[name]["labels"]
-            scores[name] = ask(model, golds, labels, arguments.described, arguments.threshold)
-        found[model] = scores
-        print(show(model, scores))
+        scores = {
+            name: ask(model, golds[name], about[name]["labels"], described, threshold)
+            for name in tqdm(names, desc=model)
+        }
+        found[model] = {"sets": scores, **means(scores)}
+        print(show(model, found[model]))
     report = {
-        "described": arguments.described,
-        "threshold": arguments.threshold,
+        "described": described,
+        "threshold": threshold,
         "limit": arguments.limit,
+        "seen_by_the_box": [name for name in names if name in SEEN[BOX]],
         "date": time.strftime("%Y-%m-%d"),
         "machine": describe(),
         "models": found,
     }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
 
 
@@ -92,10 +106,26 @@ def ask(
     return score(golds, [{(own[label], s, e) for label, s, e in items} for items in found])
 
 
-def show(model: str, scores: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = [f"{name:16} {100 * of['f']:5.1f}" for name, of in scores.items()]
-    mean = statistics.mean(of["f"] for of in scores.values())
-    return "\n".join([model, *rows, f"{'mean':16} {100 * mean:5.1f}"])
+def means(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """F1, by sets: "mean_unseen", of those that the model in the box was not trained on, if there
+    are any, and "mean", of all."""
+    groups = {"mean_unseen": [n for n in scores if n not in SEEN[BOX]], "mean": list(scores)}
+    return {
+        of: round(statistics.mean(scores[name]["f"] for name in names), 5)
+        for of, names in groups.items()
+        if names
+    }
+
+
+def show(model: str, found: Mapping[str, Any]) -> str:
+    rows = [
+        f"{name + MARK * (name in SEEN[BOX]):20} {100 * of['f']:5.1f}"
+        for name, of in found["sets"].items()
+    ]
+    said = {"mean_unseen": "mean of the unseen", "mean": "mean of all"}
+    rows += [f"{words:20} {100 * found[of]:5.1f}" for of, words in said.items() if of in found]
+    note = [f"{MARK} the model in the box was trained on it"]
+    return "\n".join([model, *rows, *note * bool(SEEN[BOX] & found["sets"].keys())])
 
 
 if __name__ == "__main__":

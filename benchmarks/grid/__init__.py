@@ -1,1 +1,1 @@
-"""What benchmarks that train many systems share: sets, a process a cell, results, tables."""
+"""What benchmarks share: sets, a process a cell, results, tables, what they were measured with."""

@@ -19,6 +19,18 @@ def add_options(
     parser.add_argument("--cell", type=read_cell, help=argparse.SUPPRESS)
 
 
+def read_number(text: str) -> int:
+    """A number above 0, as an option. Raises ArgumentTypeError for anything else."""
+    if not is_number(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a whole number above 0."""
+    return text.isdecimal() and int(text) > 0
+
+
 def run_command(
     parser: argparse.ArgumentParser,
     given: Sequence[str],

@@ -28,6 +28,11 @@ def find_set(data: Path, name: str, splits: Sequence[str] = SPLITS) -> Path:
     raise ValueError(f"no set {name} below {data}: a set is a folder of that name with {files}")
 
 
+def labels_of(golds: Iterable[GoldText]) -> tuple[str, ...]:
+    """Of all spans, sorted."""
+    return tuple(sorted({label for gold in golds for _, _, label in gold.spans}))
+
+
 def some(golds: Iterable[GoldText], n: int, seed: str) -> list[GoldText]:
     """Up to n of them. A smaller draw is part of a larger one of the same seed."""
     shuffled = list(golds)

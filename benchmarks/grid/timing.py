@@ -6,6 +6,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+BESIDE = 1.5  # by the clock for one of the processor: more, and other work ran beside it
+
+
+def ran_beside(wall: float, cpu: float) -> bool:
+    """Whether a piece of work waited for the processor much of the time, by what it took by the
+    clock and of the processor, in one unit."""
+    return wall > BESIDE * cpu
 
 
 def cpu_seconds() -> float:

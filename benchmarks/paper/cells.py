@@ -5,7 +5,14 @@ from dataclasses import astuple, dataclass, replace
 
 FORMATS = ("padellm", "structured", "augmented")
 LATENCY = "latency"  # in the place of a format: all formats that are tuned, side by side
-OURS = "ahead"  # the method of parallel decoding that the component has
+OURS = "ahead"  # the method of parallel decoding that the component has: mentions are copied
+FREE = "tree-free"  # the same passes, but mentions are any strings, as the other formats write them
+PAPER = "paper"  # the paper's algorithm, free
+LOOKUP = "augmented-lookup"  # drafts where texts come one by one
+# How each format is decoded to be scored, and to be timed. Methods are timed in this order, and the
+# first is what `measure` compares with: ours where it is there.
+SCORED = {"padellm": (FREE, OURS), "structured": ("structured",), "augmented": ("augmented",)}
+TIMED = {**SCORED, "padellm": (OURS, PAPER), "augmented": ("augmented", LOOKUP)}
 TEMPLATES = ("plain", "compact")
 PROMPTS = ("bare", "guided")
 

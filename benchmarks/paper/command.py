@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grid.command import add_options, run_command
+from grid.command import add_options, read_number, run_command
 from grid.folders import LOG
 from grid.machine import threads
 from grid.processes import Program, Status, run_cells
@@ -42,33 +42,27 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
     recipe = parser.add_argument_group("recipe", "of all sets; without, each has its own")
     recipe.add_argument("--base", help="a name, or the folder of a model")
-    recipe.add_argument("--texts", type=_above_0, help="for training, drawn with the seed")
-    recipe.add_argument("--epochs", type=_above_0)
-    recipe.add_argument("--test-texts", type=_above_0, help="without, all")
-    recipe.add_argument("--steps", type=_above_0, help="at most, for a try")
-    recipe.add_argument("--batch-tokens", type=_above_0, help="of the texts, in a step")
+    recipe.add_argument("--texts", type=read_number, help="for training, drawn with the seed")
+    recipe.add_argument("--epochs", type=read_number)
+    recipe.add_argument("--test-texts", type=read_number, help="without, all")
+    recipe.add_argument("--steps", type=read_number, help="at most, for a try")
+    recipe.add_argument("--batch-tokens", type=read_number, help="of the texts, in a step")
     recipe.add_argument("--learn-rate", type=float)
-    recipe.add_argument("--rank", type=_above_0, help="of the adapter")
+    recipe.add_argument("--rank", type=read_number, help="of the adapter")
     recipe.add_argument("--precision", choices=("bfloat16", "float32"), help="of training")
     recipe.add_argument("--dtype", choices=("float32", "bfloat16"), help="of weights, and decoding")
     runs = parser.add_argument_group("running")
     runs.add_argument(
         "--budget", type=float, help="minutes after which the command stops, to go on"
     )
-    runs.add_argument("--threads", type=_above_0, default=1, help="of a cell; default: 1")
+    runs.add_argument("--threads", type=read_number, default=1, help="of a cell; default: 1")
     runs.add_argument("--keep-models", action="store_true", help="in the folder of each cell")
     runs.add_argument("--skip-latency", action="store_true", help="score only")
-    again = "measure latency again, where models were kept"
+    again = "measure latency again, where models were kept; without --keep-models, they then go"
     runs.add_argument("--again", action="store_true", help=again)
-    runs.add_argument("--latency-texts", type=_above_0, default=96, help="default: 96")
-    runs.add_argument("--rounds", type=_above_0, default=3, help="of latency; default: 3")
+    runs.add_argument("--latency-texts", type=read_number, default=96, help="default: 96")
+    runs.add_argument("--rounds", type=read_number, default=3, help="of latency; default: 3")
     return parser
-
-
-def _above_0(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return int(text)
 
 
 def find_recipe(arguments: argparse.Namespace, name: str) -> Recipe:
@@ -86,15 +80,17 @@ def say_result(cell: Cell, output: Path) -> str:
         methods = [of for of in record["methods"] if of["batch"] == 1]
         said = (f"{of['method']} {of['milliseconds']:.0f}" for of in methods)
         return f"{cell}: milliseconds per text, one by one: {', '.join(said)}"
-    scores, minutes = record["scores"], record["training"]["minutes"]
-    f1 = ", ".join(f"{name} {100 * of['f']:.1f}" for name, of in scores.items())
-    return f"{cell}: F1 of {f1}; {minutes:.1f} minutes of training"
+    minutes = record["training"]["minutes"]["wall"]
+    scores = record["scores"].items()
+    f1 = ", ".join(f"{method} {100 * of['strings']['f']:.1f}" for method, of in scores)
+    return f"{cell}: F1 of string sets: {f1}; {minutes:.1f} minutes of training"
 
 
 def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     """All cells that are not there yet. Returns how many failed.
 
-    Raises ValueError where the output, or what is half done beside it, is of another origin.
+    Raises ValueError where the output, or what is half done beside it, is of another origin, and
+    as `Plan.check_latency`.
     """
     recipes = {name: find_recipe(arguments, name) for name in arguments.sets}
     for name in arguments.sets:
@@ -104,10 +100,12 @@ def run(arguments: argparse.Namespace, given: Sequence[str]) -> int:
     bases = {name: recipe.base_name for name, recipe in recipes.items()}
     choices = (arguments.templates, arguments.prompts, arguments.formats, arguments.seeds)
     cells = list(plan(bases, *choices, latency=not arguments.skip_latency))
-    results, asked = read_results(arguments.output), read_plan(arguments)
+    asked = read_plan(arguments)
     origins = {name: find_origin(recipe, asked.data, name) for name, recipe in recipes.items()}
+    results = read_results(arguments.output)
     for cell in cells:
         check_same(results, cell, origins[cell.set])
+        asked.check_latency(cell, results)
         if not asked.is_there(cell, results):
             for other in asked.needs(cell) or [cell]:
                 check_begun(asked.folder(other), other, origins[cell.set])
@@ -130,6 +128,7 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
         arguments.latency_texts,
         arguments.rounds,
         arguments.again,
+        arguments.threads,
     )
 
 

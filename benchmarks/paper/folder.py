@@ -20,6 +20,15 @@ def has_model(folder: Path) -> bool:
     return (folder / MODEL).is_dir() and (folder / TUNED).exists()
 
 
+def check_model(folder: Path, cell: Cell) -> None:
+    """Raises ValueError where a cell has no model, which its latency needs."""
+    if not has_model(folder):
+        raise ValueError(
+            f"{cell} has no model any more, so that its latency cannot be measured: give another "
+            f"--output, with all formats at once, or --keep-models; or --skip-latency"
+        )
+
+
 def check_begun(folder: Path, cell: Cell, origin: Origin) -> None:
     """Raises ValueError where a folder has anything half done, or a model, that is of another
     origin, or of which nothing says what it is of."""

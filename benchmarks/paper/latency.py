@@ -9,21 +9,13 @@ from grid.sets import some
 
 from spacy_padellm.tools.benchmark.measuring import measure
 
-from .cells import OURS, Cell
-from .folder import has_model
+from .cells import LOOKUP, TIMED, Cell
+from .folder import check_model
 from .recipe import Recipe
 from .scoring import decoder_for, load_tuned
 from .sets import Drawn
 
 BATCHES = (1, 32)
-PAPER = "paper"
-LOOKUP = "augmented-lookup"  # drafts where texts come one by one
-# In the order in which they run; the first is what `measure` compares with, ours where it is there.
-METHODS = {
-    "padellm": (OURS, PAPER),
-    "structured": ("structured",),
-    "augmented": ("augmented", LOOKUP),
-}
 
 
 def measure_latency(
@@ -34,20 +26,18 @@ def measure_latency(
     texts: int,
     rounds: int,
 ) -> dict[str, Any]:
-    """folders: of the cells that have tuned a model, by format. texts: drawn of the test texts.
-    What is measured is as of `measure`, medians over rounds; answers are free.
+    """folders: of the cells that have tuned a model, by format. texts: drawn of the test texts,
+    the longest first, as scoring reads them, so that batches are padded little. What is measured is
+    as of `measure`, medians over rounds; nothing is forced.
 
     Raises ValueError where a model is not there any more.
     """
     for name, folder in folders.items():
-        if not has_model(folder):
-            raise ValueError(
-                f"{cell.of_format(name)} has no model any more: give another --output, and all "
-                f"formats at once, or keep models by --keep-models"
-            )
+        check_model(folder, cell.of_format(name))
     golds = some(drawn.test, texts, f"{cell.set} latency")
+    golds.sort(key=lambda gold: -len(gold.text))
     decoders = {}
-    for name, methods in METHODS.items():
+    for name, methods in TIMED.items():
         if name in folders:
             loaded = load_tuned(folders[name], recipe)
             decoders |= {method: decoder_for(cell, loaded, method) for method in methods}
@@ -57,10 +47,10 @@ def measure_latency(
         own = {name: of for name, of in decoders.items() if size == 1 or name != LOOKUP}
         measured += measure(own, golds, drawn.labels, (size,), rounds, device, _say)
     return {
-        "methods": [asdict(of) for of in measured],
+        # F1 is of all test texts, and by one definition (`score`).
+        "methods": [{k: v for k, v in asdict(of).items() if k != "f"} for of in measured],
         "formats": sorted(folders),
-        "measured_texts": len(golds),
-        "rounds": rounds,
+        "timed_texts": len(golds),
     }
 
 

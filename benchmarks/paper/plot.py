@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from spacy_padellm.atomic import whole_file
 
-from .cells import FORMATS, LATENCY, OURS
-from .report import METHODS, NAMES, Group, f1, groups, median, of_group, rows_of
+from .cells import OURS, SCORED, TIMED
+from .report import SAID
 from .results import Results
+from .summary import Group, batches_of, f1, formats_of, groups, methods_of
 
 COLOURS = ("#d1495b", "#00798c", "#edae49", "#66a182", "#8d6a9f", "#5b6770", "#2e4057")
 
@@ -25,12 +26,17 @@ def draw_results(results: Results) -> Figure:
     places = groups(results)
     figure = Figure(figsize=(10, 1.2 + 0.9 * max(len(places), 2)), layout="constrained")
     left, right = figure.subplots(1, 2)
-    scores = {NAMES[name]: _scores(results, places, name) for name in FORMATS}
+    scores = {
+        SAID[method]: [f1(formats_of(results, place), name, method, "strings") for place in places]
+        for name, methods in SCORED.items()
+        for method in methods
+    }
     _bars(left, places, scores, "F1 of string sets (%)", "{:.1f}")
     times = {
-        f"{said}, batch {size}": _times(results, places, method, size)
-        for method, said in METHODS.items()
-        for size in (1, 32)
+        f"{SAID[method]}, batch {size}": _times(results, places, method, size)
+        for methods in TIMED.values()
+        for method in methods
+        for size in sorted({size for place in places for size in batches_of(results, place)})
         if method != OURS
     }
     _bars(right, places, times, "our decoder is × as fast", "{:.1f}×")
@@ -39,13 +45,9 @@ def draw_results(results: Results) -> Figure:
     return figure
 
 
-def _scores(results: Results, places: list[Group], name: str) -> list[float | None]:
-    return [f1(of_group(results, place, name), "strings") for place in places]
-
-
 def _times(results: Results, places: list[Group], method: str, size: int) -> list[float | None]:
-    rows = [rows_of(of_group(results, place, LATENCY), method, size) for place in places]
-    return [median(of, lambda row: row["times"]) for of in rows]
+    found = [methods_of(results, place, size) for place in places]
+    return [of.median(method, lambda row: row["times"]) for of in found]
 
 
 def _bars(

@@ -1,44 +1,72 @@
 """A page of results beside what the paper has printed: tables in Markdown, with a plot."""
 
 import importlib.util
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from grid.machine import say_machines
 from grid.tables import table
+from grid.timing import BESIDE as TIMES_BESIDE
+from grid.timing import ran_beside
 
 from spacy_padellm.atomic import write_whole
 
 from . import published
-from .cells import FORMATS, LATENCY, OURS
+from .cells import FORMATS, FREE, LATENCY, LOOKUP, OURS, PAPER, SCORED, TIMED
 from .results import Results
+from .summary import (
+    Record,
+    batches_of,
+    f1,
+    formats_of,
+    groups,
+    methods_of,
+    timed_beside,
+)
 
 NAMES = dict(
     zip(FORMATS, (published.PADELLM, published.STRUCTURED, published.AUGMENTED), strict=True)
 )
-METHODS = {
-    OURS: "PaDeLLM, our decoder",
-    "paper": "PaDeLLM, the paper's algorithm",
-    "structured": "AutoReg-structured",
-    "augmented": "AutoReg-augmented",
-    "augmented-lookup": "AutoReg-augmented, drafts by prompt lookup",
+SAID = {
+    FREE: "PaDeLLM, free",
+    OURS: "PaDeLLM, our decoder (copies)",
+    PAPER: "PaDeLLM, the paper's algorithm (free)",
+    "structured": published.STRUCTURED,
+    "augmented": published.AUGMENTED,
+    LOOKUP: f"{published.AUGMENTED}, drafts by prompt lookup",
 }
 SCORES = {"strings": "string sets", "spans": "spans", "flat": "spans that do not overlap"}
 WHERE = ("base", "set", "template", "prompt")
-Group = tuple[str, ...]
+TIMES = "ours is × as fast"
+CUT = "answers cut"
+LESS = "PaDeLLM, free, less the better AutoReg"
+BESIDE = "†"  # behind figures, with a note below the table
 
 ABOUT = """\
-Of one row all models come from the same base by the same adapter, texts, steps and optimiser; what
-they write is free. F1 in percent, micro, on the test texts. "String sets" is the paper's score:
-distinct label and string pairs a text. "Spans" are characters and label, strictly; of equal strings
-without a place, the i-th has that of the i-th occurrence. "Spans that do not overlap" is what
-`doc.ents` would have. Of several seeds, medians. "Bare" prompts name labels, "guided" ones say what
-belongs to them. "Ours is × as fast" compares texts per second in the same rounds, where our decoder
-was among them. "Answers cut" had no end within the tokens that they were allowed: twice those of
-the longest text of their batch of 32, and 32 more."""
-Row = dict[str, Any]  # of a method, at a batch size
+Of one row all models come from the same base by the same adapter, texts, steps and optimiser.
+Figures are medians over the seeds that all formats of the row have, or all methods; "2 of 3" says
+that only so many of the seeds are such. "Bare" prompts name labels, "guided" ones say what belongs
+to them."""
+ABOUT_F1 = f"""\
+F1 in percent, micro, on the test texts. "{SAID[FREE]}" writes any strings, as both AutoReg formats
+do: these are compared. "{SAID[OURS]}" is the same model, held to slices of the text, as this
+package decodes. "{SCORES["strings"]}" is the paper's score: distinct label and string pairs a text,
+as they were written; a string that PaDeLLM has written under several labels keeps the likeliest.
+"{SCORES["spans"]}" are characters and label, strictly; of equal strings without a place, the i-th
+has that of the i-th occurrence. "{SCORES["flat"]}" are what `doc.ents` would have, if they may
+begin and end at any token of the model, not only at those of spaCy."""
+ABOUT_LATENCY = f"""\
+Our decoder copies; all others are free. All methods read the same test texts, the longest first, so
+that batches of several are padded little. "{TIMES}" compares texts per second in the same rounds,
+where our decoder was among them. "ms per text" is a batch's time spread over its texts, the median
+over batches; "p90" is over batches, too, where a round has enough of them; "ms of the processor" is
+the mean over texts."""
+ABOUT_TRAINING = f"""\
+"{CUT}" of AutoReg, those to test texts that had no end within the tokens that they were allowed.
+Tokens per second are by the clock."""
+SAY_BESIDE = f"""\
+{BESIDE} Took more than {TIMES_BESIDE:g} times as long by the clock as of the processor: other work
+ran beside it."""
 
 
 def write_report(output: Path, path: Path, results: Results) -> str:
@@ -60,9 +88,9 @@ def write_report(output: Path, path: Path, results: Results) -> str:
         plot_results(results, path.with_suffix(".png"))
         lines += [f"![F1 and latency by format]({path.with_suffix('.png').name})", ""]
     parts = [
-        *("## F1", "", f1_table(results)),
-        *("## Latency", "", latency_table(results)),
-        *("## Training", "", training_table(results)),
+        *("## F1", "", ABOUT_F1, "", f1_table(results)),
+        *("## Latency", "", ABOUT_LATENCY, "", latency_table(results)),
+        *("## Training", "", ABOUT_TRAINING, "", training_table(results)),
         *_published(),
         *("## Measured with", "", *_machines(results), ""),
     ]
@@ -71,105 +99,89 @@ def write_report(output: Path, path: Path, results: Results) -> str:
     return page
 
 
-def groups(results: Results) -> list[Group]:
-    """Base, set, template and prompt, as they come."""
-    return list(dict.fromkeys(cell.group for cell in results))
-
-
-def of_group(results: Results, group: Group, name: str) -> list[dict[str, Any]]:
-    """The records of a format, one a seed."""
-    return [of for cell, of in results.items() if cell.group == group and cell.format == name]
-
-
-def median(
-    records: Sequence[dict[str, Any]], figure: Callable[[dict], float | None]
-) -> float | None:
-    """Of those that have the figure; None where none has."""
-    values = [value for record in records if (value := figure(record)) is not None]
-    return statistics.median(values) if values else None
-
-
-def f1(records: Sequence[dict[str, Any]], score: str) -> float | None:
-    """Percent."""
-    return median(records, lambda of: 100 * of["scores"][score]["f"])
-
-
-def rows_of(records: Sequence[dict[str, Any]], method: str, size: int) -> list[Row]:
-    """What latency records have of a method at a batch size, each with "times", how many times as
-    fast our decoder was in the same rounds; None where it was not among them."""
-    found = []
-    for record in records:
-        at_size = {row["method"]: row for row in record["methods"] if row["batch"] == size}
-        if method in at_size:
-            row, ours = at_size[method], at_size.get(OURS)
-            # Ratios are to one method that both ran beside, whichever that was.
-            times = ours["ratio"] / row["ratio"] if ours else None
-            found.append({**row, "times": times})
-    return found
-
-
 def f1_table(results: Results) -> str:
-    heads = (*WHERE, "score", *NAMES.values(), "PaDeLLM less the better other")
+    methods = [(name, method) for name, of in SCORED.items() for method in of]
+    said = [SAID[method] for _, method in methods]
     rows = []
     for group in groups(results):
-        for score, said in SCORES.items():
-            found = [f1(of_group(results, group, name), score) for name in FORMATS]
-            if any(of is not None for of in found):
-                ours, *others = found
-                best = max((of for of in others if of is not None), default=None)
-                less = "" if ours is None or best is None else f"{ours - best:+.1f}"
-                rows.append((*group, said, *(_say(of, "{:.1f}") for of in found), less))
-    return table(heads, rows)
+        of = formats_of(results, group)
+        if not of.asked:
+            continue
+        for score, name in SCORES.items():
+            found = {method: f1(of, form, method, score) for form, method in methods}
+            others = [found[m] for form, m in methods if form != "padellm" and found[m] is not None]
+            ours = found[FREE]
+            less = "" if ours is None or not others else f"{ours - max(others):+.1f}"
+            texts = _all_said(of.records, lambda record: record["texts"]["test"])
+            figures = (_say(found[method], "{:.1f}") for _, method in methods)
+            rows.append((*group, name, texts, of.of, *figures, less))
+    return table((*WHERE, "score", "texts", "seeds", *said, LESS), rows)
 
 
 def latency_table(results: Results) -> str:
-    heads = (*WHERE, "method", "batch", "ms per text", "p90", "passes per batch", "tokens per text")
-    rows = []
+    """With a note where other work ran beside."""
+    heads = (*WHERE, "method", "batch", "texts", "rounds", "seeds", "ms per text", "p90")
+    more = ("ms of the processor", "passes per batch", "tokens per text", TIMES)
+    order = [method for of in TIMED.values() for method in of]
+    rows, beside = [], False
     for group in groups(results):
-        records = of_group(results, group, LATENCY)
-        for method, size in _methods(records):
-            of = rows_of(records, method, size)
-            figures = [
-                _say(median(of, lambda row, name=name: row[name]), form)
-                for name, form in (
-                    ("milliseconds", "{:.0f}"),
-                    ("milliseconds_p90", "{:.0f}"),
-                    ("passes_a_batch", "{:.1f}"),
-                    ("tokens_a_text", "{:.0f}"),
+        for size in batches_of(results, group):
+            of = methods_of(results, group, size)
+            for method in sorted(of.records, key=order.index):
+                marked = any(map(timed_beside, of.records[method]))
+                beside |= marked
+                milliseconds = _say(of.median(method, lambda row: row["milliseconds"]), "{:.0f}")
+                figures = (
+                    _say(of.median(method, lambda row, key=key: row[key]), form)
+                    for key, form in (
+                        ("milliseconds_p90", "{:.0f}"),
+                        ("cpu_milliseconds", "{:.0f}"),
+                        ("passes_a_batch", "{:.1f}"),
+                        ("tokens_a_text", "{:.0f}"),
+                        ("times", "{:.1f}"),
+                    )
                 )
-            ]
-            times = _say(median(of, lambda row: row["times"]), "{:.1f}")
-            score = _say(median(of, lambda row: row["f"] and 100 * row["f"]), "{:.1f}")
-            rows.append((*group, METHODS.get(method, method), str(size), *figures, score, times))
-    return table((*heads, "span F1 of these texts", "ours is × as fast"), rows)
+                own = {method: of.records[method]}
+                counts = [
+                    _all_said(own, lambda row, key=key: row[key]) for key in ("texts", "rounds")
+                ]
+                where = (*group, SAID[method], str(size), *counts, of.of)
+                rows.append((*where, milliseconds + BESIDE * marked, *figures))
+    return table((*heads, *more), rows) + f"\n{SAY_BESIDE}\n" * beside
 
 
 def training_table(results: Results) -> str:
-    heads = (*WHERE, "format", "seed", "texts", "steps", "minutes", "targets a text")
+    """With a note where other work ran beside."""
+    heads = (*WHERE, "format", "seed", "texts", "steps", "minutes", "minutes of the processor")
     more = (
+        "targets a text",
         "tokens per text",
         "tokens per second",
         "weights trained",
         "peak MiB",
         "spans off tokens",
-        "answers cut",
+        CUT,
     )
-    rows = []
+    rows, beside = [], False
     for cell, record in results.items():
         if cell.format == LATENCY:
             continue
         of, texts = record["training"], record["texts"]["train"]
         epochs = record["recipe"]["epochs"] if record["recipe"]["steps"] is None else None
-        seconds = 60 * of["minutes"]
+        minutes = of["minutes"]
+        marked = ran_beside(minutes["wall"], minutes["cpu"])
+        beside |= marked
+        seconds = 60 * minutes["wall"]
         rate = epochs * texts * of["tokens_a_text"] / seconds if epochs and seconds else None
         figures = (
-            *(f"{texts:,}", str(of["steps"]), f"{of['minutes']:.1f}"),
+            *(f"{texts:,}", str(of["steps"])),
+            *(f"{minutes['wall']:.1f}{BESIDE * marked}", f"{minutes['cpu']:.1f}"),
             *(f"{of['targets_a_text']:.1f}", f"{of['tokens_a_text']:.1f}", _say(rate, "{:.0f}")),
             *(f"{of['trained_weights']:,}", f"{of['peak_mib']:,}"),
-            *(str(of["unaligned"]), str(record["cut"])),
+            *(str(of["unaligned"]), _say(record["cut"], "{}")),
         )
         rows.append((*cell.group, NAMES[cell.format], str(cell.seed), *figures))
-    return table((*heads, *more), rows)
+    return table((*heads, *more), rows) + f"\n{SAY_BESIDE}\n" * beside
 
 
 def _published() -> list[str]:
@@ -196,13 +208,6 @@ def _published() -> list[str]:
     return parts
 
 
-def _methods(records: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
-    """With their batch sizes: size by size, in the order of `METHODS`."""
-    found = {(row["method"], row["batch"]) for record in records for row in record["methods"]}
-    order = {name: place for place, name in enumerate(METHODS)}
-    return sorted(found, key=lambda of: (of[1], order.get(of[0], len(order)), of[0]))
-
-
 def _machines(results: Results) -> list[str]:
     made = dict.fromkeys(
         f"{cell.set}: " + ", ".join(f"{key} {value}" for key, value in record["recipe"].items())
@@ -213,3 +218,9 @@ def _machines(results: Results) -> list[str]:
 
 def _say(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
+
+
+def _all_said(records: Mapping[str, Sequence[Record]], figure: Callable[[Record], int]) -> str:
+    """A number that records should share; all of them, where they do not."""
+    found = sorted({figure(record) for of in records.values() for record in of})
+    return ", ".join(f"{value:,}" for value in found)

@@ -23,11 +23,12 @@ def append_result(path: Path, cell: Cell, record: dict[str, Any]) -> None:
 
 
 def check_same(results: Results, cell: Cell, origin: Origin) -> None:
-    """Raises ValueError where the output has results of the same cells of another origin, or
-    does not say of which."""
+    """Raises ValueError where the output has results of the same set of another origin, but for
+    the base, where that is another; or does not say of which."""
     for other, record in results.items():
         had_all = record["recipe"]
-        differ = [key for key, value in origin.items() if had_all.get(key) != value]
-        if other.group == cell.group and differ:
+        free = () if other.base == cell.base else ("base", "weights")
+        differ = [key for key, of in origin.items() if key not in free and had_all.get(key) != of]
+        if other.set == cell.set and differ:
             had = ", ".join(f"{key} {had_all.get(key, 'unknown')}" for key in differ)
             raise ValueError(f"the output has {other} with {had}: give another --output")

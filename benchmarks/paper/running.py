@@ -18,7 +18,7 @@ from .latency import measure_latency
 from .origin import Origin, find_origin
 from .plan import Plan
 from .recipe import Recipe
-from .results import append_result, read_results
+from .results import append_result, check_same, read_results
 from .scoring import score_tuned
 from .sets import Drawn, draw
 from .training import tune
@@ -28,7 +28,8 @@ def run_cell(cell: Cell, recipe: Recipe, plan: Plan) -> Status:
     """Trains and scores, or measures; writes the result, and removes the weights that nothing waits
     for. What this process prints goes to the cell's log. Has done nothing where it is not DONE.
 
-    Raises ValueError for what is half done, or a model, of another origin.
+    Raises ValueError for results of the set, what is half done, or a model, of another origin, and
+    as `Plan.check_latency`.
     """
     try:
         with ExitStack() as alone:
@@ -40,7 +41,9 @@ def run_cell(cell: Cell, recipe: Recipe, plan: Plan) -> Status:
             results = read_results(plan.output)
             if not all(other in results for other in plan.needs(cell)):
                 return Status.WAITS
+            plan.check_latency(cell, results)
             _do(cell, recipe, plan)
+            (plan.folder(cell) / FOUND).unlink(missing_ok=True)  # not before its result is there
             for other in plan.done_with(cell):
                 remove_model(plan.folder(other))
     except BusyError:
@@ -51,6 +54,7 @@ def run_cell(cell: Cell, recipe: Recipe, plan: Plan) -> Status:
 def _do(cell: Cell, recipe: Recipe, plan: Plan) -> None:
     print_to(plan.folder(cell) / LOG, "ab")
     origin = find_origin(recipe, plan.data, cell.set)
+    check_same(read_results(plan.output), cell, origin)
     drawn = draw(plan.data, cell.set, recipe, cell.seed)
     do = _latency if cell.format == LATENCY else _tune
     record = {
@@ -82,4 +86,5 @@ def _latency(
     for other in plan.needs(cell):
         folders[other.format] = plan.folder(other)
         check_begun(plan.folder(other), other, origin)
-    return measure_latency(cell, recipe, folders, drawn, plan.latency_texts, plan.rounds)
+    found = measure_latency(cell, recipe, folders, drawn, plan.latency_texts, plan.rounds)
+    return {**found, "settings": plan.settings}

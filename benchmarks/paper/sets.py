@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grid.sets import find_set, read_split, some
+from grid.sets import find_set, labels_of, read_split, some
 
 from spacy_padellm.formats.gold_text import GoldText
 
@@ -76,7 +76,7 @@ class Drawn:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(sorted({label for gold in self.train for _, _, label in gold.spans}))
+        return labels_of(self.train)
 
 
 def draw(data: Path, name: str, recipe: Recipe, seed: int) -> Drawn:

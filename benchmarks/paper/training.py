@@ -24,7 +24,7 @@ from spacy_padellm.models.trainable import make_trainable
 from spacy_padellm.prompts.template import get_template
 from spacy_padellm.training.budget import Budget
 from spacy_padellm.training.checkpoints import STATE, last_whole
-from spacy_padellm.training.from_text.clock import spent_before
+from spacy_padellm.training.from_text.clock import cpu_before, spent_before
 from spacy_padellm.training.from_text.trainer import train
 from spacy_padellm.training.trainer import Step
 from spacy_padellm.training.tree_task import TreeTask
@@ -125,10 +125,10 @@ def tune(cell: Cell, recipe: Recipe, drawn: Drawn, folder: Path) -> dict[str, An
         request={"cell": str(cell), "recipe": recipe.record()},
     )
     loaded.lm.model.eval()
-    seconds = _seconds(checkpoints)
+    minutes = _minutes(checkpoints)
     with whole_folder(folder / MODEL) as fresh:
         save_model(loaded, fresh, "reference")
-    return _figures(texts, len(batches), seconds, log, loaded)
+    return _figures(texts, len(batches), minutes, log, loaded)
 
 
 def load_for(cell: Cell, recipe: Recipe, labels: tuple[str, ...]) -> LoadedModel:
@@ -144,18 +144,20 @@ def load_for(cell: Cell, recipe: Recipe, labels: tuple[str, ...]) -> LoadedModel
     return make_trainable(add_special_tokens(loaded, labels), adapter)
 
 
-def _seconds(checkpoints: Path) -> float:
-    """Of all steps, over all runs that were resumed."""
+def _minutes(checkpoints: Path) -> dict[str, float]:
+    """Of all steps, over all runs that were resumed: "wall", and "cpu" of the processor."""
     found = last_whole(checkpoints)
     if found is None:
-        return 0.0
-    return spent_before(TrainerState.load_from_json(str(found.path / STATE)))
+        return {"wall": 0.0, "cpu": 0.0}
+    state = TrainerState.load_from_json(str(found.path / STATE))
+    seconds = {"wall": spent_before(state), "cpu": cpu_before(state)}
+    return {clock: round(of / 60, 3) for clock, of in seconds.items()}
 
 
 def _figures(
     texts: Sequence[TrainingText],
     steps: int,
-    seconds: float,
+    minutes: dict[str, float],
     log: Sequence[dict[str, Any]],
     loaded: LoadedModel,
 ) -> dict[str, Any]:
@@ -164,7 +166,7 @@ def _figures(
     trained = [p.numel() for p in loaded.lm.trained.parameters() if p.requires_grad]
     return {
         "steps": steps,
-        "minutes": round(seconds / 60, 2),
+        "minutes": minutes,
         "targets_a_text": round(targets / len(texts), 2),
         "tokens_a_text": round(sum(text.size for text in texts) / len(texts), 1),
         "unaligned": sum(len(text.unaligned) for text in texts),

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from grid.command import is_number
+
 SIZES = ("50", "200", "1000", "all")
 FEW = 200  # up to so many texts results depend much on which they are
 
@@ -30,7 +32,7 @@ def read_size(text: str) -> int | None:
     """A number above 0, or None for "all". Raises ValueError for anything else."""
     if text == "all":
         return None
-    if not text.isdecimal() or not int(text):
+    if not is_number(text):
         raise ValueError(f"{text!r} is no size: give a number of texts, or all")
     return int(text)
 

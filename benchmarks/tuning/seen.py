@@ -1,10 +1,10 @@
-"""What bases have learned before they are tuned here: on training texts of which sets."""
+"""Whether a base has learned from a set before it is tuned here."""
 
 import re
 from typing import Any
 
-# By the name of the base: sets whose training texts it was trained on. Their test texts it was not.
-SEEN = {"english": frozenset({"uner_ewt"})}  # the model in the box: TRAIN_SETS of its scripts
+from grid.seen import SEEN
+
 _BASE = re.compile(r"(?:--base |paths\.base=)([\w.-]+)")
 
 

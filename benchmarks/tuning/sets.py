@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from grid.sets import SPLITS, digest_set, find_set, read_split, some
+from grid.sets import SPLITS, digest_set, find_set, labels_of, read_split, some
 
 from spacy_padellm.formats.gold_text import GoldText
 
@@ -30,7 +30,7 @@ class Draw:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(sorted({span[2] for gold in self.train for span in gold.spans}))
+        return labels_of(self.train)
 
 
 def count_train(data: Path, name: str) -> int:

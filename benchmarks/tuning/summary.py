@@ -5,13 +5,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grid import timing
+
 from .cells import Cell
 from .results import Results
 from .seen import has_seen
 
 Key = tuple[str, int | None, str]  # set, size, system
 Figure = Callable[[dict[str, Any]], float | None]  # of a record
-BESIDE = 1.5  # minutes by the clock for one of the processor: more, and other work ran beside it
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def texts_a_second(record: dict[str, Any]) -> float | None:
 def ran_beside(record: dict[str, Any]) -> bool:
     """Whether training waited for the processor much of the time."""
     minutes = record["minutes"]
-    return bool(minutes["wall"] > BESIDE * minutes["cpu"])
+    return timing.ran_beside(minutes["wall"], minutes["cpu"])
 
 
 def summarise(results: Results, figure: Figure) -> dict[Key, Summary]:

@@ -1,6 +1,5 @@
 """Systems side by side. To add one, give `--system`, or write a row here."""
 
-import hashlib
 import re
 import runpy
 from collections.abc import Callable, Iterable
@@ -8,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from grid.bases import digest_base, digest_file, digest_folder
 from spacy.language import Language
 
 from spacy_padellm.extras import NotInstalledError
-from spacy_padellm.models.named.lookup import find_named
 from spacy_padellm.training import from_config
 
 from .spacy_training import train_config, train_padellm, train_spacy_ner
@@ -71,7 +70,7 @@ def read_system(text: str) -> System:
     if not path.is_file():
         raise ValueError(f"--system {text}: there is no file {path}")
     if function:
-        made_of = f"{path.name}@{_digest(path)}:{function}"
+        made_of = f"{path.name}@{digest_file(path)}:{function}"
         return System(name, made_of, partial(_call, path, function))
     return _from_config(name, path, dict(_pair(pair) for pair in pairs))
 
@@ -83,13 +82,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _from_config(name: str, config: Path, overrides: dict[str, str]) -> System:
     pairs = [f",{key}={_called(value)}" for key, value in overrides.items()]
-    made_of = f"{config.name}@{_digest(config)}{''.join(pairs)}"
+    made_of = f"{config.name}@{digest_file(config)}{''.join(pairs)}"
     return System(name, made_of, partial(train_config, config=config, overrides=overrides))
 
 
 def _without_config(name: str, base: str) -> System:
     """What a user gets of `padellm train`."""
-    recipe = "".join(_digest(RECIPE / file) for file in ("recipe.py", "recipe.cfg"))
+    recipe = "".join(digest_file(RECIPE / file) for file in ("recipe.py", "recipe.cfg"))
     called, missing = Path(base).name, ""
     try:
         called = f"{called}@{_digest_base(base)}"
@@ -104,35 +103,18 @@ def _call(path: Path, function: str, task: Task) -> Language:
     return trained
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
-
-
 def _called(value: str) -> str:
     """Without the folders that lead to a file, but with what is in it."""
     path = Path(value)
     if path.is_dir():
-        return f"{path.name}@{_digest_folder(path)}"
-    return f"{path.name}@{_digest(path)}" if path.is_file() else value
+        return f"{path.name}@{digest_folder(path)}"
+    return f"{path.name}@{digest_file(path)}" if path.is_file() else value
 
 
 def _digest_base(base: str) -> str:
-    """Raises ValueError for a base that is neither a folder nor a model of a package, and
+    """Raises ValueError for a base that is neither on this machine nor a model of a package, and
     NotInstalledError for a package that is missing."""
-    if Path(base).is_dir():
-        return _digest_folder(Path(base))
-    named = find_named(base)
-    if named is None:
+    found = digest_base(base)
+    if found is None:
         raise ValueError(f"the base {base!r} is no folder: download it first")
-    if named.files[0].is_dir():
-        return _digest_folder(named.files[0])
-    return hashlib.sha256(" ".join(map(_digest, named.files)).encode()).hexdigest()[:8]
-
-
-def _digest_folder(folder: Path) -> str:
-    """Of the files of a model: another edition under the same name is another system."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
-    found = hashlib.sha256()
-    for path in files:
-        found.update(f"{path.name} {_digest(path)} ".encode())
-    return found.hexdigest()[:8]
+    return found

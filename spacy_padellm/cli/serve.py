@@ -89,7 +89,6 @@ def serve_cli(
     try:
         with heeding_sigterm():
             nlp, pipe = open_pipeline(pipeline, labels)
-            _ = pipe.shim.loaded  # whatever is wrong with it is said now
         run_server(nlp, pipe, host, port, settings)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)

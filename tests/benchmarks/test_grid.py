@@ -1,5 +1,6 @@
 """What benchmarks share: records, sets."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -118,3 +119,27 @@ def test_a_set_is_known_by_its_texts_wherever_they_lie(tmp_path):
     write_records(tmp_path / "moved" / "train.jsonl.gz", [text])
     digests = [digest_set(tmp_path / name, splits) for name in ("a", "b", "c", "moved")]
     assert digests[0] == digests[3] and len(set(digests)) == 3
+
+
+def test_a_base_is_known_by_its_files_wherever_it_lies(tmp_path):
+    """By the digests that results of old have."""
+    from grid.bases import digest_base
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    texts = {"config.json": "{}", "model.safetensors": "weights", "README.md": "of no weight"}
+    for name, text in texts.items():
+        (one / name).write_text(text)
+    (one / "tokenizer.json").mkdir()  # no file
+    said = ""
+    for name in ("config.json", "model.safetensors"):
+        said += f"{name} {hashlib.sha256(texts[name].encode()).hexdigest()[:8]} "
+    assert digest_base(str(one)) == hashlib.sha256(said.encode()).hexdigest()[:8]
+    shutil.copytree(one, two)
+    (two / "README.md").unlink()
+    assert digest_base(str(two)) == digest_base(str(one))
+    (two / "model.safetensors").rename(two / "pytorch_model.bin")
+    before = digest_base(str(two))
+    (two / "pytorch_model.bin").write_text("others")
+    assert before != digest_base(str(two)) != digest_base(str(one))
+    assert digest_base("nobody/such") is None

@@ -101,6 +101,7 @@ def test_a_cell_itself_refuses_what_is_of_another_recipe(
     with pytest.raises(ValueError, match="was begun with nothing that says how"):
         running.run_cell(cell, recipe, plan)
     shutil.rmtree(plan.folder(cell) / "model")
+    (plan.folder(cell) / "found.jsonl").unlink()
     scripted.fails = ()
     running.run_cell(cell, Recipe(str(plain_lm_folder), epochs=3), plan)  # nothing is left
     assert scripted == ["tune padellm", "tune padellm", "score padellm"]
@@ -123,7 +124,7 @@ def test_data_and_base_may_move(data, base, run, scripted):
     place = data.parent
     assert run("--base", base, *SCORED)[0] == 0
     found = records(place)["structured"]["recipe"]
-    assert found["base"] == "plain" and len(found["weights"]) == len(found["data"]) == 12
+    assert found["base"] == "plain" and len(found["weights"]) == 8 and len(found["data"]) == 12
     (place / "moved").mkdir()
     shutil.move(data / "trips", place / "moved" / "trips")
     shutil.move(base, place / "moved" / base.name)
@@ -138,3 +139,57 @@ def test_a_base_on_the_hub_is_recorded_by_its_whole_name(data):
     found = [find_origin(Recipe(f"{of}/small"), Path(data), "trips") for of in ("a", "b")]
     assert [of["base"] for of in found] == ["a/small", "b/small"]
     assert found[0]["data"] == found[1]["data"] and found[0]["weights"] is None
+
+
+def test_another_edition_of_a_packaged_base_is_another_base(data, plain_lm_folder, monkeypatch):
+    from grid import bases
+    from paper.origin import find_origin
+    from paper.recipe import Recipe
+
+    from spacy_padellm.models.named.named_model import NamedModel
+
+    parts = (data / "one.gguf", data / "two.gguf")
+    for edition in ("a", "b"):
+        (data / edition).mkdir()
+        shutil.copytree(plain_lm_folder, data / edition / "model")
+        (data / edition / "model" / "generation_config.json").write_text(f'{{"_": "{edition}"}}')
+
+    def weights(made):
+        monkeypatch.setattr(bases, "find_named", lambda name: made() if name == "known" else None)
+        return find_origin(Recipe("known"), Path(data), "trips")["weights"]
+
+    folders = [weights(lambda e=e: NamedModel(data / e / "model")) for e in ("a", "b", "a")]
+    files = []
+    for edition in (b"a", b"b", b"a"):
+        for path in parts:
+            path.write_bytes(edition)
+        files.append(weights(lambda: NamedModel(parts)))
+    for found in (folders, files):
+        assert found[0] == found[2] != found[1] and len(found[0]) == 8
+
+
+def test_a_base_whose_package_is_missing_is_said_before_anything_runs(
+    data, run, scripted, monkeypatch
+):
+    from grid import bases
+
+    from spacy_padellm.extras import NotInstalledError
+
+    def find_named(name):
+        raise NotInstalledError("pip install it")
+
+    monkeypatch.setattr(bases, "find_named", find_named)
+    status, said = run("--base", "gemma3")
+    assert status == 2 and "pip install it" in said and not scripted
+
+
+def test_an_output_takes_one_recipe_a_set_but_several_bases(data, base, run, scripted):
+    other = data.parent / "bases" / "other"
+    shutil.copytree(base, other)
+    change_weights(data, other)
+    assert run("--base", base, *SCORED)[0] == 0
+    assert run("--base", other, *SCORED)[0] == 0 and len(scripted) == 4
+    for more in (["--base", other], ["--templates", "compact"], ["--formats", "padellm"]):
+        status, said = run("--base", base, *SCORED, "--rank", 3, *more)
+        assert status == 2 and "with rank 2: give another --output" in said
+    assert len(scripted) == 4

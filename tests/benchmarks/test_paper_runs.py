@@ -12,6 +12,7 @@ def test_all_formats_are_trained_scored_and_measured_and_go_on_where_they_were_s
     data, run, monkeypatch
 ):
     from paper import training
+    from paper.cells import SCORED
 
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     seen = []
@@ -41,12 +42,18 @@ def test_all_formats_are_trained_scored_and_measured_and_go_on_where_they_were_s
     for name in FORMATS:
         record = found[name]
         assert record["training"]["steps"] == n and record["training"]["unaligned"] == 0
-        assert set(record["scores"]) == {"strings", "spans", "flat"}
+        assert set(record["scores"]) == set(SCORED[name])
+        for scores in record["scores"].values():
+            assert set(scores) == {"strings", "spans", "flat"}
+        assert (record["cut"] is None) == (name == "padellm")
+        minutes = record["training"]["minutes"]
+        assert minutes["cpu"] > 0 and minutes["wall"] < 5
         assert record["texts"] == {"train": 12, "test": 5} and record["labels"] == 2
         assert record["recipe"]["base"] == "plain"
         folder = place / "out_cells" / f"plain-trips-plain-bare-{name}-0"
         assert (folder / "model" / "adapter_config.json").exists()
         assert not (folder / "train").exists() and not (folder / "found.jsonl").exists()
+    assert found["latency"]["settings"] == {"latency-texts": 2, "rounds": 1, "threads": 1}
     methods = [(of["method"], of["batch"]) for of in found["latency"]["methods"]]
     alone = [("ahead", 1), ("paper", 1), ("structured", 1), ("augmented", 1)]
     assert methods[:5] == [*alone, ("augmented-lookup", 1)]
@@ -66,7 +73,7 @@ def test_all_formats_are_trained_scored_and_measured_and_go_on_where_they_were_s
     assert status == 0 and (place / "out.md").read_text() in page
     assert (place / "out.png").read_bytes().startswith(b"\x89PNG")
     assert "| plain | trips | plain | bare | string sets |" in page
-    assert "| PaDeLLM, the paper's algorithm | 32 |" in page
+    assert "| PaDeLLM, the paper's algorithm (free) | 32 | 2 | 1 | 1 |" in page
     assert "| PaDeLLM-NER | 92.52 |" in page and "arXiv 2402.04838" in page
 
 
@@ -105,4 +112,4 @@ def test_no_weights_stay_where_they_are_not_asked_for(data, run):
     left = {path.name for path in (data.parent / "out_cells").rglob("*") if path.is_file()}
     assert left <= {".lock", "train.log"}
     status, said = run("--formats", "structured", "--templates", "compact")
-    assert status and "structured/0 has no model any more" in said
+    assert status == 2 and "structured/0 has no model any more" in said

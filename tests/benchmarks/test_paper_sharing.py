@@ -92,3 +92,19 @@ def test_a_kill_while_weights_are_removed_leaves_no_model_that_passes_for_whole(
         folder.remove_model(place)
     except KeyboardInterrupt:
         assert (place / "model").is_dir() and not folder.has_model(place)
+
+
+def test_what_was_found_stays_until_the_result_is_written(data, run, scripted, monkeypatch):
+    from paper import running
+
+    place = data.parent
+    append = running.append_result
+
+    def appending(path, cell, record):
+        if cell.format != "latency":
+            assert (cell_of(place, cell.format) / "found.jsonl").exists()
+        append(path, cell, record)
+
+    monkeypatch.setattr(running, "append_result", appending)
+    assert run("--keep-models")[0] == 0
+    assert not [*(place / "out_cells").glob("*/found.jsonl")]

@@ -2,11 +2,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+from transformers import GenerationConfig
 
 from spacy_padellm.formats.gold_text import GoldText
 from spacy_padellm.learning.mixture import Mixture
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
+from spacy_padellm.spans.alignment import align_mentions
 from spacy_padellm.tools.benchmark.autoregressive import (
     AutoregressiveDecoder,
     get_answer_format,
@@ -27,8 +30,9 @@ GOLD = GoldText(
 FORMATS = ["structured", "augmented"]
 
 
-def places(mentions):
-    return {(m.start, m.end, m.label) for m in mentions}
+def places(text, mentions):
+    aligned, left = align_mentions(text, mentions)
+    return {(m.start, m.end, m.label) for m in (*aligned, *left)}
 
 
 @st.composite
@@ -58,14 +62,30 @@ def test_an_augmented_answer_gives_its_spans_back(case):
     pieces = answer.write(text, sorted(spans))
     said = [piece if isinstance(piece, Mark) else text[slice(*piece)] for piece in pieces]
     assert "".join(piece for piece in said if isinstance(piece, str)) == text
-    assert places(answer.read(text, said)) == spans
+    assert places(text, answer.read(text, said)) == spans
 
 
 def test_an_augmented_answer_that_strays_is_searched():
     answer = get_answer_format("augmented")
     pieces = [Mark("PER"), "Ada Lovelace", Mark(None), " saw ", Mark("LOC"), "Mars", Mark(None)]
     found = answer.read(TEXT, pieces)
-    assert places(found) == {(0, 12, "PER"), (None, None, "LOC")}
+    assert places(TEXT, found) == {(0, 12, "PER"), (None, None, "LOC")}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_mentions_are_as_they_were_written_whatever_the_text_has_at_their_place(name):
+    pieces = [Mark("PER"), " ada lovelace", Mark(None), Mark("LOC"), "New  York", Mark(None)]
+    found = get_answer_format(name).read(TEXT, pieces)
+    assert [(m.label, m.text, m.start) for m in found] == [
+        ("PER", "ada lovelace", None),
+        ("LOC", "New  York", None),
+    ]
+    assert places(TEXT, found) == {(0, 12, "PER"), (36, 44, "LOC")}
+    # An answer that repeats the text but for blanks tells places, too.
+    said = [*TEXT.replace("New York", "|New  York|").partition("|New  York|")]
+    pieces = [said[0], Mark("LOC"), "New  York", Mark(None), said[2]]
+    (city,) = get_answer_format(name).read(TEXT, pieces)
+    assert city.text == "New  York" and city.start == (36 if name == "augmented" else None)
 
 
 @pytest.mark.parametrize("preset", ["compact", "plain"])
@@ -78,7 +98,7 @@ def test_what_is_trained_is_read_back(name, preset, compact_tokenizer, sentencep
     (path,) = text.paths
     assert text.unaligned == () and path.ids[-1] == encoder.end_id
     pieces = encoder.pieces(path.ids[-path.n_targets :], LABELS)
-    assert places(answer.read(TEXT, pieces)) == set(GOLD.spans)
+    assert places(TEXT, answer.read(TEXT, pieces)) == set(GOLD.spans)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -93,7 +113,8 @@ def test_a_trained_model_answers(name, compact_tokenizer, tmp_path):
     lm.model.eval()
     decoder = AutoregressiveDecoder(lm, encoder, answer=answer)
     found = decoder.predict([gold.text for gold in golds], LABELS)
-    assert [places(p.mentions) for p in found] == [set(gold.spans) for gold in golds]
+    of_texts = [places(gold.text, p.mentions) for gold, p in zip(golds, found, strict=True)]
+    assert of_texts == [set(gold.spans) for gold in golds]
     assert [[c.value for c in p.counts] for p in found][1] == [0, 1, 0]
     assert decoder.work.texts == 3 and decoder.work.passes > 5 and decoder.cut == 0
 
@@ -102,7 +123,7 @@ def test_a_trained_model_answers(name, compact_tokenizer, tmp_path):
     for drafts in (0, 10):
         decoder = AutoregressiveDecoder(lm, encoder, answer=answer, lookup_tokens=drafts)
         one_by_one = [decoder.predict([gold.text], LABELS)[0] for gold in golds]
-        assert [places(p.mentions) for p in one_by_one] == [places(p.mentions) for p in found]
+        assert [p.mentions for p in one_by_one] == [p.mentions for p in found]
         works.append(decoder.work)
     answers = sum(text.paths[0].n_targets for text in texts)
     prompts = sum(text.prompt.size for text in texts)
@@ -149,7 +170,7 @@ def test_a_text_is_never_structure_where_structure_is_special(name, compact_toke
     said = sorted((label, text[start:end].strip()) for start, end, label in spans)
     assert sorted((m.label, m.text.strip()) for m in found) == said
     if name == "augmented":
-        assert {place[::2] for place in places(found)} == {span[::2] for span in spans}
+        assert {(m.start, m.label) for m in found} == {span[::2] for span in spans}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -159,7 +180,8 @@ def test_odd_answers_are_read_as_far_as_they_go(name, text, pieces):
     for mention in get_answer_format(name).read(text, pieces):
         assert mention.label in LABELS and mention.text.strip()
         if mention.start is not None:
-            assert text[mention.start : mention.end] == mention.text
+            at_place = text[mention.start : mention.end]
+            assert "".join(at_place.split()) == "".join(mention.text.split())
 
 
 @settings(deadline=None)
@@ -179,7 +201,7 @@ def test_labels_that_begin_alike_are_told_apart(sentencepiece_tokenizer):
         answer = get_answer_format(name)
         (path,) = make_answer_text(encoder, answer, GoldText("a b c d", spans), labels).paths
         pieces = encoder.pieces(path.ids[-path.n_targets :], labels)
-        assert places(answer.read("a b c d", pieces)) == set(spans)
+        assert places("a b c d", answer.read("a b c d", pieces)) == set(spans)
 
 
 def test_a_prompt_begins_as_the_model_has_read_texts_and_says_what_labels_mean(
@@ -199,3 +221,32 @@ def test_forced_logits_go_by_what_is_written():
     for written, expected in ((0, [5, 8]), (2, [7, 2]), (1, [6, 2]), (9, [2, 2])):
         scores = forced(torch.zeros(2, 4 + written, dtype=torch.long), torch.zeros(2, 10))
         assert scores.argmax(dim=1).tolist() == expected
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["model", "adapter"])
+def test_generation_is_greedy_whatever_the_model_asks_for(compact_tokenizer, wrapped):
+    lm = new_lm(compact_tokenizer)
+    if wrapped:
+        lm.model = get_peft_model(lm.model, LoraConfig(target_modules="all-linear"))
+    lm.model.eval()
+    encoder = PromptEncoder(compact_tokenizer, get_template("compact"))
+    golds = [GOLD.text, "No one in London."]
+
+    def written():
+        decoder = AutoregressiveDecoder(lm, encoder, max_new_tokens=12)
+        (batch,) = decoder.plan(golds, LABELS)
+        return decoder._generate([prompt for _, prompt in batch.items])
+
+    plain = written()
+    inner = next(of for of in lm.model.modules() if "generation_config" in vars(of))
+    own = inner.generation_config = GenerationConfig(
+        repetition_penalty=1e6,
+        do_sample=True,
+        temperature=9.0,
+        num_beams=3,
+        no_repeat_ngram_size=1,
+        min_new_tokens=9,
+        suppress_tokens=[plain[0][0]],
+        begin_suppress_tokens=[plain[1][0]],
+    )
+    assert written() == plain and inner.generation_config is own

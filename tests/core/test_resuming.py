@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from transformers import TrainerState
 
 from spacy_padellm.atomic import BusyError, alone_in
 from spacy_padellm.learning.examples import make_training_text
@@ -16,6 +17,7 @@ from spacy_padellm.models.make import create_model
 from spacy_padellm.prompts.encoding import PromptEncoder
 from spacy_padellm.prompts.template import get_template
 from spacy_padellm.training.budget import Budget
+from spacy_padellm.training.checkpoints import STATE, last_whole
 from spacy_padellm.training.from_text import clock
 from spacy_padellm.training.from_text.finetuning import finetune
 from spacy_padellm.training.from_text.pretraining import pretrain
@@ -113,6 +115,17 @@ def test_seconds_count_over_resumed_runs(compact_tokenizer, tmp_path, slow):
     assert 0.3 * whole < half < 0.7 * whole
     assert run(tmp_path / "parts", 6) == half  # nothing is left
     assert abs(run(tmp_path / "parts", 12) - whole) < 0.1 * whole
+
+
+def test_seconds_of_the_processor_count_over_resumed_runs(compact_tokenizer, tmp_path, monkeypatch):
+    ids = np.arange(400, dtype=np.uint16) % 300
+    for steps in (3, 7):
+        ticks = itertools.count()  # a tenth of a second a look
+        monkeypatch.setattr(clock.time, "process_time", lambda ticks=ticks: next(ticks) / 10)
+        options = {"rows": 2, "row_length": 16, "progress": False}
+        pretrain(new_lm(compact_tokenizer).model, ids, tmp_path, Budget(steps=steps), **options)
+        state = TrainerState.load_from_json(str(last_whole(tmp_path).path / STATE))
+        assert clock.cpu_before(state) == pytest.approx(steps / 10)
 
 
 def test_another_request_and_another_run_are_refused(compact_tokenizer, encoder, mixture, tmp_path):

@@ -1,13 +1,18 @@
-"""Servers as processes, and pipelines that ask them."""
+"""Servers, as processes or of the tests' own, and pipelines that ask them."""
 
 import contextlib
 import socket
 import subprocess
 import sys
 import time
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import spacy
+
+
+class OpenServer(ThreadingHTTPServer):
+    request_queue_size = 128  # all of a client's connections may be opened at once
 
 
 def free_port():

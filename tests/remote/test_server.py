@@ -6,13 +6,13 @@ import shutil
 import socket
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import spacy
 from sample_pipelines import TEXTS, make_examples, spans_of
 
-from remote.serving import found, free_port, remote
+from remote.serving import OpenServer, found, free_port, remote
 from spacy_padellm.architectures.causal_lm import own_shim_of
 from spacy_padellm.remote.client import CompletionsClient
 from spacy_padellm.remote.errors import ServerError
@@ -110,10 +110,6 @@ class Faulty(BaseHTTPRequestHandler):
         pass
 
 
-class Server(ThreadingHTTPServer):
-    request_queue_size = 128  # all of a client's connections may be opened at once
-
-
 @pytest.fixture
 def faulty():
     """`faulty(*script)` gives the address of a server that follows it, and its handler."""
@@ -122,7 +118,7 @@ def faulty():
     def start(*script):
         handler = type("Handler", (Faulty,), {"script": list(script), "seen": [], "running": 0,
                        "most": 0, "connections": set(), "lock": threading.Lock()})  # fmt: skip
-        server = Server(("127.0.0.1", 0), handler)
+        server = OpenServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/v1", handler

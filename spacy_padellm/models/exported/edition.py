@@ -7,9 +7,8 @@ from pathlib import Path
 import onnx
 
 from ...lm.onnx.graph import EDITION
+from ..prepared.content import read_blocks
 from .serialized import serialize
-
-_PIECE = 1 << 24  # bytes
 
 
 def mark_edition(graphs: Iterable[onnx.ModelProto], folder: Path) -> str:
@@ -18,9 +17,8 @@ def mark_edition(graphs: Iterable[onnx.ModelProto], folder: Path) -> str:
     digest = sha256()
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         digest.update(f"{path.name}\n{path.stat().st_size}\n".encode())
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE):
-                digest.update(piece)
+        for block in read_blocks(path):
+            digest.update(block)
     graphs = list(graphs)
     for graph in graphs:
         digest.update(serialize(graph))

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...atomic import write_whole
@@ -22,9 +23,8 @@ def digest_files(files: tuple[Path, ...], cache: Path) -> str:
             return str(said["digest"])
     digest = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        for block in read_blocks(path):
+            digest.update(block)
     found = digest.hexdigest()
     if stats == [_stat(path) for path in files]:  # nobody wrote to it meanwhile
         with contextlib.suppress(OSError):  # then it is read again the next time
@@ -36,9 +36,14 @@ def join_files(files: tuple[Path, ...], target: Path) -> None:
     """Raises OSError where it cannot be written."""
     with target.open("wb") as joined:
         for path in files:
-            with path.open("rb") as file:
-                while block := file.read(_BLOCK):
-                    joined.write(block)
+            joined.writelines(read_blocks(path))
+
+
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """A file, piece by piece. Raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
 
 
 def _known(files: tuple[Path, ...], cache: Path) -> Path:

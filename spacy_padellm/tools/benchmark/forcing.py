@@ -70,16 +70,14 @@ class GoldForcedModel:
 
 @dataclass
 class ForcedAutoregressiveDecoder(AutoregressiveDecoder):
-    """An autoregressive decoder that writes the gold answer; golds: None decodes freely."""
+    """An autoregressive decoder that writes the gold answer."""
 
-    golds: Sequence[GoldText] | None = None
+    golds: Sequence[GoldText] = ()
 
     def __post_init__(self) -> None:
-        self._by_text = {gold.text: gold for gold in self.golds or ()}
+        self._by_text = {gold.text: gold for gold in self.golds}
 
     def _constraints(self, prompts: Sequence[TextPrompt]) -> list[Any]:
-        if self.golds is None:
-            return []
         answers = AnswerEncoder(self.encoder)
         targets = []
         for prompt in prompts:

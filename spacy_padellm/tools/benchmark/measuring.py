@@ -16,13 +16,17 @@ if TYPE_CHECKING:  # an exported model runs without
     import torch
 
 
+LEAST_BATCHES = 20  # in a round, for a 90th percentile
+
+
 @dataclass(frozen=True)
 class Measurement:
     """Medians over the rounds. milliseconds: of a text, a batch's time spread over its texts,
-    median and 90th percentile over batches. kept: tokens whose keys and values are held at a time.
-    peak: MiB. f: strict span F1 against gold, None
-    where no text is annotated. ratio: texts per second against those of the reference method in the
-    same round.
+    median and 90th percentile over batches; the latter is None where a round has too few batches
+    to tell. cpu_milliseconds: of the processor, all threads together, a text. kept: tokens whose
+    keys and values are held at a time. peak: MiB. f: strict span F1 against gold, None where no
+    text is annotated. ratio: texts per second against those of the reference method in the same
+    round.
     """
 
     method: str
@@ -30,7 +34,8 @@ class Measurement:
     texts_a_second: float
     ratio: float
     milliseconds: float
-    milliseconds_p90: float
+    milliseconds_p90: float | None
+    cpu_milliseconds: float
     passes_a_batch: float
     tokens_a_text: float
     kept_a_text: float
@@ -78,6 +83,7 @@ def _check_compiled(decoder: TextDecoder) -> None:
 class _Run:
     seconds: list[float]  # of each batch
     sizes: list[int]
+    cpu_seconds: float
     work: DecodingWork
     peak: float | None
     f: float | None
@@ -97,18 +103,20 @@ def _run(
     decoder.work = DecodingWork()
     reset_peak(device)
     seconds, sizes = [], []
+    cpu_seconds = 0.0
     found: list[set[tuple[str, int, int]]] = []
     for start in range(0, len(golds), size):
         texts = [gold.text for gold in golds[start : start + size]]
-        began = time.perf_counter()
+        cpu_began, began = time.process_time(), time.perf_counter()
         predictions = decoder.predict(texts, labels)
         seconds.append(time.perf_counter() - began)
+        cpu_seconds += time.process_time() - cpu_began
         sizes.append(len(texts))
         found += [places_of(t, p.mentions) for t, p in zip(texts, predictions, strict=True)]
     judged = [gold.judged(items) for gold, items in zip(golds, found, strict=True)]
     annotated = any(gold.annotated for gold in golds)
     f = span_scores([gold.items(labels) for gold in golds], judged)["f"] if annotated else None
-    return _Run(seconds, sizes, decoder.work, peak_megabytes(device), f)
+    return _Run(seconds, sizes, cpu_seconds, decoder.work, peak_megabytes(device), f)
 
 
 def _sum_up(name: str, size: int, runs: Sequence[_Run], reference: Sequence[_Run]) -> Measurement:
@@ -125,10 +133,15 @@ def _sum_up(name: str, size: int, runs: Sequence[_Run], reference: Sequence[_Run
         texts_a_second=statistics.median(run.texts_a_second for run in runs),
         ratio=statistics.median(run.texts_a_second / ref.texts_a_second for run, ref in pairs),
         milliseconds=statistics.median(spread),
-        milliseconds_p90=statistics.quantiles(spread, n=10)[-1] if len(spread) > 1 else spread[0],
+        milliseconds_p90=_percentile_90(spread) if len(runs[0].sizes) >= LEAST_BATCHES else None,
+        cpu_milliseconds=statistics.median(1000 * run.cpu_seconds / sum(run.sizes) for run in runs),
         passes_a_batch=statistics.median(run.work.passes / run.work.batches for run in runs),
         tokens_a_text=statistics.median(run.work.tokens / run.work.texts for run in runs),
         kept_a_text=statistics.median(run.work.kept / run.work.texts for run in runs),
         peak=statistics.median(peaks) if peaks else None,
         f=runs[-1].f,
     )
+
+
+def _percentile_90(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=10, method="inclusive")[-1]

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from ...decoding import Decoder, DecodingSettings, TextDecoder
 from ...formats.gold_text import GoldText
@@ -44,16 +46,19 @@ def make_decoder(
             f"was exported from, or set model.runtime to 'torch' in its config"
         )
     if golds is not None or answer in ("structured", "augmented"):
-        from .autoregressive import get_answer_format  # with torch, which others run without
+        # With torch, which others run without.
+        from .autoregressive import AutoregressiveDecoder, get_answer_format
         from .forcing import ForcedAutoregressiveDecoder, GoldForcedModel
     if answer in ("structured", "augmented"):
-        return ForcedAutoregressiveDecoder(
+        make: Any = AutoregressiveDecoder
+        if golds is not None:
+            make = partial(ForcedAutoregressiveDecoder, golds=golds)
+        return make(
             loaded.lm,
             encoder,
             DecodingSettings(token_budget=NO_BUDGET),
             answer=get_answer_format(answer),
             lookup_tokens=LOOKUP_TOKENS if drafts else 0,
-            golds=golds,
         )
     runs_ahead = method in ("ahead", "compiled")
     lm = loaded.lm if exported else replace(loaded.lm, static=None)

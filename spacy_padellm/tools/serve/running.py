@@ -111,7 +111,8 @@ def run_server(
             "listening on %s: whoever reaches this machine can use the model; give an API key",
             host,
         )
-    _ = pipe.shim.loaded  # whatever is wrong with it is said now
+    with heeding_sigterm():
+        _ = pipe.shim.loaded  # whatever is wrong with it is said now
     server = make_server(nlp, pipe, host, port, settings)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ....spans.alignment import align_mentions
 from ....spans.prediction import Mention
 from ....spans.windows import number_anew
 
@@ -27,7 +26,8 @@ Slice = tuple[int, int]
 
 
 class AnswerFormat(Protocol):
-    """Spans to pieces, and pieces back to mentions with their places."""
+    """Spans to pieces, and pieces back to mentions: as they were written, with a place where the
+    answer tells it."""
 
     name: str
 
@@ -37,7 +37,7 @@ class AnswerFormat(Protocol):
 
 
 class Structured:
-    """Label–mention pairs in the order of the text; places are found by string search."""
+    """Label–mention pairs in the order of the text; they have no places."""
 
     name = "structured"
 
@@ -48,12 +48,12 @@ class Structured:
         return pieces
 
     def read(self, text: str, pieces: Sequence[Mark | str]) -> list[Mention]:
-        return _placed(text, _strings(pieces))
+        return _written(_strings(pieces))
 
 
 class Augmented:
     """The text again, mentions between marks; nested mentions nest. Where the answer repeats the
-    text word for word, marks give the places exactly; else strings are searched for."""
+    text word for word, marks give the places exactly; else mentions have none."""
 
     name = "augmented"
 
@@ -83,7 +83,7 @@ class Augmented:
                 label, start = opened.pop()
                 found.append((label, said[start:], start))
         if "".join(said.split()) != "".join(text.split()):
-            return _placed(text, [(label, string) for label, string, _ in found if string.strip()])
+            return _written([(label, string.strip()) for label, string, _ in found])
         # The answer's characters other than white space are those of the text, in order.
         black = [i for i, char in enumerate(text) if not char.isspace()]
         mentions = []
@@ -92,7 +92,7 @@ class Augmented:
             first = len("".join(said[:start].split()))
             if length:
                 begin, end = black[first], black[first + length - 1] + 1
-                mentions.append(Mention(label, 1, text[begin:end], begin, end, 1.0))
+                mentions.append(Mention(label, 1, string.strip(), begin, end, 1.0))
         return number_anew(mentions)
 
 
@@ -118,8 +118,6 @@ def _strings(pieces: Sequence[Mark | str]) -> list[tuple[str, str]]:
     return strings
 
 
-def _placed(text: str, strings: Sequence[tuple[str, str]]) -> list[Mention]:
-    """Mentions with places where they are found; strings that are not in the text have none."""
-    mentions = number_anew([Mention(label, 1, said, None, None, 1.0) for label, said in strings])
-    aligned, left = align_mentions(text, mentions)
-    return aligned + left
+def _written(strings: Sequence[tuple[str, str]]) -> list[Mention]:
+    """Of strings with their labels; blank ones are no mentions."""
+    return number_anew([Mention(name, 1, said, None, None, 1.0) for name, said in strings if said])

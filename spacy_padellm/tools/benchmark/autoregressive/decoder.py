@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 
 from ....decoding import DecodingSettings, DecodingWork, TextDecoder, TextInput
 from ....decoding.text_decoder import Batch, in_order
@@ -19,7 +21,8 @@ from .prompt import AnswerEncoder
 
 @dataclass
 class AutoregressiveDecoder(TextDecoder):
-    """Greedy generation with a KV cache, a batch padded on the left.
+    """Greedy generation with a KV cache, a batch padded on the left. What else the model's
+    generation_config.json asks for, such as a repetition penalty, does not count.
 
     max_new_tokens: of an answer; None allows for a marked copy of the longest text. lookup_tokens:
     how many tokens to draft by prompt lookup where a text comes alone, since `generate` drafts for
@@ -73,19 +76,39 @@ class AutoregressiveDecoder(TextDecoder):
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
         longest = max(len(prompt.encoded.ids) for prompt in prompts)
         drafts = self.lookup_tokens if len(rows) == 1 else 0
-        with self.lm.few_threads(len(rows)), self._counted():
+        wanted = GenerationConfig(
+            max_new_tokens=self.max_new_tokens or 2 * longest + 32,
+            do_sample=False,
+            eos_token_id=eos,
+            pad_token_id=eos,
+            **({"prompt_lookup_num_tokens": drafts} if drafts else {}),
+        )
+        with self.lm.few_threads(len(rows)), self._counted(), self._neutral():
             generated = self.lm.model.generate(
                 input_ids=ids.to(self.lm.device),
                 attention_mask=mask.to(self.lm.device),
-                max_new_tokens=self.max_new_tokens or 2 * longest + 32,
-                do_sample=False,
-                eos_token_id=eos,
-                pad_token_id=eos,
+                generation_config=wanted,
                 logits_processor=self._constraints(prompts),
-                **({"prompt_lookup_num_tokens": drafts} if drafts else {}),
             )
         self.work.add(DecodingWork(kept=len(rows) * (generated.shape[1] - 1)))
         return [[int(token) for token in row[width:]] for row in generated]
+
+    @cached_property
+    def _configured(self) -> list[Any]:
+        """The model, or what an adapter has wrapped, where `generate` looks for defaults."""
+        return [of for of in self.lm.model.modules() if "generation_config" in vars(of)]
+
+    @contextmanager
+    def _neutral(self) -> Iterator[None]:
+        """Without defaults of the model's, which `generate` takes for whatever it is not told."""
+        own = [module.generation_config for module in self._configured]
+        for module in self._configured:
+            module.generation_config = GenerationConfig()
+        try:
+            yield
+        finally:
+            for module, config in zip(self._configured, own, strict=True):
+                module.generation_config = config
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
