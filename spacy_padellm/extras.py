@@ -5,6 +5,7 @@ all that needs it is in the extra `torch`. Nothing is imported here to be looked
 """
 
 import importlib.util
+import threading
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -63,13 +64,26 @@ def _too_old(package: str, extra: str) -> str:
         lines = metadata.requires(PROJECT) or ()
     except (metadata.PackageNotFoundError, InvalidVersion, TypeError):
         return ""
-    for required in map(Requirement, lines):
+    for required in _parsed(tuple(lines)):
         if required.name != package or not _is_of(required, extra):
             continue
         for bound in required.specifier:
             if bound.operator == ">=" and found < Version(bound.version):
                 return f"{package}{bound} ({found} is installed)"
     return ""
+
+
+# Parsed once: every step of a training asks, and Python 3.11 fails at literals that several
+# threads read at a time (python/cpython#106905).
+_parsing = threading.Lock()
+_parsed_lines: dict[tuple[str, ...], list[Requirement]] = {}
+
+
+def _parsed(lines: tuple[str, ...]) -> list[Requirement]:
+    with _parsing:
+        if lines not in _parsed_lines:
+            _parsed_lines[lines] = [Requirement(line) for line in lines]
+        return _parsed_lines[lines]
 
 
 def _is_of(required: Requirement, extra: str) -> bool:

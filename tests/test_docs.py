@@ -30,6 +30,7 @@ ELSEWHERE = (
     "docker",
     "Qwen",
     "smollm2",
+    "training/laptop",  # which is tuned from that
 )
 
 

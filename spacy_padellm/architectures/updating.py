@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from thinc.api import Optimizer
 
-from ..learning.batch import TrainingBatch, batch_loss, batch_size, make_batch_for
+from ..learning.batch import TrainingBatch, batch_loss, make_batch_for, plan_passes
 from ..learning.examples import TrainingText
 from ..learning.optimizer import check_gradient, check_loss, make_adam
 from ..learning.pointing import PointingPass, check_text_loss, pointing_passes
-from ..lm.batching import plan_batches
 from ..lm.gradients import gradients_on
 from ..lm.language_model import LanguageModel
 from ..models.loaded_model import LoadedModel
@@ -69,8 +68,8 @@ class Updates:
             check_text_loss(text_loss)
             yield from pointing_passes(lm, texts, template.bidirectional, token_budget, drop)
             return
-        for plan in plan_batches([batch_size(lm, text) for text in texts], token_budget):
-            yield make_batch_for(lm, template, [texts[i] for i in plan], text_loss=text_loss)
+        for some in plan_passes(lm, texts, token_budget):
+            yield make_batch_for(lm, template, some, text_loss=text_loss)
 
     @gradients_on()
     def step(self, optimizer: Optimizer) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..lm.batching import plan_batches
 from ..lm.language_model import LanguageModel
 from ..prompts.template import PromptTemplate
 from ..prompts.tree import Ints, PromptTree, TreePass, pack_rows
@@ -174,9 +175,14 @@ def make_batch_for(
     )
 
 
-def batch_size(lm: LanguageModel, text: TrainingText) -> int:
-    """About how many tokens a text adds to a batch of `make_batch_for`."""
-    return text.size if lm.tree else text.expanded_size
+def plan_passes(
+    lm: LanguageModel, texts: Sequence[TrainingText], token_budget: int
+) -> list[list[TrainingText]]:
+    """The texts of each batch for `make_batch_for`. token_budget: about the most tokens of one, of
+    which a CPU takes no more than it is the faster for."""
+    sizes = [text.size if lm.tree else text.expanded_size for text in texts]
+    plans = plan_batches(sizes, min(token_budget, lm.training_tokens))
+    return [[texts[i] for i in plan] for plan in plans]
 
 
 def batch_loss(lm: LanguageModel, batch: TrainingBatch) -> torch.Tensor:

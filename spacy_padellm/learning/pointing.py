@@ -90,5 +90,5 @@ def pointing_passes(
     nothing is learned, are left out."""
     known = [text for text in texts if text.prompt.encoded.ids]
     sizes = [len(text.prompt.trunk) for text in known]
-    plans = plan_batches(sizes, min(token_budget, lm.pointing_tokens), padded=True)
+    plans = plan_batches(sizes, min(token_budget, lm.training_tokens), padded=True)
     return [PointingPass([known[i] for i in plan], bidirectional, drop) for plan in plans]

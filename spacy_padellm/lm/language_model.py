@@ -18,11 +18,13 @@ from .passes import ModelPasses
 from .pointers import Pointers
 from .pointing import PointingModel, point
 from .pointing_batch import CPU_TOKENS
+from .primitive_caches import limit_primitive_caches
 from .row_session import RowSession
 from .session import AskedLabels, Method, Session
 from .static_passes import StaticPasses
 from .tree_session import TreeSession
 
+limit_primitive_caches()
 logger = logging.getLogger(__name__)
 
 
@@ -76,6 +78,11 @@ class LanguageModel(ModelPasses):
     def pointing_tokens(self) -> int:
         """Up to how many tokens, padding included, one pass that points is the faster for more."""
         return CPU_TOKENS if self.device.type == "cpu" else sys.maxsize
+
+    @property
+    def training_tokens(self) -> int:
+        """As `pointing_tokens`, of a pass of training: on a CPU, more take memory only."""
+        return self.pointing_tokens
 
     @torch.inference_mode()
     def point_at(

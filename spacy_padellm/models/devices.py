@@ -3,11 +3,12 @@
 import logging
 import os
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from ..logs import first_line
+from .bfloat16_probe import is_cpu_fast_in_bfloat16
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,6 @@ def find_dtype(
             f"'float16'"
         )
     return getattr(torch, dtype)
-
-
-def is_cpu_fast_in_bfloat16() -> bool:
-    """Whether the CPU multiplies matrices in bfloat16 faster than in float32."""
-    get = getattr(torch.cpu, "get_capabilities", None)
-    known: dict[str, Any] = get() if get else {}
-    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
 
 
 def check_fork(loaded_in: int, devices: Iterable[torch.device]) -> None:

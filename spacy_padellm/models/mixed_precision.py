@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .devices import is_cpu_fast_in_bfloat16
+from .bfloat16_probe import is_cpu_fast_in_bfloat16
 
 
 def is_fast_in_bfloat16(device: torch.device) -> bool:

@@ -39,7 +39,8 @@ class Settings:
     decoder: "tree" (fast), "rows" (any architecture), or "auto": whichever the model supports.
     run_ahead: also read drafts of mentions, copied from the text, and mentions of likely counts;
     fewer passes, the same entities.
-    token_budget: tokens of the language model in a batch, in decoding and training.
+    token_budget: tokens of the language model in a batch, in decoding and training; on a CPU at
+    most 1,024 in a pass that trains or points.
     max_count: the most mentions of a label in a window; None takes the model's own limit. A model
     that points has none, and finds them all.
     max_mention_tokens: the longest mention, in tokens of the language model; a longer one is cut.

@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 
-from ..learning.batch import TrainingBatch, batch_loss, batch_size, make_batch_for
+from ..learning.batch import TrainingBatch, batch_loss, make_batch_for, plan_passes
 from ..learning.examples import TrainingText
-from ..lm.batching import plan_batches
 from ..lm.language_model import LanguageModel
 from ..prompts.template import PromptTemplate
 from .trainer import Step
@@ -31,9 +30,7 @@ class TreeTask:
     def passes(self, step: Step) -> list[TrainingBatch]:
         if self.token_budget is None:
             return [self._batch(step.texts)]
-        sizes = [batch_size(self.lm, text) for text in step.texts]
-        plans = plan_batches(sizes, self.token_budget)
-        return [self._batch([step.texts[i] for i in plan]) for plan in plans]
+        return [self._batch(texts) for texts in plan_passes(self.lm, step.texts, self.token_budget)]
 
     def idle(self) -> TrainingBatch:
         assert self.filler is not None

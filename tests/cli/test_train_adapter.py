@@ -1,5 +1,7 @@
 """`padellm train` of an adapter."""
 
+import re
+
 import pytest
 import spacy
 import torch
@@ -8,6 +10,7 @@ from spacy_padellm.models.model_settings import read_base
 from spacy_padellm.models.place import find_place
 
 from .config_runs import adapter_of, farthest, tune_adapter
+from .config_runs import train as train_config
 from .own_data import made, train
 
 
@@ -69,3 +72,16 @@ def test_the_adapter_of_a_base_is_trained_on(corpora, plain_lm_folder, data, tmp
     assert before.keys() == after.keys() and farthest(before, after) > 0
     saved = read_base(find_place(str(tmp_path / "on/model-best/padellm_ner/model"), "name"))
     assert saved.name == str(plain_lm_folder)
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_run_that_takes_much_memory_says_what_takes_less(
+    saves, corpora, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr("spacy_padellm.training.from_config.step_memory.MUCH", 0.5e9)
+    train_config(
+        corpora, tmp_path / "run", {"gradient_checkpointing": saves}, training__max_steps=3
+    )
+    said = [record.getMessage() for record in caplog.records if "memory" in record.getMessage()]
+    assert len(said) == (not saves)
+    assert saves or re.match(r"a step takes about 0\.\d GB of memory: --grad.* 0\.\d GB", said[0])

@@ -1,5 +1,7 @@
 """Packages that are missing or too old, and the table of extras."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -63,6 +65,22 @@ def test_what_another_extra_asks_for_is_no_matter_here(monkeypatch):
         need("gguf", "a GGUF file")
     found["transformers"] = "4.57"
     assert not has("export")
+
+
+def test_requirements_are_read_once_for_all_threads(monkeypatch):
+    """Python 3.11 may fail where several threads read literals, as markers have them."""
+    lines = ['transformers>=5.0; extra == "torch"', f'reads-once>={time.time()}; extra == "torch"']
+    read = []
+
+    def parse(line):
+        read.append(line)
+        return Requirement(line)
+
+    monkeypatch.setattr(extras.metadata, "requires", lambda name: lines)
+    monkeypatch.setattr(extras, "Requirement", parse)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(has, ["torch"] * 32))
+    assert read == lines
 
 
 def test_an_exported_model_runs_beside_a_torch_that_is_too_old(monkeypatch):

@@ -217,15 +217,6 @@ def test_an_encoder_is_refused_by_what_it_was_trained_as(tmp_path):
         load_model(ModelSource(str(tmp_path)))
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "dtype"),
-    [({"amx_bf16": True}, torch.bfloat16), ({"avx512_f": True}, torch.float32)],
-)
-def test_a_checkpoint_in_bfloat16_stays_so_where_the_cpu_is_fast(monkeypatch, capabilities, dtype):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert find_dtype("auto", torch.device("cpu"), torch.bfloat16) is dtype
-
-
 def test_devices_and_dtypes_are_checked():
     assert find_device("cpu").type == "cpu"
     assert find_dtype("auto", torch.device("cpu")) is torch.float32

@@ -136,7 +136,10 @@ def test_labels_are_those_of_the_data_and_runs_are_told_apart(files):
 
 
 @pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
-@pytest.mark.parametrize("more", [("--tagging", "1"), ("--peft", '{"rank": 2}')])
+@pytest.mark.parametrize(
+    "more",
+    [("--tagging", "1"), ("--peft", '{"rank": 2}'), ("--peft", '{"rank": 2}', "--tagging", "1")],
+)
 def test_training_computes_gradients_itself(files, around, more):
     """Whatever mode of torch it is called in, and goes on in another."""
     tuned = ["finetune", str(files / "base" / "model"), str(files / "gold.jsonl"), "--dev"]

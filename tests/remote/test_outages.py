@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import threading
 from collections import Counter
 
@@ -56,6 +57,12 @@ def is_mention(body):
     return body["prompt"].endswith("Mention 1:")
 
 
+def is_of_other(body, batch):
+    """Of a text "… of i" with another i; neither a proof nor a request for models."""
+    i = re.search(r" of (\d)", json.dumps(body))
+    return i is not None and int(i[1]) != batch
+
+
 def pipeline(url, folder, window=None, **block):
     """A pipeline, and the texts that fail, with their error, a list a call of the error handler."""
     block = {"prompts": "text", "grammar": "off", "tries": 1, "timeout": 2.0, **block}
@@ -94,11 +101,14 @@ def test_a_server_that_is_down_is_asked_once_more_for_each_batch(
         nlp, failed = pipeline(url, plain_lm_folder, **block)
         for batch in range(4):
             asked.clear()
-            assert not list(nlp.pipe(TEXTS))
-            assert texts_of(failed) == TEXTS and len(failed) <= 4
+            texts = [f"{text} of {batch}" for text in TEXTS]
+            assert not list(nlp.pipe(texts))
+            assert texts_of(failed) == texts and len(failed) <= 4
             assert all(said.endswith("(1 try)") for _, said in failed)
+            # The server may still read what was sent for an earlier batch, and then dropped.
+            since = [body for body in asked if not is_of_other(body, batch)]
             # Those that are asked at once when it is found out, and the one that shows it.
-            assert len(asked) <= (most if batch else 6)
+            assert len(since) <= (most if batch else 6)
             failed.clear()
 
 

@@ -4,6 +4,7 @@ The config, corpora, component, batches, schedule, scores and the pipelines that
 those of `spacy train`; steps and checkpoints are the Trainer's.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from ...formats.gold_text import GoldText
 from ...learning.examples import make_training_text
 from ...learning.optimizer import make_adam
 from ...learning.pointing import check_text_loss
+from ...lm.older_transformers import checkpointing_name
 from ...models.progress_bars import no_progress_bars
 from ...pipeline.component import PaDeLLMNER
 from ...progress import AboveBars
@@ -41,7 +43,10 @@ from ..tree_task import TreeTask
 from .arguments import RunOptions, training_arguments
 from .folder import RunFolder, tokenizer_digest
 from .scores import ConfigScores
+from .step_memory import advise
 from .steps import ConfigSteps
+
+logger = logging.getLogger(__name__)
 
 MEND = (
     "lower the learning rate, set grad_clip in [training.optimizer], or set mixed_precision to "
@@ -97,6 +102,7 @@ class ConfigRun:
 
     def run(self) -> Path:
         """Raises OSError with a mend where the disk is full."""
+        self._advise()
         finish = self._open_logger()
         try:
             with telling_of_full_disk(self.folder.checkpoints):
@@ -111,6 +117,13 @@ class ConfigRun:
             finish()
         self.args.distributed_state.wait_for_everyone()
         return self.folder.best
+
+    def _advise(self) -> None:
+        lm, saves = self.shim.loaded.lm, getattr(self.args, checkpointing_name())
+        if saves or not self.is_main or lm.device.type != "cpu":
+            return
+        if advice := advise(lm, self.pipe.settings.token_budget, self.args.bf16):
+            logger.warning("%s", advice)
 
     def _is_over(self, state: TrainerState) -> bool:
         return is_over(state, self.args.max_steps, self.settings["patience"])

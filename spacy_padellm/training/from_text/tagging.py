@@ -1,4 +1,4 @@
-"""Deep supervision for models made from scratch: what every token of the text is.
+"""Deep supervision: what every token of the text is. For models made from scratch, and adapters.
 
 Counts and mentions alone teach a small model slowly, since few targets reach back to the words
 that decide them. While it trains, two linear heads read middle layers at the text's own tokens:
@@ -43,9 +43,9 @@ class TaggingHeads(nn.Module):
         weight: float = 1.0,
     ) -> None:
         super().__init__()
-        blocks = getattr(lm.model.base_model, "layers", None)
+        blocks = getattr(lm.model.get_decoder(), "layers", None)
         if blocks is None:
-            kind = type(lm.model).__name__
+            kind = type(lm.model.get_decoder()).__name__
             raise ValueError(f"tagging heads need a model with `layers`; {kind} has none")
         at = layers or ((len(blocks) - 1) // 2, (len(blocks) + 1) // 2)
         if max(at) >= len(blocks):
