@@ -142,7 +142,7 @@ def test_an_edited_config_is_not_written_over(stopped, caplog):
         run.config.write_text(edited)
         code, told = run.command("--resume")
         if where == "checkpoint":
-            assert code == 0 and "another config (training)" in caplog.text
+            assert code == 0 and "another config (training.dropout)" in caplog.text
         else:
             for more in (["--resume"], []):
                 code, told = run.command(*more)

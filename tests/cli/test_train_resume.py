@@ -11,7 +11,7 @@ import spacy
 from sample_pipelines import make_examples
 from spacy.tokens import DocBin
 
-from .config_runs import ENVIRONMENT, command, farthest, run, train, weights
+from .config_runs import ENVIRONMENT, command, farthest, run, train, tune_adapter, weights
 
 
 def test_a_killed_run_goes_on_to_the_same_result(corpora, whole, tmp_path):
@@ -65,7 +65,35 @@ def test_a_full_disk_leaves_the_last_checkpoint(part, corpora, tmp_path):
 def test_a_changed_config_is_told_on_resuming(corpora, tmp_path, caplog):
     train(corpora, tmp_path / "out", training__max_steps=3)
     train(corpora, tmp_path / "out", {"resume": True}, training__batcher__size=80)
-    assert "another config (training)" in caplog.text
+    assert "another config (training.batcher.size)" in caplog.text
+
+
+def test_other_weights_than_those_of_the_checkpoints_are_refused(
+    corpora, plain_lm_folder, tmp_path
+):
+    output, model = tmp_path / "out", "components.padellm_ner.model"
+    tune_adapter(corpora, plain_lm_folder, output, training__max_steps=2)
+    for name, value in (("peft.rank", 4), ("peft.targets", ["q_proj"]), ("pointers", True)):
+        changes = {f"{model}.{name}": value}
+        with pytest.raises(ValueError, match="begin anew") as error:
+            tune_adapter(corpora, plain_lm_folder, output, resume=True, **changes)
+        assert f"({model}.{name})" in str(error.value) and str(output) in str(error.value)
+    tune_adapter(corpora, plain_lm_folder, output, resume=True)
+
+
+def test_labels_keep_the_vectors_that_they_learned(corpora, plain_lm_folder, tmp_path):
+    """A checkpoint has them by number, so that another label would go on with those of a first."""
+    points = {"components__padellm_ner__model__pointers": True}
+    first = {"initialize__components": {"padellm_ner": {"labels": ["PER", "LOC"]}}}
+    tune_adapter(
+        corpora, plain_lm_folder, tmp_path / "out", training__max_steps=2, **points, **first
+    )
+    for labels in (["PER", "LOC", "ORG"], ["ZEBRA", "LOC"], ["LOC", "PER"]):
+        others = {"initialize__components": {"padellm_ner": {"labels": labels}}}
+        with pytest.raises(ValueError, match=r"\(labels\), or begin anew"):
+            tune_adapter(
+                corpora, plain_lm_folder, tmp_path / "out", resume=True, **points, **others
+            )
 
 
 def test_a_finished_run_stays_as_it_was(corpora, tmp_path):

@@ -20,6 +20,7 @@ from ...formats.doc_gold import annotated_labels, place_of
 from ...formats.docbin import write as write_docs
 from ...pipeline.saving import save_pipeline
 from ..checkpoints import last_whole, list_checkpoints
+from .changes import changed_settings
 from .made_config import sign
 
 logger = logging.getLogger(__name__)
@@ -76,32 +77,39 @@ class RunFolder:
         return ""
 
     def note_config(
-        self, config: dict[str, Any], labels: Sequence[str], tokenizer: str, resumed: bool
+        self, config: dict[str, Any], labels: Sequence[str], made: dict[str, str], resumed: bool
     ) -> None:
         """Keeps what the run learns from; warns where a continuation has it otherwise.
 
-        tokenizer: digest of one that was made from the corpus, "" of others. Raises ValueError
-        where that is another one now.
+        made: digests of what config and corpus make: "weights", those that are trained, and
+        "tokenizer", where it is made from the corpus. Raises ValueError where one is another now.
         """
         training = {k: v for k, v in config["training"].items() if k not in _FREE}
         parts = {"components": config["components"], "corpora": config["corpora"]}
-        now = {**parts, "training": training, "labels": list(labels), "tokenizer": tokenizer}
+        now = {**parts, "training": training, "labels": list(labels)}
         now = srsly.json_loads(srsly.json_dumps(now))
         before = self._begun() if resumed else None
         if before is not None:
-            if tokenizer and before.get("tokenizer", tokenizer) != tokenizer:
+            had = {name: before.get(name, digest) for name, digest in made.items()}
+            if had.get("tokenizer") != made.get("tokenizer"):
                 raise ValueError(
                     "the corpus is not the one that this run was begun with, and the tokenizer, "
                     "which is made from it, has changed: restore the corpus, or begin anew with "
                     "another --output"
                 )
-            if changed := [key for key in now if before.get(key) != now[key]]:
+            changed = ", ".join(changed_settings({name: before.get(name) for name in now}, now))
+            if had["weights"] != made["weights"]:
+                raise ValueError(
+                    f"the checkpoints in {self.path} have other weights than this config makes. "
+                    f"Restore what has changed since they were written ({changed or 'the model'}), "
+                    f"or begin anew with another --output"
+                )
+            if changed:
                 logger.warning(
                     "this run was begun with another config (%s): it goes on with the new one, "
-                    "and ends elsewhere than it would have",
-                    ", ".join(changed),
-                )
-        self._write_begun({**now, _TEXTS: (before or {}).get(_TEXTS, {})})
+                    "and ends elsewhere than it would have", changed,
+                )  # fmt: skip
+        self._write_begun({**now, **made, _TEXTS: (before or {}).get(_TEXTS, {})})
 
     def note_texts(self, corpus: str, examples: Iterable[Example], must_be_same: bool) -> None:
         """Keeps a digest of the texts that the run reads; of those of a continuation that are

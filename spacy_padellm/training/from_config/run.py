@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from spacy import util
-from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
@@ -32,7 +31,6 @@ from ...learning.optimizer import make_adam
 from ...learning.pointing import check_text_loss
 from ...lm.older_transformers import checkpointing_name
 from ...models.progress_bars import no_progress_bars
-from ...pipeline.component import PaDeLLMNER
 from ...progress import AboveBars
 from ..callbacks import ProgressBar, RunCallback, best_evaluation, evaluations, is_over
 from ..checkpoints import telling_of_full_disk
@@ -41,10 +39,12 @@ from ..report import write_report
 from ..trainer import StepTrainer, Task
 from ..tree_task import TreeTask
 from .arguments import RunOptions, training_arguments
+from .changes import weights_digest
 from .folder import RunFolder, tokenizer_digest
 from .scores import ConfigScores
 from .step_memory import advise
 from .steps import ConfigSteps
+from .trained_component import find_trained
 
 logger = logging.getLogger(__name__)
 
@@ -87,9 +87,11 @@ class ConfigRun:
         self.train_corpus, self.dev_corpus = resolve_dot_names(interpolated, names)
         self.pipe = find_trained(self.nlp, self.settings["frozen_components"])
         self.shim = own_shim_of(self.pipe.model)
-        made_of = tokenizer_digest(self.shim) if isinstance(self.shim.origin, FromScratch) else ""
         if self.is_main:
-            self.folder.note_config(interpolated, self.pipe.labels, made_of, self.first > 0)
+            made = {"weights": weights_digest(self.shim.loaded.lm)}
+            if isinstance(self.shim.origin, FromScratch):
+                made["tokenizer"] = tokenizer_digest(self.shim)
+            self.folder.note_config(interpolated, self.pipe.labels, made, self.first > 0)
         self.trainer = self._make_trainer()
         self._began = time.monotonic()
         self._log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
@@ -271,28 +273,6 @@ class ConfigRun:
         with self.nlp.select_pipes(disable=self.settings["frozen_components"]):
             self._log_step, finish = self.settings["logger"](self.nlp, AboveBars(), sys.stderr)
         return finish
-
-
-def find_trained(nlp: Language, frozen: list[str]) -> PaDeLLMNER:
-    """The one component that is trained. Raises ValueError where it is not just one of ours."""
-    trained = [
-        (name, pipe)
-        for name, pipe in nlp.pipeline
-        if name not in frozen and getattr(pipe, "is_trainable", False)
-    ]
-    ours = [pipe for _, pipe in trained if isinstance(pipe, PaDeLLMNER)]
-    others = [name for name, pipe in trained if not isinstance(pipe, PaDeLLMNER)]
-    if others:
-        raise ValueError(
-            f"`padellm train` trains padellm_ner alone, and the pipeline has {', '.join(others)}: "
-            f"name them in frozen_components of [training], or use `spacy train`"
-        )
-    if len(ours) != 1:
-        raise ValueError(
-            f"`padellm train` trains one padellm_ner, and the pipeline has {len(ours)} that are "
-            f"not frozen: name the others in frozen_components of [training]"
-        )
-    return ours[0]
 
 
 def load_train_config(path: Path, overrides: dict[str, Any]) -> Config:
