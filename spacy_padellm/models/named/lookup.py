@@ -8,7 +8,6 @@ from typing import Any
 
 from ...extras import PROJECT, NotInstalledError
 from ...logs import first_line
-from .adapter import PackagedAdapter
 from .named_model import NamedModel
 from .packaged import PackagedModel
 
@@ -17,7 +16,7 @@ OURS = PROJECT
 # What pyproject.toml declares, too: known without it in a checkout that is not installed.
 OWN = {
     "english": "spacy_padellm.models.named.box:english",
-    "english-smollm2": "spacy_padellm.models.named.adapter:ENGLISH_SMOLLM2",
+    "english-smollm2": "spacy_padellm.models.named.packaged:ENGLISH_SMOLLM2",
     "smollm2": "spacy_padellm.models.named.packaged:SMOLLM2",
     "gemma3": "spacy_padellm.models.named.packaged:GEMMA3",
     "minilm": "spacy_padellm.models.named.packaged:MINILM",
@@ -115,7 +114,7 @@ def _list(name: str, entries: list[EntryPoint]) -> Listed:
     package = " and ".join(sorted(map(_package, entries)))
     try:
         given = _read(name, entries)
-        if isinstance(given, PackagedModel | PackagedAdapter):
+        if isinstance(given, PackagedModel):
             return _list_packaged(given)
         model = _load(name, entries)
     except ValueError as error:
@@ -124,7 +123,7 @@ def _list(name: str, entries: list[EntryPoint]) -> Listed:
     return Listed(name, f"{package} {version}".strip(), model.licence, model.about)
 
 
-def _list_packaged(packaged: PackagedModel | PackagedAdapter) -> Listed:
+def _list_packaged(packaged: PackagedModel) -> Listed:
     said = (packaged.licence, packaged.about)
     try:
         packaged()
