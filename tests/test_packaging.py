@@ -67,7 +67,14 @@ def test_the_wheel_has_the_model_in_the_box(tmp_path):
     needed = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     assert {str(path.relative_to(ROOT)) for path in needed} <= names
     assert "spacy_padellm/models/english/model.safetensors" in names
-    assert wheel.stat().st_size < 25e6
+    assert "spacy_padellm/models/english_smollm2/adapter_model.safetensors" in names
+    assert wheel.stat().st_size < 36e6
+    sizes = {"english": 0, "english_smollm2": 0}
+    for info in zipfile.ZipFile(wheel).infolist():
+        for folder in sizes:
+            if info.filename.startswith(f"spacy_padellm/models/{folder}/"):
+                sizes[folder] += info.file_size
+    assert sizes["english"] <= 25e6 and sizes["english_smollm2"] <= 10e6
 
 
 @pytest.mark.slow  # `make dist` does the same with what it publishes

@@ -11,7 +11,6 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 
 from ..architectures.config_values import keeps_settings
 from ..formats.annotated_text import FormatError, Problem
@@ -40,6 +39,7 @@ logger = logging.getLogger(__name__)
 _IN_CONFIG = {"format": "`format` of the corpus"}
 MOST_WEIGHT = 1_000  # an epoch holds its texts in memory that many times
 Reader = Callable[[Language], Iterable[Example]]
+Tokenise = Callable[[str], Doc]
 
 
 class CorpusReader:
@@ -256,11 +256,11 @@ class _Mixture:
     seed: int
     together: int
     epoch: int = 0
-    held: dict[str, tuple[Vocab, list[Example]]] = field(default_factory=dict)
+    held: dict[str, tuple[Tokenise, list[Example]]] = field(default_factory=dict, repr=False)
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
-        """An epoch: all corpora by their weights, shuffled. Files are read for the first alone,
-        since an epoch is in memory in any case."""
+        """An epoch: all corpora by their weights, shuffled. Files are read for the first epoch
+        alone, and their texts held; other readers may give other texts for each."""
         rng = random.Random(f"{self.seed} {self.epoch}")
         self.epoch += 1
         read = ((self._read(name, nlp), self.weights.get(name, 1.0)) for name in self.corpora)
@@ -273,16 +273,18 @@ class _Mixture:
         yield from itertools.chain.from_iterable(runs)
 
     def _read(self, name: str, nlp: Language) -> list[Example]:
-        vocab, held = self.held.get(name, (None, []))
-        if vocab is nlp.vocab:
+        tokenise, held = self.held.get(name, (None, []))
+        if tokenise is nlp.tokenizer:
             return held
-        examples = list(self.corpora[name](nlp))
+        corpus = self.corpora[name]
+        examples = list(corpus(nlp))
         labels = self._labels(name, examples)
         for example in examples:
             if example.reference._.get(LABELS) is None:
                 for doc in (example.reference, example.predicted):
                     doc._.set(LABELS, labels)
-        self.held[name] = nlp.vocab, examples
+        if isinstance(corpus, CorpusReader):
+            self.held[name] = nlp.tokenizer, examples
         return examples
 
     def _labels(self, name: str, examples: Iterable[Example]) -> list[str]:

