@@ -1,6 +1,6 @@
-"""The model in the box: texts per second through the component, by batch size.
+"""An English model: texts per second through the component, by batch size.
 
-    python benchmarks/english.py --corpus corpus/english/uner_ewt.spacy
+    python benchmarks/english.py --corpus corpus/english/uner_ewt.spacy [--models english ...]
 
 The component reads strings and gives Docs: tokens, windows and spans are in its time.
 """
@@ -24,13 +24,14 @@ OUTPUT = Path("benchmarks/results/english_speed.json")
 
 
 def time_component(
-    texts: Sequence[str], batch_sizes: Sequence[int], rounds: int
+    model: str, texts: Sequence[str], batch_sizes: Sequence[int], rounds: int
 ) -> list[dict[str, Any]]:
-    """Texts per second through `nlp.pipe` by batch size, the median of the rounds."""
+    """Texts per second through `nlp.pipe` by batch size, the median of the rounds. model: a name
+    or a folder."""
     nlp = spacy.blank("en")
-    nlp.add_pipe("padellm_ner")
+    nlp.add_pipe("padellm_ner", config={"model": {"name": model}})
     rows = []
-    for size in tqdm(batch_sizes, unit=" sizes"):
+    for size in tqdm(batch_sizes, model, unit=" sizes"):
         for _ in nlp.pipe(texts[: 4 * size], batch_size=size):  # what is made at first use
             pass
         rates = []
@@ -40,6 +41,7 @@ def time_component(
             rates.append(len(texts) / (time.perf_counter() - began))
         rows.append(
             {
+                "model": model,
                 "batch_size": size,
                 "texts_a_second": statistics.median(rates),
                 "texts": len(texts),
@@ -52,6 +54,7 @@ def time_component(
 def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--models", nargs="+", default=["english"], help="default: english")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32, 128])
     parser.add_argument("--limit", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=3)
@@ -61,7 +64,11 @@ def main(given: Sequence[str] | None = None) -> None:
         texts = [gold.text for gold in read_corpus(arguments.corpus, arguments.limit)]
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    found = time_component(texts, arguments.batch_sizes, arguments.rounds)
+    found = [
+        row
+        for model in arguments.models
+        for row in time_component(model, texts, arguments.batch_sizes, arguments.rounds)
+    ]
     report = {
         "command": f"python benchmarks/english.py {say_options(arguments)}",
         "date": time.strftime("%Y-%m-%d"),

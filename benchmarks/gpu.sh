@@ -1,8 +1,8 @@
 #!/bin/sh
 # What wants an accelerator, in parts of under nine minutes. Needs torch, transformers and peft, and
-# spaCy for the part `english` alone. A part that is done is skipped when it is run again.
+# spaCy only for the parts `english` and `paper`. A part that is done is skipped when it is run again.
 #
-#     DATA=data OUT=results sh benchmarks/gpu.sh [correctness latency throughput lora english ...]
+#     DATA=data OUT=results sh benchmarks/gpu.sh [correctness latency throughput lora english paper ...]
 #
 # DATA holds ner/<set>/<split>.jsonl.gz and text/; results land in OUT.
 set -u
@@ -30,7 +30,7 @@ sizes() {
         --sizes 7B --output "$OUT/$name" "$@"
 }
 
-for wanted in ${*:-correctness latency throughput lora english}; do
+for wanted in ${*:-correctness latency throughput lora english paper}; do
     case $wanted in
     correctness)
         part correctness python benchmarks/correctness.py --device cuda --output "$OUT/correctness"
@@ -58,6 +58,10 @@ for wanted in ${*:-correctness latency throughput lora english}; do
             --output "$OUT/english-corpora"
         part english-train python -m spacy padellm train "$OUT/english-corpora/config.cfg" \
             --resume --output "$OUT/english"
+        ;;
+    paper) # F1 of the paper's three formats; latency is measured alone, by the same command
+        part paper python benchmarks/paper.py --data "$DATA" --skip-latency --keep-models \
+            --output "$OUT/paper.jsonl"
         ;;
     *)
         echo "no part is called $wanted"

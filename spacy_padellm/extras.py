@@ -39,11 +39,12 @@ def has(extra: str) -> bool:
     return not _lacking(extra)
 
 
-def need(extra: str, what: str, otherwise: str = "") -> None:
+def need(extra: str, what: str, otherwise: str = "", bring: str = "") -> None:
     """Raises NotInstalledError where a package of the extra is missing or too old. what: is asked
-    for, as the subject of a sentence. otherwise: what to do without, a sentence."""
+    for, as the subject of a sentence. otherwise: what to do without, a sentence. bring: an extra to
+    install that includes it, where more will be needed."""
     if lacking := _lacking(extra):
-        command = install_command(extra) + (f". {otherwise}" if otherwise else "")
+        command = install_command(bring or extra) + (f". {otherwise}" if otherwise else "")
         raise NotInstalledError(f"{what} needs {lacking}: {command}")
 
 

@@ -89,6 +89,7 @@ def write_report(output: Path, path: Path, results: Results) -> str:
         lines += [f"![F1 and latency by format]({path.with_suffix('.png').name})", ""]
     parts = [
         *("## F1", "", ABOUT_F1, "", f1_table(results)),
+        *("Precision and recall of string sets:", "", precision_table(results)),
         *("## Latency", "", ABOUT_LATENCY, "", latency_table(results)),
         *("## Training", "", ABOUT_TRAINING, "", training_table(results)),
         *_published(),
@@ -116,6 +117,22 @@ def f1_table(results: Results) -> str:
             figures = (_say(found[method], "{:.1f}") for _, method in methods)
             rows.append((*group, name, texts, of.of, *figures, less))
     return table((*WHERE, "score", "texts", "seeds", *said, LESS), rows)
+
+
+def precision_table(results: Results) -> str:
+    methods = [(name, method) for name, of in SCORED.items() for method in of]
+    heads = [f"{SAID[method]}: {name}" for _, method in methods for name in ("P", "R")]
+    rows = []
+    for group in groups(results):
+        of = formats_of(results, group)
+        figures = [
+            _say(f1(of, form, method, "strings", figure), "{:.1f}")
+            for form, method in methods
+            for figure in ("p", "r")
+        ]
+        if of.asked:
+            rows.append((*group, *figures))
+    return table((*WHERE, *heads), rows)
 
 
 def latency_table(results: Results) -> str:

@@ -27,7 +27,6 @@ from .recipe import Recipe
 from .sets import Drawn, find_paper_set
 
 BATCH = 32
-DEVICE_BATCH = 256  # an answer's tokens cost an accelerator about the same for many texts
 
 
 def load_tuned(folder: Path, recipe: Recipe) -> LoadedModel:
@@ -79,9 +78,8 @@ def _find(
     # The longest first: what does not fit into memory shows at once.
     todo.sort(key=lambda i: -len(drawn.test[i].text))
     decoder: Any = make() if todo else None
-    batch = BATCH if not todo or decoder.lm.device.type == "cpu" else DEVICE_BATCH
-    for start in range(0, len(todo), batch):
-        some = todo[start : start + batch]
+    for start in range(0, len(todo), BATCH):
+        some = todo[start : start + BATCH]
         before = getattr(decoder, "cut", None)
         predictions = decoder.predict([drawn.test[i].text for i in some], drawn.labels)
         mentions = [[asdict(m) for m in prediction.mentions] for prediction in predictions]

@@ -44,9 +44,11 @@ def formats_of(results: Results, group: Group) -> Compared:
     return _compare({name: _by_seed(results, group, name) for name in FORMATS})
 
 
-def f1(compared: Compared, format_name: str, method: str, score: str) -> float | None:
-    """Percent."""
-    return compared.median(format_name, lambda of: 100 * of["scores"][method][score]["f"])
+def f1(
+    compared: Compared, format_name: str, method: str, score: str, figure: str = "f"
+) -> float | None:
+    """Percent. figure: "p" and "r" are precision and recall."""
+    return compared.median(format_name, lambda of: 100 * of["scores"][method][score][figure])
 
 
 def batches_of(results: Results, group: Group) -> list[int]:

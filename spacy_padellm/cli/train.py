@@ -10,10 +10,11 @@ import typer
 from spacy.cli._util import Arg, Opt, import_code, parse_config_overrides, show_validation_error
 from wasabi import Printer
 
-from ..extras import need
+from ..extras import has, need
 from ..formats.annotated_text import FormatError
 from ..formats.guess import FORMATS, folder_format, named_format
 from ..formats.json_text import read_json
+from ..models.named.lookup import brought_by
 from .app import padellm_app
 from .options import read_text, say_error
 
@@ -106,7 +107,9 @@ def train_cli(
         else:
             _check_data(source, dev, overrides)
         base = base and read_text(base, "--base")
-        need("torch", "training")
+        if not has("torch"):
+            extra = brought_by(base)[1] if base and not Path(base).exists() else ""
+            need("torch", "training", bring=extra)
         from ..training.from_config.own_data import OwnData
         from ..training.from_config.own_data_run import train_on_data
         from ..training.from_config.run import RunOptions, load_train_config, train_config

@@ -24,10 +24,10 @@ def merge_cli(
     """
     msg = Printer()
     try:
-        merge_pipeline(pipeline, output)
+        precision = merge_pipeline(pipeline, output)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
-    msg.good(f"Wrote {output}")
+    msg.good(f"Wrote {output}; its weights are in {precision}")
 
 
 @padellm_app.command("push", no_args_is_help=True)

@@ -52,10 +52,11 @@ def load_adapter(model: Any, place: ModelPlace, base: str) -> "tuple[PeftModel, 
     if problem:
         if there and name in model.peft_config:
             model.delete_adapter(name)
+        own = config.base_model_name_or_path
         raise ValueError(
             f"the adapter {place.source!r} does not fit the model {base!r} "
-            f"({problem}): use the base that it was trained on, or copy the adapter again if one "
-            f"of its files is broken"
+            f"({problem}): use the base that it was trained on{f' ({own})' * bool(own)}, or copy "
+            f"the adapter again if one of its files is broken"
         )
     return loaded, name
 

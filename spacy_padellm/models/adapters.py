@@ -1,7 +1,7 @@
 """Adapters (peft): put on a model untrained, shared, merged, saved; read by `adapter_reading`."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
+from transformers.pytorch_utils import Conv1D
 
 from ..lm.language_model import LanguageModel
 from .adapter_dropout import set_dropout
@@ -59,7 +60,7 @@ def train_adapter(
     if lm.adapter:
         if settings is not None:
             asked = settings.peft_config()
-            _check_same(lm.model.peft_config[lm.adapter], settings, asked)
+            _check_same(lm, settings, asked)
             set_dropout(lm.model, lm.adapter, asked)
         lm.model.set_adapter(lm.adapter)  # marks its weights as trainable
         return lm
@@ -163,12 +164,14 @@ def _token_modules(lm: LanguageModel, ids: tuple[int, ...]) -> dict[str, list[in
     return {name: list(ids) for name in names}
 
 
-def _check_same(config: Any, settings: AdapterSettings, asked: Any) -> None:
-    """Raises ValueError where an adapter was made with other settings than those given. asked: the
-    config of peft that they are."""
+def _check_same(lm: LanguageModel, settings: AdapterSettings, asked: Any) -> None:
+    """Raises ValueError where the model's adapter was made with other settings than those given.
+    asked: the config of peft that they are."""
+    config = lm.model.peft_config[lm.adapter]
     names = ["r", "lora_alpha", "alpha", "use_rslora", "use_dora"]
     names += [name for name in settings.options if name not in DROPOUT]
-    if settings.targets is not None:
+    all_linear = settings.targets == "all-linear" and _is_on_all_linear(lm, config)
+    if settings.targets is not None and not all_linear:
         names.append("target_modules")
     differ = [
         name
@@ -186,6 +189,36 @@ def _check_same(config: Any, settings: AdapterSettings, asked: Any) -> None:
         raise ValueError(
             f"`peft` asks for {told}: leave `peft` out to train it on, or leave out `adapter`"
         )
+
+
+def _is_on_all_linear(lm: LanguageModel, config: Any) -> bool:
+    """Whether an adapter's targets, which its config lists by name, are what peft takes for
+    "all-linear": all linear layers but the output head, and nothing else."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    targets = config.target_modules
+    if not isinstance(targets, (set, list)):
+        return bool(targets == "all-linear")
+    head = lm.model.get_output_embeddings()
+    left_out = {id(part) for part in head.modules()} if head is not None else set()
+    wanted, found, wrappers = set(), set(), set()
+    for name, module in lm.model.named_modules():  # what is in a module comes after it
+        if any(parent in wrappers for parent in _parents(name)):
+            continue
+        layer = module
+        if isinstance(module, BaseTunerLayer):
+            wrappers.add(name)
+            layer = module.get_base_layer()
+        if isinstance(layer, (torch.nn.Linear, Conv1D)) and not {id(module), id(layer)} & left_out:
+            wanted.add(name)
+        if any(f".{name}".endswith(f".{target}") for target in targets):
+            found.add(name)
+    return found == wanted
+
+
+def _parents(name: str) -> Iterator[str]:
+    while name := name.rpartition(".")[0]:
+        yield name
 
 
 def _plain(value: Any) -> Any:

@@ -27,9 +27,10 @@ def load_pipeline(path: Path) -> "tuple[Language, PaDeLLMNER]":
     return nlp, find_pipe(nlp, str(path))
 
 
-def merge_pipeline(pipeline: Path, output: Path) -> None:
-    """The pipeline with its adapter worked into the weights. Raises ValueError where it has none,
-    and where `output` is the pipeline itself."""
+def merge_pipeline(pipeline: Path, output: Path) -> str:
+    """The pipeline with its adapter worked into the weights. Returns their precision, in which the
+    model was loaded ("bfloat16"). Raises ValueError where it has none, and where `output` is the
+    pipeline itself."""
     if output.exists() and output.resolve() == pipeline.resolve():
         raise ValueError(f"{output} is the pipeline itself: give another folder")
     nlp, pipe = load_pipeline(pipeline)
@@ -37,8 +38,10 @@ def merge_pipeline(pipeline: Path, output: Path) -> None:
     from ..pipeline.saving import save_pipeline
 
     output.parent.mkdir(parents=True, exist_ok=True)
-    own_shim_of(pipe.model).merge()
+    shim = own_shim_of(pipe.model)
+    shim.merge()
     save_pipeline(nlp, output)
+    return str(shim.loaded.lm.model.dtype).removeprefix("torch.")
 
 
 def check_name(name: str) -> None:

@@ -7,13 +7,26 @@ from .programs import program, refused, write_trips
 
 def test_speed_by_batch_size(tmp_path, capsys):
     corpus = write_trips(tmp_path / "trips.jsonl", 6)
-    words = ["--corpus", corpus, "--batch-sizes", 1, 2, "--limit", 4, "--rounds", 1]
+    words = [
+        "--corpus",
+        corpus,
+        "--models",
+        "english",
+        "--batch-sizes",
+        1,
+        2,
+        "--limit",
+        4,
+        "--rounds",
+        1,
+    ]
     main = program("english").main
     main([str(word) for word in (*words, "--output", tmp_path / "new" / "speed.json")])
     report = json.loads((tmp_path / "new" / "speed.json").read_text())
     assert [(row["batch_size"], row["texts"]) for row in report["component"]] == [(1, 4), (2, 4)]
     assert all(row["texts_a_second"] > 0 for row in report["component"])
-    options = "--corpus trips.jsonl --batch-sizes 1 2 --limit 4 --rounds 1"
+    assert {row["model"] for row in report["component"]} == {"english"}
+    options = "--corpus trips.jsonl --models english --batch-sizes 1 2 --limit 4 --rounds 1"
     assert report["command"] == f"python benchmarks/english.py {options}"
     assert report["date"] and {"processor", "commit"} <= report["machine"].keys()
     assert "empty.jsonl" in refused(main, capsys, "--corpus", tmp_path / "empty.jsonl")

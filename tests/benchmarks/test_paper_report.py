@@ -217,3 +217,15 @@ def test_published_means_are_those_of_their_rows():
         ):
             of = [published.F1[name][column] for column in sets]
             assert sum(of) / len(of) == pytest.approx(mean, abs=0.012)
+
+
+def test_precision_and_recall_are_beside():
+    from paper.report import precision_table
+
+    results = results_of(a=[])
+    (tuned,) = (of for cell, of in results.items() if cell.format == "padellm")
+    tuned["scores"]["tree-free"]["strings"] = {"p": 0.857, "r": 0.72, "f": 0.783}
+    table = precision_table(results)
+    found = dict(zip(heads_of(table), cells_of(table)[0], strict=True))
+    assert (found["PaDeLLM, free: P"], found["PaDeLLM, free: R"]) == ("85.7", "72.0")
+    assert found["AutoReg-structured: P"] == ""

@@ -14,7 +14,8 @@ from thinc.api import Config
 
 from spacy_padellm.formats.annotated_text import FormatError
 from spacy_padellm.formats.doc_gold import GoldSource
-from spacy_padellm.pipeline.corpora import make_corpus, make_mixture
+from spacy_padellm.pipeline.corpora import make_corpus
+from spacy_padellm.pipeline.mixture import make_mixture
 
 PEOPLE = [
     ("Ada met Bob.", [[0, 3, "PER"], [8, 11, "PER"]]),
@@ -99,6 +100,28 @@ def test_a_mixture_draws_by_weight_and_knows_who_annotated_what(files, nlp):
     # The same from its beginning, so that a run can be resumed.
     again = make_mixture(corpora, {"people": 2.0, "places": 0.5})
     assert [eg.reference.text for eg in again(nlp)] == [eg.reference.text for eg in first]
+
+
+def test_a_mixture_reads_its_files_for_the_first_epoch_alone(files, nlp):
+    mixture = make_mixture({name: make_corpus(path) for name, path in files.items()})
+    first = sorted(eg.reference.text for eg in mixture(nlp))
+    for path in files.values():
+        path.unlink()
+    assert sorted(eg.reference.text for eg in mixture(nlp)) == first
+    with pytest.raises(FormatError, match="there is no such file"):
+        list(mixture(spacy.blank("en")))  # whose Docs are of another vocabulary
+    numbers = itertools.count()
+
+    def others(nlp):
+        doc = nlp.make_doc(f"Ada number {next(numbers)}")
+        doc.set_ents([Span(doc, 0, 1, "PER")])
+        yield Example(nlp.make_doc(doc.text), doc)
+
+    varied = make_mixture({"others": others})
+    assert [eg.reference.text for _ in range(2) for eg in varied(nlp)] == [
+        "Ada number 0",
+        "Ada number 1",
+    ]
 
 
 def test_texts_of_a_corpus_together(files, nlp):

@@ -269,5 +269,8 @@ def test_a_full_disk_and_a_cache_that_cannot_be_written_are_named(file, monkeypa
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "taken"))
     with pytest.raises(ValueError, match=CACHE_VARIABLE):
         load_model(ModelSource(str(file)))
+    monkeypatch.setenv(CACHE_VARIABLE, "~nobody-has-this-name/cache")
+    with pytest.raises(ValueError, match=rf"{CACHE_VARIABLE} is .*no such home folder"):
+        cache_folder()
     monkeypatch.setenv(CACHE_VARIABLE, "")
     assert cache_folder().name == "spacy_padellm"

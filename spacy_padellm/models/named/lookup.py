@@ -8,7 +8,7 @@ from typing import Any
 
 from ...extras import PROJECT, NotInstalledError
 from ...logs import first_line
-from .named_model import NamedModel
+from .named_model import GGUF, NamedModel
 from .packaged import PackagedModel
 
 GROUP = "spacy_padellm_models"
@@ -40,6 +40,21 @@ def find_named(name: str) -> NamedModel | None:
     is known, and ValueError naming the package for one that is broken or that two packages give."""
     found = _entries().get(name)
     return _load(name, found) if found else None
+
+
+def brought_by(name: str) -> tuple[str, str]:
+    """The package of others that gives the model of a name, "" for none, and the extra of this one
+    that it needs. Raises ValueError as `find_named`, though not for a model that is missing."""
+    found = _entries().get(name)
+    if not found:
+        return "", "gguf" if name.lower().endswith(GGUF) else "torch"
+    given = _read(name, found)
+    if isinstance(given, PackagedModel):
+        return "", given.extra
+    package = _package(found[0])
+    if package == OURS:
+        return "", ""
+    return package, "gguf" if _load(name, found).is_gguf else "torch"
 
 
 def known_names() -> list[str]:

@@ -55,9 +55,16 @@ def prepare(place: ModelPlace) -> ModelPlace:
 
 
 def cache_folder() -> Path:
-    """`SPACY_PADELLM_CACHE`, or a folder among the assets of the Hugging Face cache."""
+    """`SPACY_PADELLM_CACHE`, or a folder among the assets of the Hugging Face cache. Raises
+    ValueError for the home of a user who is not known."""
     if given := os.environ.get(CACHE_VARIABLE, "").strip():
-        return Path(given).expanduser().absolute()
+        try:
+            return Path(given).expanduser().absolute()
+        except RuntimeError:
+            raise ValueError(
+                f"the environment variable {CACHE_VARIABLE} is {given!r}, and there is no such "
+                f"home folder: give an absolute path"
+            ) from None
     return Path(constants.HF_ASSETS_CACHE) / "spacy_padellm"
 
 

@@ -15,6 +15,7 @@ from ...models.hardware import Hardware
 from ...models.loaded_model import ModelSource
 from ...models.model_settings import SETTINGS_FILE
 from ...pipeline.licence import note_in_folder
+from ...pipeline.requirements import note_requirements
 from ..pipelines import is_pipeline
 
 if TYPE_CHECKING:  # needs torch, which may not be installed
@@ -71,6 +72,7 @@ def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> lis
             found.append(replace(one, reset=reset))
             _note_full(fresh / component / "cfg")
         note_in_folder(fresh, components)
+        note_requirements(fresh, components)
         return found
 
 
