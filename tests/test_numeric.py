@@ -14,7 +14,7 @@ from spacy_padellm.learning.mixture import Mixture
 from spacy_padellm.models.model_settings import read_settings
 from spacy_padellm.models.place import find_place
 from spacy_padellm.pipeline.annotation import SCORE, entity_scores
-from spacy_padellm.pipeline.corpora import make_mixture
+from spacy_padellm.pipeline.mixture import make_mixture
 from spacy_padellm.pipeline.settings import Settings
 from spacy_padellm.remote.settings import ServerSettings
 from spacy_padellm.spans.calibration import Calibration

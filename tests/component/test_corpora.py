@@ -14,7 +14,8 @@ from thinc.api import Config
 
 from spacy_padellm.formats.annotated_text import FormatError
 from spacy_padellm.formats.doc_gold import GoldSource
-from spacy_padellm.pipeline.corpora import make_corpus, make_mixture
+from spacy_padellm.pipeline.corpora import make_corpus
+from spacy_padellm.pipeline.mixture import make_mixture
 
 PEOPLE = [
     ("Ada met Bob.", [[0, 3, "PER"], [8, 11, "PER"]]),

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.formats.doc_gold import GoldSource
-from spacy_padellm.pipeline.corpora import make_mixture
+from spacy_padellm.pipeline.mixture import make_mixture
 from spacy_padellm.pipeline.scorer import score_ner
 from spacy_padellm.pipeline.training_texts import count_labels, gold_windows
 from spacy_padellm.spacy_llm.task import make_ner_task
