@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spacy import util
+from spacy.language import Language
 from thinc.api import Config
 
 from ...architectures.config_values import write_value
@@ -24,6 +25,7 @@ from .made_config import RATE, fill_template, set_chosen
 from .recipe import (
     ADAPTER,
     SMALL,
+    WHOLE,
     Recipe,
     choose_dev_share,
     choose_rate,
@@ -86,14 +88,13 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     """
     check_overrides(overrides)
     given = DEFAULTS | data.given()
-    recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
-    config, nlp = fill_template(given, recipe)
-    config = util.load_config_from_str(
-        config.to_str(interpolate=False),
-        overrides={**overrides, **same_key(overrides)},
-        interpolate=False,
-    )
+    # The texts first, with any recipe: a base may have to be converted, which takes longer.
+    config, nlp = _filled(given, WHOLE, overrides)
     surveys = Surveys(nlp)
+    for corpus in _corpora(data):
+        surveys.reading(config.interpolate()["corpora"][corpus], _component(config)["spans_key"])
+    recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
+    config, _ = _filled(given, recipe, overrides)
     _place_spans(config, overrides, data, surveys, say)
     train = config["corpora"]["train"]
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
@@ -135,13 +136,27 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     return config
 
 
+def _filled(
+    given: Mapping[str, str], recipe: Recipe, overrides: Mapping[str, Any]
+) -> tuple[Config, Language]:
+    """The template with these settings, and a pipeline of it before the overrides."""
+    config, nlp = fill_template(given, recipe)
+    text, changed = config.to_str(interpolate=False), {**overrides, **same_key(overrides)}
+    return util.load_config_from_str(text, overrides=changed, interpolate=False), nlp
+
+
+def _corpora(data: OwnData) -> list[str]:
+    """Those of the config that have a file of their own."""
+    return ["train"] if data.dev is None else ["train", "dev"]
+
+
 def _place_spans(
     config: Config, overrides: Mapping[str, Any], data: OwnData, surveys: Surveys, say: Say
 ) -> None:
     """Sets whether the spans go to `doc.ents` or a span group, as the texts need it. Raises
     ValueError where none is annotated, or as `check_reading`."""
     key = _component(config)["spans_key"]
-    for name in ("train", *(["dev"] if data.dev is not None else [])):
+    for name in _corpora(data):
         reading = surveys.reading(config.interpolate()["corpora"][name], key)
         for message in check_reading(reading, name, overrides, data.strict):
             say(message)
