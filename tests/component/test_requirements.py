@@ -70,6 +70,19 @@ def test_an_adapter_needs_what_brings_its_base(base, extra, lm_folder, tmp_path)
     assert extras_of_ours(tmp_path) == {extra}
 
 
+def test_weights_that_are_rounded_need_what_rounds_them(lm_folder, tmp_path):
+    save_pipeline(blank(lm_folder), tmp_path)
+    config = tmp_path / "config.cfg"
+    text = config.read_text()
+    assert "quantize = null" in text
+    config.write_text(text.replace("quantize = null", 'quantize = "int8"'))
+    note_requirements(tmp_path, ["padellm_ner"])
+    assert extras_of_ours(tmp_path) == {"quantize", "torch"}
+    config.write_text(text)
+    note_requirements(tmp_path, ["padellm_ner"])
+    assert extras_of_ours(tmp_path) == {"torch"}
+
+
 def test_a_package_requires_it_once(lm_folder, tmp_path):
     save_pipeline(blank(lm_folder), tmp_path / "saved")
     package(tmp_path / "saved", tmp_path, name="mine", create_sdist=False, create_wheel=False)
