@@ -18,14 +18,8 @@ from ..models.model_settings import SETTINGS_FILE, read_base
 from ..models.named.lookup import brought_by
 from ..models.place import find_place
 
-_OF_WEIGHTS = {
-    "torch",
-    "gguf",
-    "quantize",
-    "smollm2",
-    "gemma3",
-    "minilm",
-}  # of what was saved before
+# Extras of what was saved before.
+_OF_WEIGHTS = {"torch", "gguf", "quantize", "smollm2", "gemma3", "minilm"}
 
 
 def note_requirements(pipeline: Path, components: Iterable[str]) -> None:
