@@ -20,6 +20,8 @@ from ..models.place import find_place
 
 # Extras of what was saved before.
 _OF_WEIGHTS = {"torch", "gguf", "quantize", "smollm2", "gemma3", "minilm"}
+# Package and extra by the model setting `quantize`.
+_ROUNDING = {"int8": ("", "quantize"), "8bit": ("bitsandbytes", ""), "4bit": ("bitsandbytes", "")}
 
 
 def note_requirements(pipeline: Path, components: Iterable[str]) -> None:
@@ -35,8 +37,7 @@ def note_requirements(pipeline: Path, components: Iterable[str]) -> None:
     if not stored:
         return
     found = [_needed(folders[name]) for name in stored]
-    if _are_quantized(pipeline, stored):
-        found.append(("", "quantize"))
+    found += _rounding(pipeline, stored)
     path = pipeline / "meta.json"
     meta: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
     lines = meta.get("requirements") or []
@@ -60,13 +61,14 @@ def _has_weights(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (SETTINGS_FILE, "config.json"))
 
 
-def _are_quantized(pipeline: Path, components: Iterable[str]) -> bool:
-    """Whether one of them rounds its weights as they are loaded."""
+def _rounding(pipeline: Path, components: Iterable[str]) -> list[tuple[str, str]]:
+    """What rounds weights as they are loaded, by the pipeline's config: as `_needed`."""
     path = pipeline / "config.cfg"
     if not path.is_file():
-        return False
-    known = Config().from_disk(path, interpolate=False).get("components", {})
-    return any(known.get(name, {}).get("model", {}).get("quantize") for name in components)
+        return []
+    known = Config().from_disk(path, interpolate=True).get("components", {})
+    asked = {known.get(name, {}).get("model", {}).get("quantize") for name in components}
+    return [_ROUNDING[way] for way in sorted(filter(None, asked)) if way in _ROUNDING]
 
 
 def _needed(folder: Path) -> tuple[str, str]:

@@ -25,7 +25,6 @@ from .made_config import RATE, fill_template, set_chosen
 from .recipe import (
     ADAPTER,
     SMALL,
-    WHOLE,
     Recipe,
     choose_dev_share,
     choose_rate,
@@ -88,14 +87,22 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     """
     check_overrides(overrides)
     given = DEFAULTS | data.given()
-    # The texts first, with any recipe: a base may have to be converted, which takes longer.
-    config, nlp = _filled(given, WHOLE, overrides)
-    surveys = Surveys(nlp)
-    for corpus in _corpora(data):
-        surveys.reading(config.interpolate()["corpora"][corpus], _component(config)["spans_key"])
-    recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
+    base = data.base or DEFAULTS["paths.base"]
+    _check_base(base)
+    # The texts first: a base may have to be converted, which takes longer. Of all recipes this one
+    # has all sections that overrides may speak of.
+    config, nlp = _filled(given, ADAPTER, overrides)
+    surveys, told = Surveys(nlp), list[str]()
+    placed = _choose_place(config, overrides, data, surveys, told.append)
+    set_chosen(config, placed, overrides)
+    share = overrides.get(_SHARE) or (
+        None if data.dev is not None else _choose_share(config, data.train, surveys)
+    )
+    recipe = _choose_recipe(base, say)
+    for message in told:
+        say(message)
     config, _ = _filled(given, recipe, overrides)
-    _place_spans(config, overrides, data, surveys, say)
+    set_chosen(config, placed, overrides)
     train = config["corpora"]["train"]
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
     chosen: dict[str, Any] = {_MIXED: agree(lambda: is_fast_in_bfloat16(device))}
@@ -104,7 +111,6 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
         alike = [name for name in train if name not in ("path", "limit")]
         chosen |= {f"corpora.dev.{name}": train[name] for name in alike}
         chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
-        share = overrides.get(_SHARE) or _choose_share(config, data.train, surveys)
         chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}
         set_chosen(config, chosen, overrides)
     annotate = _component(config)["annotate"]
@@ -150,11 +156,18 @@ def _corpora(data: OwnData) -> list[str]:
     return ["train"] if data.dev is None else ["train", "dev"]
 
 
-def _place_spans(
+def _check_base(base: str) -> None:
+    """Raises ValueError for a name that is no model's; nothing is loaded or converted."""
+    place = find_place(base, "base")
+    if place.on_hub:
+        place.file("config.json")
+
+
+def _choose_place(
     config: Config, overrides: Mapping[str, Any], data: OwnData, surveys: Surveys, say: Say
-) -> None:
-    """Sets whether the spans go to `doc.ents` or a span group, as the texts need it. Raises
-    ValueError where none is annotated, or as `check_reading`."""
+) -> dict[str, Any]:
+    """Whether the spans go to `doc.ents` or a span group, as the texts need it: settings by dotted
+    names. Raises ValueError where none is annotated, or as `check_reading`."""
     key = _component(config)["spans_key"]
     for name in _corpora(data):
         reading = surveys.reading(config.interpolate()["corpora"][name], key)
@@ -171,11 +184,11 @@ def _place_spans(
         texts = [*texts, *_texts(config, "dev", surveys, whole=True)]
     asked = f"{COMPONENT}.annotate" in overrides
     place = _component(config)["annotate"] if asked else choose_place(texts)
-    set_chosen(config, place_settings(place, key, texts), overrides)
     if said := say_place(place, key, texts):
         if data.strict and place == "ents" and any(text.crowded for text in texts):
             raise ValueError(f"{said}. That is an error with --strict")
         say(said)
+    return place_settings(place, key, texts)
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
@@ -185,7 +198,7 @@ def _choose_recipe(base: str, say: Say) -> Recipe:
     recipe = choose_recipe(weights, points, adapter is not None)
     limit = f"{SMALL // 1_000_000} million"
     why = (
-        "training its adapter on"
+        "continuing to train its adapter"
         if adapter is not None
         else f"training an adapter (LoRA), since it has {limit} or more"
         if recipe is ADAPTER
