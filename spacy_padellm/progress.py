@@ -74,17 +74,21 @@ class LoggedProgress:
         self.total = total
         self.unit = unit
         self.label = label
-        self.n = self._first = n
+        self.n = n
         self._file = file
         self._values: dict[str, Any] = {}
         self._began = self._told = time.monotonic()
+        # Where the speed is counted from: the first step also has what is done once.
+        self._timed: tuple[float, float] | None = None
 
     def update(self, n: float = 1) -> None:
         self.n += n
         now = time.monotonic()
+        if self._timed is None:
+            self._timed = now, self.n
         if now - self._told >= SECONDS:
             self._told = now
-            print(self._line(now - self._began), file=self._file or sys.stderr, flush=True)
+            print(self._line(now), file=self._file or sys.stderr, flush=True)
 
     def set_postfix(self, **values: Any) -> None:
         self._values = values
@@ -103,12 +107,13 @@ class LoggedProgress:
     ) -> None:
         self.close()
 
-    def _line(self, seconds: float) -> str:
-        of = "" if self.total is None else f" of {self.total:,g}"
-        told = [f"{self.n:,g}{of} {self.unit}".strip(), f"{_clock(seconds)} so far"]
-        done = self.n - self._first
-        if self.total is not None and done > 0:
-            left = (self.total - self.n) * seconds / done
+    def _line(self, now: float) -> str:
+        of = "" if self.total is None else f" of {_number(self.total)}"
+        told = [f"{_number(self.n)}{of} {self.unit}".strip()]
+        told.append(f"{_clock(now - self._began)} so far")
+        since, first = self._timed or (now, self.n)
+        if self.total is not None and self.n > first:
+            left = (self.total - self.n) * (now - since) / (self.n - first)
             told.append(f"about {_clock(left)} left")
         told += [f"{name} {value}" for name, value in self._values.items()]
         return f"{self.label}: {', '.join(told)}" if self.label else ", ".join(told)
@@ -123,6 +128,11 @@ class AboveBars:
 
     def flush(self) -> None:
         sys.stdout.flush()
+
+
+def _number(value: float) -> str:
+    """With six digits where it is no whole number."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,g}"
 
 
 def _clock(seconds: float) -> str:

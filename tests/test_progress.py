@@ -35,6 +35,19 @@ def test_a_log_has_a_line_now_and_then(clock):
     ]
 
 
+def test_the_first_step_is_no_measure_of_the_others(clock):
+    """It compiles, converts, reads: a run of hours was foretold days."""
+    file = io.StringIO()
+    bar = LoggedProgress(1_000_000, "steps", "train", file=file)
+    for at in (50.0, 60.0, 90.0):
+        clock[0] = at
+        bar.update()
+    assert file.getvalue().splitlines() == [
+        "train: 1 of 1,000,000 steps, 0:50 so far",
+        "train: 3 of 1,000,000 steps, 1:30 so far, about 5555:32:20 left",
+    ]
+
+
 def test_of_an_unknown_total_nothing_is_foretold(clock):
     file = io.StringIO()
     with LoggedProgress(None, "texts", "", file=file) as bar:

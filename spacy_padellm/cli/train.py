@@ -16,7 +16,7 @@ from ..formats.guess import FORMATS, folder_format, named_format
 from ..formats.json_text import read_json
 from ..models.named.lookup import brought_by
 from .app import padellm_app
-from .options import read_text, say_error
+from .options import check_place, read_text, say_error
 
 # Options that go with data, and what a config has for each.
 _WITH_DATA = {"--dev": "paths.dev", "--base": "paths.base", "--lang": "nlp.lang"}
@@ -106,6 +106,8 @@ def train_cli(
             _refuse_options(source, given)
         else:
             _check_data(source, dev, overrides)
+        if is_main:
+            check_place(output / "run.json", "--output")
         base = base and read_text(base, "--base")
         if not has("torch"):
             extra = brought_by(base)[1] if base and not Path(base).exists() else ""

@@ -8,6 +8,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from thinc.api import Config
 
 from .. import __version__
 from ..atomic import write_whole
@@ -17,7 +18,10 @@ from ..models.model_settings import SETTINGS_FILE, read_base
 from ..models.named.lookup import brought_by
 from ..models.place import find_place
 
-_OF_WEIGHTS = {"torch", "gguf", "smollm2", "gemma3", "minilm"}  # of what was saved before
+# Extras of what was saved before.
+_OF_WEIGHTS = {"torch", "gguf", "quantize", "smollm2", "gemma3", "minilm"}
+# Package and extra by the model setting `quantize`.
+_ROUNDING = {"int8": ("", "quantize"), "8bit": ("bitsandbytes", ""), "4bit": ("bitsandbytes", "")}
 
 
 def note_requirements(pipeline: Path, components: Iterable[str]) -> None:
@@ -28,10 +32,12 @@ def note_requirements(pipeline: Path, components: Iterable[str]) -> None:
     lines. A line that names a place of this package (a URL) is left as it is. components: those of
     this package. Raises ValueError for a folder that is broken.
     """
-    folders = [pipeline / component / "model" for component in components]
-    found = [_needed(folder) for folder in folders if _has_weights(folder)]
-    if not found:
+    folders = {name: pipeline / name / "model" for name in components}
+    stored = [name for name, folder in folders.items() if _has_weights(folder)]
+    if not stored:
         return
+    found = [_needed(folders[name]) for name in stored]
+    found += _rounding(pipeline, stored)
     path = pipeline / "meta.json"
     meta: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
     lines = meta.get("requirements") or []
@@ -53,6 +59,16 @@ def note_requirements(pipeline: Path, components: Iterable[str]) -> None:
 def _has_weights(folder: Path) -> bool:
     """Not where a model is behind a server."""
     return any((folder / name).is_file() for name in (SETTINGS_FILE, "config.json"))
+
+
+def _rounding(pipeline: Path, components: Iterable[str]) -> list[tuple[str, str]]:
+    """What rounds weights as they are loaded, by the pipeline's config: as `_needed`."""
+    path = pipeline / "config.cfg"
+    if not path.is_file():
+        return []
+    known = Config().from_disk(path, interpolate=True).get("components", {})
+    asked = {known.get(name, {}).get("model", {}).get("quantize") for name in components}
+    return [_ROUNDING[way] for way in sorted(filter(None, asked)) if way in _ROUNDING]
 
 
 def _needed(folder: Path) -> tuple[str, str]:

@@ -76,7 +76,7 @@ def test_the_adapter_of_a_base_is_trained_on(corpora, plain_lm_folder, data, tmp
     """As whoever tunes a published adapter, or what was tuned before, on texts of their own."""
     first = tune_adapter(corpora, plain_lm_folder, tmp_path / "first") / "padellm_ner" / "model"
     config, said = made(data, base=str(first))
-    assert "training its adapter on" in said[0]
+    assert any("continuing to train its adapter" in line for line in said)
     model = config["components"]["padellm_ner"]["model"]
     assert model["peft"] is None and config["training"]["batcher"]["size"] == 400
     status, said = train(

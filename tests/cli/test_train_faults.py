@@ -143,3 +143,26 @@ def test_a_base_that_no_path_can_be_is_named(base, tmp_path):
     code, said = train(path, "-o", tmp_path / "out", "--base", base)
     assert code == 1 and "`base` is" in said and "there is no such folder" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rows", [[], rows_of(60, (1, 1)), rows_of(1)])
+def test_faults_of_texts_are_told_before_a_base_is_converted(rows, tmp_path):
+    base = tmp_path / "base.gguf"
+    base.write_bytes(b"GGUF, or not")
+    data = write_csv(tmp_path / "data.csv", rows)
+    code, said = train(data, "-o", tmp_path / "out", "--base", base)
+    assert code == 1 and "data.csv" in said and "base.gguf" not in said
+
+
+def test_a_base_that_is_no_model_is_told_before_texts_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    data = write_csv(tmp_path / "data.csv", [])
+    code, said = train(data, "-o", tmp_path / "out", "--base", "smolm2")
+    assert code == 1 and "smollm2" in said and "data.csv" not in said
+
+
+def test_an_output_that_cannot_be_written_is_told_first(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    data = write_csv(tmp_path / "data.csv", rows_of(60))
+    code, said = train(data, "-o", tmp_path / "file" / "out")
+    assert code == 1 and "--output" in said and "cannot be written" in said

@@ -142,3 +142,10 @@ def test_precision_fits_the_processor(fast, data, lm_folder, monkeypatch):
     for given, wanted in (({}, fast), ({name: not fast}, not fast)):
         config, _ = made(data, {**device, **given}, base=str(lm_folder))
         assert config["components"]["padellm_ner"]["model"]["mixed_precision"] is wanted
+
+
+def test_settings_of_an_adapter_may_be_given(data, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(LARGE))
+    rank = {"components.padellm_ner.model.peft.rank": 3}
+    config, _ = made(data, rank, base=str(tmp_path))
+    assert config.interpolate()["components"]["padellm_ner"]["model"]["peft"]["rank"] == 3

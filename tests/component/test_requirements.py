@@ -70,6 +70,25 @@ def test_an_adapter_needs_what_brings_its_base(base, extra, lm_folder, tmp_path)
     assert extras_of_ours(tmp_path) == {extra}
 
 
+@pytest.mark.parametrize(
+    ("way", "extras", "others"),
+    [
+        ('"int8"', {"quantize", "torch"}, []),
+        ('"4bit"', {"torch"}, ["bitsandbytes"]),
+        ("${paths.vectors}", {"torch"}, []),  # null
+    ],
+)
+def test_weights_that_are_rounded_need_what_rounds_them(way, extras, others, lm_folder, tmp_path):
+    save_pipeline(blank(lm_folder), tmp_path)
+    config = tmp_path / "config.cfg"
+    text = config.read_text()
+    assert "quantize = null" in text
+    config.write_text(text.replace("quantize = null", f"quantize = {way}"))
+    note_requirements(tmp_path, ["padellm_ner"])
+    assert extras_of_ours(tmp_path) == extras
+    assert requirements(tmp_path)[:-1] == others
+
+
 def test_a_package_requires_it_once(lm_folder, tmp_path):
     save_pipeline(blank(lm_folder), tmp_path / "saved")
     package(tmp_path / "saved", tmp_path, name="mine", create_sdist=False, create_wheel=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spacy import util
+from spacy.language import Language
 from thinc.api import Config
 
 from ...architectures.config_values import write_value
@@ -86,15 +87,22 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     """
     check_overrides(overrides)
     given = DEFAULTS | data.given()
-    recipe = _choose_recipe(data.base or DEFAULTS["paths.base"], say)
-    config, nlp = fill_template(given, recipe)
-    config = util.load_config_from_str(
-        config.to_str(interpolate=False),
-        overrides={**overrides, **same_key(overrides)},
-        interpolate=False,
+    base = data.base or DEFAULTS["paths.base"]
+    _check_base(base)
+    # The texts first: a base may have to be converted, which takes longer. Of all recipes this one
+    # has all sections that overrides may speak of.
+    config, nlp = _filled(given, ADAPTER, overrides)
+    surveys, told = Surveys(nlp), list[str]()
+    placed = _choose_place(config, overrides, data, surveys, told.append)
+    set_chosen(config, placed, overrides)
+    share = overrides.get(_SHARE) or (
+        None if data.dev is not None else _choose_share(config, data.train, surveys)
     )
-    surveys = Surveys(nlp)
-    _place_spans(config, overrides, data, surveys, say)
+    recipe = _choose_recipe(base, say)
+    for message in told:
+        say(message)
+    config, _ = _filled(given, recipe, overrides)
+    set_chosen(config, placed, overrides)
     train = config["corpora"]["train"]
     device = find_device(config["components"]["padellm_ner"]["model"]["device"])
     chosen: dict[str, Any] = {_MIXED: agree(lambda: is_fast_in_bfloat16(device))}
@@ -103,7 +111,6 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
         alike = [name for name in train if name not in ("path", "limit")]
         chosen |= {f"corpora.dev.{name}": train[name] for name in alike}
         chosen |= {"corpora.train.part": "train", "corpora.dev.part": "dev"}
-        share = overrides.get(_SHARE) or _choose_share(config, data.train, surveys)
         chosen |= {_SHARE: share, "corpora.dev.dev_share": f"${{{_SHARE}}}"}
         set_chosen(config, chosen, overrides)
     annotate = _component(config)["annotate"]
@@ -135,13 +142,34 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     return config
 
 
-def _place_spans(
+def _filled(
+    given: Mapping[str, str], recipe: Recipe, overrides: Mapping[str, Any]
+) -> tuple[Config, Language]:
+    """The template with these settings, and a pipeline of it before the overrides."""
+    config, nlp = fill_template(given, recipe)
+    text, changed = config.to_str(interpolate=False), {**overrides, **same_key(overrides)}
+    return util.load_config_from_str(text, overrides=changed, interpolate=False), nlp
+
+
+def _corpora(data: OwnData) -> list[str]:
+    """Those of the config that have a file of their own."""
+    return ["train"] if data.dev is None else ["train", "dev"]
+
+
+def _check_base(base: str) -> None:
+    """Raises ValueError for a name that is no model's; nothing is loaded or converted."""
+    place = find_place(base, "base")
+    if place.on_hub:
+        place.file("config.json")
+
+
+def _choose_place(
     config: Config, overrides: Mapping[str, Any], data: OwnData, surveys: Surveys, say: Say
-) -> None:
-    """Sets whether the spans go to `doc.ents` or a span group, as the texts need it. Raises
-    ValueError where none is annotated, or as `check_reading`."""
+) -> dict[str, Any]:
+    """Whether the spans go to `doc.ents` or a span group, as the texts need it: settings by dotted
+    names. Raises ValueError where none is annotated, or as `check_reading`."""
     key = _component(config)["spans_key"]
-    for name in ("train", *(["dev"] if data.dev is not None else [])):
+    for name in _corpora(data):
         reading = surveys.reading(config.interpolate()["corpora"][name], key)
         for message in check_reading(reading, name, overrides, data.strict):
             say(message)
@@ -156,11 +184,11 @@ def _place_spans(
         texts = [*texts, *_texts(config, "dev", surveys, whole=True)]
     asked = f"{COMPONENT}.annotate" in overrides
     place = _component(config)["annotate"] if asked else choose_place(texts)
-    set_chosen(config, place_settings(place, key, texts), overrides)
     if said := say_place(place, key, texts):
         if data.strict and place == "ents" and any(text.crowded for text in texts):
             raise ValueError(f"{said}. That is an error with --strict")
         say(said)
+    return place_settings(place, key, texts)
 
 
 def _choose_recipe(base: str, say: Say) -> Recipe:
@@ -170,7 +198,7 @@ def _choose_recipe(base: str, say: Say) -> Recipe:
     recipe = choose_recipe(weights, points, adapter is not None)
     limit = f"{SMALL // 1_000_000} million"
     why = (
-        "training its adapter on"
+        "continuing to train its adapter"
         if adapter is not None
         else f"training an adapter (LoRA), since it has {limit} or more"
         if recipe is ADAPTER
