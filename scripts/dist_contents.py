@@ -10,6 +10,13 @@ from pathlib import Path
 
 PACKAGE = "spacy_padellm"
 MOST_BYTES = 36e6  # of the wheel, most of them the model in the box and english-smollm2
+MODELS = (
+    "english/model.safetensors",
+    "english_smollm2/adapter_model.safetensors",
+    "english_smollm2/adapter_config.json",
+    "english_smollm2/padellm.json",
+    "english_smollm2/pointers.safetensors",
+)
 NEVER = re.compile(r"(^|/)(tests?|benchmarks|__pycache__|\.[^/]+)/|\.py[co]$|(^|/)\.")
 
 
@@ -34,8 +41,8 @@ def check_wheel(wheel: Path, root: Path) -> None:
             raise WrongContentsError(f"{wheel.name} lacks the licence {license}")
     if meta["License-Expression"] != "MIT AND CC-BY-SA-4.0":
         raise WrongContentsError(f"{wheel.name}: its licence is {meta['License-Expression']}")
-    if f"{PACKAGE}/models/english/model.safetensors" not in packed:
-        raise WrongContentsError(f"{wheel.name} has no model in the box")
+    if missing := {f"{PACKAGE}/models/{name}" for name in MODELS} - packed:
+        raise WrongContentsError(f"{wheel.name} lacks {', '.join(sorted(missing))}")
     if wheel.stat().st_size > MOST_BYTES:
         raise WrongContentsError(f"{wheel.name} has more than {MOST_BYTES / 1e6:.0f} MB")
     print(f"{wheel.name}: {len(packed)} files, as in git; {len(licenses)} licences")
@@ -51,6 +58,8 @@ def check_sdist(sdist: Path, root: Path) -> None:
     packed = {name for name in names if name.startswith(f"{PACKAGE}/")}
     _agree(sdist, packed, tracked_files(root, PACKAGE))
     _nothing_else(sdist, names)
+    if sdist.stat().st_size > MOST_BYTES:
+        raise WrongContentsError(f"{sdist.name} has more than {MOST_BYTES / 1e6:.0f} MB")
     print(f"{sdist.name}: {len(names)} files")
 
 

@@ -2,7 +2,8 @@
 
     python scripts/english_evaluate.py --data DATA NAME=PIPELINE ... [--output FILE.json]
 
-PIPELINE is a folder or package that `spacy.load` takes, or `padellm_ner` for the model in the box.
+PIPELINE is a folder or package that `spacy.load` takes, the name of a model, or `padellm_ner` for
+the model in the box.
 Labels of OntoNotes (`en_core_web_sm`) are mapped to those here. Texts,
 tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC). Of a pipeline
 with padellm_ner, the calibration of its probabilities on UNER EWT test is measured, too; of the
@@ -32,6 +33,7 @@ from spacy_padellm.tools.analyze.analysis import analyze
 from spacy_padellm.tools.analyze.corpus import analyze_texts
 from spacy_padellm.tools.analyze.plots import plot_calibration
 from spacy_padellm.tools.corpora import read_examples
+from spacy_padellm.tools.pipelines import is_pipeline, open_pipeline
 
 SENTENCES = (1, 5, 20, 100)
 # Labels of OntoNotes, which spaCy's own English pipelines have.
@@ -47,13 +49,15 @@ def from_ontonotes(doc: Doc) -> Doc:
 
 
 def load(path: str) -> Language:
-    if path != "padellm_ner":
-        nlp = spacy.load(path)
-        if "ner" in nlp.pipe_names and "PERSON" in nlp.get_pipe("ner").labels:
-            nlp.add_pipe("from_ontonotes", last=True)
+    if path == "padellm_ner":
+        nlp = spacy.blank("en")
+        nlp.add_pipe("padellm_ner")
         return nlp
-    nlp = spacy.blank("en")
-    nlp.add_pipe("padellm_ner")
+    if not is_pipeline(Path(path)) and not spacy.util.is_package(path):
+        return open_pipeline(path)[0]
+    nlp = spacy.load(path)
+    if "ner" in nlp.pipe_names and "PERSON" in nlp.get_pipe("ner").labels:
+        nlp.add_pipe("from_ontonotes", last=True)
     return nlp
 
 
@@ -93,14 +97,14 @@ def time_first_entity(times: int = 3) -> float:
     return statistics.median(seconds)
 
 
-def count_seen(data: Path) -> dict[str, dict[str, int]]:
+def count_seen(data: Path, only_names: bool) -> dict[str, dict[str, int]]:
     """How many texts of each test split are in a training or development split, case, punctuation
-    and white space aside; how many of them have entities, or more than 40 characters."""
+    and white space aside; how many of them have entities, or more than 40 characters. only_names:
+    of those with PER, ORG, LOC."""
     kinds = [(name, split) for name in TRAIN_SETS for split in ("train", "dev")]
     known = {tuple(fold(gold.text)) for kind in kinds for gold in _read(data, *kind)}
-    known |= {
-        tuple(fold(gold.text)) for name in (*JOINED, *NATURAL) for gold in read_many(data, name)
-    }
+    others = () if only_names else (*JOINED, *NATURAL)
+    known |= {tuple(fold(gold.text)) for name in others for gold in read_many(data, name)}
     tests = {name: read_set(data, name, "test") for name in TEST_SETS}
     counts = {}
     for name, golds in tests.items():
@@ -148,6 +152,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--corpora", type=Path, default=Path("corpus/english"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/english.json"))
+    parser.add_argument(
+        "--only-names", action="store_true", help="trained on sets with PER, ORG, LOC alone"
+    )
     arguments = parser.parse_args()
     for name in TEST_SETS:
         to_docbin(read_set(arguments.data, name, "test"), arguments.corpora / f"{name}.spacy")
@@ -169,7 +176,7 @@ def main() -> None:
     report: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "results": results}
     report["f_by_sentences_a_text"] = lengths
     report["calibration"] = {}
-    report["test_texts_seen"] = count_seen(arguments.data)
+    report["test_texts_seen"] = count_seen(arguments.data, arguments.only_names)
     output: Path = arguments.output
     output.parent.mkdir(parents=True, exist_ok=True)
     for pipeline in arguments.pipelines:
@@ -178,7 +185,8 @@ def main() -> None:
         if "padellm_ner" not in nlp.pipe_names:
             continue
         boxed = path == "padellm_ner"
-        stem = f"{output.stem}_calibration" if boxed else f"{output.stem}_{title}_calibration"
+        own = boxed or title.replace("-", "_") == output.stem
+        stem = f"{output.stem}_calibration" if own else f"{output.stem}_{title}_calibration"
         figures = output.with_name(f"{stem}.json")
         plot = Path("docs/english_calibration.png") if boxed else figures.with_suffix(".png")
         corpus = arguments.corpora / "uner_ewt.spacy"

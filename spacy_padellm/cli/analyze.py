@@ -18,7 +18,7 @@ from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_ou
 
 @padellm_app.command("analyze", no_args_is_help=True)
 def analyze_cli(
-    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder or name")],
     corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
     output: Annotated[Path, Opt("--output", "-o", help="HTML page; its figures go to .json")] = (
         Path("analysis.html")

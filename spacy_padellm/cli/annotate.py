@@ -26,7 +26,7 @@ _INPUT = "Files, folders or patterns of .txt (one text per line), .jsonl, .spacy
 
 @padellm_app.command("annotate", no_args_is_help=True)
 def annotate_cli(
-    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder or name")],
     inputs: Annotated[list[str], Arg(help=_INPUT)],
     output: Annotated[Path, Opt("--output", "-o", help="Folder for the parts")],
     file_format: Annotated[str, Opt("--format", "-f", help="jsonl, spacy or parquet")] = "jsonl",

@@ -32,7 +32,7 @@ _METHODS_HELP = (
 
 @padellm_app.command("benchmark", no_args_is_help=True)
 def benchmark_cli(
-    model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    model: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder or name")],
     corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
     methods: Annotated[str | None, Opt("--methods", "-m", help=_METHODS_HELP)] = None,
     batch_sizes: Annotated[str, Opt("--batch-sizes", "-b", help="Texts per batch")] = "1,32",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need no
 
 @padellm_app.command("calibrate", no_args_is_help=True)
 def calibrate_cli(
-    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder or name")],
     corpus: Annotated[Path, Arg(help=f"{ANNOTATED}; none that it was trained on", exists=True)],
     output: Annotated[Path, Arg(help="Folder for the calibrated pipeline")],
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,

@@ -16,7 +16,7 @@ from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_ou
 
 @padellm_app.command("evaluate", no_args_is_help=True)
 def evaluate_cli(
-    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder, or 'english'")],
+    pipeline: Annotated[str, Arg(help="A pipeline with padellm_ner, a model folder or name")],
     corpus: Annotated[Path, Arg(help=ANNOTATED, exists=True)],
     output: Annotated[Path | None, Opt("--output", "-o", help="Write all scores, as JSON")] = None,
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,

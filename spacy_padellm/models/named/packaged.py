@@ -108,7 +108,7 @@ ENGLISH_SMOLLM2 = replace(
     SMOLLM2,
     name="english-smollm2",
     licence="cc-by-sa-4.0",
-    about="SmolLM2 with an adapter: finds PER, ORG and LOC in English, more of them than `english`",
+    about="SmolLM2 with an adapter for PER, ORG and LOC in English",
     hub="",
     adapter=Path(__file__).parents[1] / "english_smollm2",
 )
