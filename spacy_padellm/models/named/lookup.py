@@ -6,7 +6,6 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...extras import PROJECT, NotInstalledError
 from ...logs import first_line
 from .named_model import GGUF, NamedModel
@@ -131,15 +130,19 @@ def _list(name: str, entries: list[EntryPoint]) -> Listed:
     try:
         given = _read(name, entries)
         if isinstance(given, PackagedModel):
-            return _list_packaged(given)
+            return _list_packaged(given, _with_version(package, entries[0]))
         model = _load(name, entries)
     except ValueError as error:
         return Listed(name, package, problem=str(error))
-    version = entries[0].dist.version if entries[0].dist else ""
-    return Listed(name, f"{package} {version}".strip(), model.licence, model.about)
+    return Listed(name, _with_version(package, entries[0]), model.licence, model.about)
 
 
-def _list_packaged(packaged: PackagedModel) -> Listed:
+def _with_version(package: str, entry: EntryPoint) -> str:
+    return f"{package} {entry.dist.version if entry.dist else ''}".strip()
+
+
+def _list_packaged(packaged: PackagedModel, ours: str) -> Listed:
+    """ours: this package, with its version."""
     said = (packaged.licence, packaged.about)
     try:
         packaged()
@@ -149,5 +152,5 @@ def _list_packaged(packaged: PackagedModel) -> Listed:
         return Listed(packaged.name, packaged.package, *said, problem=str(error))
     packages = f"{packaged.package} {packaged.version}"
     if packaged.adapter is not None:  # which is ours, with its card
-        packages = f"{OURS} {__version__}, {packages}"
+        packages = f"{ours}, {packages}"
     return Listed(packaged.name, packages, *said)
