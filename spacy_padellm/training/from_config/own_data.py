@@ -95,9 +95,9 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
     surveys, told = Surveys(nlp), list[str]()
     placed = _choose_place(config, overrides, data, surveys, told.append)
     set_chosen(config, placed, overrides)
-    share = overrides.get(_SHARE) or (
-        None if data.dev is not None else _choose_share(config, data.train, surveys)
-    )
+    share = overrides.get(_SHARE)
+    if data.dev is None and not share:
+        share = _choose_share(config, data.train, surveys)
     recipe = _choose_recipe(base, say)
     for message in told:
         say(message)
