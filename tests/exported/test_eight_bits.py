@@ -1,22 +1,29 @@
-"""`--precision int8` of models that it is not for: too large, or too much changed by it."""
+"""`--precision int8` of models that it is not for: too large, or too much changed by it;
+and the files of others."""
 
 from pathlib import Path
 
 import pytest
 import torch
 from core.families import LLAMA, make
+from safetensors.torch import load_file
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.lm.selfcheck import check_language_model
 from spacy_padellm.models.decodable import load_decodable
 from spacy_padellm.models.exported import probing, serialized, write
+from spacy_padellm.models.files.rounded import is_rounded
+from spacy_padellm.models.hardware import Hardware
+from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import LoadedModel, ModelSource
 from spacy_padellm.models.model_settings import ModelSettings
 from spacy_padellm.models.save import save_model
 from spacy_padellm.prompts.template import get_template
 
 from .commands import run, said
+from .test_families import made, with_pointers
+from .test_rounded import large_inside
 
 
 def saved(lm: LanguageModel, folder: Path) -> Path:
@@ -45,6 +52,34 @@ def test_a_model_that_8_bits_change_too_much_is_told(compact_tokenizer, tmp_path
     assert "standard deviations off, and 0.25 is the most" in said(done)
     assert "Give --precision fp32, or, if the model was not trained yet, train it" in said(done)
     assert "copy the folder" not in said(done) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "bert"])
+def test_the_folder_is_in_8_bits_too(name, compact_tokenizer, tmp_path):
+    """A model in floats is stored once, in 8 bits; torch reads the same numbers there."""
+    source = saved(with_pointers(made(name, compact_tokenizer)), tmp_path / "model")
+    done = run(source, "-o", tmp_path / "out", "-p", "int8")
+    assert done.exit_code == 0, done.output
+    weights, before = (folder / "model.safetensors" for folder in (tmp_path / "out", source))
+    assert is_rounded(weights) and not is_rounded(before)
+    assert weights.stat().st_size < 0.5 * before.stat().st_size
+    assert not [name for name in large_inside(tmp_path / "out" / "model.onnx") if "Q8" not in name]
+    kept, pointers = (
+        load_file(folder / "pointers.safetensors") for folder in (tmp_path / "out", source)
+    )
+    assert kept.keys() == pointers.keys()
+    assert all(bool((kept[key] == pointers[key]).all()) for key in pointers)
+    on_torch = load_model(ModelSource(str(tmp_path / "out"), hardware=Hardware(runtime="torch")))
+    wanted = load_model(ModelSource(str(source)))
+    names = dict(wanted.lm.model.named_parameters())
+    for key, weight in on_torch.lm.model.named_parameters():
+        step = names[key].abs().amax() / 127
+        assert (weight - names[key]).abs().max() <= step
+        assert weight.ndim == 2 or bool((weight == names[key]).all())
+    assert on_torch.settings == wanted.settings
+    again = run(tmp_path / "out", "-o", tmp_path / "whole", "-p", "fp32")
+    assert again.exit_code == 0, again.output  # the files in 8 bits stay
+    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == weights.read_bytes()
 
 
 def test_so_it_is_where_only_its_trees_show_it(compact_tokenizer, tmp_path, monkeypatch):

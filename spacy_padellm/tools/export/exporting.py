@@ -82,6 +82,8 @@ def _export_model(
     from ...models.adapters import merge_adapter  # what takes seconds to import
     from ...models.decodable import load_decodable
     from ...models.exported.description import PRECISIONS
+    from ...models.exported.probing import check_exportable, check_roundable
+    from ...models.exported.rounded_model import rounded_model
     from ...models.exported.write import write_exported
     from ...models.load import load_model
     from .comparing import compare
@@ -92,7 +94,13 @@ def _export_model(
     loaded = load_model(ModelSource(source, hardware=_ON_CPU), alone=True)
     if loaded.lm.adapter:
         loaded = replace(loaded, lm=merge_adapter(loaded.lm))
-    write_exported(loaded, folder, chosen, texts)
+    if chosen == "int8":
+        check_exportable(loaded.lm)
+        check_roundable(loaded.lm)
+        with rounded_model(loaded) as rounded:
+            write_exported(rounded, folder, chosen, texts)
+    else:
+        write_exported(loaded, folder, chosen, texts)
     hardware = Hardware(runtime="onnx")
     exported = load_decodable(ModelSource(str(folder), hardware=hardware))
     comparison = compare(loaded, exported, texts)
