@@ -24,6 +24,6 @@ EXPOSE 8080
 # /ready turns 503, then what was accepted is answered.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-    CMD ["python", "-c", "import os, urllib.request as web; web.urlopen('http://127.0.0.1:' + os.environ['SPACY_PADELLM_PORT'] + '/health', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['SPACY_PADELLM_PORT'] + '/health', timeout=2)"]
 ENTRYPOINT ["python", "-m", "spacy", "padellm", "serve", "--host", "0.0.0.0"]
 CMD ["--pipeline", "english"]

@@ -115,8 +115,8 @@ class Backend:
                     f"the pipeline finds {', '.join(sorted(self.labels))}, and the labeling "
                     f"interface has none of these labels"
                 )
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, 400)
+        except (ValueError, TypeError, RecursionError) as error:
+            return JSONResponse({"error": f"the interface cannot be read: {error}"}, 400)
         return JSONResponse({"model_version": self.version})
 
     async def predict(self, request: Request) -> JSONResponse:
@@ -124,7 +124,7 @@ class Backend:
             body = await read_body(request)
             interface = read_interface(body.get("label_config") or "")
             texts = [read_text(task["data"][interface.key], interface) for task in body["tasks"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             return JSONResponse({"error": f"the tasks cannot be read: {error}"}, 400)
         return JSONResponse({"results": await run_in_threadpool(self._predict, texts, interface)})
 
@@ -133,9 +133,9 @@ class Backend:
         return JSONResponse({"status": "ok", "result": {}})
 
     def _predict(self, texts: list[str], interface: Interface) -> list[dict[str, Any]]:
-        with self._one_at_a_time:
-            docs = list(self.nlp.pipe(texts))
-        return [self._prediction(doc, interface) for doc in docs]
+        # Without a memory zone, spaCy would keep each new word for as long as the server runs.
+        with self._one_at_a_time, self.nlp.memory_zone():
+            return [self._prediction(doc, interface) for doc in self.nlp.pipe(texts)]
 
     def _prediction(self, doc: Doc, interface: Interface) -> dict[str, Any]:
         """The score of a task is that of its least certain entity, by which Label Studio can sort

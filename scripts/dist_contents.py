@@ -17,7 +17,10 @@ MODELS = (
     "english_smollm2/padellm.json",
     "english_smollm2/pointers.safetensors",
 )
-NEVER = re.compile(r"(^|/)(tests?|benchmarks|__pycache__|\.[^/]+)/|\.py[co]$|(^|/)\.")
+HIDDEN = re.compile(r"(^|/)(__pycache__|\.[^/]+)/|\.py[co]$|(^|/)\.")
+NEVER = re.compile(rf"(^|/)(tests?|benchmarks)/|{HIDDEN.pattern}")  # of a wheel
+# What README's commands, and those who build packages of their own, need of the source.
+SOURCES = ("Makefile", "Dockerfile", "compose.yaml", "project.yml", "scripts/dist.py", "tests")
 
 
 class WrongContentsError(SystemExit):
@@ -49,15 +52,16 @@ def check_wheel(wheel: Path, root: Path) -> None:
 
 
 def check_sdist(sdist: Path, root: Path) -> None:
-    """The package, and what a wheel is made of. Raises WrongContentsError."""
+    """The package, what a wheel is made of, and `SOURCES`. Raises WrongContentsError."""
     with tarfile.open(sdist) as archive:
         names = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
-    needed = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
+    needed = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", *SOURCES}
+    names |= {name.partition("/")[0] for name in names}  # folders, too
     if missing := sorted(needed - names):
         raise WrongContentsError(f"{sdist.name} lacks {', '.join(missing)}")
     packed = {name for name in names if name.startswith(f"{PACKAGE}/")}
     _agree(sdist, packed, tracked_files(root, PACKAGE))
-    _nothing_else(sdist, names)
+    _nothing_else(sdist, names, HIDDEN)
     if sdist.stat().st_size > MOST_BYTES:
         raise WrongContentsError(f"{sdist.name} has more than {MOST_BYTES / 1e6:.0f} MB")
     print(f"{sdist.name}: {len(names)} files")
@@ -111,6 +115,6 @@ def _agree(archive: Path, packed: set[str], tracked: set[str]) -> None:
         )
 
 
-def _nothing_else(archive: Path, names: set[str]) -> None:
-    if surplus := sorted(name for name in names if NEVER.search(name)):
+def _nothing_else(archive: Path, names: set[str], never: re.Pattern[str] = NEVER) -> None:
+    if surplus := sorted(name for name in names if never.search(name)):
         raise WrongContentsError(f"{archive.name} has {', '.join(surplus)}")

@@ -22,7 +22,10 @@ EXTRAS = {
     "analyze": ("matplotlib",),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
-    "serve": ("fastapi", "starlette", "uvicorn", "prometheus-client", "python-multipart"),
+    "serve": (
+        *("fastapi", "starlette", "uvicorn", "h11", "anyio"),
+        *("prometheus-client", "python-multipart"),
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """The examples for annotation tools, against the protocols that these speak."""
 
+import contextlib
 import importlib.util
 import sys
 import threading
@@ -36,9 +37,9 @@ def nlp():
     return made
 
 
-@pytest.fixture
-def backend(nlp):
-    """The address of the example behind uvicorn."""
+@contextlib.contextmanager
+def served(nlp):
+    """A client of the example behind uvicorn."""
     uvicorn = pytest.importorskip("uvicorn")
     app = load("label_studio_backend").Backend(nlp).app()
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
@@ -52,6 +53,12 @@ def backend(nlp):
         yield client
     server.should_exit = True
     thread.join(20)
+
+
+@pytest.fixture
+def backend(nlp):
+    with served(nlp) as client:
+        yield client
 
 
 def test_label_studio_asks_the_backend(backend):
@@ -87,6 +94,7 @@ def test_label_studio_asks_the_backend(backend):
     ("/setup", {"schema": "<View"}, "no XML"),
     ("/setup", {"schema": CONFIG.replace("PER", "Person")}, "finds LOC, ORG, PER"),
     ("/setup", ["x"], "no JSON object"),
+    ("/setup", {"schema": 5}, "the interface cannot be read"),
     ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"text": "x"}}]}, "body"),
     ("/predict", {"label_config": CONFIG}, "tasks"),
     ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"body": None}}]}, "and no text"),
@@ -94,6 +102,20 @@ def test_label_studio_asks_the_backend(backend):
 def test_what_the_backend_cannot_use_is_said(backend, path, body, what):
     answer = backend.post(path, json=body)
     assert answer.status_code == 400 and what in answer.json()["error"]
+
+
+def test_a_body_that_is_nested_too_deep_is_an_error(backend):
+    for path in ("/setup", "/predict"):
+        assert backend.post(path, content=100_000 * "[").status_code == 400
+
+
+def test_words_of_tasks_are_forgotten(nlp, backend):
+    asked = {"label_config": CONFIG, "tasks": [{"data": {"body": "Ada."}}]}
+    backend.post("/predict", json=asked)
+    before = len(nlp.vocab.strings)
+    asked["tasks"] = [{"data": {"body": f"word{i} other{i}"}} for i in range(50)]
+    assert backend.post("/predict", json=asked).status_code == 200
+    assert len(nlp.vocab.strings) < before + 20
 
 
 def test_a_pipeline_that_writes_span_groups_is_refused(prodigy, tmp_path, monkeypatch):
@@ -230,8 +252,9 @@ def test_entities_without_a_score_and_certain_ones(score, shown, said, prodigy, 
     (task,) = recipe.suggest([{"text": "Ada"}], pipeline, ["PER"], None)
     (span,) = task["spans"]
     assert {key: span[key] for key in ("score", "source") if key in span} == said
-    backend = load("label_studio_backend")
-    interface = backend.read_interface(CONFIG)
-    (answer,) = backend.Backend(pipeline)._predict(["Ada"], interface)
+    with served(pipeline) as client:
+        tasks = [{"data": {"body": "Ada"}}]
+        said = client.post("/predict", json={"tasks": tasks, "label_config": CONFIG}).json()
+    (answer,) = said["results"]
     assert answer["score"] == (1.0 if score is None else score)
     assert answer["result"][0].get("score") == score

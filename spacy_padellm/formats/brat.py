@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from ..plurals import count
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .files import BOM, read_lines, read_text
 from .gold_text import Place, Span
@@ -18,14 +19,14 @@ from .quoted_spans import Quoted, Settled, counts, settle
 
 _SPAN = re.compile(r"(\S+) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)")
 _OTHERS = {
-    "R": "relations",
-    "E": "events",
-    "A": "attributes",
-    "M": "attributes",
-    "N": "normalizations",
-    "#": "notes",
-    "*": "equivalences",
-    "F": "frames",
+    "R": "relation",
+    "E": "event",
+    "A": "attribute",
+    "M": "attribute",
+    "N": "normalization",
+    "#": "note",
+    "*": "equivalence",
+    "F": "frame",
 }
 _MEND = 'A line is an id, a tab, and what it says, such as "T1<tab>PER 0 3<tab>Ada"'
 
@@ -96,7 +97,7 @@ def _read(path: Path, name: str, problems: list[Problem]) -> AnnotatedText:
             remarks.append("is the trigger of an event, and read as a span")
         problems += [at.problem(span, remark, lost=False) for remark in remarks]
     if joined:
-        reason = f"has {joined} spans in parts with white space between them: joined"
+        reason = f"has {count(joined, 'span')} in parts with white space between them: joined"
         problems.append(bare.left_out(reason, lost=False))
     return annotate(text, spans, None, {"id": name}, path, 1, problems, lines)
 
@@ -132,6 +133,8 @@ def _why_lost(text: str, parts: list[Place], found: Settled) -> str:
     """Why a span cannot be kept; "" where it can, as far as its string and its parts go."""
     if found.lost:
         return found.remark
+    if parts[-1][1] > len(text):
+        return ""  # as any other span that is not in its text
     gaps = (text[before[1] : after[0]] for before, after in pairwise(parts))
     if any(gap.strip() for gap in gaps):
         return f"has {len(parts)} parts that are apart, which no span of a Doc can have"
@@ -141,8 +144,8 @@ def _why_lost(text: str, parts: list[Place], found: Settled) -> str:
 def _remarks(bare: AnnotatedText, said: _Annotations) -> list[Problem]:
     remarks = []
     if said.others:
-        counted = ", ".join(f"{n} {kind}" for kind, n in said.others.items())
-        remarks.append(f"has {counted}, which are no spans and are not read")
+        counted = ", ".join(count(n, kind) for kind, n in said.others.items())
+        remarks.append(f"has {counted}: not read, since only spans are")
     elif not said.spans:
         remarks.append("is empty, as before anyone annotates: read as a text without entities")
     return [bare.left_out(remark, lost=False) for remark in remarks]

@@ -135,7 +135,8 @@ def _read(record: Any, path: Path | str, line: int) -> AnnotatedText:
 
 
 class _Finder:
-    """Where strings stand in a text, each behind the one before where it can."""
+    """Where strings stand in a text: the first time that one is listed, in its first place, then in
+    the next."""
 
     def __init__(self, text: str, path: Path | str, line: int) -> None:
         self.text, self.path, self.line = text, path, line
@@ -144,32 +145,30 @@ class _Finder:
         """Of one label: a string that is there twice takes its next place."""
         if not isinstance(strings, list):
             raise FormatError(self.path, self.line, f"{label!r} has no list of strings", _MEND)
-        spans, reached = [], 0
-        for string in strings:
-            start = self._find(string, reached)
-            reached = start + len(string)
-            spans.append([start, reached, label])
-        return spans
+        reached: dict[str, int] = {}
+        return [[*self._find(string, reached), label] for string in strings]
 
     def reasoned(self, records: Sequence[Any]) -> list[Any]:
         """Of all labels, and of what is no entity, which is left out."""
-        spans, reached = [], 0
+        spans: list[Any] = []
+        reached: dict[str, int] = {}
         for record in records:
             if not isinstance(record, Mapping) or "text" not in record:
                 raise FormatError(self.path, self.line, f"{record!r} is no span", _MEND)
             if not record.get("is_entity", True):
                 continue
-            start = self._find(record["text"], reached)
-            reached = start + len(record["text"])
-            spans.append([start, reached, record.get("label")])
+            spans.append([*self._find(record["text"], reached), record.get("label")])
         return spans
 
-    def _find(self, string: Any, reached: int) -> int:
+    def _find(self, string: Any, reached: dict[str, int]) -> tuple[int, int]:
+        """The place of a string; reached: where each that was found before ends, which is noted."""
         if not isinstance(string, str) or not string:
             raise FormatError(self.path, self.line, f"{string!r} is no mention", _MEND)
-        start = self.text.find(string, reached)
-        start = self.text.find(string) if start < 0 else start
+        start = self.text.find(string, reached.get(string, 0))
         if start < 0:
             what = f"the mention {string!r} is not in its text"
+            if string in reached:
+                what = f"the mention {string!r} is listed more often than it is in its text"
             raise FormatError(self.path, self.line, what, "Write it as it stands there")
-        return start
+        reached[string] = start + len(string)
+        return start, reached[string]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..plurals import count
 from .annotated_text import FormatError
 from .gold_text import Span
 from .label_studio_task import LABELS, MEND, OTHER_REGIONS, Region
@@ -72,5 +73,5 @@ class Copy:
             names = ", ".join(f"{name} ({n})" for name, n in tags.items())
             self.remarks.append(f"spans of {len(tags)} tags are read together: {names}")
         for kind, n in others.items():
-            what = f"{n} results of the type {kind!r} are no spans of a text: not read"
+            what = f"{count(n, 'result')} of the type {kind!r} not read: only spans of a text are"
             self.remarks.append(what)

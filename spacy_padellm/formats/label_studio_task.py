@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..plurals import count
 from .annotated_text import FormatError
 from .quoted_spans import Quoted
 
@@ -99,7 +100,7 @@ def read_record(path: Path, line: int, record: Any) -> Record:
         found.remarks.append(f"{found.skipped} of its annotators skipped it")
     drafts, predictions = record.get("drafts"), record.get("predictions")
     if isinstance(drafts, list) and drafts:
-        found.remarks.append(f"its {len(drafts)} drafts are not read")
+        found.remarks.append(f"{count(len(drafts), 'draft')} not read")
     found.predictions = len(predictions) if isinstance(predictions, list) else 0
     return found
 

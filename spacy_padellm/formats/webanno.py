@@ -62,7 +62,8 @@ def _divide(path: Path) -> _Document:
     lines = read_lines(path)
     number, first = next(lines, (1, ""))
     if not first.startswith(FORMAT):
-        raise FormatError(path, number, f"{first[:40]!r}", f"The first line is {FORMAT}.3")
+        what = f"the first line is {first[:40]!r}, not {FORMAT}.3"
+        raise FormatError(path, number, what, "Export the document as WebAnno TSV v3.3")
     document = _Document(unescaping(first[len(FORMAT) - 1 :]))
     sentences = document.sentences
     last = 0  # line of a text without tokens so far

@@ -11,6 +11,10 @@ from typer.testing import CliRunner
 
 from spacy_padellm import cli  # noqa: F401 - registers the commands
 from spacy_padellm.spans.calibration import Calibration
+from spacy_padellm.spans.choosing import Aim
+from spacy_padellm.spans.thresholds import threshold_of
+from spacy_padellm.tools.analyze.corpus import AnalyzedText
+from spacy_padellm.tools.analyze.thresholds import choose_thresholds
 
 
 def run(*arguments):
@@ -70,6 +74,29 @@ def test_a_precision_for_each_label(scripted, pipeline, tmp_path):
     script.clear()
     script.update(new_script)
     assert share_right(new_docs, script, nlp, "PER")[0] > 0.82
+
+
+@pytest.mark.parametrize("is_precision", [True, False])
+def test_probabilities_that_a_curve_makes_the_same_are_not_told_apart(is_precision):
+    """As 1 and the number in 32 bits before it: a threshold between them would let both pass."""
+    curve = Calibration(1.2, -0.5)
+    item = ("PER", 0, 4)
+
+    def text(probability, is_right):
+        def placed(threshold):
+            return {item: probability} if probability >= threshold_of(threshold, "PER") else {}
+
+        return AnalyzedText("Anna", {item} if is_right else set(), {}, placed)
+
+    texts = [text(1.0, True)] * 60 + [text(0.99999994, False)] * 60 + [text(0.2, True)]
+    calibrated = lambda p: curve.probability(1.0, p)  # noqa: E731
+    aim = Aim(is_precision, 0.9)
+    (found,) = choose_thresholds(texts, ["PER"], aim, calibrated)
+    if is_precision:
+        assert found.threshold is None and found.nearest[1:] in ((120, 60), (121, 61))
+    else:
+        kept = [calibrated(p) >= found.threshold for p in (1.0, 0.99999994, 0.2)]
+        assert kept == [True, True, False] and found.n == 120 and found.precision == 0.5
 
 
 def test_a_recall_for_each_label(scripted, pipeline, tmp_path):

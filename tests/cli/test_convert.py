@@ -173,6 +173,15 @@ def test_folders(tmp_path):
     assert code == 1 and "would go here" in output
 
 
+def test_links_that_form_a_circle_repeat_no_text(tmp_path):
+    write(tmp_path / "in" / "a" / "train.jsonl", RECORDS)
+    (tmp_path / "in" / "a" / "self").symlink_to(tmp_path / "in" / "a")
+    assert run(tmp_path / "in", tmp_path / "all.spacy")[0] == 0
+    assert len(docs(tmp_path / "all.spacy")) == 3
+    assert run(tmp_path / "in", tmp_path / "out")[0] == 0
+    assert [*(tmp_path / "out").rglob("*.spacy")] == [tmp_path / "out" / "a" / "train.spacy"]
+
+
 def test_a_file_into_a_folder(tmp_path):
     source = write(tmp_path / "a.b.jsonl.gz", RECORDS, gzip.open)
     (tmp_path / "out").mkdir()

@@ -27,7 +27,7 @@ FILES = {
     ),
     "parts before brat 1.3, and more behind the string": (
         "New\nYork", "T1\tLOC 0 3;4 8\tNewYork\tby Ada\n", [("New\nYork", [("New\nYork", "LOC")])],
-        ["has 1 spans in parts"],
+        ["has 1 span in parts"],
     ),
     "a byte order mark, which brat counts": (
         "\ufeff" + SONY, "T1\tOrganization 1 5\tSony\nT2\tOrganization 37 45\tEricsson\n",
@@ -41,20 +41,20 @@ FILES = {
         [("👩 Ada, Ada", [("Ada", "PER"), ("Ada", "X")])], [],
     ),
     "a relation": (
-        SONY, T1 + T2 + "R1\tAlliance Arg1:T1 Arg2:T2\n", [(SONY, COMPANIES)], ["has 1 relations"]
+        SONY, T1 + T2 + "R1\tAlliance Arg1:T1 Arg2:T2\n", [(SONY, COMPANIES)], ["has 1 relation"]
     ),
     "an event": (
         SONY,
         T1 + "T2\tMERGE-ORG 17 30\tjoint venture\n" + "E1\tMERGE-ORG:T2 Org1:T1\n",
         [(SONY, [("Sony", "Organization"), ("joint venture", "MERGE-ORG")])],
-        ["has 1 events", "is the trigger of an event"],
+        ["has 1 event", "is the trigger of an event"],
     ),
     "attributes, notes, normalizations, equivalences": (
         SONY,
         T1 + T2 + "A1\tNegation T1\nM1\tSpeculation T2\nN1\tReference T1 Wikipedia:7980471\tSony\n"
         "#1\tAnnotatorNotes T1\tthis is a note\n*\tEquiv T1 T2\n",
         [(SONY, COMPANIES)],
-        ["has 2 attributes, 1 normalizations, 1 notes, 1 equivalences"],
+        ["has 2 attributes, 1 normalization, 1 note, 1 equivalence"],
     ),
     "apart": (
         "North and South America",

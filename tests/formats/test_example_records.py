@@ -79,6 +79,10 @@ def test_what_a_tool_says_of_its_texts_is_heeded(tmp_path):
         ([{"text": "Ada", "entities": {"PER": "Ada"}}], "no list of strings"),
         ([{"text": "Ada"}], "no mentions, not even"),
         ([{"text": " ", "ents": []}], "empty"),
+        (
+            [{"text": "Ada.", "entities": {"PER": ["Ada", "Ada"]}}],
+            "'Ada' is listed more often than it is in its text",
+        ),
         (["Ada"], 'no object with "text"'),
         ({"text": "Ada", "ents": []}, "is no list"),
         (7, "is no list"),
@@ -108,3 +112,10 @@ def test_texts_of_which_something_is_unknown(tmp_path):
         path = tmp_path / "part.spacy"
         spacy.tokens.DocBin(docs=[doc]).to_disk(path)
         read_examples(path)
+
+
+def test_a_string_takes_its_own_first_place():
+    """Whatever is listed before it."""
+    text = "Ada met Bo. Ada left."
+    (found,) = read_examples([{"text": text, "entities": {"PER": ["Bo", "Ada"]}}])
+    assert sorted(span[:2] for span in found.spans) == [(0, 3), (8, 10)]

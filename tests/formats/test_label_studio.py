@@ -86,7 +86,7 @@ FILES = {
     "relations and choices": (
         [task(annotation(PER, RELATION, CHOICE))],
         [(ADA, [("Ada", "PER")])],
-        ["1 results of the type 'relation'", "1 results of the type 'choices'"],
+        ["1 result of the type 'relation'", "1 result of the type 'choices'"],
     ),
     "offsets of a browser": (
         [task(annotation(region(3, 6, "Ada", "PER")), text="👩 Ada")],
@@ -132,7 +132,7 @@ FILES = {
          task(number=3, data={"title": None, "body": "To do"})],
         [("Bob", [("Bob", "PER")]), (ADA, [("Rome", "LOC")]), ("Eve", []), (ADA, [("Ada", "PER")]),
          ("To do", None)],
-        ["the task has no text under 'title'", "1 results of the type 'choices'",
+        ["the task has no text under 'title'", "1 result of the type 'choices'",
          "the same text as in line"],
     ),
     "a key that tasks without regions do not tell": (

@@ -100,7 +100,7 @@ def test_errors_of_our_own_component_say_what_to_mend(scripted):
         ]
 
     for answer, where in zip(in_app(nlp, test), ["texts.1", "text", "text"], strict=True):
-        assert code_of(answer) == (500, "text_failed") and "no good" in answer.text
+        assert code_of(answer) == (422, "invalid_request") and "no good" in answer.text
         assert where_in(answer) == [where]
 
 

@@ -8,6 +8,7 @@ from spacy.language import Language
 from ...architectures.config_values import write_value
 from ...pipeline.component import PaDeLLMNER
 from ...spans.choosing import (
+    TIE,
     Aim,
     Choice,
     between,
@@ -49,8 +50,8 @@ def choose_thresholds(
     kept: Threshold = LEAST,
 ) -> list[LabelThreshold]:
     """One for each label, by itself. calibrated: what becomes of a text's probabilities where the
-    thresholds apply; it keeps their order. kept: what labels without a new one have, by a text's
-    probabilities.
+    thresholds apply; it keeps their order, but for ties. kept: what labels without a new one have,
+    by a text's probabilities.
 
     A label that cannot reach the aim gets none for a precision, since any would lose mentions and
     promise nothing, and 0 for a recall.
@@ -65,6 +66,8 @@ def choose_thresholds(
             for item, p in found.items()
             if item[0] == label
         ]
+        lowest = _lowest_of_ties((p for p, _ in scored), calibrated)
+        scored = [(lowest[p], is_right) for p, is_right in scored]
         n_gold = sum(item[0] == label for text in texts for item in text.gold)
         choose = choose_for_precision if aim.precision else choose_for_recall
         choice = choose(scored, n_gold, aim.share, aim.confidence)
@@ -83,6 +86,20 @@ def choose_thresholds(
         for label, choice in choices.items()
     ]
     return [replace(row, nearest=nearest.get(row.label)) for row in rows]
+
+
+def _lowest_of_ties(
+    probabilities: Iterable[float], calibrated: Callable[[float], float]
+) -> dict[float, float]:
+    """For each, the lowest that no threshold tells apart from it once they are calibrated: close to
+    0 and 1, a curve makes many the same."""
+    found: dict[float, float] = {}
+    lowest, reached = 0.0, -1.0
+    for p in sorted(set(probabilities)):
+        if (now := calibrated(p)) > reached + TIE:
+            lowest, reached = p, now
+        found[p] = lowest
+    return found
 
 
 def _row(

@@ -98,7 +98,13 @@ def _plan(
             guess_output(output_path)
         _check_apart(input_path, output_path)
         return [(input_path, output_path)]
-    inputs = [path for path in walk_directory(input_path.resolve()) if _belongs(path, source)]
+    walked = walk_directory(input_path.resolve())
+    # By what they lead to: links may form a circle, or lead to a file several times.
+    once = {
+        path.resolve(): path
+        for path in sorted(walked, key=lambda p: (len(p.parts), p), reverse=True)
+    }
+    inputs = [path for path in sorted(once.values()) if _belongs(path, source)]
     if not inputs:
         mend = "Name the files .jsonl, .json, .conll or .spacy (and .gz), or give one file"
         raise FormatError(input_path, 0, f"no {source or 'corpus'} files in this folder", mend)

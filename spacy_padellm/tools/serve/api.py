@@ -65,7 +65,10 @@ def make_router(service: Service) -> APIRouter:
         dependencies=keyed,
     )
     async def labels() -> LabelsResponse:
-        return LabelsResponse(labels=service.labels, others=service.extractor.takes_others)
+        found = service.extractor
+        return LabelsResponse(
+            labels=service.labels, trained=found.trained, others=found.takes_others
+        )
 
     @router.get("/health", summary="Whether to keep the process", responses=responses(400, 500))
     async def health() -> Status:

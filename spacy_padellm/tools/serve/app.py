@@ -70,6 +70,7 @@ def make_app(
         exception_handlers=handlers,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
     )
     app.include_router(make_router(service))
     app.include_router(page.router())

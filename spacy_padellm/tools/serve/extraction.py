@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
@@ -48,10 +49,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Failure:
-    """A text that was not answered. message: for whoever asked; the log says more. of_server:
-    whether the model is on a server, which did not answer or answered with an error."""
+    """A text that was not answered. message: for whoever asked; the log says more. of_request:
+    whether what was asked for is at fault. of_server: whether the model is on a server, which did
+    not answer or answered with an error."""
 
     message: str
+    of_request: bool = False
     of_server: bool = False
 
 
@@ -67,13 +70,19 @@ class Extractor:
     def __init__(self, nlp: Language, pipe: PaDeLLMNER, any_labels: bool = False) -> None:
         self.nlp, self.pipe, self._any_labels = nlp, pipe, any_labels
         self._failed: dict[int, tuple[str, Any, Exception]] = {}
+        self._warned = False
         nlp.set_error_handler(self._note)  # type: ignore[arg-type]
         pipe.untrained.silent = True
 
     @property
+    def trained(self) -> dict[str, str]:
+        """What the model was trained for: label → description; empty if for no certain labels."""
+        return self.pipe.shim.known_labels()
+
+    @property
     def takes_others(self) -> bool:
         """Whether labels that neither pipeline nor model know may be asked for."""
-        return self._any_labels or not self.pipe.shim.known_labels()
+        return self._any_labels or not self.trained
 
     def check(self, labels: Labels, threshold: Threshold | None) -> list[str]:
         """What a user should know of such a question. Raises UnknownLabelError for labels that are
@@ -84,24 +93,28 @@ class Extractor:
                 read_labels(labels, "`labels`")
             except ValueError as error:
                 raise QuestionError(str(error), "labels") from None
-        known, trained = self.pipe.described, self.pipe.shim.known_labels()
+        known, trained = self.pipe.described, self.trained
         asked = list(known if labels is None else labels)
-        names = ", ".join(known) or "none of its own"
         if not asked:
             raise UnknownLabelError("The pipeline has no labels of its own: send `labels`.")
-        others = [label for label in asked if label not in known and label not in trained]
+        untrained = [label for label in asked if trained and label not in trained]
+        others = [label for label in untrained if label not in known]
         if others and not self.takes_others:
+            names = ", ".join(trained)
             raise UnknownLabelError(
                 f"The model was not trained for {_list(others)}. It knows: {names[:500]}."
             )
+        names = ", ".join(known) or "none of its own"
         if isinstance(threshold, dict) and (idle := unknown_labels(threshold, asked)):
             where = "`labels`" if labels is not None else f"the pipeline's labels ({names[:500]})"
             said = f"`threshold` names {_list(idle)}, which is not in {where}."
             raise QuestionError(said, "threshold")
         warnings = []
-        if others and trained:
-            warnings.append(f"The model was not trained for {_list(others)}: expect poor entities.")
-        described = labels if isinstance(labels, Mapping) else {}
+        if untrained:
+            warnings.append(
+                f"The model was not trained for {_list(untrained)}: expect poor entities."
+            )
+        described = labels if isinstance(labels, Mapping) else {k: known.get(k, "") for k in asked}
         reworded = [k for k, text in described.items() if text and trained.get(k, text) != text]
         if reworded:
             warnings.append(
@@ -114,6 +127,10 @@ class Extractor:
         """Reads a text, so that the first request does not wait for what is made only once; None
         where that was answered."""
         labels = None if self.pipe.labels else ["name"]
+        if labels is None and not self._warned:
+            for warning in self.check(None, None):
+                logger.warning("The labels of the pipeline: %s", warning)
+            self._warned = True
         (found,) = self.extract([Question("Ada Lovelace was in London.", labels)])
         return found if isinstance(found, Failure) else None
 
@@ -134,7 +151,8 @@ class Extractor:
         self._failed.clear()
         with self.nlp.memory_zone():
             try:
-                return explain(self.nlp, self.pipe, text)
+                found = explain(self.nlp, self.pipe, text)
+                return replace(found, model=_public(found.model))
             except Exception as error:
                 by_others = [*self._failed.values()]
                 return _failure(
@@ -215,10 +233,18 @@ def _failure(name: str, component: Any, error: Exception) -> Failure:
     expected = own or of_server
     logger.warning("%s failed on a text: %s", where, error, exc_info=None if expected else error)
     if own:
-        return Failure(f"The text could not be read: {error}"[:1000])
+        name = component.shim.loaded.lm.name
+        said = str(error).replace(name, _public(name))
+        return Failure(f"The text could not be read: {said}"[:1000], of_request=True)
     if of_server:
-        return Failure("The model's server did not answer, or answered with an error.", True)
+        said = "The model's server did not answer, or answered with an error."
+        return Failure(said, of_server=True)
     return Failure(f"{where} failed on this text; the server's log says why.")
+
+
+def _public(name: str) -> str:
+    """A model's name without the folder or the server that it is in."""
+    return Path(name.partition(" at ")[0]).name or name
 
 
 def _list(labels: Sequence[str]) -> str:

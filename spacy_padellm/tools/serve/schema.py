@@ -9,6 +9,10 @@ MOST_LABELS = 200  # of one request
 MOST_TEXTS = 10_000  # of one request, to any server
 MOST_FIELDS = 20
 TOO_MANY = "too_many"  # the type of an error
+LIMITS = (
+    f"The request has too many texts, labels or fields: a list or mapping may have up to "
+    f"{MOST_TEXTS:,} items, an object up to {MOST_FIELDS} fields."
+)
 _Label = Annotated[str, Field(min_length=1, max_length=200)]
 _Description = Annotated[str, Field(max_length=2000)]
 _Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
@@ -51,7 +55,7 @@ class _Strict(BaseModel):
             len(given) > MOST_FIELDS
             or any(isinstance(v, list | dict) and len(v) > MOST_TEXTS for v in given.values())
         ):
-            raise PydanticCustomError(TOO_MANY, "The request has too many texts, labels or fields.")
+            raise PydanticCustomError(TOO_MANY, LIMITS)
         return given
 
 
@@ -137,7 +141,11 @@ class LabelsResponse(BaseModel):
     """What can be asked for."""
 
     labels: dict[str, str] = Field(description="Of the pipeline: label → description.")
-    others: bool = Field(description="Whether other labels may be asked for.")
+    trained: dict[str, str] = Field(
+        description="Those that the model was trained for, which may be asked for, too: label → "
+        "description. Empty for a model that takes any."
+    )
+    others: bool = Field(description="Whether further labels may be asked for.")
 
 
 class Status(BaseModel):

@@ -151,6 +151,8 @@ class Service:
         details = [(name, one.message) for name, one in failed.items()][:MOST_DETAILS]
         if first.of_server:
             raise ApiError(502, first.message, "model_server_failed", details)
+        if first.of_request:
+            raise ApiError(422, first.message, "invalid_request", details)
         raise ApiError(500, first.message, "text_failed", details)
 
     def check_text(self, text: str, where: str) -> None:
