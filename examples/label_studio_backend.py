@@ -48,7 +48,7 @@ def read_interface(config: str) -> Interface:
     try:
         root = ElementTree.fromstring(config)
     except ElementTree.ParseError as error:
-        raise ValueError(f"the labeling interface is no XML: {error}") from None
+        raise ValueError(f"the labeling interface is not XML: {error}") from None
     texts = {tag.get("name"): tag.get("value", "") for tag in root.iter("Text")}
     for tag in root.iter("Labels"):
         if tag.get("toName") in texts and tag.get("name"):
@@ -60,10 +60,10 @@ def read_interface(config: str) -> Interface:
 
 
 async def read_body(request: Request) -> dict[str, Any]:
-    """Raises ValueError for what is no JSON object."""
+    """Raises ValueError for what is not a JSON object."""
     body = await request.json()
     if not isinstance(body, dict):
-        raise ValueError("the request is no JSON object")
+        raise ValueError("the request is not a JSON object")
     return body
 
 

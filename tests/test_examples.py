@@ -91,9 +91,9 @@ def test_label_studio_asks_the_backend(backend):
 
 @pytest.mark.parametrize(("path", "body", "what"), [
     ("/setup", {"schema": "<View/>"}, "no <Labels> of a <Text>"),
-    ("/setup", {"schema": "<View"}, "no XML"),
+    ("/setup", {"schema": "<View"}, "not XML"),
     ("/setup", {"schema": CONFIG.replace("PER", "Person")}, "finds LOC, ORG, PER"),
-    ("/setup", ["x"], "no JSON object"),
+    ("/setup", ["x"], "not a JSON object"),
     ("/setup", {"schema": 5}, "the interface cannot be read"),
     ("/predict", {"label_config": CONFIG, "tasks": [{"data": {"text": "x"}}]}, "body"),
     ("/predict", {"label_config": CONFIG}, "tasks"),

@@ -49,7 +49,7 @@ def keeps_settings(*apart: str) -> Callable[[Callable[Arguments, Made]], Callabl
 
 
 def read_value(value: Any, setting: str, in_list: bool = False) -> Any:
-    """The value that a config's value stands for. What is no string, list or mapping stays.
+    """The value that a config's value stands for. What is not a string, list or mapping stays.
 
     in_list: whether it is in a list, where mappings are JSON with any names; elsewhere they are
     sections of the config.

@@ -46,7 +46,7 @@ class Updates:
 
         token_budget: tokens of the language model in one forward pass. text_loss: see
         `learning.batch.make_batch`. drop: dropout, of a model that points. Raises ValueError where
-        the loss is no number.
+        the loss is not a number.
         """
         lm = self.loaded.lm
         lm.trained.train()
@@ -75,7 +75,7 @@ class Updates:
     def step(self, optimizer: Optimizer) -> bool:
         """Steps as a thinc optimizer says now, its clip taken over all gradients together; whether
         there were any. Raises ValueError for an optimizer that is not of the Adam kind, and,
-        without a step, where the gradient is no number."""
+        without a step, where the gradient is not a number."""
         if self._n_targets == 0:
             return False
         settings = adam_settings(optimizer)

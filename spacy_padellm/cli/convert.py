@@ -170,7 +170,9 @@ def _parse_map(string: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in string.split(",") if pair.strip()]
     for old, equals, _ in pairs:
         if not old.strip() or not equals:
-            raise ValueError(f"--labels-map {string!r} is no list of old=new. Give it as a=b,c=d")
+            raise ValueError(
+                f"--labels-map {string!r} is not a list of old=new. Give it as a=b,c=d"
+            )
     return {old.strip(): new.strip() for old, _, new in pairs}
 
 
@@ -179,7 +181,7 @@ def _parse_columns(string: str) -> tuple[int, ...]:
         return tuple(int(column) for column in string.split(","))
     except ValueError:
         mend = "Give numbers from 0 (or from the end if negative), as -1 or 2,3"
-        raise ValueError(f"--column-tag {string!r} is no list of columns. {mend}") from None
+        raise ValueError(f"--column-tag {string!r} is not a list of columns. {mend}") from None
 
 
 def _unescape(separator: str | None) -> str | None:

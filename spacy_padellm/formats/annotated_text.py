@@ -209,7 +209,7 @@ def annotate(
         what = f"the text is {_kind(text)}"
         raise FormatError(path, line, what, "Give it as a JSON string")
     if not is_unicode(text):
-        what = "the text holds half of a surrogate pair, which is no character"
+        what = "the text holds half of a surrogate pair, which is not a character"
         raise FormatError(path, line, what, "Write the character itself or its two halves")
     bare = AnnotatedText(text, file=str(path), line=line)
     kept: set[Span] = set()
@@ -261,7 +261,7 @@ def _checked(span: Sequence[Any], path: Path | str, line: int) -> Span:
         case [int() | float() as start, int() | float() as end, str(label)] if label:
             if _is_whole(start) and _is_whole(end) and is_unicode(label):
                 return int(start), int(end), label
-    what = f"{span!r} is no span"
+    what = f"{span!r} is not a span"
     mend = "A span is [start, end, label]: two whole numbers (characters, end exclusive) and a name"
     raise FormatError(path, line, what, mend)
 

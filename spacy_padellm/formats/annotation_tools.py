@@ -42,7 +42,9 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             raise FormatError(path, line, "no spans", mend)
         spans = record.get(key or "spans") or []
         if not isinstance(spans, list):
-            raise FormatError(path, line, f'"{key}" is no list', 'Without spans write "spans": []')
+            raise FormatError(
+                path, line, f'"{key}" is not a list', 'Without spans write "spans": []'
+            )
         answer = record.get("answer", "accept")
         if answer != "accept":
             bare = annotate(record["text"], [], path=path, line=line)
@@ -124,7 +126,7 @@ def _tokens(path: Path, line: int, record: dict) -> list[Place] | None:
                 reached = end
             case _:
                 mend = 'Give each token "start" and "end" in characters, or leave "tokens" out'
-                raise FormatError(path, line, f"{token!r} is no token after {reached}", mend)
+                raise FormatError(path, line, f"{token!r} is not a token after {reached}", mend)
     if reached > len(record["text"]):
         what = f"the last token ends at {reached}, beyond the text"
         raise FormatError(path, line, what, 'Mend or leave out "tokens"')

@@ -35,7 +35,7 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
     """The text of NAME.ann, or those of all in a folder, in the order of their names.
 
     Spans of parts that are apart, and those whose string is another than that of the text, are left
-    out and added to `problems`; there it is counted, too, what is no span, and said which files are
+    out and added to `problems`, with how many other annotations there are, and which files are
     empty. Raises FormatError for a text that is not there, and for a line of another kind.
     """
     problems = [] if problems is None else problems
@@ -110,18 +110,18 @@ def _annotations(path: Path) -> _Annotations:
             continue
         name, tab, rest = line.partition("\t")
         if not tab:
-            raise FormatError(path, number, f"{line[:60]!r} is no annotation", _MEND)
+            raise FormatError(path, number, f"{line[:60]!r} is not an annotation", _MEND)
         if name[:1] == "E":
             found.triggers.add(rest.split(" ")[0].rpartition(":")[2].strip())
         if name[:1] != "T":
             if name[:1] not in _OTHERS:
-                raise FormatError(path, number, f"{name[:20]!r} is no id of brat", _MEND)
+                raise FormatError(path, number, f"{name[:20]!r} is not an id of brat", _MEND)
             found.others[_OTHERS[name[:1]]] += 1
             continue
         said, _, tail = rest.partition("\t")
         match = _SPAN.fullmatch(said)
         if not match:
-            raise FormatError(path, number, f"{said[:60]!r} is no span", _MEND)
+            raise FormatError(path, number, f"{said[:60]!r} is not a span", _MEND)
         pairs = (part.split(" ") for part in match[2].split(";"))
         parts = tuple((int(start), int(end)) for start, end in pairs)
         string = tail.partition("\t")[0]  # brat lets more follow

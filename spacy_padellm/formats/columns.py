@@ -155,10 +155,10 @@ def _read(
 
 def biluo_tag(path: Path, number: int, tag: str, in_columns: bool = False) -> str:
     """A tag of any scheme as BILUO. in_columns: it is from a column that is set by number. Raises
-    FormatError for what is no tag."""
+    FormatError for what is not a tag."""
     match = _TAG.fullmatch(tag)
     if not match:
-        what = f"{tag!r} is no tag"
+        what = f"{tag!r} is not a tag"
         mend = "A tag is O, or B-, I-, E-, S-, L-, U- or M- and the label"
         if not in_columns:
             raise FormatError(path, number, what, mend)

@@ -46,7 +46,7 @@ def read_examples(given: Any) -> list[AnnotatedText]:
     elif isinstance(given, Iterable) and not isinstance(given, Mapping):
         read = (_read(record, "examples", i) for i, record in enumerate(given, 1))
     else:
-        raise FormatError("examples", 0, f"{str(given)[:60]!r} is no list, and no path", _MEND)
+        raise FormatError("examples", 0, f"{str(given)[:60]!r} is not a list, and no path", _MEND)
     found = list(islice(read, MOST_EXAMPLES + 1))
     if not found and isinstance(given, str | Path):
         raise FormatError(given, 0, "there is no text in it", _MEND)
@@ -127,7 +127,7 @@ def _read(record: Any, path: Path | str, line: int) -> AnnotatedText:
     elif isinstance(given, list):
         spans = [as_triple(span) for span in given]
     else:
-        raise FormatError(path, line, f"{key!r} is no list", _MEND)
+        raise FormatError(path, line, f"{key!r} is not a list", _MEND)
     problems: list[Problem] = []
     read = annotate(text, spans, path=path, line=line, problems=problems)
     _complain([problem for problem in problems if problem.reason != "is given twice"])
@@ -149,12 +149,12 @@ class _Finder:
         return [[*self._find(string, reached), label] for string in strings]
 
     def reasoned(self, records: Sequence[Any]) -> list[Any]:
-        """Of all labels, and of what is no entity, which is left out."""
+        """Of all labels, and of what is not an entity, which is left out."""
         spans: list[Any] = []
         reached: dict[str, int] = {}
         for record in records:
             if not isinstance(record, Mapping) or "text" not in record:
-                raise FormatError(self.path, self.line, f"{record!r} is no span", _MEND)
+                raise FormatError(self.path, self.line, f"{record!r} is not a span", _MEND)
             if not record.get("is_entity", True):
                 continue
             spans.append([*self._find(record["text"], reached), record.get("label")])
@@ -163,7 +163,7 @@ class _Finder:
     def _find(self, string: Any, reached: dict[str, int]) -> tuple[int, int]:
         """The place of a string; reached: where each that was found before ends, which is noted."""
         if not isinstance(string, str) or not string:
-            raise FormatError(self.path, self.line, f"{string!r} is no mention", _MEND)
+            raise FormatError(self.path, self.line, f"{string!r} is not a mention", _MEND)
         start = self.text.find(string, reached.get(string, 0))
         if start < 0:
             what = f"the mention {string!r} is not in its text"

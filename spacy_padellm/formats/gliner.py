@@ -70,14 +70,14 @@ def _checked(path: Path, line: int, record: Any) -> tuple[list[str], list[Any]]:
         raise FormatError(path, line, "no object", _MEND)
     tokens, entities = record.get("tokenized_text"), record.get("ner")
     if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):
-        raise FormatError(path, line, '"tokenized_text" is no list of tokens', _MEND)
+        raise FormatError(path, line, '"tokenized_text" is not a list of tokens', _MEND)
     if not isinstance(entities, list):
-        raise FormatError(path, line, '"ner" is no list', _MEND)
+        raise FormatError(path, line, '"ner" is not a list', _MEND)
     for entity in entities:
         match entity:
             case [int(), int(), str(label)] if label:
                 continue
-        raise FormatError(path, line, f"{json.dumps(entity)} is no entity", _MEND)
+        raise FormatError(path, line, f"{json.dumps(entity)} is not an entity", _MEND)
     return tokens, entities
 
 

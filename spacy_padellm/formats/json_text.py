@@ -44,8 +44,8 @@ def read_json(text: str | bytes) -> Any:
 
 
 def write_json(value: Any, indent: int | None = None) -> str:
-    """JSON as the standard has it: what is no number (NaN, Infinity) becomes null, a lone surrogate
-    its escape; characters are as they are, and what JSON has no type for is a string. Raises
+    """JSON as the standard has it: NaN and Infinity become null, a lone surrogate its escape;
+    characters are as they are, and what JSON has no type for is a string. Raises
     ValueError for what is nested too deep."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)

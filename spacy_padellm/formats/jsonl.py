@@ -18,7 +18,9 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
             raise FormatError(path, line, 'no object with "text" and "ents"', mend)
         ents = record["ents"]
         if not isinstance(ents, list):
-            raise FormatError(path, line, '"ents" is no list', 'Without entities write "ents": []')
+            raise FormatError(
+                path, line, '"ents" is not a list', 'Without entities write "ents": []'
+            )
         meta = {key: value for key, value in record.items() if key not in ("text", "ents")}
         spans = [as_triple(ent) for ent in ents]
         text = annotate(record["text"], spans, None, meta, path, line, problems)

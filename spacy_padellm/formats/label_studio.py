@@ -25,7 +25,7 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
 
     Of a task without annotations nothing is known, whatever was predicted. A task that annotators
     skipped is left out, and so is one whose annotators disagree, unless one of the copies is marked
-    as ground truth; both are added to `problems`, as is all that is no span of the text. A task
+    as ground truth; both are added to `problems`, as is all that is not a span of the text. A task
     whose interface shows several texts to label gives each of them. Raises FormatError for a record
     that is no task, and where it is not clear what the text is (`TextKeys`).
     """

@@ -51,7 +51,7 @@ class Copy:
         settled = settle(text, [quoted for _, quoted in placed], counts(text))
         for (region, _), found in zip(placed, settled, strict=True):
             if not all(isinstance(one, str) for one in region.labels):
-                raise FormatError(path, line, f"{region.labels!r} are no labels", MEND)
+                raise FormatError(path, line, f"{region.labels!r} are not labels", MEND)
             labels = [label for label in region.labels if label]
             spans = [(*found.parts[0], label) for label in labels]
             if not spans:

@@ -87,7 +87,7 @@ def read_record(path: Path, line: int, record: Any) -> Record:
     given = record.get("annotations", record.get("completions", [])) or []
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         mend = "Export the tasks with their annotations, as JSON"
-        raise FormatError(path, line, "the annotations are no list of objects", mend)
+        raise FormatError(path, line, "the annotations are not a list of objects", mend)
     found = Record(line, record.get("id"), record["data"])
     for one in given:
         regions = _regions(path, line, one)
@@ -146,7 +146,7 @@ def _kind(value: dict[str, Any]) -> str:
 def _regions(path: Path, line: int, annotation: dict[str, Any]) -> list[Region]:
     found = annotation.get("result") or []
     if not isinstance(found, list):
-        raise FormatError(path, line, '"result" is no list', MEND)
+        raise FormatError(path, line, '"result" is not a list', MEND)
     return [_region(one if isinstance(one, dict) else {}) for one in found]
 
 

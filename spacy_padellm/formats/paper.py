@@ -89,7 +89,7 @@ def _checked(path: Path, line: int, record: Any) -> tuple[str, list[Any]]:
                 match mention:
                     case [int(), int(), str(string), str(label)] if string and label:
                         continue
-                raise FormatError(path, line, f"{mention!r} is no mention", _MEND)
+                raise FormatError(path, line, f"{mention!r} is not a mention", _MEND)
             return text, mentions
     raise FormatError(path, line, "no list that begins with a text", _MEND)
 

@@ -17,7 +17,7 @@ _CALLED = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 def read_rows(path: Path) -> Iterator[Row]:
     """The head as a row of empty values, then each row with the line on which it begins. What
-    divides values is told from the head, or by Excel's line "sep=;" before it, which is no row.
+    divides values is told from the head, or by Excel's line "sep=;" before it, which is not a row.
     Blank lines are left out, and so is a head that stands again where files were joined. Raises
     FormatError for rows that do not fit the head."""
     content = read_text(path)

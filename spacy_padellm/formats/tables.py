@@ -150,7 +150,7 @@ def _literal(path: Path, number: int, value: str) -> list[Any]:
         if isinstance(found, list):
             return [list(span) if isinstance(span, tuple) else span for span in found]
     mend = 'Write [[0, 5, "PER"]], with [] for none'
-    raise FormatError(path, number, f"{value[:60]!r} is no list of entities", mend)
+    raise FormatError(path, number, f"{value[:60]!r} is not a list of entities", mend)
 
 
 @dataclass
@@ -215,7 +215,7 @@ def _place(
         given = row[names["start"]], row[names["end"]]
         start, end = map(_number, given)
         if start is None or end is None:
-            what = f"{given[0]!r} to {given[1]!r} is no place"
+            what = f"{given[0]!r} to {given[1]!r} is not a place"
             raise FormatError(path, number, what, "Give characters from 0, end exclusive")
         return start, end
     mention = row[names["mention"]].strip()

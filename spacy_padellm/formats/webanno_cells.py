@@ -27,7 +27,7 @@ def read_spans(
     for stacked in _STACKED.finditer(cell):
         match = _ITEM.fullmatch(stacked[0])
         if not match:
-            raise FormatError(path, line, f"{cell!r} is no cell", "Export the document anew")
+            raise FormatError(path, line, f"{cell!r} is not a cell", "Export the document anew")
         label = None if match[1] == "*" else _unescape(match[1])
         found.append((match[2] or "", layer.short if layer.label is None else label))
     return found

@@ -42,7 +42,7 @@ def place_rows(
     for number, (name, said, form, *_) in lines:
         match, known = _OFFSETS.fullmatch(said), _ID.fullmatch(name)
         if not match or not known:
-            what = f"{name!r} {said!r} is no token"
+            what = f"{name!r} {said!r} is not a token"
             raise FormatError(path, number, what, "A line begins with 1-1<tab>0-3<tab>Ada")
         given.append((int(match[1]), int(match[2])))
         parts.append(bool(known[1]))

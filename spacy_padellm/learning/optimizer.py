@@ -41,7 +41,7 @@ def make_adam(
 
 
 def check_loss(loss: float, step: int | None, mend: str) -> float:
-    """The loss. Raises ValueError, with the mend, where it is no number."""
+    """The loss. Raises ValueError, with the mend, where it is not a number."""
     if not math.isfinite(loss):
         at = "" if step is None else f" at step {step}"
         raise ValueError(f"the loss is {loss}{at}: {mend}")
@@ -49,14 +49,14 @@ def check_loss(loss: float, step: int | None, mend: str) -> float:
 
 
 def check_gradient(norm: float, mend: str) -> float:
-    """The norm of all gradients. Raises ValueError, with the mend, where it is no number."""
+    """The norm of all gradients. Raises ValueError, with the mend, where it is not a number."""
     if not math.isfinite(norm):
-        raise ValueError(f"the gradient is no number: {mend}")
+        raise ValueError(f"the gradient is not a number: {mend}")
     return norm
 
 
 def check_weights(model: nn.Module, step: int, mend: str) -> None:
-    """Raises ValueError, with the mend, where a trained weight is no number."""
+    """Raises ValueError, with the mend, where a trained weight is not a number."""
     for name, weight in model.named_parameters():
         if weight.requires_grad and not torch.isfinite(weight.detach()).all():
             raise ValueError(f"the weights are no numbers any more at step {step} ({name}): {mend}")

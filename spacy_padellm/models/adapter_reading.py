@@ -79,7 +79,7 @@ def read_adapter_config(place: ModelPlace, modules: list[str]) -> "PeftConfig":
             + (
                 f"a folder without {_CONFIG}: give the folder of a peft adapter"
                 if place.folder
-                else "which is no adapter: give the folder of a peft adapter"
+                else "which is not an adapter: give the folder of a peft adapter"
                 if place.named
                 else f"of which the Hub gives no {_CONFIG}: check the id and the network"
             )

@@ -86,7 +86,7 @@ def _fetch(repo: str, name: str, commit: str | None, revision: str | None) -> Pa
     try:
         validate_repo_id(repo)
     except errors.HFValidationError as error:
-        raise NotOnHubError(f"it is no Hub id ({first_line(error)})") from error
+        raise NotOnHubError(f"it is not a Hub id ({first_line(error)})") from error
     reason = _ask(repo)
     try:
         return Path(hf_hub_download(repo, name, revision=commit, local_files_only=bool(reason)))

@@ -162,7 +162,7 @@ def _seen(
 
 
 def looked_for(labels: list[str] | None, setting: str) -> list[str] | None:
-    """Raises ValueError, naming the setting, for what are no labels, or none at all."""
+    """Raises ValueError, naming the setting, for what are not labels, or none at all."""
     if labels is not None and not labels:
         raise ValueError(f"{setting}: the list is empty; name some, or leave it out")
     found = read_labels(labels, setting)

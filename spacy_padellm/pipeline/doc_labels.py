@@ -18,7 +18,7 @@ MOST_TOLD = 1000  # labels that are warned of: a server is asked for any
 
 def own_labels(doc: Doc) -> Labels | None:
     """The labels that a Doc names for itself, each once; None where it leaves them to its
-    component. Raises ValueError, naming the attribute, for what are no labels."""
+    component. Raises ValueError, naming the attribute, for what are not labels."""
     given = doc._.get(LABELS)
     if given is None:
         return None

@@ -59,7 +59,7 @@ def _read_log_probs(found: Any, secrets: Secrets) -> tuple[tuple[str, ...], tupl
         return names, tuple(read_log_probability(log_prob) for _, log_prob in pairs)
     except ValueError as error:
         raise ServerError(
-            f"the server gives what is no log-probability ({error}): "
+            f"the server gives what is not a log-probability ({error}): "
             f"{show(found, secrets)!r}; its model may be damaged, or overflow in half precision"
         ) from None
 
@@ -71,7 +71,7 @@ def _name(token: Mapping[str, Any]) -> Any:
 
 def _clean(string: Any) -> str:
     """A string without halves of characters, which could not be written anywhere. Raises TypeError
-    for what is no string."""
+    for what is not a string."""
     if not isinstance(string, str):
         raise TypeError
     return string.encode("utf8", "replace").decode("utf8")

@@ -141,7 +141,7 @@ class Connections:
             found = read_json(answer.body)
         except ValueError:
             raise PassingError(
-                f"{self._url} answered what is no JSON: {self._reason(answer)}"
+                f"{self._url} answered what is not JSON: {self._reason(answer)}"
             ) from None
         return read_completion(found, self.secrets)
 

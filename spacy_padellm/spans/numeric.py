@@ -28,7 +28,7 @@ def check_number(
     above: float | None = None,
     whole: bool = False,
 ) -> None:
-    """Raises ValueError, naming the setting, for what is no number, not finite, not whole where
+    """Raises ValueError, naming the setting, for what is not a number, not finite, not whole where
     it should be, or out of its range. least, most: included; above: excluded."""
     wanted = "a whole number" if whole else "a number"
     if above is not None:
@@ -93,15 +93,15 @@ def _in_words(hint: Any) -> str:
 
 def read_log_probability(value: Any) -> float:
     """A log-probability, natural, as it came; at most 0, and -inf for what cannot be. Raises
-    ValueError for NaN, inf, what is more than rounding above 0, and what is no number."""
+    ValueError for NaN, inf, what is more than rounding above 0, and what is not a number."""
     if not _is_number(value):
-        raise ValueError(f"what is of type {type(value).__name__} is no number")
+        raise ValueError(f"what is of type {type(value).__name__} is not a number")
     try:
         number = float(value)
     except OverflowError:
-        raise ValueError("a number of hundreds of digits is no log-probability") from None
+        raise ValueError("a number of hundreds of digits is not a log-probability") from None
     if not number <= ROUNDING:
-        raise ValueError(f"{number} is no log-probability, which is 0 at most")
+        raise ValueError(f"{number} is not a log-probability, which is 0 at most")
     return min(number, 0.0)
 
 

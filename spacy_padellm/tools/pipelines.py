@@ -22,7 +22,7 @@ def is_pipeline(path: Path) -> bool:
 def load_pipeline(path: Path) -> "tuple[Language, PaDeLLMNER]":
     """The pipeline with its first padellm_ner. Raises ValueError where there is none."""
     if not is_pipeline(path):
-        raise ValueError(f"{path} is no pipeline: it has no meta.json")
+        raise ValueError(f"{path} is not a pipeline: it has no meta.json")
     nlp = spacy.load(path)
     return nlp, find_pipe(nlp, str(path))
 

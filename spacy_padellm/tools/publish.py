@@ -117,7 +117,7 @@ def push(folder: Path, repo: str, private: bool = False, message: str = "Upload 
         api.create_repo(repo, private=private, exist_ok=True)
         return str(api.upload_folder(folder_path=folder, repo_id=repo, commit_message=message))
     except HFValidationError as error:
-        raise ValueError(f"{repo!r} is no name of a repository: {error}") from error
+        raise ValueError(f"{repo!r} is not a name of a repository: {error}") from error
     except HfHubHTTPError as error:
         raise ValueError(
             f"the Hub refused {repo!r} ({first_line(error)}): log in with `hf auth login`, and "

@@ -69,7 +69,7 @@ class StepTrainer(Trainer):
 
     optimizer: made of what is trained, with a learning rate of 1. rate: the learning rate of each
     step, from 0. evaluate_with: scores the model where all processes call it; a score (higher is
-    better) under "score" and whatever else. mend: what to do where the loss is no number.
+    better) under "score" and whatever else. mend: what to do where the loss is not a number.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class StepTrainer(Trainer):
             self.train(resume_from_checkpoint=str(checkpoint))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Raises ValueError where the loss is no number any more."""
+        """Raises ValueError where the loss is not a number any more."""
         if "loss" in logs:
             check_loss(logs["loss"], self.state.global_step, self.mend)
             check_gradient(float(logs.get("grad_norm", 0.0)), self.mend)

@@ -77,7 +77,7 @@ def test_rows_from_any_place_are_those_of_the_file(tmp_path):
 
 def strict(line):
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     return json.loads(line, parse_constant=refuse)
 

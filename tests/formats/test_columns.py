@@ -119,9 +119,9 @@ def test_numbered_words_are_not_taken_for_tokens(tmp_path):
     "line, settings, message",
     [
         ("Rome", {}, "1 column"),
-        ("Rome LOC", {}, "'LOC' is no tag"),
-        ("Rome B-", {}, "'B-' is no tag"),
-        ("Rome -", {}, "no tag"),
+        ("Rome LOC", {}, "'LOC' is not a tag"),
+        ("Rome B-", {}, "'B-' is not a tag"),
+        ("Rome -", {}, "not a tag"),
         ("Rome O", {"tags": (1, 2)}, "expected the columns 0, 1, 2"),
         ("Rome O", {"separator": ","}, "--separator"),
         ("\tO", {}, "no token"),

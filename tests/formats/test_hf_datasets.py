@@ -163,7 +163,7 @@ def test_names_that_the_folder_keeps(tmp_path):
     (TAGGED, None, "does not keep their names"), ({"a": ["x"]}, None, "the columns are a"),
     ({**TAGGED, "ner_tags": [[1, 2, 0]]}, SEQUENCE, "3 tags of 4 tokens"),
     ({**TAGGED, "ner_tags": [[1, 2, 0, 9]]}, SEQUENCE, "9 is none of the 5 tags"),
-    ({**TAGGED, "ner_tags": [["PER", "O", "O", "O"]]}, None, "'PER' is no tag"),
+    ({**TAGGED, "ner_tags": [["PER", "O", "O", "O"]]}, None, "'PER' is not a tag"),
     ({**TAGGED, "tokens": [["Ada", "", "left", "Rome"]]}, SEQUENCE, "an empty token"),
     ({**TAGGED, "tokens": [["Ada", None, "left", "Rome"]]}, SEQUENCE, "an empty token"),
     ({"text": ["x"], "label": [3]}, None, "the columns are text, label"),

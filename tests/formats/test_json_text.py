@@ -114,7 +114,7 @@ values = st.recursive(
 @given(value=values)
 def test_what_is_written_is_json(value):
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     text = write_json(value)
     text.encode("utf8")

@@ -106,10 +106,10 @@ def test_round_trip(name, texts, tmp_path):
     "content, words",
     [
         ("name,colour\na,b\n", r"gold\.csv:1: .*head line.*text,start,end,label"),
-        ("text,start,end,label\nAda,0,three,PER\n", r"gold\.csv:2: .*no place"),
+        ("text,start,end,label\nAda,0,three,PER\n", r"gold\.csv:2: .*not a place"),
         ("text,start,end,label\nAda,0,3\n", r"gold\.csv:2: 3 values under 4"),
-        ('text,entities\n"a\nb",[]\nAda,PER\n', r"gold\.csv:4: .*no list of entities"),
-        ("sentence,token,tag\n1,Ada,PER-SON?\n", r"gold\.csv:2: .*no tag"),
+        ('text,entities\n"a\nb",[]\nAda,PER\n', r"gold\.csv:4: .*not a list of entities"),
+        ("sentence,token,tag\n1,Ada,PER-SON?\n", r"gold\.csv:2: .*not a tag"),
         ("token,tag\nAda,O\n", "where a sentence ends"),
         ('text,start,end,label\n"Ada,0,3,PER\n', r"gold\.csv:2: no row"),
     ],
@@ -219,7 +219,7 @@ def test_offsets_as_pandas_writes_them(tmp_path):
     assert next(tables.read(path)).spans == loc
     for wrong in ("0.5,4", "0,four", ",4"):
         path.write_text(f"text,start,end,label\nRome won.,{wrong},LOC\n")
-        with pytest.raises(FormatError, match=r"gold\.csv:2: .*is no place"):
+        with pytest.raises(FormatError, match=r"gold\.csv:2: .*is not a place"):
             list(tables.read(path))
 
 

@@ -181,8 +181,8 @@ def test_other_tables_stay_columns(tmp_path):
 @pytest.mark.parametrize(("content", "what"), [
     ("Ada\tB-PER\n", "the first line is"), (HEAD + "#Text=Ada\n1-1\t0-3\tAda\t_\n", "4 columns"),
     (HEAD + "#Text=Ada\n1-1\t0-3\tEve\t_\t_\t\n", "not in the text"),
-    (HEAD + "#Text=Ada\n1-1\t0\tAda\t_\t_\t\n", "is no token"),
-    (HEAD + "#Text=Ada\n1-1\t0-3\tAda\t_\tPER[x]\t\n", "is no cell"),
+    (HEAD + "#Text=Ada\n1-1\t0\tAda\t_\t_\t\n", "is not a token"),
+    (HEAD + "#Text=Ada\n1-1\t0-3\tAda\t_\tPER[x]\t\n", "is not a cell"),
 ])  # fmt: skip
 def test_what_is_no_file(content, what, tmp_path):
     path = tmp_path / "a.tsv"

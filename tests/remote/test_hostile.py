@@ -77,10 +77,10 @@ def test_what_is_packed_and_fits_is_read():
 @pytest.mark.parametrize(("answer", "message"), [
     (response(b"\x00\x01", 200, GZIP), "encoding"),
     (response(completion(), 200, "Content-Encoding: br"), r"encoding .*\(br\)"),
-    (response(b"[" * 100_000), "no JSON"),
-    (response(b"7" * 5_000), "no JSON"),
-    (response(b"\xff\xfe\xff"), "no JSON"),
-    (response(completion(log_prob="[1]")), "no log-probability"),
+    (response(b"[" * 100_000), "not JSON"),
+    (response(b"7" * 5_000), "not JSON"),
+    (response(b"\xff\xfe\xff"), "not JSON"),
+    (response(completion(log_prob="[1]")), "not a log-probability"),
     (response(b'{"choices": [{"text": 5}]}'), "no choices"),
     (response(b'{"choices": [null]}'), "no choices"),
     (response(b"[" * 100_000, 400), "answered 400"),
@@ -164,7 +164,7 @@ def test_no_text_is_lost_and_none_has_a_score_that_is_none(plain_lm_folder):
                                     Failures())  # fmt: skip
     assert [bool(one.error) for one in found] == [True, False, True, True, False]
     assert [one.ents[0][3] for one in found if one.ents] == [pytest.approx(0.9048, abs=1e-4)] * 2
-    assert all("no log-probability" in one.error for one in found if one.error)
+    assert all("not a log-probability" in one.error for one in found if one.error)
 
 
 @pytest.mark.parametrize("token", ["token_id:999999999", "token_id:" + "9" * 5000])

@@ -145,7 +145,7 @@ def test_what_fails_in_passing_is_tried_again(faulty, fault):
 @pytest.mark.parametrize(("fault", "message", "tries"), [
     ("slow", "did not answer within 0.5 s", 2),
     ("cut", "cannot be reached", 2),
-    ("no json", "no JSON: <html>busy", 2),
+    ("no json", "not JSON: <html>busy", 2),
     (429, "429: not now", 2),
     (500, "500: not now", 2),
     (400, "400: not now", 1),

@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 import time
-import warnings
 
 import pytest
 import spacy
@@ -235,84 +234,6 @@ def test_limits_and_labels_are_said(scripted, asked, status, code, said, where):
     )
     assert code_of(answer) == (status, code) and said in answer.text
     assert where_in(answer)[:1] == ([where] if where else [])
-
-
-def test_other_labels_are_asked_for_where_the_server_or_the_model_allow_it(
-    scripted, plain_lm_folder
-):
-    asked = {"text": "Ada.", "labels": ["PER", "RIVER"]}
-    script = {"Ada.": [("RIVER", "Ada", 0.9)]}
-    answer = in_app(scripted(script)[0], lambda http, _: http.post(PATH, json=asked),
-                    any_labels=True)  # fmt: skip
-    assert spans_in(answer) == [[(0, 3, "RIVER")]]
-    (warning,) = answer.json()["warnings"]
-    assert "not trained for 'RIVER'" in warning
-    nlp = spacy.blank("en")
-    nlp.add_pipe("padellm_ner", config={"model": {"name": str(plain_lm_folder)}})
-
-    async def test(http, _):
-        known = (await http.get("/v1/labels")).json()
-        none = await http.post(PATH, json={"text": "Ada."})
-        return known, none, await http.post(PATH, json=asked)
-
-    known, none, any_label = in_app(nlp, test)
-    assert known == {"labels": {}, "trained": {}, "others": True}
-    assert code_of(none) == (422, "unknown_label") and "send `labels`" in none.text
-    assert any_label.status_code == 200 and any_label.json()["warnings"] == []
-
-
-def test_labels_of_the_pipeline_that_the_model_does_not_know(scripted, caplog):
-    """They may be asked for, and it is said what to expect; the model's own may be, too."""
-    nlp, _ = scripted({"Ada.": [("LOC", "Ada", 0.9)]}, labels=["RIVER"])
-
-    async def test(http, _):
-        asked = ({}, {"labels": ["LOC"]}, {"labels": ["LAKE"]})
-        answers = [await http.post(PATH, json={"text": "Ada.", **one}) for one in asked]
-        return (await http.get("/v1/labels")).json(), *answers
-
-    known, own, trained, unknown = in_app(nlp, test)
-    assert known["labels"] == {"RIVER": ""} and "LOC" in known["trained"] and not known["others"]
-    assert own.status_code == 200 and "not trained for 'RIVER'" in own.json()["warnings"][0]
-    assert spans_in(trained) == [[(0, 3, "LOC")]] and trained.json()["warnings"] == []
-    assert code_of(unknown) == (422, "unknown_label")
-    assert f"It knows: {', '.join(known['trained'])}." in unknown.text
-    assert "The labels of the pipeline: The model was not trained for 'RIVER'" in caplog.text
-
-
-def test_where_a_model_is_stays_on_the_server(scripted):
-    nlp, _ = scripted({})
-    model = nlp.get_pipe("padellm_ner").shim.loaded.lm.name
-    assert "/" in model
-    broken, _ = scripted({"Choke.": ValueError(f"{model} takes 5 tokens")})
-
-    async def test(http, _):
-        return await http.post(PATH, json={"text": "Choke."})
-
-    answer = in_app(broken, test)
-    assert code_of(answer) == (422, "invalid_request") and " takes 5 tokens" in answer.text
-    assert model not in answer.text and model.rpartition("/")[2] in answer.text
-    why = in_app(nlp, lambda http, _: http.post("/v1/explain", json={"text": "Ada."}))
-    assert why.json()["model"] == model.rpartition("/")[2]
-
-
-def test_labels_of_requests_are_warned_of_in_answers_alone(scripted):
-    """And the warnings of the process that makes the app stay as they are."""
-    (served, _), (other, _) = scripted({}), scripted({})
-    doc = other.make_doc("Ada.")
-    doc._.padellm_labels = ["RIVER"]
-    requests = [{"text": "Ada.", "labels": ["RIVER"]}, {"text": "Ada.", "labels": {"PER": "who"}}]
-
-    async def test(http, _):
-        return [(await http.post(PATH, json=asked)).json()["warnings"] for asked in requests]
-
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        before = [*warnings.filters]
-        assert [len(said) for said in in_app(served, test, any_labels=True)] == [1, 1]
-        assert warnings.filters == before
-        assert not [one for one in told if "not trained" in str(one.message)]
-        list(other.pipe([doc]))
-        assert [one for one in told if "not trained" in str(one.message)]
 
 
 def test_words_and_labels_of_requests_are_forgotten(scripted):

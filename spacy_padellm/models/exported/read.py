@@ -120,7 +120,7 @@ class _Files:
 
         def read(found: StoredWeight) -> Table:
             if len(found.place.shape) != 2:
-                raise ValueError(f"{stored.name} is no matrix")
+                raise ValueError(f"{stored.name} is not a matrix")
             return Table(map_tensor(found.place), scale, found.row_scales())
 
         return self.weight(stored, read)

@@ -79,7 +79,7 @@ def _numbers(data: Any) -> Iterator[tuple[str, int | float]]:
                 try:
                     yield name, float(written)
                 except ValueError:
-                    raise ValueError(f"{name} is {written[:30]!r}, which is no number") from None
+                    raise ValueError(f"{name} is {written[:30]!r}, which is not a number") from None
         elif isinstance(value, list):
             left += [(name, item) for item in value]
         elif isinstance(value, (int, float)) and not isinstance(value, bool):

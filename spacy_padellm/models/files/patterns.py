@@ -76,7 +76,9 @@ def _matches(
             f"{field} has {pattern[:100]!r}, which takes longer than {SECONDS:.0f} second to match"
         ) from None
     except (re.error, regex.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"{field} has {pattern[:100]!r}, which is no pattern: {error}") from None
+        raise ValueError(
+            f"{field} has {pattern[:100]!r}, which is not a pattern: {error}"
+        ) from None
 
 
 def _check_repeats(pattern: str) -> None:

@@ -27,8 +27,8 @@ _FILE: dict[str, Any] = {"gguf_file": _NAME}
 
 
 def check_gguf(files: tuple[Path, ...], described: str) -> None:
-    """What is cheap to know before the file is read. Raises ValueError for what is no GGUF file or
-    a part of one."""
+    """What is cheap to know before the file is read. Raises ValueError for what is not a GGUF file
+    or a part of one."""
     try:
         with files[0].open("rb") as file:
             head = file.read(4)
@@ -38,7 +38,7 @@ def check_gguf(files: tuple[Path, ...], described: str) -> None:
         raise ValueError(f"{described}: {files[0]} is a pointer of git-lfs: run git lfs pull")
     if head != _MAGIC:
         raise ValueError(
-            f"{described}: {files[0]} is no GGUF file, or a broken one (it does not begin with "
+            f"{described}: {files[0]} is not a GGUF file, or a broken one (it does not begin with "
             f"{_MAGIC.decode()}): download it again"
         )
     part = _PART.search(files[0].name)
@@ -107,4 +107,4 @@ def _unread(described: str, why: str) -> str:
             f"({why}): take its original weights from the Hub, or a GGUF of a llama, qwen, gemma "
             f"or mistral"
         )
-    return f"{described} is no GGUF file that transformers can read ({why}): download it again"
+    return f"{described} is not a GGUF file that transformers can read ({why}): download it again"

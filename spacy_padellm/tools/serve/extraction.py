@@ -86,7 +86,7 @@ class Extractor:
 
     def check(self, labels: Labels, threshold: Threshold | None) -> list[str]:
         """What a user should know of such a question. Raises UnknownLabelError for labels that are
-        not to be asked for, QuestionError for what are no labels, and for a threshold of a label
+        not to be asked for, QuestionError for what are not labels, and for a threshold of a label
         that is not asked for."""
         if labels is not None:
             try:

@@ -15,7 +15,7 @@ LARGE = 50_000  # bytes that are read as JSON in a thread, since other requests 
 
 class _JSONRequest(Request):
     async def json(self) -> Any:
-        """Raises ApiError for what is no JSON."""
+        """Raises ApiError for what is not JSON."""
         body = await self.body()
         try:
             if len(body) > LARGE:

@@ -67,7 +67,7 @@ class OwnData:
 
     def given(self) -> dict[str, Any]:
         """What was given, by the names in a config; folders and files are absolute, so that a run
-        goes on from anywhere. Raises ValueError for a base that is no folder and no Hub id."""
+        goes on from anywhere. Raises ValueError for a base that is not a folder and no Hub id."""
         base = self.base
         if base is not None and not (place := find_place(base, "base")).on_hub:
             base = place.name

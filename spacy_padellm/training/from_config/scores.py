@@ -39,7 +39,7 @@ class ConfigScores:
 
     def __call__(self) -> dict[str, Any]:
         """All scores, and their weighted sum under "score"; the same in every process. A score that
-        does not exist counts as 0. Raises ValueError for one that is no number."""
+        does not exist counts as 0. Raises ValueError for one that is not a number."""
         if self._examples is None:  # a mixture would draw others each time
             self._examples = list(self.corpus(self.nlp))
             self.on_read(self._examples)
@@ -71,7 +71,7 @@ class ConfigScores:
             value = scores.get(name, 0.0)
             if value is not None and not isinstance(value, (int, float)):
                 raise ValueError(
-                    f"[training.score_weights] {name}: this score is no number; set it to null"
+                    f"[training.score_weights] {name}: this score is not a number; set it to null"
                 )
             total += weight * (value or 0.0)
         return total

@@ -52,7 +52,7 @@ def finetune(
     ValueError.
 
     Returns the log: step, epoch, loss (nats a target), tokens per second (of the steps alone,
-    padding counted), score. Raises ValueError for a loss that is no number.
+    padding counted), score. Raises ValueError for a loss that is not a number.
     """
     trained = nn.ModuleList([lm.model, *([heads] if heads else [])])
     along = heads.loss if heads else None

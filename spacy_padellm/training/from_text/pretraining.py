@@ -87,7 +87,7 @@ def pretrain(
     ids: the corpus as one array. output: folder for checkpoints and log.json.
 
     Returns the log: step, loss (nats a token), tokens per second. Raises ValueError for too few
-    ids, and a loss that is no number.
+    ids, and a loss that is not a number.
     """
     if len(ids) <= row_length + 1:
         raise ValueError(f"the corpus has {len(ids)} tokens, fewer than a row of {row_length}")

@@ -52,8 +52,8 @@ def train(
     gradients, 0 for any. score: higher is better; the best weights are the result. request: what
     the run is of, in plain values. label: of the progress bar, if it is to show.
 
-    Raises ValueError for a loss that is no number, a checkpoint of another model, and an output of
-    another request, or that another run writes to at this moment; OSError where the disk is full.
+    Raises ValueError for a loss that is not a number, a checkpoint of another model, and an output
+    of another request, or that another run writes to at this moment; OSError for a full disk.
     """
     where = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
     with alone_in(output), telling_of_full_disk(output, "give the same command again"), where:
@@ -143,7 +143,7 @@ class TextTrainer(StepTrainer):
         return stack
 
     def note(self, loss: torch.Tensor, one: Any) -> None:
-        """Raises ValueError where it is no number, before weights learn from it."""
+        """Raises ValueError where it is not a number, before weights learn from it."""
         found = check_loss(loss.item(), self.state.global_step + 1, self.mend)
         self._summed = self._summed[0] + found, self._summed[1] + one.weight
 
