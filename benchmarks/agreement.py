@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from grid.command import read_number
 from grid.machine import describe, say_machines
 from grid.options import say_options
 from grid.tables import table
@@ -97,11 +98,11 @@ def main(given: Sequence[str] | None = None) -> None:
         help="corpus that 8 bits are fitted to; default: the sample of `padellm export`",
     )
     parser.add_argument("--model", default="english")
-    parser.add_argument("--texts", type=int, default=0, help="of each corpus; default: all")
+    parser.add_argument("--texts", type=read_number, help="of each corpus; default: all")
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default: {OUTPUT}")
     arguments = parser.parse_args(given)
     try:
-        corpora = {path.stem: read_corpus(path, arguments.texts) for path in arguments.corpora}
+        corpora = {path.stem: read_corpus(path, arguments.texts or 0) for path in arguments.corpora}
         if len(corpora) < len(arguments.corpora):
             raise ValueError("two corpora have one name: their files must be called differently")
         to_fit = texts_to_fit(arguments.fit, [one for golds in corpora.values() for one in golds])

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from grid.command import read_number
 from grid.machine import describe, say_machines
 from grid.options import say_options
 from grid.tables import table
@@ -70,7 +71,7 @@ def first_entity(model: dict[str, str]) -> float:
     """Seconds from the start of a process until it ends, the first text annotated."""
     began = time.perf_counter()
     code = FIRST.format(model=model)
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
@@ -158,8 +159,8 @@ def main(given: Sequence[str] | None = None) -> None:
         f"default: the sample of `padellm export`",
     )
     parser.add_argument("--model", default="english")
-    parser.add_argument("--texts", type=int, default=192)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--texts", type=read_number, default=192)
+    parser.add_argument("--rounds", type=read_number, default=5)
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default: {OUTPUT}")
     arguments = parser.parse_args(given)
     try:

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from grid.command import read_number
 from grid.machine import describe, say_machines, threads
 from grid.options import say_options
 from grid.tables import table
@@ -129,9 +130,9 @@ def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--model", default="english", help="exported; default: english")
-    parser.add_argument("--texts", type=int, default=192)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="at most")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--texts", type=read_number, default=192)
+    parser.add_argument("--threads", type=read_number, default=os.cpu_count(), help="at most")
+    parser.add_argument("--rounds", type=read_number, default=3)
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default: {OUTPUT}")
     arguments = parser.parse_args(given)
     try:

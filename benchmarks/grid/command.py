@@ -22,7 +22,7 @@ def add_options(
 def read_number(text: str) -> int:
     """A number above 0, as an option. Raises ArgumentTypeError for anything else."""
     if not is_number(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
 
 

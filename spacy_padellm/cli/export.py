@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
+from ..plurals import count
 from ..tools.pipelines import check_name
 from .app import padellm_app
 from .options import FormatOption, check_numbers, say_error
@@ -31,7 +32,11 @@ def export_cli(
     ] = "fp32",
     corpus: Annotated[
         Path | None,
-        Opt("--corpus", help="Texts to compare on, in any format of `padellm train`", exists=True),
+        Opt(
+            "--corpus",
+            help="Texts to compare on, in any format of `padellm train`; int8 is fitted to half",
+            exists=True,
+        ),
     ] = None,
     limit: Annotated[int, Opt("--limit", "-n", help="Number of texts, 0 for all")] = 256,
     corpus_format: FormatOption = None,
@@ -56,6 +61,9 @@ def export_cli(
         msg.fail(say_error(error), exits=1)
     for one in found:
         msg.divider(one.name)
+        if one.to_fit:
+            others = "others" if one.apart else "the same"
+            msg.info(f"Fitted to {count(one.to_fit, 'text')}, and compared on {others}")
         msg.table(_rows(one.comparison, one.size))
         if one.reset:
             names = ", ".join(one.reset)

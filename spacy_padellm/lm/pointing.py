@@ -16,7 +16,10 @@ from .pointing_batch import MOST_KEPT, PointingBatch, pointing_batch, seen
 from .session import AskedLabels
 
 
-def _on(batch: PointingBatch[np.ndarray], device: torch.device) -> PointingBatch[torch.Tensor]:
+def on_device(
+    batch: PointingBatch[np.ndarray], device: torch.device
+) -> PointingBatch[torch.Tensor]:
+    """The same as tensors."""
     arrays = {name: torch.from_numpy(array).to(device) for name, array in vars(batch).items()}
     return PointingBatch(**arrays)
 
@@ -78,18 +81,26 @@ class PointingModel(nn.Module):
         plain = batch.ids.device.type == "cpu" and not self.checkpointing
         with residual_dropout(decoder, dropped), plain_attention(plain):
             queries = self._queries(decoder, asked)
-            words = pointers.words(batch.hashes, batch.words, drop)
-            at = batch.word_of[..., None].expand(-1, -1, words.shape[-1])
-            of_token = words.gather(1, at) + pointers.pieces(batch.pieces)
-            of_token = of_token * batch.inside[..., None]
-            embedded = self.model.get_input_embeddings()(batch.ids)
-            if whole:
-                embedded = embedded * (torch.rand_like(embedded[..., :1]) >= whole)
-            embedded = embedded + pointers.into(of_token).to(embedded.dtype)
+            of_token, embedded = self.embed(batch, drop, whole)
             placed = {} if positions is None else {"position_ids": positions}
             states = decoder(inputs_embeds=embedded, attention_mask=mask, use_cache=False, **placed)
         hidden = states.last_hidden_state[batch.inside].float()
         return pointers.scores(hidden, of_token[batch.inside].float(), queries, drop).float()
+
+    def embed(
+        self, batch: PointingBatch[torch.Tensor], drop: float = 0.0, drop_tokens: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the words of each token give it [texts, columns, size], and what the decoder reads
+        [texts, columns, width]. drop_tokens: the share whose embeddings are left out."""
+        pointers = self.pointers
+        words = pointers.words(batch.hashes, batch.words, drop)
+        at = batch.word_of[..., None].expand(-1, -1, words.shape[-1])
+        of_token = words.gather(1, at) + pointers.pieces(batch.pieces)
+        of_token = of_token * batch.inside[..., None]
+        embedded = self.model.get_input_embeddings()(batch.ids)
+        if drop_tokens:
+            embedded = embedded * (torch.rand_like(embedded[..., :1]) >= drop_tokens)
+        return of_token, embedded + pointers.into(of_token).to(embedded.dtype)
 
     def _queries(self, decoder: Any, asked: AskedLabels) -> tuple[torch.Tensor, torch.Tensor]:
         """Of each label, by its prompt alone; kept while the weights stay as they are."""
@@ -122,7 +133,7 @@ def point(
     """As `PointingModel`, for texts. runner: the PointingModel, or what stands for it where it
     runs in several processes. bidirectional: tokens of a text see each other both ways."""
     read = pointing_batch(prompts)
-    batch = _on(read, lm.device)
+    batch = on_device(read, lm.device)
     mask = lm.mask_tensor(seen(read.real, True)[:, None]) if bidirectional else batch.real.long()
     positions = torch.arange(batch.ids.shape[1], device=lm.device).expand_as(batch.ids)
     with lm.few_threads(batch.ids.numel()), lm.turn:

@@ -151,9 +151,9 @@ def _need_torch(source: ModelSource, passed_over: Description | None) -> None:
 
 
 def _is_wanted(described: Description, source: ModelSource) -> bool:
-    """Whoever asks for float32 means the weights, too."""
+    """Whoever asks for float32 means products, too, which are of 8-bit numbers with "int8"."""
     hardware = source.hardware
-    exact = described.precision == "fp32" or hardware.dtype == "auto"
+    exact = described.precision != "int8" or hardware.dtype == "auto"
     return exact or hardware.runtime == "onnx"
 
 

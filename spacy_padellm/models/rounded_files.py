@@ -23,6 +23,12 @@ def rounded_files(source: ModelSource) -> dict[str, Path]:
         return {}
 
 
+def are_kept(source: ModelSource) -> bool:
+    """Whether saving a model leaves its weights in few bits: an adapter, once merged, changes
+    them."""
+    return bool(rounded_files(source)) and not source.adapter
+
+
 def keep_rounded(source: ModelSource, folder: Path) -> None:
     """Puts the files that a base was read from in place of those written just now, where both hold
     the same weights: as floats these are four times the size."""

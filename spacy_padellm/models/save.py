@@ -6,6 +6,7 @@ from pathlib import Path
 from ..atomic import check_owner, whole_folder
 from ..lm.language_model import LanguageModel
 from .adapters import base_weights, save_adapter
+from .files.trouble import disk_errors
 from .loaded_model import LoadedModel
 from .model_settings import SETTINGS_FILE
 from .pointer_files import save_pointers
@@ -25,10 +26,10 @@ def save_model(loaded: LoadedModel[LanguageModel], folder: Path, mode: SaveMode)
     if mode not in ("full", "reference"):
         raise ValueError(f"save_mode must be 'full' or 'reference', not {mode!r}")
     folder.mkdir(parents=True, exist_ok=True)
-    with no_progress_bars():
+    with no_progress_bars(), disk_errors(folder):
         base = _save_weights(loaded, folder, mode)
-    if loaded.lm.pointers is not None and (mode == "full" or loaded.lm.adapter):
-        save_pointers(loaded.lm.pointers, folder)
+        if loaded.lm.pointers is not None and (mode == "full" or loaded.lm.adapter):
+            save_pointers(loaded.lm.pointers, folder)
     if mode == "full":
         keep_rounded(loaded.source, folder / BASE_FOLDER if loaded.lm.adapter else folder)
     if loaded.lm.adapter:

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 from core.families import LLAMA, make
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
+from spacy_padellm.formats.json_records import write_records
 from spacy_padellm.lm.language_model import LanguageModel
 from spacy_padellm.lm.selfcheck import check_language_model
 from spacy_padellm.models.decodable import load_decodable
-from spacy_padellm.models.exported import probing, serialized, write
+from spacy_padellm.models.exported import probing, rounded_model, serialized, write
 from spacy_padellm.models.files.rounded import is_rounded
 from spacy_padellm.models.hardware import Hardware
 from spacy_padellm.models.load import load_model
@@ -48,7 +50,7 @@ def test_a_model_that_8_bits_change_too_much_is_told(compact_tokenizer, tmp_path
     source = saved(deep(compact_tokenizer, 12), tmp_path / "model")
     done = run(source, "-o", tmp_path / "out", "-p", "int8")
     assert done.exit_code == 1
-    assert "in 8 bits this model gives other numbers: on 12 texts" in said(done)
+    assert "in 8 bits this model gives other numbers: on 6 texts" in said(done)
     assert "standard deviations off, and 0.25 is the most" in said(done)
     assert "Give --precision fp32, or, if the model was not trained yet, train it" in said(done)
     assert "copy the folder" not in said(done) and not (tmp_path / "out").exists()
@@ -82,6 +84,64 @@ def test_the_folder_is_in_8_bits_too(name, compact_tokenizer, tmp_path):
     assert (tmp_path / "whole" / "model.safetensors").read_bytes() == weights.read_bytes()
 
 
+def test_a_model_whose_weights_do_not_fit_8_bits_is_told(compact_tokenizer, tmp_path):
+    """What a matrix multiplies up, a norm has turned down: of its rows the rest gets few steps."""
+    lm = make("llama", compact_tokenizer)
+    with torch.no_grad():
+        for layer in lm.model.model.layers:
+            heads, gates = layer.self_attn, layer.mlp
+            for norm, matrices in (
+                (layer.input_layernorm, (heads.q_proj, heads.k_proj, heads.v_proj)),
+                (layer.post_attention_layernorm, (gates.gate_proj, gates.up_proj)),
+            ):
+                norm.weight[0] = 0.002
+                for matrix in matrices:
+                    matrix.weight[:, 0] *= 300
+    source = saved(lm, tmp_path / "model")
+    assert run(source, "-o", tmp_path / "whole", "-p", "fp32").exit_code == 0
+    done = run(source, "-o", tmp_path / "out", "-p", "int8")
+    assert done.exit_code == 1 and not (tmp_path / "out").exists()
+    assert "in 8 bits this model gives other numbers" in said(done)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_long_texts_are_cut(precision, compact_tokenizer, tmp_path):
+    """To what the model reads at once; the component reads them in windows."""
+    source = saved(make("llama", compact_tokenizer), tmp_path / "model")
+    write_records(tmp_path / "long.jsonl", [{"text": n * "Ada met Tim. ", "ents": []}
+                                            for n in (1, 400, 3)])  # fmt: skip
+    words = ("-o", tmp_path / "out", "-p", precision, "--corpus", tmp_path / "long.jsonl")
+    done = run(source, *words)
+    assert done.exit_code == 0, done.output
+    assert ("Fitted to 3 texts, and compared on the same" in said(done)) == (precision == "int8")
+
+
+def test_8_bits_are_compared_on_other_texts(compact_tokenizer, tmp_path):
+    source = saved(make("llama", compact_tokenizer), tmp_path / "model")
+    done = run(source, "-o", tmp_path / "out", "-p", "int8")
+    assert "Fitted to 6 texts, and compared on others" in said(done) and "texts 6" in said(done)
+
+
+def test_a_folder_is_not_exported_into_itself(compact_tokenizer, tmp_path):
+    source = saved(make("llama", compact_tokenizer), tmp_path / "model")
+    for output in (source, source / "exported"):
+        done = run(source, "-o", output)
+        assert done.exit_code == 1 and "give a folder elsewhere (--output)" in said(done)
+    assert not (source / "exported").exists()
+
+
+def test_a_full_disk_is_told(compact_tokenizer, tmp_path, monkeypatch):
+    source = saved(make("llama", compact_tokenizer), tmp_path / "model")
+
+    def full(*_, **__):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("spacy_padellm.models.exported.rounded_model.write_rounded", full)
+    done = run(source, "-o", tmp_path / "out", "-p", "int8")
+    assert done.exit_code == 1 and not (tmp_path / "out").exists()
+    assert "cannot be written: I/O error: No space left on device" in said(done)
+
+
 def test_so_it_is_where_only_its_trees_show_it(compact_tokenizer, tmp_path, monkeypatch):
     source = saved(make("llama", compact_tokenizer), tmp_path / "model")
     assert run(source, "-o", tmp_path / "out", "-p", "int8").exit_code == 0
@@ -100,7 +160,8 @@ def test_a_model_too_large_for_8_bits_is_told_at_once(compact_tokenizer, tmp_pat
     monkeypatch.setattr(probing, "MOST_ROUNDED", 60_000)
     monkeypatch.setattr(serialized, "MOST_BYTES", 60_000)
     assert run(source, "-o", tmp_path / "whole", "-p", "fp32").exit_code == 0
-    monkeypatch.setattr(write, "save_model", None)  # nothing is written
+    for module in (write, rounded_model):
+        monkeypatch.setattr(module, "save_model", None)  # nothing is written
     done = run(source, "-o", tmp_path / "out", "-p", "int8")
     assert done.exit_code == 1 and not (tmp_path / "out").exists()
     assert "GB of weights in float32 beside its embeddings and head" in said(done)

@@ -1,6 +1,7 @@
 """An ONNX graph that runs, with threads that a forked process does not wait for."""
 
 import ctypes
+import math
 import multiprocessing.process
 import os
 import weakref
@@ -23,16 +24,27 @@ _graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
 
 
 def default_threads() -> int:
-    """`OMP_NUM_THREADS` where it is set, else the cores that this process may run on; one in a
-    process that another has forked or spawned, beside which others run."""
+    """`OMP_NUM_THREADS` where it is set, else the cores that this process may run on, or as much of
+    them as its container may use; one in a process that another has forked or spawned, beside which
+    others run."""
     given = os.environ.get("OMP_NUM_THREADS", "").strip()
     if given.isdecimal() and int(given) > 0:
         return int(given)
     if os.getpid() != _first_process or multiprocessing.process.parent_process() is not None:
         return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(cores, _quota() or cores)
+
+
+def _quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
+    """Cores that a container's share of time is worth, such as that of `docker run --cpus 2`: more
+    threads would only be stopped (https://docs.kernel.org/admin-guide/cgroup-v2.html)."""
+    try:
+        share, period = path.read_text().split()
+        return max(1, math.ceil(int(share) / int(period)))
+    except (OSError, ValueError):  # no such file, or "max"
+        return None
 
 
 def session_options() -> ort.SessionOptions:

@@ -38,10 +38,15 @@ Feeds = Mapping[str, np.ndarray]
 
 
 def round_matrices(
-    graph: onnx.ModelProto, width: int, examples: Sequence[Feeds], stored: StoredWeights
+    graph: onnx.ModelProto,
+    width: int,
+    examples: Sequence[Feeds],
+    exact: Sequence[np.ndarray],
+    stored: StoredWeights,
 ) -> onnx.ModelProto:
     """width: of the model's states. examples: what the graph is run on to see its activations.
-    stored: the files of the model; matrices that they have in 8 bits are made of those.
+    exact: the states that the model has for these before anything is rounded. stored: the files of
+    the model; matrices that they have in 8 bits are made of those.
 
     Norms stay as they are; embeddings and head are not in the graph. Raises ValueError for a model
     that this changes too much.
@@ -54,7 +59,7 @@ def round_matrices(
     narrow = [node for node in matrices if weights[node.input[1]].dims[0] <= width]
     names = dict.fromkeys(node.input[1] for node in matrices)
     found = {n: find_origin(numpy_helper.to_array(weights[n]), stored) for n in names}
-    peaks, states = _watch(graph, [node.input[0] for node in narrow], examples)
+    peaks = _watch(graph, [node.input[0] for node in narrow], examples)
     even = _even_out(graph, narrow, peaks)
     origins = {n: replace(one, even=even.get(n)) for n, one in found.items() if one is not None}
     with tempfile.TemporaryDirectory() as temporary, _quietly():
@@ -80,7 +85,7 @@ def round_matrices(
         quantizer = MatMulNBitsQuantizer(onnx.load(str(rounded)), algo_config=blocks)
         quantizer.process()
         rounded.write_bytes(serialize(quantizer.model.model))
-        _check_states(states, [one for (one,) in _run(rounded, [STATES], examples)])
+        _check_states(exact, [one for (one,) in _run(rounded, [STATES], examples)])
     rounded_graph = quantizer.model.model
     round_at_load(rounded_graph.graph, origins, stored)
     return rounded_graph
@@ -88,8 +93,8 @@ def round_matrices(
 
 def _watch(
     graph: onnx.ModelProto, names: Sequence[str], examples: Sequence[Feeds]
-) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
-    """The largest size of each column of some activations, and the states of each example."""
+) -> dict[str, np.ndarray]:
+    """The largest size of each column of some activations."""
     watched = onnx.ModelProto()
     watched.CopyFrom(graph)
     wanted = list(dict.fromkeys(names))
@@ -100,16 +105,14 @@ def _watch(
                 helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
             )
     found: dict[str, np.ndarray] = {}
-    states = []
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "watched.onnx"
         path.write_bytes(serialize(watched))
-        for *values, of_example in _run(path, [*wanted, STATES], examples):
-            states.append(of_example)
+        for values in _run(path, wanted, examples):
             for name, value in zip(wanted, values, strict=True):
                 peak = np.abs(value).reshape(-1, value.shape[-1]).max(0)
                 found[name] = np.maximum(found.get(name, 0), peak)
-    return found, states
+    return found
 
 
 def _run(

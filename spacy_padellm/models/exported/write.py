@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from ...lm.language_model import LanguageModel
 from ...prompts.plain_text import PlainTextEncoder
 from ..files.header import read_header
 from ..loaded_model import LoadedModel
-from ..rounded_files import rounded_files
+from ..rounded_files import are_kept
 from ..save import save_model
 from .bodies import Body, CachedBody, PlainBody, WordsBody, layer_shapes
 from .description import (
@@ -29,7 +30,9 @@ from .description import (
     TokensPart,
 )
 from .edition import mark_edition
+from .examples import make_examples, states_of
 from .probing import check_exportable, check_roundable, embedding_scale, find_head
+from .rounded_model import rounded_model
 from .serialized import serialize
 from .stored_weights import StoredWeights
 from .tokenizer import FastTokenizer
@@ -62,12 +65,27 @@ def write_exported(
 
     Raises ValueError with a mend for a model that cannot be exported.
     """
+    check_exportable(loaded.lm)
+    if precision != "int8":
+        return _write(loaded, folder, precision)
+    check_roundable(loaded.lm)
+    body = _body(loaded.lm)
+    exact = states_of(body, list(make_examples(loaded, body, texts)))
+    with rounded_model(loaded, folder) as rounded:
+        return _write(rounded, folder, precision, texts, exact)
+
+
+def _write(
+    loaded: LoadedModel[LanguageModel],
+    folder: Path,
+    precision: Precision,
+    texts: Sequence[str] = (),
+    exact: Sequence[np.ndarray] = (),
+) -> Description:
+    """exact: the states of the texts before anything was rounded."""
     lm = loaded.lm
-    check_exportable(lm)
-    if precision == "int8":
-        check_roundable(lm)
     if precision == "fp16":
-        if rounded_files(loaded.source):
+        if are_kept(loaded.source):
             raise ValueError(
                 f"{lm.name} has weights in 8 bits, and would be larger in 16: give --precision "
                 f"fp32, which keeps them as they are"
@@ -89,15 +107,15 @@ def write_exported(
         head=None if lm.points else _head_part(lm, stored),
         words=WORDS if lm.points else None,
     )
-    body: Body = PlainBody(lm) if lm.points else CachedBody(lm, layers)
+    body = _body(lm)
     with lm.turn:
         rounds = precision == "int8"
         graph = trace(body, body.example, body.inputs, body.outputs, body.axes, fold=rounds)
     if rounds:
         from .rounding import round_matrices
 
-        examples = _examples(loaded, body, texts)
-        graph = round_matrices(graph, embeddings.shape[1], examples, stored)
+        examples = list(make_examples(loaded, body, texts))
+        graph = round_matrices(graph, embeddings.shape[1], examples, exact, stored)
     graphs = {BODY: graph}
     if lm.pointers is not None:
         axes = {0: "texts", 1: "words"}
@@ -166,25 +184,8 @@ def trace(
         exporter.setLevel(level)
 
 
-@torch.inference_mode()
-def _examples(
-    loaded: LoadedModel[LanguageModel], body: Body, texts: Sequence[str]
-) -> list[dict[str, Any]]:
-    """What the body is given for texts, each alone."""
-    encoder, embed = loaded.encoder(), loaded.lm.model.get_input_embeddings()
-    labels = loaded.settings.labels[:1] or ("name",)
-    prompts = [encoder.prompt(text, labels) for text in texts]
-    found = []
-    for ids in ([*prompt.trunk, *prompt.branches[0]] for prompt in prompts):
-        seen = torch.ones(1, 1, len(ids), len(ids), dtype=torch.bool)
-        seen = seen if loaded.lm.points and encoder.template.bidirectional else seen.tril()
-        embedded = embed(torch.tensor([ids])).float()
-        positions = torch.arange(len(ids))[None]
-        masks = [seen, seen] if body.mixed else [seen]
-        none = [array[:1, :, :0] for array in body.example[2 + len(masks) :]]
-        arrays = [embedded, positions, *masks, *none]
-        found.append({n: a.numpy() for n, a in zip(body.inputs, arrays, strict=True)})
-    return found
+def _body(lm: LanguageModel) -> Body:
+    return PlainBody(lm) if lm.points else CachedBody(lm, layer_shapes(lm))
 
 
 def _head_part(lm: LanguageModel, stored: StoredWeights) -> HeadPart:

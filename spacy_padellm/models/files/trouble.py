@@ -3,6 +3,9 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from safetensors import SafetensorError
 
 COPY_AGAIN = "copy the folder again, or save it anew"
 # Kinds whose message says by itself what is wrong.
@@ -28,6 +31,15 @@ def foreign(
         raise
     except BaseException as error:  # panics of Rust and checkpoints of torch are no Exception
         raise ValueError(describe(reason(error))) from error
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """What safetensors cannot write comes out as an OSError: it has a kind of its own for that."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {reason(error)}") from error
 
 
 def reason(error: BaseException) -> str:

@@ -17,24 +17,30 @@ from ...models.model_settings import SETTINGS_FILE
 from ...pipeline.licence import note_in_folder
 from ...pipeline.requirements import note_requirements
 from ..pipelines import is_pipeline
+from .texts import shorten
 
 if TYPE_CHECKING:  # needs torch, which may not be installed
     from .comparing import Comparison
 
 _ARCHITECTURES = ("spacy_padellm.CausalLM.v1", "spacy_padellm.CausalLMFromScratch.v1")
 _ON_CPU = Hardware("cpu", "float32", runtime="torch")
+_FEWEST_APART = 12  # texts, of which then half is for fitting
 _MOST_DIFFERING = 0.1  # of the mentions, in float32: more is no tie
 
 
 @dataclass(frozen=True)
 class Export:
     """name: of the component, or of the model. size: bytes of the folder. reset: settings of the
-    component's model with which onnxruntime would not run it, left out."""
+    component's model with which onnxruntime would not run it, left out. to_fit: how many texts
+    products of 8-bit numbers were fitted to. apart: whether these are others than those that it was
+    compared on."""
 
     name: str
     comparison: "Comparison"
     size: int
     reset: tuple[str, ...] = ()
+    to_fit: int = 0
+    apart: bool = False
 
 
 def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> list[Export]:
@@ -48,8 +54,10 @@ def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> lis
     """
     need("export", "export", "Exported models run without")
     pipeline = _pipeline_folder(name)
-    if Path(name).exists() and output.exists() and output.resolve() == Path(name).resolve():
-        raise ValueError(f"{output} is what is exported: give another folder")
+    if Path(name).exists() and output.resolve().is_relative_to(Path(name).resolve()):
+        raise ValueError(
+            f"{output} is what is exported, or in it: give a folder elsewhere (--output)"
+        )
     if pipeline is None:
         check_owner(output, SETTINGS_FILE)
         with whole_folder(output) as fresh:
@@ -68,7 +76,7 @@ def export(name: str, output: Path, precision: str, texts: Sequence[str]) -> lis
             folder = fresh / component / "model"
             source = str(pipeline / component / "model")
             one = _export_model(component, source, folder, precision, texts)
-            reset = _reset(fresh / "config.cfg", component, precision == "fp32")
+            reset = _reset(fresh / "config.cfg", component, precision != "int8")
             found.append(replace(one, reset=reset))
             _note_full(fresh / component / "cfg")
         note_in_folder(fresh, components)
@@ -82,8 +90,6 @@ def _export_model(
     from ...models.adapters import merge_adapter  # what takes seconds to import
     from ...models.decodable import load_decodable
     from ...models.exported.description import PRECISIONS
-    from ...models.exported.probing import check_exportable, check_roundable
-    from ...models.exported.rounded_model import rounded_model
     from ...models.exported.write import write_exported
     from ...models.load import load_model
     from .comparing import compare
@@ -94,16 +100,14 @@ def _export_model(
     loaded = load_model(ModelSource(source, hardware=_ON_CPU), alone=True)
     if loaded.lm.adapter:
         loaded = replace(loaded, lm=merge_adapter(loaded.lm))
-    if chosen == "int8":
-        check_exportable(loaded.lm)
-        check_roundable(loaded.lm)
-        with rounded_model(loaded) as rounded:
-            write_exported(rounded, folder, chosen, texts)
-    else:
-        write_exported(loaded, folder, chosen, texts)
+    shortened = shorten(loaded.encoder(), texts, loaded.lm.max_positions)
+    # 8 bits are judged on other texts than those that they are fitted to.
+    apart = chosen == "int8" and len(texts) >= _FEWEST_APART
+    to_fit, to_compare = (shortened[::2], shortened[1::2]) if apart else (shortened, shortened)
+    write_exported(loaded, folder, chosen, to_fit)
     hardware = Hardware(runtime="onnx")
     exported = load_decodable(ModelSource(str(folder), hardware=hardware))
-    comparison = compare(loaded, exported, texts)
+    comparison = compare(loaded, exported, to_compare)
     if chosen != "int8" and comparison.differing > max(1, _MOST_DIFFERING * comparison.mentions):
         raise ValueError(
             f"{name}: of {comparison.mentions} mentions, {comparison.differing} are found by only "
@@ -111,7 +115,7 @@ def _export_model(
             f"'torch'"
         )
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Export(name, comparison, size)
+    return Export(name, comparison, size, (), len(to_fit) if chosen == "int8" else 0, apart)
 
 
 def _pipeline_folder(name: str) -> Path | None:

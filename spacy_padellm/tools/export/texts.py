@@ -1,12 +1,17 @@
 """Texts that an exported model is compared on: those of a corpus, or sentences of newspapers' kind,
 with names, numbers and several scripts."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import spacy
 
 from ...formats.guess import Format
 from ...pipeline.corpora import make_corpus
+from ...prompts.encoding import PromptEncoder
+
+MOST_TOKENS = 256  # of a text
 
 SAMPLE_TEXTS = (
     "Ada Lovelace met Charles Babbage in London on 5 June 1833, at a party of Mary Somerville.",
@@ -25,6 +30,20 @@ SAMPLE_TEXTS = (
     "Please send the invoice to accounts@example.com by Friday, or call Mrs. O'Brien-Smith.",
     "",
 )
+
+
+def shorten(
+    encoder: PromptEncoder, texts: Sequence[str], max_positions: int | None
+) -> tuple[str, ...]:
+    """Texts of at most `MOST_TOKENS`, and half of what the model takes at once: the component reads
+    longer ones in windows."""
+    most = min(MOST_TOKENS, (max_positions or sys.maxsize) // 2)
+    return tuple(_shorten(encoder, text, most) for text in texts)
+
+
+def _shorten(encoder: PromptEncoder, text: str, most: int) -> str:
+    ends = [end for _, end in encoder.encode_text(text).offsets]
+    return text if len(ends) <= most else text[: ends[most - 1]]
 
 
 def read_texts(path: Path, limit: int = 0, corpus_format: Format | None = None) -> tuple[str, ...]:
