@@ -191,7 +191,7 @@ def test_an_adapter_is_merged(random_nlp, tmp_path):
 
 
 def test_what_is_wrong_is_said(trained_folder, exported_folder, tmp_path, monkeypatch):
-    assert "give another folder" in said(run(trained_folder, "-o", trained_folder))
+    assert "give a folder elsewhere" in said(run(trained_folder, "-o", trained_folder))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     assert "name another folder" in said(run(trained_folder, "-o", tmp_path / "mine"))

@@ -20,12 +20,13 @@ NEED_TORCH = {
     learning.muon learning.optimizer learning.pointing lm.attention lm.dropout lm.head
     lm.language_model lm.logit_tensor lm.older_transformers lm.passes lm.pointers lm.pointing
     lm.selfcheck lm.static_passes lm.word_encoder models.adapter_dropout models.adapters
-    models.bfloat16_probe models.devices models.exported.bodies models.exported.probing
-    models.exported.rounded_model models.exported.write models.files.causal
-    models.files.pretrained models.files.rounded models.load models.make models.mixed_precision
-    models.pointer_files models.prepared.encoder models.prepared.gguf_file models.progress_bars
-    models.quantization models.rounded_files models.save models.shared_bases
-    models.special_tokens models.trainable tools.benchmark.forcing tools.export.comparing""".split()
+    models.bfloat16_probe models.devices models.exported.bodies models.exported.examples
+    models.exported.probing models.exported.rounded_model models.exported.write
+    models.files.causal models.files.pretrained models.files.rounded models.load models.make
+    models.mixed_precision models.pointer_files models.prepared.encoder
+    models.prepared.gguf_file models.progress_bars models.quantization models.rounded_files
+    models.save models.shared_bases models.special_tokens models.trainable
+    tools.benchmark.forcing tools.export.comparing""".split()
 }
 TRAINING = ("spacy_padellm.training.", "spacy_padellm.tools.benchmark.autoregressive.")
 NEED_OTHERS = {
