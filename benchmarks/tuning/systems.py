@@ -116,5 +116,5 @@ def _digest_base(base: str) -> str:
     NotInstalledError for a package that is missing."""
     found = digest_base(base)
     if found is None:
-        raise ValueError(f"the base {base!r} is no folder: download it first")
+        raise ValueError(f"the base {base!r} is not a folder: download it first")
     return found
