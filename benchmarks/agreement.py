@@ -10,7 +10,6 @@ with its probability.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from grid.command import read_number
-from grid.machine import describe, say_machines
+from grid.machine import describe
 from grid.options import say_options
+from grid.pages import write_page
 from grid.tables import table
 from runtimes import export_models, find, make, texts_to_fit
 from spacy.language import Language
@@ -122,13 +122,8 @@ def main(given: Sequence[str] | None = None) -> None:
         "texts_to_fit": len(to_fit),
         "corpora": sets,
     }
-    about = f"8 bits fitted to {len(to_fit)} other texts; {report['date']}; "
-    page = f"`{report['command']}`\n\n{about}{say_machines([report])[0]}\n\n{show(sets)}"
-    output: Path = arguments.output
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.with_suffix(".md").write_text(page, encoding="utf8")
-    output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
-    print(page)
+    about = f"8 bits fitted to {len(to_fit)} other texts"
+    write_page(arguments.output, report, about, show(sets))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ a process, of each runtime in turn.
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -22,8 +21,9 @@ from typing import Any
 
 import spacy
 from grid.command import read_number
-from grid.machine import describe, say_machines
+from grid.machine import describe
 from grid.options import say_options
+from grid.pages import write_page
 from grid.tables import table
 from spacy.language import Language
 from tqdm import tqdm
@@ -179,19 +179,8 @@ def main(given: Sequence[str] | None = None) -> None:
         "texts_to_fit": len(to_fit),
         "runtimes": rows,
     }
-    write(arguments.output, report)
-
-
-def write(output: Path, report: dict[str, Any]) -> None:
-    about = (
-        f"{report['texts']} texts, 8 bits fitted to {report['texts_to_fit']} others; "
-        f"{report['date']}; {say_machines([report])[0]}"
-    )
-    page = f"`{report['command']}`\n\n{about}\n\n{show(report['runtimes'])}"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.with_suffix(".md").write_text(page, encoding="utf8")
-    output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
-    print(page)
+    about = f"{len(golds)} texts, 8 bits fitted to {len(to_fit)} others"
+    write_page(arguments.output, report, about, show(rows))
 
 
 if __name__ == "__main__":

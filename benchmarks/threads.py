@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from grid.command import read_number
-from grid.machine import describe, say_machines, threads
+from grid.machine import describe, threads
 from grid.options import say_options
+from grid.pages import write_page
 from grid.tables import table
 from tqdm import tqdm
 
@@ -158,15 +159,8 @@ def main(given: Sequence[str] | None = None) -> None:
         "texts": len(texts),
         "rows": rows,
     }
-    page = (
-        f"`{report['command']}`\n\nThe median of {arguments.rounds} rounds; texts per second of "
-        f"all processes together; {report['date']}; {say_machines([report])[0]}\n\n{show(rows)}"
-    )
-    output: Path = arguments.output
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.with_suffix(".md").write_text(page, encoding="utf8")
-    output.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
-    print(page)
+    about = f"The median of {arguments.rounds} rounds; texts per second of all processes together"
+    write_page(arguments.output, report, about, show(rows))
 
 
 if __name__ == "__main__":
