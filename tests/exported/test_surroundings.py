@@ -71,11 +71,19 @@ def test_nothing_is_reported_to_anybody(given, kept):
     assert found.stdout.split() == [kept.encode()]
 
 
-def test_threads_of_workers(monkeypatch):
+def test_threads_of_workers_and_in_containers(monkeypatch, tmp_path):
+    share = tmp_path / "cpu.max"
+    monkeypatch.setattr("spacy_padellm.lm.onnx.graph.CPU_SHARE", share)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert default_threads() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert default_threads() == len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0))
+    assert default_threads() == cores
+    for written, wanted in (("max 100000", cores), ("50000 100000", 1), ("9900000 100000", cores)):
+        share.write_text(written)
+        assert default_threads() == wanted
+    share.write_text("150000 100000")
+    assert default_threads() == min(cores, 2)
     monkeypatch.setattr("multiprocessing.process.parent_process", lambda: object())
     assert default_threads() == 1
 

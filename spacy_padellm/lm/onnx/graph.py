@@ -17,6 +17,7 @@ from ..locks import ForkLock
 if os.environ["ORT_DISABLE_TELEMETRY"] not in ("", "0"):
     ort.disable_telemetry_events()  # where another package has imported it before
 _ERRORS_ONLY = 3
+CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")  # of a container, on Linux
 EDITION = "padellm_edition"  # of a graph's metadata: which export it is of
 _AGAIN = "load the model again, before processes are started that share it"
 _first_process = os.getpid()
@@ -37,11 +38,11 @@ def default_threads() -> int:
     return min(cores, _quota() or cores)
 
 
-def _quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
+def _quota() -> int | None:
     """Cores that a container's share of time is worth, such as that of `docker run --cpus 2`: more
     threads would only be stopped (https://docs.kernel.org/admin-guide/cgroup-v2.html)."""
     try:
-        share, period = path.read_text().split()
+        share, period = CPU_SHARE.read_text().split()
         return max(1, math.ceil(int(share) / int(period)))
     except (OSError, ValueError):  # no such file, or "max"
         return None
