@@ -12,10 +12,10 @@ def add_options(
     parser: argparse.ArgumentParser, output: Path, read_cell: Callable[[str], object]
 ) -> None:
     """Those that `run_command` reads. output: the default. read_cell: of what a cell says it is."""
-    parser.add_argument("--data", type=Path, help="where the sets are")
+    parser.add_argument("--data", type=Path, help="folder with the sets")
     parser.add_argument("--output", type=Path, default=output, help=f"default: {output}")
-    only = "only write tables, with a plot beside them, of what the output has; FILE.md"
-    parser.add_argument("--report", nargs="?", type=Path, const=True, metavar="FILE", help=only)
+    only = "only write tables and a plot from the results in --output; default: beside it"
+    parser.add_argument("--report", nargs="?", type=Path, const=True, metavar="FILE.md", help=only)
     parser.add_argument("--cell", type=read_cell, help=argparse.SUPPRESS)
 
 

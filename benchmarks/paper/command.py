@@ -37,31 +37,31 @@ def make_parser() -> argparse.ArgumentParser:
         ("--templates", TEMPLATES, TEMPLATES[:1]),
         ("--prompts", PROMPTS, PROMPTS[:1]),
     ):
-        said = f"of {', '.join(choices)}; default: {' '.join(default)}"
+        said = f"default: {' '.join(default)}"
         parser.add_argument(name, nargs="+", choices=choices, default=default, help=said)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
-    recipe = parser.add_argument_group("recipe", "of all sets; without, each has its own")
+    recipe = parser.add_argument_group("recipe", "replaces the settings of every set")
     recipe.add_argument("--base", help="a name, the folder of a model, or a GGUF file")
-    recipe.add_argument("--texts", type=read_number, help="for training, drawn with the seed")
+    recipe.add_argument("--texts", type=read_number, help="training texts, drawn with the seed")
     recipe.add_argument("--epochs", type=read_number)
-    recipe.add_argument("--test-texts", type=read_number, help="without, all")
-    recipe.add_argument("--steps", type=read_number, help="at most, for a try")
-    recipe.add_argument("--batch-tokens", type=read_number, help="of the texts, in a step")
+    recipe.add_argument("--test-texts", type=read_number, help="test texts; default: all")
+    recipe.add_argument("--steps", type=read_number, help="most training steps, for a trial run")
+    recipe.add_argument("--batch-tokens", type=read_number, help="tokens of texts per step")
     recipe.add_argument("--learn-rate", type=float)
-    recipe.add_argument("--rank", type=read_number, help="of the adapter")
-    recipe.add_argument("--precision", choices=("bfloat16", "float32"), help="of training")
-    recipe.add_argument("--dtype", choices=("float32", "bfloat16"), help="of weights, and decoding")
+    recipe.add_argument("--rank", type=read_number, help="rank of the adapter")
+    recipe.add_argument("--precision", choices=("bfloat16", "float32"), help="in training")
+    recipe.add_argument("--dtype", choices=("float32", "bfloat16"), help="of weights, in decoding")
     runs = parser.add_argument_group("running")
     runs.add_argument(
-        "--budget", type=float, help="minutes after which the command stops, to go on"
+        "--budget", type=float, help="stop after so many minutes; the same command continues"
     )
-    runs.add_argument("--threads", type=read_number, default=1, help="of a cell; default: 1")
-    runs.add_argument("--keep-models", action="store_true", help="in the folder of each cell")
+    runs.add_argument("--threads", type=read_number, default=1, help="default: 1")
+    runs.add_argument("--keep-models", action="store_true", help="keep weights beside the output")
     runs.add_argument("--skip-latency", action="store_true", help="score only")
-    again = "measure latency again, where models were kept; without --keep-models, they then go"
+    again = "measure latency again with models that were kept, then delete them (or --keep-models)"
     runs.add_argument("--again", action="store_true", help=again)
     runs.add_argument("--latency-texts", type=read_number, default=96, help="default: 96")
-    runs.add_argument("--rounds", type=read_number, default=3, help="of latency; default: 3")
+    runs.add_argument("--rounds", type=read_number, default=3, help="rounds of latency; default: 3")
     return parser
 
 

@@ -43,26 +43,26 @@ LESS = "PaDeLLM, free, less the better AutoReg"
 BESIDE = "†"  # behind figures, with a note below the table
 
 ABOUT = """\
-Of one row all models come from the same base by the same adapter, texts, steps and optimiser.
-Figures are medians over the seeds that all formats of the row have, or all methods; "2 of 3" says
-that only so many of the seeds are such. "Bare" prompts name labels, "guided" ones say what belongs
+All models of a row come from the same base, with the same adapter, texts, steps and optimiser.
+Figures are medians over the seeds that all formats (or methods) of the row have; "2 of 3" means
+that one seed lacks some. "Bare" prompts only name the labels, "guided" ones also say what belongs
 to them."""
 ABOUT_F1 = f"""\
-F1 in percent, micro, on the test texts. "{SAID[FREE]}" writes any strings, as both AutoReg formats
-do: these are compared. "{SAID[OURS]}" is the same model, held to slices of the text, as this
-package decodes. "{SCORES["strings"]}" is the paper's score: distinct label and string pairs a text,
-as they were written; a string that PaDeLLM has written under several labels keeps the likeliest.
-"{SCORES["spans"]}" are characters and label, strictly; of equal strings without a place, the i-th
-has that of the i-th occurrence. "{SCORES["flat"]}" are what `doc.ents` would have, if they may
-begin and end at any token of the model, not only at those of spaCy."""
+Micro F1 on the test texts, in percent. "{SAID[FREE]}" writes any strings, as both AutoReg formats
+do: these three are compared. "{SAID[OURS]}" is the same model, restricted to slices of the text, as
+this package decodes by default. "{SCORES["strings"]}" is the paper's score: the distinct pairs of
+label and string in each text, as written; a string that PaDeLLM wrote under several labels keeps
+the likeliest. "{SCORES["spans"]}": strict, by characters and label; an answer gives no places, so
+the i-th of equal strings takes the i-th occurrence. "{SCORES["flat"]}": what `doc.ents` would hold
+if entities could begin and end at any token of the model, not only at spaCy's tokens."""
 ABOUT_LATENCY = f"""\
-Our decoder copies; all others are free. All methods read the same test texts, the longest first, so
-that batches of several are padded little. "{TIMES}" compares texts per second in the same rounds,
-where our decoder was among them. "ms per text" is a batch's time spread over its texts, the median
-over batches; "p90" is over batches, too, where a round has enough of them; "ms of the processor" is
-the mean over texts."""
+Our decoder copies; all other methods write freely. All methods read the same test texts, the
+longest first, so that batches need little padding. "{TIMES}" compares texts per second in the same
+rounds, if our decoder was among them. "ms per text" is the time of a batch divided by its texts,
+the median over batches; "p90" is the 90th percentile over batches, if a round has enough of them;
+"ms of the processor" is the mean over texts."""
 ABOUT_TRAINING = f"""\
-"{CUT}" of AutoReg, those to test texts that had no end within the tokens that they were allowed.
+"{CUT}": answers of AutoReg to test texts that did not end within the tokens that they were allowed.
 Tokens per second are by the clock."""
 SAY_BESIDE = f"""\
 {BESIDE} Took more than {TIMES_BESIDE:g} times as long by the clock as of the processor: other work
@@ -77,7 +77,7 @@ def write_report(output: Path, path: Path, results: Results) -> str:
     lines = [
         "# The paper's experiment with small models",
         "",
-        f"Of `{output.name}`.",
+        f"From `{output.name}`.",
         "",
         ABOUT,
         "",

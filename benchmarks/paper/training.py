@@ -38,7 +38,7 @@ from .sets import Drawn, find_paper_set
 
 PASS_TOKENS = 1024  # of a forward pass on a CPU: memory, not what is learned
 DEVICE_PASS_TOKENS = 4096
-CHECKPOINT_SECONDS = 180.0
+CHECKPOINT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _rows(comparison: "Comparison", size: int) -> list[tuple[str, str]]:
     speeds = zip((1, 32), comparison.torch_speed, comparison.onnx_speed, strict=True)
     return [
         ("texts", str(comparison.texts)),
-        ("mentions, by torch", str(comparison.mentions)),
+        ("mentions, by torch in float32", str(comparison.mentions)),
         ("found by only one of the two", str(comparison.differing)),
         ("largest difference of a probability", f"{comparison.difference:.1e}"),
         *(

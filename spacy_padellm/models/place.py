@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..extras import NotInstalledError
 from ..logs import warn_of_few
 from .hub_access import NotOnHubError, downloaded_file, hub_file
 from .named.box import IN_THE_BOX
@@ -138,6 +139,8 @@ def find_place(
         return here
     try:
         named = find_named(name) if _may_be_name(name) else None
+    except NotInstalledError as error:
+        raise NotInstalledError(f"{error} (the model setting `{setting}` asks for it)") from None
     except ValueError as error:
         raise ValueError(f"the model setting `{setting}` is {name!r}: {error}") from error
     if named is not None:

@@ -74,7 +74,7 @@ class PaDeLLMNER(TrainablePipe):
         check_thresholds(name, self.settings.threshold, self.label_set.configured)
         self._left_out = LeftOut()
         self._random = random.Random(0)
-        self.untrained = UntrainedLabels(name)
+        self.untrained = UntrainedLabels(name, bool(examples))
         self._decoders = DocDecoders(name, self.shim, self.untrained)
         self._doc_labels = DocLabels(self.untrained)
 

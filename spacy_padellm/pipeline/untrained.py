@@ -7,17 +7,27 @@ from ..models.model_settings import ModelSettings
 
 
 class UntrainedLabels:
-    """name: of the component that asks for them. silent: whether whoever asks is told in another
+    """name: of the component that asks for them. sees_examples: whether it shows the model some,
+    which then needs no training. silent: whether whoever asks is told in another
     way, and nothing is said here."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, sees_examples: bool = False) -> None:
         self._name = name
+        self._sees_examples = sees_examples
         self.silent = False
 
     def warn(self, described: Mapping[str, str], trained: ModelSettings) -> None:
-        """Of labels and descriptions that a model for certain labels has never seen. described:
-        label → description, "" where there is none."""
-        if self.silent or not trained.labels:
+        """Of labels and descriptions that a model for certain labels has never seen, and of a model
+        that was trained for none. described: label → description, "" where there is none."""
+        if self.silent or not described:
+            return
+        if not trained.labels:
+            if trained.template is None and not self._sees_examples:
+                _warn(
+                    f"{self._name}: this model was not trained to find entities: expect few or "
+                    f"wrong ones; train it (`python -m spacy padellm train`), or, if it is a large "
+                    f"one, give it `examples`"
+                )
             return
         unseen = [label for label in described if label not in trained.labels]
         reworded = [

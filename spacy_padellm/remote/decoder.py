@@ -235,6 +235,7 @@ def _placed(grammar: MentionGrammar, mentions: Sequence[Mention]) -> list[Mentio
     seen: Counter[tuple[str, str]] = Counter()
     placed = []
     for mention in mentions:
+        mention = replace(mention, text=grammar.mend(mention.text))
         places = grammar.places(mention.text)
         if places:
             start, end = places[min(seen[mention.label, mention.text], len(places) - 1)]

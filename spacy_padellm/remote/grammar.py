@@ -12,6 +12,7 @@ from ..prompts.plain_text import HALF_PAIR
 from ..spans.text_index import Place
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]')
+_BROKEN = "\ufffd"
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}  # GBNF has no others
 
 
@@ -47,6 +48,26 @@ class MentionGrammar:
             rules.append(f"{names[cut]} ::= {literal(self._shown[cut:after])}{follows}")
         return "\n".join(rules) + "\n"
 
+    def mend(self, string: str) -> str:
+        """The string with characters that the server has broken (U+FFFD) as the text has them.
+        llama.cpp breaks some where tokens end amid a character. The shortest slice that fits;
+        unchanged where none does, or none needs to."""
+        string = string.strip()
+        if _BROKEN not in string or self.places(string):
+            return string
+        # A run of them stands for at least one character, and for no more than it is long.
+        parts = re.split(f"({_BROKEN}+)", string)
+        pattern = re.compile(
+            "".join(
+                f".{{1,{len(part)}}}?" if part.startswith(_BROKEN) else re.escape(part)
+                for part in parts
+            ),
+            re.DOTALL,
+        )
+        found = (pattern.match(self._shown, begin) for begin in self._starts)
+        fitting = [one[0] for one in found if one and one.end() in self._ends]
+        return min(fitting, key=len, default=string)
+
     def places(self, string: str) -> list[Place]:
         """All slices (start, end) that a mention, as it was written, can be."""
         string = string.strip()
@@ -75,7 +96,7 @@ def literal(string: str) -> str:
 
 def _as_read(text: str, blanks: bool) -> tuple[str, list[int]]:
     """The text as the model reads it, and where each of its characters, and its end, are there."""
-    text = HALF_PAIR.sub("\ufffd", text)
+    text = HALF_PAIR.sub(_BROKEN, text)
     if not blanks:
         return text, list(range(len(text) + 1))
     chars: list[str] = []

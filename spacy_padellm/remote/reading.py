@@ -68,7 +68,7 @@ class AnswerReader:
             length = ends[0] if ends else len(ids)
             text, log_probs = self.encoder.tokenizer.decode(ids[:length]), log_probs[: length + 1]
             ended = ended or bool(ends)
-            if "\ufffd" in text and "\ufffd" not in answer.text:
+            if text.count("\ufffd") > answer.text.count("\ufffd"):
                 text = answer.text  # llama.cpp leaves out tokens that end amid a character
         elif stop:
             log_probs = log_probs[: _length_up_to(stop, answer.tokens)]

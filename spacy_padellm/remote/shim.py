@@ -23,7 +23,7 @@ from ..models.place import ModelPlace, find_place
 from ..models.prepared.prepare import prepare
 from ..models.shared_result import SharedResult
 from ..prompts.encoding import PromptEncoder
-from ..prompts.template import PromptTemplate
+from ..prompts.template import PLAIN, PromptTemplate
 from ..spans.numeric import check_number
 from .client import CompletionsClient
 from .decoder import ServedModel, ServerDecoder
@@ -112,7 +112,9 @@ class ServerShim(DecodingShim):
             ) from error
         name = f"{self.server.model} at {self.server.url}"
         lm = ServedModel(name, tokenizer, self.max_positions)
-        return LoadedModel(lm, replace(settings, labels=tuple(self.known_labels())))
+        template = settings.template or PLAIN  # nothing here says whether it was trained
+        settings = replace(settings, labels=tuple(self.known_labels()), template=template)
+        return LoadedModel(lm, settings)
 
     def known_labels(self) -> dict[str, str]:
         """Label → description: saved ones, or those beside the tokenizer."""

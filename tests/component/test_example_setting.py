@@ -157,3 +157,10 @@ def test_explain_shows_what_it_did(make_shown):
     nlp = make_shown(EXAMPLES)
     explained = explain(nlp, pipe_of(nlp), TEXTS[3])
     assert explained.text_tokens > 0
+
+
+def test_a_model_that_nobody_trained_is_told_unless_it_sees_examples(make_shown, recwarn):
+    make_shown(EXAMPLES)("Ada met Bo.")
+    assert not [w for w in recwarn if "was not trained to find" in str(w.message)]
+    with pytest.warns(UserWarning, match="was not trained to find entities.*padellm train"):
+        make_shown(None, labels=["PER"])("Ada met Bo.")

@@ -83,6 +83,24 @@ def test_its_strings_are_what_is_copied_in_process(text, pieces, data):
         assert found == sorted(p for p in expected if text[slice(*p)] == string)
 
 
+@settings(deadline=None, max_examples=150)
+@given(st.text("é漢👩b ", min_size=1, max_size=10), st.data())
+def test_broken_characters_are_those_of_a_slice(text, data):
+    """As many U+FFFD as a character has bytes, or fewer."""
+    grammar = MentionGrammar(TextSlices(encoded(text, [1] * len(text))))
+    strings = strings_of(grammar.write()) if grammar else []
+    if not strings:
+        return
+    whole = data.draw(st.sampled_from(strings))
+    lengths = [data.draw(st.integers(0, len(char.encode()))) for char in whole]
+    pairs = zip(whole, lengths, strict=True)
+    broken = "".join("\ufffd" * n if n and not char.isspace() else char for char, n in pairs)
+    mended = grammar.mend(broken)
+    assert grammar.places(mended) and len(mended) <= len(broken)
+    if broken == whole:
+        assert mended == whole
+
+
 def test_it_is_as_long_as_the_text():
     sizes = []
     for n in (100, 200):

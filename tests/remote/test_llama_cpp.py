@@ -89,6 +89,6 @@ def check_mentions(nlp, texts):
     for text, prediction in zip(texts, decoder.predict(texts, ["PER", "LOC"]), strict=True):
         n_mentions += len(prediction.mentions)
         for mention in prediction.mentions:
-            assert mention.start is not None
+            assert mention.start is not None, (text, mention.text)
             assert text[mention.start : mention.end] == mention.text
     assert decoder.settings.copy and n_mentions
