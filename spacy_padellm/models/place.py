@@ -160,7 +160,7 @@ def find_place(
         names = f", or one of {', '.join(map(repr, known_names()))}" if setting == "name" else ""
         raise ValueError(
             f"the model setting `{setting}` is {name!r}, but there is no such folder or GGUF file: "
-            f"give a folder, or a Hub id{names}"
+            f"give a folder, or a Hub id{names} (a single file on the Hub must be downloaded first)"
         )
     repo, _, own_revision = name.partition("@")
     return ModelPlace(repo, None, own_revision or revision, setting)

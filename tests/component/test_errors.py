@@ -52,6 +52,19 @@ def test_models(random_nlp, model, words):
         nlp(TEXTS[0])
 
 
+def test_a_pipeline_in_place_of_its_model(random_nlp, pointing_folder):
+    nlp = random_nlp(model={"name": str(pointing_folder)})
+    model = pointing_folder / "padellm_ner" / "model"
+    with pytest.raises(ValueError, match=f"is a spaCy pipeline: load it.*{model}"):
+        nlp(TEXTS[0])
+
+
+def test_a_gguf_file_on_the_hub(random_nlp):
+    nlp = random_nlp(model={"name": "someone/models/small.gguf"}, labels=["PER"])
+    with pytest.raises(ValueError, match="on the Hub must be downloaded first"):
+        nlp(TEXTS[0])
+
+
 def test_a_hub_id_offline(random_nlp, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     nlp = random_nlp(model={"name": "someone/no-such-model"}, labels=["PER"])

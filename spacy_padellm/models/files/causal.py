@@ -60,6 +60,11 @@ def cannot_load(place: ModelPlace, error: Exception) -> str:
             return f"{model} holds an adapter only: set `adapter` to it, and `name` to its base"
         if place.folder and (files := sorted(place.folder.glob("*.gguf"))):
             return f"{model} has no config.json, but a GGUF file: set `name` to {str(files[0])!r}"
+        if place.folder and (within := sorted(place.folder.glob("*/model/config.json"))):
+            return (
+                f"{model} is a spaCy pipeline: load it with spacy.load, or set `name` to the "
+                f"model in it, {str(within[0].parent)!r}"
+            )
         hub = "" if place.folder else ", or none that was downloaded"
         return f"{model} holds no model: it has no config.json{hub}"
     if isinstance(error, ImportError):
