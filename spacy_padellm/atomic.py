@@ -5,6 +5,7 @@ same folder removes (`alone_in`).
 """
 
 import contextlib
+import ctypes
 import errno
 import json
 import logging
@@ -24,6 +25,7 @@ LOCK = ".lock"
 REQUEST = "request.json"
 _HALF = re.compile(r"\..*\.\d+-[0-9a-f]{8}\.half")
 _MOST_TRIES = 1.0  # seconds for a folder that others take away
+_HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and a flag of renameat2(2)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
@@ -88,14 +90,25 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     fresh.mkdir()
     try:
         yield fresh
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.replace(old)
-        fresh.replace(folder)
+        if not _exchange(fresh, folder):
+            if folder.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                folder.replace(old)
+            fresh.replace(folder)
     finally:
         restore_folder(folder)
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Gives two folders each other's names, in one step, so that nobody finds either missing: what
+    rename(2) calls RENAME_EXCHANGE. False where one is missing, or the system has no such call."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
+    if rename is None:
+        return False
+    here = ctypes.c_int(_HERE)
+    return rename(here, os.fsencode(one), here, os.fsencode(other), _RENAME_EXCHANGE) == 0
 
 
 def restore_folder(folder: Path) -> None:

@@ -162,6 +162,32 @@ def test_a_folder_has_its_name_at_every_moment_but_one_which_is_mended(tmp_path,
     assert [p.name for p in folder.iterdir()] == ["y"] and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="others need two steps")
+def test_nobody_finds_a_folder_missing_that_is_replaced(tmp_path):
+    folder = tmp_path / "model"
+    for _ in range(2):
+        with whole_folder(folder) as fresh:
+            (fresh / "x").write_text("1")
+    watcher = script(
+        """
+        path = Path(sys.argv[1])
+        print("there", flush=True)
+        missing = 0
+        while not (path / "end").exists():
+            missing += not (path / "x").exists()
+        print(missing)
+        """,
+        folder,
+    )
+    assert watcher.stdout.readline() == "there\n"
+    for i in range(300):
+        with whole_folder(folder) as fresh:
+            (fresh / "x").write_text("1")
+            if i == 299:
+                (fresh / "end").touch()
+    assert watcher.communicate(timeout=60)[0] == "0\n"
+
+
 def test_a_link_stays_a_link_and_long_names_do(tmp_path):
     real = tmp_path / "real.txt"
     real.write_text("old")
