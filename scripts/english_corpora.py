@@ -2,11 +2,12 @@
 
 python scripts/english_corpora.py --data DATA --output corpus/english [--without SET ...]
     [--config scripts/english_smollm2.cfg --only-names] [--labels scripts/english_labels.yml]
-    [--even] [--words N]
+    [--even] [--words N] [--also SET ...]
 
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
 PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--only-names` takes the
-seven alone. `--without` leaves sets out, for measuring on labels that were never trained on.
+seven alone. `--without` leaves sets out, for measuring on labels that were never trained on, and
+`--also` takes further ones, whose texts are as people write them.
 `--labels` has descriptions and other names of labels, for a model that reads them. `--words` takes
 so many of all sets together, each with its share, for a training that sees no more of them. Then
 
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("corpus/english"))
     parser.add_argument("--without", nargs="+", default=[], metavar="SET")
+    parser.add_argument("--also", nargs="+", default=[], metavar="SET")
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--only-names", action="store_true", help="PER, ORG and LOC alone")
     parser.add_argument("--even", action="store_true", help="no set is favoured")
@@ -66,7 +68,7 @@ def main() -> None:
     output = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     config = Config().from_disk(arguments.config, interpolate=False)
-    many = () if arguments.only_names else (*JOINED, *NATURAL)
+    many = () if arguments.only_names else (*JOINED, *NATURAL, *arguments.also)
     read = read_sets(arguments.data, many)
     kept = [s for s in read if s[0].partition("-")[0] not in arguments.without]
     favoured = {} if arguments.even else FAVOURED
