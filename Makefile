@@ -60,7 +60,7 @@ test-lowest: $(LOWEST)/installed
 # Other packages in the same environment: gliner, presidio-analyzer, spacy-llm.
 $(BESIDE)/installed: pyproject.toml
 	test -x $(BESIDE)/bin/python || $(PYTHON) -m venv $(BESIDE)
-	$(BESIDE)/bin/python -m pip install -q -e ".[torch,llm]" "gliner>=0.2.29" presidio-analyzer pytest
+	$(BESIDE)/bin/python -m pip install -q -e ".[torch,llm,serve]" "gliner>=0.2.29" presidio-analyzer pytest
 	touch $@
 
 test-beside: $(BESIDE)/installed
