@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ...atomic import whole_file
 from .header import read_header
 from .json_file import broken
 from .tensors import SCALE
@@ -43,7 +44,8 @@ def read_rounded(path: Path) -> dict[str, torch.Tensor]:
 def write_rounded(
     weights: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None
 ) -> None:
-    """metadata: further, of the file."""
+    """The file is written whole: weights may be those of the one that it takes the place of, which
+    older releases of safetensors read only when they are used. metadata: further, of the file."""
     made: dict[str, torch.Tensor] = {}
     for name, weight in weights.items():
         if weight.ndim == 2 and weight.is_floating_point():
@@ -53,4 +55,5 @@ def write_rounded(
             made[name + SCALE] = scale
         else:
             made[name] = weight.detach().cpu().contiguous()
-    save_file(made, path, {**(metadata or {}), _KEY: _INT8, "format": "pt"})
+    with whole_file(path) as fresh:
+        save_file(made, fresh, {**(metadata or {}), _KEY: _INT8, "format": "pt"})
