@@ -10,6 +10,7 @@ from ..lm.onnx.model import OnnxModel
 from ..prompts.template import PromptTemplate
 from .exported.description import Description, read_description
 from .exported.read import read_exported
+from .files.no_model import why_no_model
 from .files.trouble import foreign
 from .hub_access import hub_or_downloads
 from .loaded_model import LoadedModel, ModelSource
@@ -46,6 +47,8 @@ def load_decodable(
         for _ in range(_MOST_TRIES):
             seen = _Seen.of(source)
             if seen.described is None or not _is_wanted(seen.described, source):
+                if seen.place.folder is not None and (why := why_no_model(seen.place)):
+                    raise ValueError(why)  # before torch is asked for, which would not help
                 if hardware.runtime == "onnx":
                     raise ValueError(_not_exported(seen.place, seen.adapter))
                 return _load_with_torch(source, template, passed_over=seen.described)

@@ -77,6 +77,23 @@ def test_an_adapter(exported, plain):
         AdapterSettings().peft_config()
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("nothing", "holds no model: it has no config.json"),
+        ("plain", "is a spaCy pipeline: load it with spacy.load"),
+        ("run", "is the output of a training run.*model-best"),
+    ],
+)
+def test_torch_is_not_asked_for_where_no_model_is(path, words, models, tmp_path):
+    for name in ("nothing", "run/model-best"):
+        (tmp_path / name).mkdir(parents=True)
+    folder = models / "plain" if path == "plain" else tmp_path / path
+    with pytest.raises(ValueError, match=words) as error:
+        blank(name=str(folder))("Ada left.")
+    assert not isinstance(error.value, NotInstalledError)
+
+
 def test_training(models, exported):
     nlp = spacy.load(models / "points")
     for peft in ({}, {"peft": {"rank": 2}}):

@@ -8,6 +8,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from ..hub_access import hub_or_downloads
 from ..place import ModelPlace
+from .no_model import why_no_model
 from .pretrained import NO_CODE, read_config
 from .trouble import foreign, reason
 
@@ -53,20 +54,10 @@ def count_weights(place: ModelPlace) -> int:
 
 def cannot_load(place: ModelPlace, error: Exception) -> str:
     """What to say where transformers cannot load a model."""
+    if why := why_no_model(place):
+        return why
     kind = "model" if place.named else "folder" if place.folder else "Hub model"
     model = f"the {kind} {place.name!r} (setting `name`)"
-    if not place.file("config.json"):
-        if place.file("adapter_config.json"):
-            return f"{model} holds an adapter only: set `adapter` to it, and `name` to its base"
-        if place.folder and (files := sorted(place.folder.glob("*.gguf"))):
-            return f"{model} has no config.json, but a GGUF file: set `name` to {str(files[0])!r}"
-        if place.folder and (within := sorted(place.folder.glob("*/model/config.json"))):
-            return (
-                f"{model} is a spaCy pipeline: load it with spacy.load, or set `name` to the "
-                f"model in it, {str(within[0].parent)!r}"
-            )
-        hub = "" if place.folder else ", or none that was downloaded"
-        return f"{model} holds no model: it has no config.json{hub}"
     if isinstance(error, ImportError):
         return f"{model} needs a package: {reason(error)}"
     again = "copy the folder" if place.folder else "download it"
