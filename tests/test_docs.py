@@ -31,6 +31,8 @@ ELSEWHERE = (
     "Qwen",
     "smollm2",
     "training/laptop",  # which is tuned from that
+    "output/fast",  # exported from a pipeline of the reader's own
+    "DATA",
 )
 
 

@@ -166,3 +166,14 @@ def test_an_output_that_cannot_be_written_is_told_first(tmp_path):
     data = write_csv(tmp_path / "data.csv", rows_of(60))
     code, said = train(data, "-o", tmp_path / "file" / "out")
     assert code == 1 and "--output" in said and "cannot be written" in said
+
+
+def test_a_misspelt_setting_is_told_with_the_one_that_was_meant(tmp_path):
+    corpus = write_jsonl(tmp_path / "gold.jsonl", rows_of(40))
+    for name, meant in (
+        ("components.padellm_ner.treshold", "components.padellm_ner.threshold"),
+        ("components.padellm_ner.model.devise", "components.padellm_ner.model.device"),
+    ):
+        code, said = train(corpus, "-o", tmp_path / "out", f"--{name}", "0.5")
+        assert code == 1 and f"did you mean --{meant}?" in said
+    assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 """The config that a recipe makes: filled, changed by dotted names, written in order and signed."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from hashlib import sha256
@@ -14,6 +15,8 @@ from ...logs import first_line
 from .recipe import Recipe, schedule
 
 TEMPLATE = Path(__file__).parent / "recipe.cfg"
+# Whose settings are all in a filled config.
+_CLOSED = ("components.padellm_ner", "components.padellm_ner.model", "training")
 RATE = "training.optimizer.learn_rate.initial_rate"
 _HEAD = "# Made by `padellm train` for a file of texts (digest {}). Edit it, and train with it.\n"
 
@@ -43,6 +46,22 @@ def set_value(config: Config, name: str, value: Any) -> None:
     for section in sections:
         block = block[section]
     block[last] = value
+
+
+def check_known(config: Config, overrides: Mapping[str, Any]) -> None:
+    """Raises ValueError for a setting that its block has not, as a misspelt one. config: filled,
+    without the overrides."""
+    for name in overrides:
+        block, _, setting = name.rpartition(".")
+        if block not in _CLOSED or any(other.startswith(f"{block}.@") for other in overrides):
+            continue
+        known: Any = config
+        for section in block.split("."):
+            known = known[section]
+        if setting not in known:
+            close = difflib.get_close_matches(setting, known, n=1)
+            meant = f"did you mean --{block}.{close[0]}?" if close else f"it has {', '.join(known)}"
+            raise ValueError(f"--{name}: [{block}] has no setting {setting!r}: {meant}")
 
 
 def set_chosen(config: Config, chosen: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from ...plurals import count
 from ...spans.numeric import check_number
 from ..agreement import agree
 from .data_report import check_reading, make_table, warn_of
-from .made_config import RATE, fill_template, set_chosen
+from .made_config import RATE, check_known, fill_template, set_chosen
 from .recipe import (
     ADAPTER,
     SMALL,
@@ -145,8 +145,10 @@ def make_config(data: OwnData, overrides: Mapping[str, Any], say: Say) -> Config
 def _filled(
     given: Mapping[str, str], recipe: Recipe, overrides: Mapping[str, Any]
 ) -> tuple[Config, Language]:
-    """The template with these settings, and a pipeline of it before the overrides."""
+    """The template with these settings, and a pipeline of it before the overrides. Raises
+    ValueError as `check_known`."""
     config, nlp = fill_template(given, recipe)
+    check_known(config, overrides)
     text, changed = config.to_str(interpolate=False), {**overrides, **same_key(overrides)}
     return util.load_config_from_str(text, overrides=changed, interpolate=False), nlp
 
