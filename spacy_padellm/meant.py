@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Collection, Iterable
 
+MOST_LOOKED_AT = 20  # names: a message with hundreds helps nobody, and others wait for it
+
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Of these names the one that `name` is likely to be a misspelling of, whatever its case; None
@@ -16,12 +18,14 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return None
 
 
-def show_names(names: Collection[str], known: Collection[str]) -> str:
-    """Such as "'PRE' (did you mean 'PER'?), 'RIVER'". known: what may have been meant, other than
-    the names themselves."""
-    free = [one for one in known if one not in names]
+def show_names(
+    names: Collection[str], known: Collection[str] = (), given: Collection[str] = ()
+) -> str:
+    """Such as "'PRE' (did you mean 'PER'?), 'RIVER'". known: what may have been meant, but for
+    those that are `given`, too."""
+    free = [one for one in known if one not in given]
     shown = []
-    for name in names:
-        close = closest(name, free)
+    for i, name in enumerate(names):
+        close = closest(name, free) if i < MOST_LOOKED_AT else None
         shown.append(repr(name) + (f" (did you mean {close!r}?)" if close else ""))
     return ", ".join(shown)
