@@ -28,7 +28,7 @@ def explain_cli(
         text, labels = read_argument(text), read_text(labels, "--labels")
         if not text.strip():
             raise ValueError("the text is empty")
-        nlp, pipe = open_pipeline(pipeline, labels)
+        nlp, pipe = open_pipeline(pipeline, labels, "--pipeline")
         from ..tools.explain.explanation import explain
         from ..tools.explain.page import render_explanation
 

@@ -51,7 +51,7 @@ def export_cli(
         if precision not in _PRECISIONS:
             raise ValueError(f"--precision is {precision!r}: use one of {', '.join(_PRECISIONS)}")
         check_numbers(limit=limit)
-        check_name(model)
+        check_name(model, "the model")
         from ..tools.export.exporting import export
         from ..tools.export.texts import SAMPLE_TEXTS, read_texts
 

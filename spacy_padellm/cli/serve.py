@@ -1,5 +1,6 @@
 """`python -m spacy padellm serve`: a pipeline as a server."""
 
+import re
 from typing import Annotated, Any
 
 from spacy.cli._util import Opt
@@ -7,6 +8,7 @@ from wasabi import Printer
 
 from ..extras import need
 from ..tools.pipelines import check_name, open_pipeline
+from ..tools.serve.port import check_port
 from ..tools.serve.settings import ServeSettings
 from .app import padellm_app
 from .options import Labels, Pipeline, read_text
@@ -81,25 +83,30 @@ def serve_cli(
     try:
         labels = read_text(labels, "--labels")
         settings = _read_settings(given)
-        check_name(pipeline)
+        check_port(host, port)
+        check_name(pipeline, "--pipeline")
         need("serve", "serve")
         from ..tools.serve.running import heeding_sigterm, run_server
     except ValueError as error:
         msg.fail(str(error), exits=1)
     try:
         with heeding_sigterm():
-            nlp, pipe = open_pipeline(pipeline, labels)
+            nlp, pipe = open_pipeline(pipeline, labels, "--pipeline")
         run_server(nlp, pipe, host, port, settings)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
 
 
 def _read_settings(given: dict[str, Any]) -> ServeSettings:
-    """Raises ValueError, naming the option."""
+    """Raises ValueError, naming the options."""
     known = ServeSettings.__dataclass_fields__
     try:
         return ServeSettings(**{name: value for name, value in given.items() if name in known})
     except ValueError as error:
-        name, _, said = str(error).partition(" ")
-        option = "--" + name.replace("_", "-") if name in known else name
-        raise ValueError(f"{option} {said}") from None
+        said = re.sub(rf"^(?:{'|'.join(known)})\b|`(?:{'|'.join(known)})`", _option, str(error))
+        raise ValueError(said) from None
+
+
+def _option(name: re.Match[str]) -> str:
+    """That gives a setting, which a message names."""
+    return "--" + name[0].strip("`").replace("_", "-")

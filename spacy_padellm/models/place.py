@@ -28,7 +28,7 @@ _OF_A_MODEL = ("config.json", "adapter_config.json", "padellm.json")  # a model'
 
 
 _HIDDEN = (
-    "the model setting `%s` is %r, taken for the folder %s, which hides the model of that name: "
+    "%s is %r, taken for the folder %s, which hides the model of that name: "
     "rename the folder to have that"
 )
 
@@ -38,13 +38,14 @@ class ModelPlace:
     """folder: absolute; None for a Hub id, and for what must be made into a folder first
     (`prepared`). name: the Hub id, the name of a model in an installed package, the GGUF file, or
     the folder: what a reference to this model must say. revision: of a Hub id. setting: that has
-    led here, for messages. named: what the name stands for; None for a plain folder and a Hub
-    id."""
+    led here; called: what messages call that, such as an option of a command. named: what the name
+    stands for; None for a plain folder and a Hub id."""
 
     name: str
     folder: Path | None
     revision: str | None = None
     setting: str = field(default="name", compare=False)
+    called: str = field(default="the model setting `name`", compare=False)
     named: NamedModel | None = field(default=None, compare=False)
 
     @property
@@ -106,46 +107,51 @@ class ModelPlace:
         hub = ", the id of another" if error.reached else ""
         others = f", or the name of a model ({', '.join(map(repr, names))})" if names else ""
         return (
-            f"the model setting `{self.setting}` is {self.name!r}: there is no such folder, and it "
-            f"could not be fetched from the Hub: {error}.{meant} {when} the path of a downloaded "
-            f"folder{hub}{others}"
+            f"{self.called} is {self.name!r}: there is no such folder, and it could not be fetched "
+            f"from the Hub: {error}.{meant} {when} the path of a downloaded folder{hub}{others}"
         )
 
 
 def find_place(
-    name: str, setting: str, revision: str | None = None, within: Path | None = None
+    name: str,
+    setting: str,
+    revision: str | None = None,
+    within: Path | None = None,
+    called: str = "",
 ) -> ModelPlace:
     """A folder or a GGUF file where there is one; else the name of a model in an installed package
     (`named`); else it is taken for a Hub id, "id@revision" or "id".
 
     within: the folder of a saved model that refers to this one: a relative path is looked up there
-    first, and a name means a package, whatever the working directory holds.
+    first, and a name means a package, whatever the working directory holds. called: what messages
+    call the setting, where it was not in a config.
 
     Raises ValueError naming the setting for a path that leads to no folder or GGUF file, or may not
     be followed, for a name whose package is not installed, and for one that is broken.
     """
+    called = called or f"the model setting `{setting}`"
     try:
         if within is not None and name and (place := _on_disk(name, within)):
             return place
         here = _on_disk(name) if name else None
     except PermissionError as error:
         raise ValueError(
-            f"the model setting `{setting}` is {name!r}, where nothing may be read "
+            f"{called} is {name!r}, where nothing may be read "
             f"({error.strerror}): ask for access, or name another folder"
         ) from error
     if here is not None and (within is None or Path(name).is_absolute()) and _holds_model(here):
         if _may_be_name(name) and name in known_names():
-            warn_of_few(logger, _HIDDEN, setting, name, here.name)
+            warn_of_few(logger, _HIDDEN, called, name, here.name)
         return here
     try:
         named = find_named(name) if _may_be_name(name) else None
     except NotInstalledError as error:
-        raise NotInstalledError(f"{error} (the model setting `{setting}` asks for it)") from None
+        raise NotInstalledError(f"{error} ({called} asks for it)") from None
     except ValueError as error:
-        raise ValueError(f"the model setting `{setting}` is {name!r}: {error}") from error
+        raise ValueError(f"{called} is {name!r}: {error}") from error
     if named is not None:
         folder = named.files[0] if named.is_ready else None
-        return ModelPlace(name, folder, setting=setting, named=named)
+        return ModelPlace(name, folder, setting=setting, called=called, named=named)
     if here is not None:
         return here
     looks_like_path = (
@@ -153,17 +159,17 @@ def find_place(
     )
     if _is_file(name):
         raise ValueError(
-            f"the model setting `{setting}` is the file {name!r}: give a folder, or a GGUF file, "
-            f"whose name ends in {GGUF}"
+            f"{called} is the file {name!r}: give a folder, or a GGUF file, whose name ends in "
+            f"{GGUF}"
         )
     if looks_like_path or not name or name.lower().endswith(GGUF):
         names = f", or one of {', '.join(map(repr, known_names()))}" if setting == "name" else ""
         raise ValueError(
-            f"the model setting `{setting}` is {name!r}, but there is no such folder or GGUF file: "
-            f"give a folder, or a Hub id{names} (a single file on the Hub must be downloaded first)"
+            f"{called} is {name!r}, but there is no such folder or GGUF file: give a folder, or "
+            f"a Hub id{names} (a single file on the Hub must be downloaded first)"
         )
     repo, _, own_revision = name.partition("@")
-    return ModelPlace(repo, None, own_revision or revision, setting)
+    return ModelPlace(repo, None, own_revision or revision, setting, called)
 
 
 def in_the_box(name: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..formats.example_records import read_examples
+from ..meant import show_names
 from ..models.files.schemas import Label, Open
 from ..models.loaded_model import LoadedModel
 from ..prompts.demonstrations import with_demonstrations
@@ -155,9 +156,9 @@ def _known(
     unknown = {label for text in texts for _, _, label in text.spans} - described.keys()
     if unknown:
         warnings.warn(
-            f"{name}: the examples have {', '.join(map(repr, sorted(unknown)))}, which is none of "
-            f"the labels {', '.join(map(repr, described))}, and is not shown: correct `labels` or "
-            f"`examples`",
+            f"{name}: the examples have {show_names(sorted(unknown), described)}, which is none "
+            f"of the labels {', '.join(map(repr, described))}, and is not shown: correct `labels` "
+            f"or `examples`",
             UserWarning,
             stacklevel=3,
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from spacy.tokens import Doc
 
+from ..meant import show_names
 from ..spans.thresholds import Threshold, read_threshold, unknown_labels
 
 THRESHOLD = "padellm_threshold"  # Doc extension: takes the place of the setting for one Doc
@@ -26,10 +27,11 @@ def check_own_threshold(doc: Doc, asked: Collection[str]) -> None:
     threshold of the Doc's own that names another label."""
     if doc._.get(THRESHOLD) is None:
         return
-    if unknown := unknown_labels(threshold_for(doc, 0.0), asked):
+    threshold = threshold_for(doc, 0.0)
+    if unknown := unknown_labels(threshold, asked):
         raise ValueError(
-            f"doc._.{THRESHOLD} names {_list(unknown)}, and the labels that this Doc is asked for "
-            f"are {_list(asked)}: correct it, or add it to doc._.padellm_labels"
+            f"doc._.{THRESHOLD} names {_list(unknown, asked, threshold)}, and the labels that this "
+            f"Doc is asked for are {_list(asked)}: correct it, or add it to doc._.padellm_labels"
         )
 
 
@@ -39,8 +41,8 @@ def check_thresholds(name: str, threshold: Threshold, listed: Collection[str] | 
     unknown = [] if listed is None else unknown_labels(threshold, listed)
     if unknown:
         raise ValueError(
-            f"{name}: threshold names {_list(unknown)}, which is not in the setting `labels` "
-            f"({_list(listed or ())}): correct it, or add it to `labels`"
+            f"{name}: threshold names {_list(unknown, listed or (), threshold)}, which is not in "
+            f"the setting `labels` ({_list(listed or ())}): correct it, or add it to `labels`"
         )
 
 
@@ -50,13 +52,14 @@ def warn_of_idle_thresholds(name: str, threshold: Threshold, known: Collection[s
     idle = unknown_labels(threshold, known)
     if idle:
         warnings.warn(
-            f"{name}: threshold names {_list(idle)}, which is none of the labels "
-            f"{_list(known)}: correct it, unless add_label or doc._.padellm_labels "
-            f"is to add it",
+            f"{name}: threshold names {_list(idle, known, threshold)}, which is none of the "
+            f"labels {_list(known)}: correct it, unless add_label or doc._.padellm_labels is to "
+            f"add it",
             UserWarning,
             stacklevel=3,
         )
 
 
-def _list(labels: Collection[str]) -> str:
-    return ", ".join(map(repr, labels))
+def _list(labels: Collection[str], known: Collection[str] = (), threshold: Threshold = 0.0) -> str:
+    """known: what may have been meant, where the threshold does not name it besides."""
+    return show_names(labels, known, threshold if isinstance(threshold, dict) else ())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..architectures.config_values import check_characters
+from ..meant import show_names
 from ..models.files.schemas import Label, Open, Text, check_labels
 from ..models.save_mode import SaveMode
 from .example_set import SavedExamples
@@ -66,8 +67,9 @@ class LabelSet:
         self.added |= read_labels([(label, description)], f"{self.name}: add_label") or {}
         if trained:
             warnings.warn(
-                f"{self.name}: the model was not trained on the label {label!r} and is asked for "
-                f"it zero-shot; train it on examples for good results",
+                f"{self.name}: the model was not trained on the label "
+                f"{show_names([label], trained)} and is asked for it zero-shot; train it on "
+                f"examples for good results",
                 UserWarning,
                 stacklevel=3,
             )

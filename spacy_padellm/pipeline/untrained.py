@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 
+from ..meant import show_names
 from ..models.model_settings import ModelSettings
 
 
@@ -38,8 +39,8 @@ class UntrainedLabels:
         if unseen:
             _warn(
                 f"{self._name}: the model was not trained with the labels "
-                f"{', '.join(map(repr, unseen))}, but with {', '.join(trained.labels)}: expect "
-                f"poor entities, or train it on examples"
+                f"{show_names(unseen, trained.labels, described)}, but with "
+                f"{', '.join(trained.labels)}: expect poor entities, or train it on examples"
             )
         if reworded:
             _warn(

@@ -44,11 +44,14 @@ def merge_pipeline(pipeline: Path, output: Path) -> str:
     return str(shim.loaded.lm.model.dtype).removeprefix("torch.")
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, called: str = "the pipeline") -> None:
     """Raises ValueError for a name that is neither pipeline nor model, before seconds of imports
-    and, where the Hub is not reached, without its retries."""
+    and, where the Hub is not reached, without its retries. called: what messages call it, such as
+    an option."""
     if not is_pipeline(Path(name)) and not util.is_package(name):
-        find_place(name, "name").file("config.json")  # asks the Hub, where it leads there
+        find_place(name, "name", called=called).file(
+            "config.json"
+        )  # asks the Hub, where it leads there
 
 
 def find_pipe(nlp: Language, name: str) -> "PaDeLLMNER":
@@ -62,18 +65,21 @@ def find_pipe(nlp: Language, name: str) -> "PaDeLLMNER":
     raise ValueError(f"the pipeline {name} has no padellm_ner, but {others}")
 
 
-def open_pipeline(name: str, labels: str = "", **settings: Any) -> "tuple[Language, PaDeLLMNER]":
+def open_pipeline(
+    name: str, labels: str = "", called: str = "the pipeline", **settings: Any
+) -> "tuple[Language, PaDeLLMNER]":
     """A saved or installed pipeline, or a blank one around a model.
 
-    labels: those to ask for, with commas between; the pipeline's own if empty. settings: of the
-    component, instead of the pipeline's.
+    labels: those to ask for, with commas between; the pipeline's own if empty. called: what
+    messages call the name, such as an option. settings: of the component, instead of the
+    pipeline's.
 
     Raises ValueError for a name that is neither pipeline nor model.
     """
     asked = [label.strip() for label in labels.split(",") if label.strip()]
     changes = write_value({**settings, **({"labels": asked} if asked else {})})
     if not is_pipeline(Path(name)) and not util.is_package(name):
-        check_name(name)
+        check_name(name, called)
         nlp = spacy.blank("en")
         nlp.add_pipe("padellm_ner", config={"model": {"name": write_value(name)}, **changes})
         pipe = find_pipe(nlp, name)

@@ -115,6 +115,14 @@ def test_help_is_given_and_errors_are_said(answered):
         assert "".join(arguments).isascii() or "is not UTF-8" in told, (arguments, told)
 
 
+def test_errors_speak_of_the_command_not_of_a_config(answered):
+    for arguments, _, told, _ in answered:
+        said = " ".join(told.split())
+        assert "the model setting" not in said, (arguments, said)
+        if arguments[0] in ("explain", "serve") and "./no-folder" in arguments:
+            assert "--pipeline is './no-folder'" in said, said
+
+
 @given(text=st.text())
 def test_what_is_typed_is_read_in_a_terminal_of_any_locale(text):
     typed = text.encode("utf8").decode("ascii", "surrogateescape")

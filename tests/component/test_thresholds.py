@@ -107,7 +107,9 @@ def test_a_number_that_is_none_is_named_with_its_label():
 
 
 def test_labels_that_the_config_does_not_name_are_refused(random_nlp):
-    with pytest.raises(ValueError, match=r"threshold names 'PRE', which .*`labels`.*'PER', 'LOC'"):
+    with pytest.raises(
+        ValueError, match=r"threshold names 'PRE' .*, which .*`labels`.*'PER', 'LOC'"
+    ):
         random_nlp(labels=["PER", "LOC"], threshold={"PRE": 0.5})
     random_nlp(labels={"PER": "people"}, threshold={"PER": 0.5})
 

@@ -48,7 +48,29 @@ def test_labels_of_the_pipeline_that_the_model_does_not_know(scripted, caplog):
     assert spans_in(trained) == [[(0, 3, "LOC")]] and trained.json()["warnings"] == []
     assert code_of(unknown) == (422, "unknown_label")
     assert f"It knows: {', '.join(known['trained'])}." in unknown.text
-    assert "The labels of the pipeline: The model was not trained for 'RIVER'" in caplog.text
+    assert "labels of the pipeline: the model was not trained for 'RIVER': expect" in caplog.text
+
+
+def test_a_label_that_is_misspelt(scripted, caplog):
+    """What may have been meant is said, of labels and thresholds, in answers and in the log."""
+    nlp, _ = scripted({}, labels=["PRE", "LOC"])
+
+    async def test(http, _):
+        asked = ({}, {"labels": ["LCO"]}, {"threshold": {"LCO": 0.5}}, {"labels": ["GPE"]})
+        return [await http.post(PATH, json={"text": "Ada.", **one}) for one in asked]
+
+    own, label, threshold, far = in_app(nlp, test)
+    (warning,) = own.json()["warnings"]
+    assert warning == (
+        "The model was not trained for 'PRE' (did you mean 'PER'?): expect poor entities."
+    )
+    assert "labels of the pipeline: the model was not trained for 'PRE' (did you" in caplog.text
+    assert "not trained for 'LCO' (did you mean 'LOC'?). It knows" in label.text
+    assert "`threshold` names 'LCO' (did you mean 'LOC'?), which is not in" in threshold.text
+    assert "not trained for 'GPE'. It knows" in far.text
+    asked = {"text": "Ada.", "labels": ["LCO"]}
+    why = in_app(nlp, lambda http, _: http.post("/v1/explain", json=asked))
+    assert "the pipeline's labels: 'LCO' (did you mean 'LOC'?)." in why.text
 
 
 def test_where_a_model_is_stays_on_the_server(scripted):

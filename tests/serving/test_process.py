@@ -61,6 +61,8 @@ def test_the_docs_and_the_health_check_reach_it(server, monkeypatch):
     exec(snippet.replace("http://localhost:8080", server.address), names)
     found = names["find_entities"]([TEXT, "Nobody came."], labels=["LOC"])
     assert [[span["text"] for span in spans] for spans in found] == [["Paris"], []]
+    with pytest.raises(RuntimeError, match="Invalid request: labels: give a list of names, or a"):
+        names["find_entities"](["Ada"], labels="PER")
     asked = re.search(r"curl (\S+) -H '(.*?): (.*?)' \\\n +-d '(.*?)'", page)
     address = asked[1].replace("http://localhost:8080", server.address)
     answer = httpx.post(address, content=asked[4], headers={asked[2]: asked[3]})

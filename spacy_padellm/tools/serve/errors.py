@@ -92,10 +92,10 @@ def _invalid(found: Sequence[Mapping[str, Any]]) -> ApiError:
         return ApiError(413, str(found[0]["msg"]))
     details = []
     for one in found[:MOST_DETAILS]:
-        # Behind the field, pydantic names the branches of a union.
-        first, *others = one.get("loc", ())[1:] or ("",)
-        where = ".".join(map(str, (first, *(part for part in others if isinstance(part, int)))))
-        said = str(one.get("msg", "")).removeprefix("Value error, ")
+        where = ".".join(map(str, one.get("loc", ())[1:]))
+        said = str(one.get("msg", ""))
+        if one.get("type") == "missing":  # by FastAPI, before a model reads it
+            said = "the body is empty or null: send a JSON object"
         details.append((unicode_text(where)[:200], unicode_text(said)[:500]))
     first = ": ".join(filter(None, details[0])) if details else "the body is missing"
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""

@@ -1,7 +1,7 @@
 """Texts with labels and thresholds of their own, through one pipeline. Knows no web framework."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 
 from ...decoding.text_decoder import ModelError
 from ...formats.doc_gold import LABELS
+from ...meant import show_names
 from ...pipeline.annotation import score_of
 from ...pipeline.component import PaDeLLMNER
 from ...pipeline.label_thresholds import THRESHOLD
@@ -100,20 +101,19 @@ class Extractor:
         untrained = [label for label in asked if trained and label not in trained]
         others = [label for label in untrained if label not in known]
         if others and not self.takes_others:
-            names = ", ".join(trained)
+            shown, names = _list(others, trained, asked), ", ".join(trained)
             raise UnknownLabelError(
-                f"The model was not trained for {_list(others)}. It knows: {names[:500]}."
+                f"The model was not trained for {shown}. It knows: {names[:500]}."
             )
         names = ", ".join(known) or "none of its own"
         if isinstance(threshold, dict) and (idle := unknown_labels(threshold, asked)):
             where = "`labels`" if labels is not None else f"the pipeline's labels ({names[:500]})"
-            said = f"`threshold` names {_list(idle)}, which is not in {where}."
+            said = f"`threshold` names {_list(idle, asked, threshold)}, which is not in {where}."
             raise QuestionError(said, "threshold")
         warnings = []
         if untrained:
-            warnings.append(
-                f"The model was not trained for {_list(untrained)}: expect poor entities."
-            )
+            shown = _list(untrained, trained, asked)
+            warnings.append(f"The model was not trained for {shown}: expect poor entities.")
         described = labels if isinstance(labels, Mapping) else {k: known.get(k, "") for k in asked}
         reworded = [k for k, text in described.items() if text and trained.get(k, text) != text]
         if reworded:
@@ -129,7 +129,7 @@ class Extractor:
         labels = None if self.pipe.labels else ["name"]
         if labels is None and not self._warned:
             for warning in self.check(None, None):
-                logger.warning("The labels of the pipeline: %s", warning)
+                logger.warning("labels of the pipeline: %s", warning[0].lower() + warning[1:])
             self._warned = True
         (found,) = self.extract([Question("Ada Lovelace was in London.", labels)])
         return found if isinstance(found, Failure) else None
@@ -247,5 +247,6 @@ def _public(name: str) -> str:
     return Path(name.partition(" at ")[0]).name or name
 
 
-def _list(labels: Sequence[str]) -> str:
-    return ", ".join(map(repr, labels))[:300]
+def _list(labels: Sequence[str], known: Collection[str] = (), given: Collection[str] = ()) -> str:
+    """As `show_names`, of which no more than a message holds."""
+    return show_names(labels, known, given)[:500]

@@ -117,7 +117,7 @@ def run_server(
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
-        sys.exit(3)  # as uvicorn.run does; the reason is in its log
+        sys.exit(1)  # the reason is in uvicorn's log
 
 
 def _say_end(service: Service) -> None:

@@ -1,9 +1,21 @@
 """What requests and answers look like, for their checks and for the OpenAPI document."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
+from .faults import FAULT, Wanted, in_words
 
 MOST_LABELS = 200  # of one request
 MOST_TEXTS = 10_000  # of one request, to any server
@@ -13,14 +25,32 @@ LIMITS = (
     f"The request has too many texts, labels or fields: a list or mapping may have up to "
     f"{MOST_TEXTS:,} items, an object up to {MOST_FIELDS} fields."
 )
-_Label = Annotated[str, Field(min_length=1, max_length=200)]
-_Description = Annotated[str, Field(max_length=2000)]
+MOST_NAME = 200  # characters of a label
+MOST_DESCRIPTION = 2000  # characters
+_Label = Annotated[str, Field(min_length=1, max_length=MOST_NAME)]
+_Description = Annotated[str, Field(max_length=MOST_DESCRIPTION)]
 _Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 _ByLabel = Annotated[dict[_Label, _Probability], Field(min_length=1, max_length=MOST_LABELS)]
-Labels = (
-    Annotated[list[_Label], Field(min_length=1, max_length=MOST_LABELS)]
-    | Annotated[dict[_Label, _Description], Field(min_length=1, max_length=MOST_LABELS)]
-)
+_Names = Annotated[list[_Label], Field(min_length=1, max_length=MOST_LABELS)]
+_Described = Annotated[dict[_Label, _Description], Field(min_length=1, max_length=MOST_LABELS)]
+
+
+def _kind(given: Any) -> str | None:
+    """What a value is meant for, so that only the faults of that are told."""
+    if isinstance(given, dict):
+        return "mapping"
+    return "list" if isinstance(given, list) else None
+
+
+# Each is one of two, and None: with `Tag`, only one of them is tried.
+Labels = Annotated[
+    Annotated[_Names, Tag("list")] | Annotated[_Described, Tag("mapping")], Discriminator(_kind)
+]
+_Threshold = Annotated[
+    Annotated[_Probability, Tag("number")] | Annotated[_ByLabel, Tag("mapping")],
+    Discriminator(lambda given: "mapping" if isinstance(given, dict) else "number"),
+]
+_A_NAME = f"a name of 1 to {MOST_NAME} characters, as a string"
 ErrorCode = Literal[
     "bad_request",
     "invalid_json",
@@ -43,9 +73,22 @@ ErrorCode = Literal[
 
 
 class _Strict(BaseModel):
-    """A field that is not known is an error: it may be a typo."""
+    """A field that is not known is an error: it may be a typo. Raises pydantic's error, in the
+    words of this API (`faults`)."""
 
     model_config = ConfigDict(extra="forbid")
+    body_wanted: ClassVar[str]
+    wanted: ClassVar[dict[str, Wanted]]
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_words(cls, given: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return check(given)
+        except ValidationError as error:
+            if any(one["type"] == TOO_MANY for one in error.errors(include_url=False)):
+                raise
+            raise in_words(error, cls.__name__, cls.body_wanted, cls.wanted) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +105,19 @@ class _Strict(BaseModel):
 class ExtractRequest(_Strict):
     """One text or several, and what to look for in them."""
 
+    body_wanted = "a JSON object with `text` or `texts`"
+    wanted = {
+        "text": Wanted("a text, as a string"),
+        "texts": Wanted("a list of texts", "a text, as a string"),
+        "labels": Wanted(
+            "a list of names, or a mapping name → description",
+            _A_NAME,
+            f"a description of up to {MOST_DESCRIPTION:,} characters",
+        ),
+        "threshold": Wanted(
+            "a number from 0 to 1, or a mapping label → number", _A_NAME, "a number from 0 to 1"
+        ),
+    }
     text: str | None = Field(None, description="One text. Give this or `texts`.")
     texts: list[str] | None = Field(None, min_length=1, description="Several texts.")
     labels: Labels | None = Field(
@@ -69,7 +125,7 @@ class ExtractRequest(_Strict):
         description="Labels to ask for: names, or name → description. Those of the pipeline if "
         "left out.",
     )
-    threshold: _Probability | _ByLabel | None = Field(
+    threshold: _Threshold | None = Field(
         None,
         description="Least probability of a span: a number, or label → number (labels that are "
         "not named keep all spans). That of the pipeline if left out.",
@@ -84,14 +140,11 @@ class ExtractRequest(_Strict):
         },
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_of_both(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            asked = [name for name in ("text", "texts") if given.get(name) is not None]
-            if len(asked) != 1:
-                raise ValueError("give either `text` or `texts`")
-        return given
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.text is None) == (self.texts is None):
+            raise PydanticCustomError(FAULT, "give either `text` or `texts`")
+        return self
 
     @property
     def named_texts(self) -> dict[str, str]:
@@ -104,6 +157,11 @@ class ExtractRequest(_Strict):
 class ExplainRequest(_Strict):
     """A text of which all is to be said."""
 
+    body_wanted = "a JSON object with `text`"
+    wanted = {
+        "text": Wanted("a text, as a string"),
+        "labels": Wanted("a list of names", _A_NAME),
+    }
     text: str
     labels: list[_Label] = Field(
         [], max_length=MOST_LABELS, description="Labels to show, of the pipeline's; all if empty."

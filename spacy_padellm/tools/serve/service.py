@@ -9,6 +9,7 @@ from spacy.language import Language
 from starlette.requests import Request
 
 from ...formats.json_text import is_unicode
+from ...meant import show_names
 from ...pipeline.component import PaDeLLMNER
 from ..explain.explanation import Explanation
 from .batching import Batcher, ClosedError, QueueFullError
@@ -128,7 +129,7 @@ class Service:
             said = "The text is empty."
             raise ApiError(422, said, details=[("text", said)])
         if unknown := [label for label in labels if label not in self.labels]:
-            names = ", ".join(map(repr, unknown))[:200]
+            names = show_names(unknown, self.labels, labels)[:200]
             said = f"Not among the pipeline's labels: {names}."
             raise ApiError(422, said, "unknown_label", [("labels", said)])
         found = await self._ask(

@@ -25,7 +25,8 @@ class ServeSettings:
     `drain`, `stop_timeout`, `access_log` and the time for heads are those of `padellm serve`; where
     another server runs the app, its own settings take their place.
 
-    Raises ValueError, naming the setting, for a value out of its range; the key is in no message.
+    Raises ValueError for a value out of its range: its name comes first in the message, and those
+    of others are in backticks. The key is in no message.
     """
 
     limit: int = 20_000
@@ -42,16 +43,16 @@ class ServeSettings:
     access_log: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("limit", "max_texts", "max_bytes", "batch_size", "queue"):
+        for name in ("limit", "max_bytes", "batch_size", "queue"):
             check_number(name, getattr(self, name), least=1, whole=True)
-        check_number("max_texts", self.max_texts, most=MOST_TEXTS)
+        check_number("max_texts", self.max_texts, least=1, most=MOST_TEXTS, whole=True)
         for name in ("max_wait", "drain", "stop_timeout"):
             check_number(name, getattr(self, name), least=0, most=86_400_000)
         check_number("timeout", self.timeout, above=0, most=86_400)
         if self.queue < self.max_texts:
             raise ValueError(
-                f"queue is {self.queue}, and a request may have {self.max_texts} texts: give the "
-                f"queue room for a request, or lower max_texts"
+                f"queue is {self.queue}, and a request may have {self.max_texts} texts: give at "
+                f"least {self.max_texts}, or lower `max_texts`"
             )
         if self.api_key and not all("!" <= character <= "~" for character in self.api_key):
             raise ValueError(

@@ -69,7 +69,7 @@ class OwnData:
         """What was given, by the names in a config; folders and files are absolute, so that a run
         goes on from anywhere. Raises ValueError for a base that is not a folder and no Hub id."""
         base = self.base
-        if base is not None and not (place := find_place(base, "base")).on_hub:
+        if base is not None and not (place := find_place(base, "base", called="--base")).on_hub:
             base = place.name
         files = {"paths.train": self.train, "paths.dev": self.dev}
         paths = {name: str(path.resolve()) for name, path in files.items() if path is not None}
@@ -160,7 +160,7 @@ def _corpora(data: OwnData) -> list[str]:
 
 def _check_base(base: str) -> None:
     """Raises ValueError for a name that is no model's; nothing is loaded or converted."""
-    place = find_place(base, "base")
+    place = find_place(base, "base", called="--base")
     if place.on_hub:
         place.file("config.json")
 
