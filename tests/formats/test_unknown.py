@@ -143,7 +143,7 @@ def test_what_a_format_cannot_say_is_left_out_and_counted(target, corpus, tmp_pa
     lines = [4, 5] if target in SAY_NOTHING else [3, 4, 5, 7]
     assert sorted(p["line"] for p in left_out if p["of"] == "text") == lines
     assert [(p["line"], p["label"]) for p in left_out if p["of"] == "span"] == [(4, "PER")]
-    code, said = run(corpus, output, "--to", target, "--strict")
+    code, said = run(corpus, output, "--to", target, "--strict", "--text-comments")
     assert code == 1 and f"1 span and {len(lines)} texts are lost" in said
     # What is there is what was known.
     tags = ["--column-tag", "1,2"] if target == "columns" else []
