@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 
+from ..plurals import count
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .detokenize import detokenize, join_tokens, search_tokens
 from .files import BOM, read_lines, write_lines
@@ -125,7 +126,7 @@ def _sentences(path: Path, columns: Columns, problems: list[Problem]) -> Iterato
                     mend = "Put a line end there: files were joined, it seems"
                     raise FormatError(path, number, "a byte order mark amid the line", mend)
                 bare = AnnotatedText(line, file=str(path), line=number)
-                reason = f"{len(fields)} columns where the line before has {width}"
+                reason = f"{count(len(fields), 'column')} where the line before has {width}"
                 problems.append(bare.left_out(reason, lost=False))
             width = len(fields)
         sentence.width = width
@@ -154,7 +155,7 @@ def _read(
         token, tags = fields[columns.token], [fields[column] for column in columns.tags]
     except IndexError:
         wanted = ", ".join(map(str, (columns.token, *columns.tags)))
-        what = f"{len(fields)} column(s) in {line!r}, expected the columns {wanted}"
+        what = f"{count(len(fields), 'column')} in {line!r}, expected the columns {wanted}"
         mend = "Set {separator}, {column_token} and {column_tag} to those of the file"
         settings = ("separator", "column_token", "column_tag")
         raise FormatError(path, number, what, mend, settings) from None

@@ -154,7 +154,8 @@ def score_pipeline(
     source = pipe.gold_source
     report_unknown(pipe.name, source, (eg.reference for eg in examples), sentences=False)
     if not any(source.read(example.reference) for example in examples):
-        raise ValueError(f"none of the {len(examples)} texts is annotated in {source.place}")
+        texts = count(len(examples), "text")
+        raise ValueError(f"none of the {texts} is annotated in {source.place}")
     docs = nlp.pipe((example.predicted for example in examples), batch_size=batch_size)
     for example, doc in zip(examples, docs, strict=True):
         example.predicted = doc

@@ -110,5 +110,5 @@ def test_a_folder_says_what_it_leaves(tmp_path):
     write(folder / "b.jsonl", "[]")
     write(folder / "train.txt", "Rome B-LOC\n")
     code, said = run(folder, tmp_path / "all.spacy", "--strict")
-    assert code == 1 and "1 .txt files are not read, such as train.txt" in said
+    assert code == 1 and "1 .txt file is not read, such as train.txt" in said
     assert "b.jsonl" in said and "1 file is lost" in said
