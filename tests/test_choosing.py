@@ -14,6 +14,7 @@ from spacy_padellm.spans.choosing import (
     choose_for_recall,
     fewest_mentions,
     lower_bound,
+    times_enough,
 )
 
 LISTS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=60)
@@ -106,6 +107,51 @@ def test_equal_probabilities_stay_together():
     scored = [(0.5, i % 4 > 0) for i in range(100)]
     choice = choose_for_precision(scored, 1, 0.9, 0.9)
     assert not choice.reached and choice.below is None
+
+
+def test_few_that_are_sure_are_looked_at_where_equals_leave_no_half():
+    scored = [(0.9, True)] * 30 + [(0.5, i % 10 == 0) for i in range(140)]
+    choice = choose_for_precision(scored, 1, 0.9, 0.9)
+    assert choice.reached and (choice.below, choice.least) == (0.5, 0.9)
+    assert not choose_for_precision(scored[10:], 1, 0.9, 0.9).reached
+
+
+def test_mentions_that_a_precision_takes():
+    """As docs/explain.md has it."""
+
+    def least(share_of_right):
+        """The fewest mentions that reach it, of which the likeliest are right and others wrong."""
+        for n in range(1, 200):
+            right = math.ceil(share_of_right * n)
+            scored = [(1 - i / 1000, i < right) for i in range(n)]
+            if choose_for_precision(scored, 1, 0.9, 0.9).reached:
+                return n, right
+        return None
+
+    assert least(1) == (22, 22)
+    assert least(0.5) == (57, 29)
+    assert least(0.25) == (129, 33)
+
+
+@given(LISTS, st.booleans(), st.sampled_from([0.6, 0.8, 0.9]))
+def test_times_that_are_enough_are(scored, is_precision, share):
+    n_gold, aim = sum(right for _, right in scored) + 1, Aim(is_precision, share)
+    choose = choose_for_precision if is_precision else choose_for_recall
+    times = times_enough(scored, n_gold, aim)
+    if times is not None:
+        found = choose(scored * times, n_gold * times, share, 0.9)
+        assert found.reached and found.bound >= share
+    elif is_precision:  # no likeliest half, quarter and so on is right often enough
+        right = sum(right for _, right in scored)
+        assert not scored or right <= (share + 0.1) * len(scored)
+
+
+def test_times_that_are_enough_of_many_mentions_are_soon_told():
+    rng = random.Random(0)
+    assert times_enough([(rng.random(), i % 2 > 0) for i in range(9000)], 9, Aim(True, 0.9)) is None
+    sure = [(1 - i / 1000, i < 35 or i % 2 > 0) for i in range(100)]
+    assert not choose_for_precision(sure, 1, 0.9, 0.9).reached
+    assert times_enough(sure, 1, Aim(True, 0.9)) == 2
 
 
 @pytest.mark.parametrize("share", [0, 1, -1, 1.5, math.nan, True, "0.9"])

@@ -9,6 +9,7 @@ from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..extras import need
+from ..plurals import count, verb
 from ..progress import Progress, progress
 from ..tools.annotate.sinks import check_format
 from ..tools.annotate.sources import STDIN, find_files
@@ -68,17 +69,19 @@ def annotate_cli(
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)
     if skipped:
-        msg.info(f"{skipped} texts were there already")
+        msg.info(f"{count(skipped, 'text')} {verb(skipped, 'was', 'were')} there already")
     if failed:
-        msg.warn(f"{failed} of {texts} texts failed; their records have an `error`")
-    wrote = f"rote {texts} texts to {output}" + (" (standard input)" * (files == [STDIN]))
+        records = verb(failed, "its record has", "their records have")
+        msg.warn(f"{failed:,} of {count(texts, 'text')} failed; {records} an `error`")
+    wrote = f"rote {count(texts, 'text')} to {output}" + (" (standard input)" * (files == [STDIN]))
     if unread:
         for file in unread[:_TOLD]:
             msg.warn(file.error)
         more = f", {len(unread) - _TOLD} not named here" if len(unread) > _TOLD else ""
         msg.fail(
-            f"{len(unread)} of {len(files)} files cannot be read to the end{more}: mend or remove "
-            f"them and give the command again, it goes on with what is missing (w{wrote})",
+            f"{len(unread):,} of {count(len(files), 'file')} cannot be read to the end{more}: mend "
+            f"or remove {verb(len(unread), 'it', 'them')} and give the command again, it goes on "
+            f"with what is missing (w{wrote})",
             exits=1,
         )
     tell = msg.good if texts + skipped else msg.warn

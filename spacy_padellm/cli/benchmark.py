@@ -10,6 +10,7 @@ from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
 from ..extras import install_command
+from ..plurals import count, verb
 from ..progress import progress
 from ..tools.benchmark.method_names import FREE_METHODS, METHODS, check_method
 from ..tools.pipelines import open_pipeline
@@ -148,6 +149,10 @@ def _known(out: Printer, golds: "list[GoldText]", forced: bool) -> "list[GoldTex
     if forced and not known:
         raise ValueError("--forced needs gold answers, and no text of the corpus is annotated")
     if len(known) < len(golds):
-        what = "are left out" if forced else "count for speed, not for F1"
-        out.warn(f"{len(golds) - len(known)} of {len(golds)} texts are not annotated: they {what}")
+        n = len(golds) - len(known)
+        what = verb(n, "it counts for speed, not for F1", "they count for speed, not for F1")
+        if forced:
+            what = verb(n, "it is left out", "they are left out")
+        are = f"{verb(n, 'is', 'are')} not annotated"
+        out.warn(f"{n:,} of {count(len(golds), 'text')} {are}: {what}")
     return known if forced else golds

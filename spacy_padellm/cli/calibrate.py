@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from spacy.cli._util import Arg, Opt
 from wasabi import Printer
 
+from ..plurals import count, verb
 from ..progress import progress
 from ..spans.choosing import Aim
 from ..spans.thresholds import show_threshold
@@ -53,10 +54,12 @@ def calibrate_cli(
         from ..tools.analyze.calibrating import calibrate
         from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.thresholds import choose_thresholds, set_thresholds
-        from ..tools.corpora import read_gold
+        from ..tools.corpora import check_entities, read_gold
 
         examples = read_gold(corpus, nlp, pipe, corpus_format, alignment_mode)
+        check_entities(corpus, examples, pipe)
         found, curve_error, before = None, "", pipe.settings.threshold
+        chosen: list[LabelThreshold] = []
         try:
             with progress(len(examples), "texts", "calibrate") as bar:
                 found = calibrate(nlp, pipe, examples, batch_size, bar.update)
@@ -74,24 +77,34 @@ def calibrate_cli(
             with progress(len(examples), "texts", "calibrate") as bar:
                 texts = analyze_texts(nlp, pipe, examples, batch_size, bar.update)
             chosen = choose_thresholds(texts, pipe.labels, aim, kept=pipe.settings.threshold)
+        reached = aim is None or any(one.bound is not None for one in chosen)
         if aim is not None:
             set_thresholds(nlp, pipe, chosen)
-        save_pipeline(nlp, output)
+        if reached:
+            save_pipeline(nlp, output)
     except (ValueError, OSError) as error:
         msg.fail(say_error(error), exits=1)
     if found is not None:
         quality = "too few mentions to say" if found.error is None else f"{found.error:.3f}"
         msg.info(
-            f"Fitted the probabilities to {found.n_mentions} mentions. Expected calibration error "
-            f"of the half that a fit had left out: {quality}"
+            f"Fitted the probabilities to {count(found.n_mentions, 'mention')}. Expected "
+            f"calibration error of the half that a fit had left out: {quality}"
         )
-        if after != before:
+        if reached and after != before:
             was, now = show_threshold(before), show_threshold(after)
             msg.info(f"The threshold {was} is {now} on their scale, to keep the same mentions")
     else:
         msg.warn(f"No curve was fitted, and probabilities stay as they were: {curve_error}")
     if aim is not None:
         _tell(msg, chosen, aim)
+        if not reached:
+            bare = f". Without --{aim.name}, the command saves the curve without thresholds"
+            msg.fail(
+                f"no label keeps a {aim.name} of {aim.share:g} with a confidence of "
+                f"{aim.confidence:g}, and nothing was written: ask for less, or give more texts"
+                f"{bare if found else ''}",
+                exits=1,
+            )
     msg.good(f"Wrote {output}")
 
 
@@ -122,42 +135,53 @@ def _tell(msg: Printer, chosen: "list[LabelThreshold]", aim: Aim) -> None:
     ]
     header = ("label", "threshold", "precision", "recall", "found", "annotated", "at least")
     msg.table(rows, header=header, divider=True, aligns=("l", *"rrrrrr"))
-    if any(one.bound is not None for one in chosen):
+    if any_reached := any(one.bound is not None for one in chosen):
         msg.info(
             f'In texts like these, {aim.name} is what "at least" says, with a confidence of '
             f"{aim.confidence:g} for each label by itself"
         )
     for one in chosen:
         if one.bound is None:
-            msg.warn(f"{one.label}: {_why(one, aim)}")
+            msg.warn(f"{one.label}: {_why(one, aim, any_reached)}")
 
 
-def _why(one: "LabelThreshold", aim: Aim) -> str:
-    """Why a label does not keep what is aimed at, and what it has."""
+def _enough(one: "LabelThreshold") -> str:
+    if one.times is None:
+        return ""
+    return f"; about {one.times} times as many texts like these would be enough"
+
+
+def _why(one: "LabelThreshold", aim: Aim, any_reached: bool) -> str:
+    """Why a label does not keep what is aimed at, and what it has. any_reached: by another label,
+    so that there is a pipeline in which this one's threshold stays."""
     from ..spans.choosing import fewest_mentions
 
     stays = "its threshold stays as it was"
-    last = f"; {stays}" if one.threshold is None else ""
+    last = f"; {stays}" if one.threshold is None and any_reached else ""
     if one.threshold is None and one.nearest is None:
         what = "mention of it was found" if one.n_gold else "text has one"
         return f"no {what}, and {stays}"
     share = one.precision if aim.precision else one.recall
     there = one.n_free if aim.precision else one.n_gold
+    chance = f"but that may be chance{_enough(one)}"
     wanted, here = f"a {aim.name} of {aim.share:g}", f"it is {share:.3f} in these texts"
     fewest = fewest_mentions(aim.share, aim.confidence)
     if there < fewest:
-        why = f"that takes {fewest} mentions that are all right, and there are {there}"
+        are = f"there {verb(there, 'is', 'are')} {there:,}"
+        why = f"that takes {count(fewest, 'mention')}, all of them right, and {are}"
         return f"{wanted} cannot be promised with so few mentions: {here}, but {why}{last}"
     if share >= aim.share:
-        return f"{wanted} cannot be promised: {here}, but that may be chance{last}"
+        return f"{wanted} cannot be promised: {here}, {chance}{last}"
     if one.nearest is None:  # of a precision: where another label's mention gave way and is back
         how = "with all thresholds" if aim.precision else "without any threshold"
         return f"{wanted} cannot be reached: {here}, {how}"
     at, n, right = one.nearest
+    if right >= aim.share * n:
+        where = f"with a threshold of {at:g}" if at else "without a threshold"
+        kept = f"{right:,} of {n:,} {verb(n, 'is', 'are')} right"
+        return f"{wanted} cannot be promised: {here}; {where}, {kept}, {chance}{last}"
     if not at:
         why = f"no threshold does better than to keep all, and {here}"
-    elif right >= aim.share * n:
-        why = f"{here}; with a threshold of {at:g}, {right} of {n} are right, too few to promise it"
     else:
         why = f"{here}, and {right / n:.3f} with the best threshold, {at:g}"
     return f"{wanted} cannot be reached: {why}{last}"

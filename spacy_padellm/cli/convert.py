@@ -13,6 +13,7 @@ from ..formats.docbin import AlignmentMode, DocSettings
 from ..formats.docbin import Annotate as Place
 from ..formats.guess import Format
 from ..formats.paper import Indices
+from ..plurals import count, verb
 from ..tools.convert.files import convert
 from ..tools.convert.report import show_problems
 from .app import padellm_app
@@ -99,7 +100,12 @@ JoinSigils = Annotated[
     bool, Opt("--join-sigils", help="With --detokenize: join '#' and '@' to the next token")
 ]
 TextComments = Annotated[
-    bool, Opt("--text-comments", help="Write '# text = ...' in columns, which keeps the spacing")
+    bool,
+    Opt(
+        "--text-comments",
+        help="Write '# text = ...' in columns, which keeps the spacing: without, tokens are joined "
+        "by blanks when they are read",
+    ),
 ]
 PaperIndices = Annotated[
     Literal["auto", Indices],
@@ -114,7 +120,11 @@ Report = Annotated[
     Path | None, Opt("--report", "-r", help="Write what could not be kept as it was, as JSON lines")
 ]
 Strict = Annotated[
-    bool, Opt("--strict", help="Exit with 1 if a span, a text or all of a file is lost")
+    bool,
+    Opt(
+        "--strict",
+        help="Exit with 1 if a span, a text or its spacing is lost, or a file gives no text",
+    ),
 ]
 
 
@@ -161,9 +171,11 @@ def convert_cli(
     except (ValueError, ImportError, OSError) as error:
         msg.fail(say_error(error, OPTIONS), exits=1)
     show_problems(msg, conversion.problems, report)
-    lost = say_are_lost(conversion.problems)
-    if strict and lost:
-        msg.fail(f"{lost}, which --strict forbids", exits=1)
+    blank = sum(problem.fault == "blank" for problem in conversion.problems)
+    said = [say_are_lost(conversion.problems)]
+    said += [f"{count(blank, 'file')} {verb(blank, 'gives', 'give')} no text"] if blank else []
+    if strict and any(said):
+        msg.fail(f"{' and '.join(filter(None, said))}, which --strict forbids", exits=1)
 
 
 def _parse_map(string: str) -> dict[str, str]:

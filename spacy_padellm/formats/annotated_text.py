@@ -27,8 +27,8 @@ OPTIONS = {
 }
 # outside: of the text. empty: or ends before it begins. absent: the text does not have the string.
 # unit: fits if it is counted otherwise. repeat: of a text, which was read before with other spans;
-# renumbered: and another id.
-Fault = Literal["", "outside", "empty", "absent", "unit", "repeat", "renumbered"]
+# renumbered: and another id. blank: of a file, in which nothing is.
+Fault = Literal["", "outside", "empty", "absent", "unit", "repeat", "renumbered", "blank"]
 
 
 class FormatError(ValueError):
@@ -130,11 +130,16 @@ class AnnotatedText:
         where = (self.file, self.line, None, None, "", "", self.text[: 2 * CONTEXT])
         return Problem(*where, reason, lost, "text", fault=fault)
 
+    def respaced(self, back: str, reason: str) -> "Problem":
+        """A `Problem` of the white space of a text that is written, and comes `back` with other.
+        Its spacing is lost, unless only white space around it is."""
+        return replace(self.left_out(reason, lost=back != self.text.strip()), of="spacing")
+
 
 @dataclass(frozen=True)
 class Problem:
-    """A span, a text or a file that could not be kept as it was. lost: it is not in the output
-    at all, and should be.
+    """A span, a text, its spacing or a file that could not be kept as it was. lost: it is not in
+    the output at all, and should be.
 
     line: 0 for a whole file. start, end: None where the source gave no usable place. string: the
     span's text, excerpt: the text around it, `CONTEXT` characters on either side, or where the text
@@ -150,7 +155,7 @@ class Problem:
     excerpt: str
     reason: str
     lost: bool = True
-    of: Literal["span", "text", "file"] = "span"
+    of: Literal["span", "text", "file", "spacing"] = "span"
     off: bool = False
     fault: Fault = ""
 
@@ -163,13 +168,16 @@ def say_lost(problems: Iterable[Problem]) -> str:
 def say_are_lost(problems: Iterable[Problem]) -> str:
     """Such as "2 spans and 1 text are lost"; "" where nothing is."""
     lost = [problem for problem in problems if problem.lost]
-    return f"{say_lost(lost)} {verb(len(lost), 'is', 'are')} lost" if lost else ""
+    number = 1 if all(problem.of == "spacing" for problem in lost) else len(lost)
+    return f"{say_lost(lost)} {verb(number, 'is', 'are')} lost" if lost else ""
 
 
 def count_kinds(problems: Iterable[Problem]) -> str:
-    """How many there are of spans, texts and files, as "2 spans and 1 text"."""
+    """How many there are of spans, texts and files, as "2 spans and 1 text", and how many texts
+    have other spacing."""
     found: Counter[str] = Counter(problem.of for problem in problems)
     said = [count(found[kind], kind) for kind in ("span", "text", "file") if found[kind]]
+    said += [f"the spacing of {count(n, 'text')}"] if (n := found["spacing"]) else []
     return " and ".join(part for part in (", ".join(said[:-1]), *said[-1:]) if part)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 
+from ..plurals import count
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .detokenize import detokenize, join_tokens, search_tokens
 from .files import BOM, read_lines, write_lines
@@ -22,6 +23,11 @@ _BLANKS = re.compile(r"[ \t]+")  # no others: a no-break space may be a token
 _BREAKS = " \t\r\n"
 _TAG = re.compile(r"O|([BIELUSMW])[-_](.+)")
 _BILUO = {"E": "L", "S": "U", "W": "U", "M": "I"}
+# Why the spacing of a text is lost. JOINED: a comment would keep it.
+JOINED = "tokens in columns are joined by blanks when they are read"
+_LINE_ENDS = "columns have no place for line ends, not even in a comment"
+_OTHER = "the tokens do not make up the text"
+_MARK = f"a token {DOCUMENT} would be read as the mark of a document"
 
 
 @dataclass(frozen=True)
@@ -86,15 +92,20 @@ def write(
     """One sentence a text, tags B- I- O. Returns the number of tag columns, 1 without overlaps.
 
     columns: only its separator counts, None is a tab. comments: a line "# text = ..." before each
-    sentence, so that its spacing is kept. Spans off the tokens are added to `problems`. White
-    space has no line; a text of nothing else is left out and added to `problems`.
+    sentence, so that its spacing is kept. Spans off the tokens are added to `problems`, and so is
+    each text that comes back with other spacing. White space has no line; a text of nothing else,
+    or with a token that marks a document, is left out and added to `problems`.
     Raises FormatError for a text that is not tokenised, or a token that holds the separator.
     """
     problems = [] if problems is None else problems
     separator = (columns and columns.separator) or "\t"
     rows = [(text, *_layers(text, problems)) for text in texts]
-    reason = "the text has no characters to write"
-    problems += [text.left_out(reason) for text, tokens, _ in rows if not tokens]
+    for text, tokens, _ in rows:
+        if not tokens:
+            empty = "the text has no characters to write"
+            problems.append(text.left_out(_MARK if DOCUMENT in text.text else empty))
+        else:
+            problems += _respaced(text, tokens, comments)
     width = max((len(layers) for _, _, layers in rows), default=1) or 1
     write_lines(path, _lines(path, rows, width, separator, comments))
     return width
@@ -115,7 +126,7 @@ def _sentences(path: Path, columns: Columns, problems: list[Problem]) -> Iterato
                     mend = "Put a line end there: files were joined, it seems"
                     raise FormatError(path, number, "a byte order mark amid the line", mend)
                 bare = AnnotatedText(line, file=str(path), line=number)
-                reason = f"{len(fields)} columns where the line before has {width}"
+                reason = f"{count(len(fields), 'column')} where the line before has {width}"
                 problems.append(bare.left_out(reason, lost=False))
             width = len(fields)
         sentence.width = width
@@ -144,7 +155,7 @@ def _read(
         token, tags = fields[columns.token], [fields[column] for column in columns.tags]
     except IndexError:
         wanted = ", ".join(map(str, (columns.token, *columns.tags)))
-        what = f"{len(fields)} column(s) in {line!r}, expected the columns {wanted}"
+        what = f"{count(len(fields), 'column')} in {line!r}, expected the columns {wanted}"
         mend = "Set {separator}, {column_token} and {column_tag} to those of the file"
         settings = ("separator", "column_token", "column_tag")
         raise FormatError(path, number, what, mend, settings) from None
@@ -218,9 +229,13 @@ def _place(sentence: _Sentence, columns: Columns) -> tuple[str, list[Place]]:
 
 
 def _layers(text: AnnotatedText, problems: list[Problem]) -> tuple[list[str], list[list[str]]]:
-    """The tokens, and as many columns of tags as the overlaps need; the outer spans first."""
+    """The tokens, and as many columns of tags as the overlaps need; the outer spans first. None of
+    a text with a token that marks a document."""
     tokens = TokenSpans(text, _BREAKS)
     layers: list[list[str]] = []
+    if any(token.startswith(DOCUMENT) for token in tokens.strings):
+        problems += [text.problem(span, _MARK) for span in text.spans]
+        return [], []
     by_length = sorted(text.spans, key=lambda span: (span[0] - span[1], span))
     for start, end, label in by_length:
         inside = tokens.on(start, end)
@@ -238,6 +253,23 @@ def _layers(text: AnnotatedText, problems: list[Problem]) -> tuple[list[str], li
     return tokens.strings, layers
 
 
+def _respaced(text: AnnotatedText, tokens: list[str], comments: bool) -> Iterator[Problem]:
+    """That a text comes back with other spacing, if it does."""
+    back = join_tokens([token.strip(" ") for token in tokens])[0]
+    if text.text == back:
+        return
+    if not _is_line(text.text):
+        yield text.respaced(back, _LINE_ENDS)
+    elif search_tokens(text.text, tokens) is None:
+        yield text.respaced(back, _OTHER)
+    elif not comments:
+        yield text.respaced(back, JOINED)
+
+
+def _is_line(text: str) -> bool:
+    return "\n" not in text and "\r" not in text
+
+
 def _lines(
     path: Path,
     rows: Iterable[tuple[AnnotatedText, list[str], list[list[str]]]],
@@ -252,7 +284,7 @@ def _lines(
             yield from (DOCUMENT + f"{separator}O" * width, "")
         if not tokens:
             continue
-        if comments and "\n" not in text.text and "\r" not in text.text:
+        if comments and _is_line(text.text):
             yield f"# text = {text.text}"
         columns = [tokens, *layers, *([["O"] * len(tokens)] * (width - len(layers)))]
         for fields in zip(*columns, strict=True):

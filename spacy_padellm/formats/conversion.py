@@ -28,7 +28,7 @@ from . import (
     webanno,
     webanno_writing,
 )
-from .annotated_text import AnnotatedText, Problem, in_order
+from .annotated_text import AnnotatedText, Fault, Problem, in_order
 from .columns import Columns
 from .detokenize import respace
 from .doc_making import relabel
@@ -96,7 +96,8 @@ class Conversion:
             blank = path.is_file() and source not in ("datasets", "spacy") and is_blank(path)
             reason = "is empty" if blank else "holds something, but no text that can be kept"
             where = (str(path), 0, None, None, "", "", "")
-            self.problems.append(Problem(*where, reason, not blank, "file"))
+            fault: Fault = "blank" if blank else ""
+            self.problems.append(Problem(*where, reason, not blank, "file", fault=fault))
 
     @property
     def reading(self) -> Reading:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..plurals import count
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .detokenize import join_tokens, search_tokens
 from .json_records import read_records, write_json_file
@@ -40,7 +41,7 @@ def read(path: Path, problems: list[Problem] | None = None) -> Iterator[Annotate
         spans = []
         for first, last, label in entities:
             if not 0 <= first < len(tokens) or last >= len(tokens):
-                reason = f"[{first}, {last}] is outside of the {len(tokens)} tokens"
+                reason = f"[{first}, {last}] is outside of the {count(len(tokens), 'token')}"
                 problems.append(bare.problem((0, 0, label), reason, fault="outside"))
             elif last < first:
                 reason = f"[{first}, {last}] ends before it begins"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..plurals import count
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .annotation_tools import SPAN_KEYS, as_triple
 from .columns import biluo_tag, spans_of
@@ -117,7 +118,7 @@ class _Shape:
         problems: list[Problem],
     ) -> AnnotatedText:
         if len(given) != len(places):
-            what = f"{len(given)} tags of {len(places)} tokens"
+            what = f"{count(len(given), 'tag')} of {count(len(places), 'token')}"
             raise FormatError(self.path, number, what, "Give each token one tag")
         names = [self._name(number, tag) for tag in given]
         tags = [biluo_tag(self.path, number, "O" if n in _PASSED_OVER else n) for n in names]

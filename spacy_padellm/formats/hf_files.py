@@ -53,7 +53,7 @@ def splits_of(path: Path) -> list[Path]:
 def read_tables(path: Path) -> Iterator[Table]:
     """The tables of a file, or of a dataset's folder. Raises FormatError for a folder of several
     splits, for one that lacks files, for a broken file, and where pyarrow is not installed."""
-    _check_pyarrow(path)
+    _check_pyarrow(path, "reads")
     if not path.is_dir():
         yield _open(path, {})
         return
@@ -96,7 +96,7 @@ def check_output(path: Path) -> None:
 def write_files(path: Path, rows: list[dict[str, Any]], tags: list[str]) -> None:
     """A .parquet file, or else a folder as `save_to_disk` writes it. tags: names of `ner_tags`,
     beside `UNKNOWN`. Raises FormatError as `check_output`, and where pyarrow is not installed."""
-    _check_pyarrow(path)
+    _check_pyarrow(path, "writes")
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
@@ -219,7 +219,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _check_pyarrow(path: Path) -> None:
+def _check_pyarrow(path: Path, does: str) -> None:
     if not has("parquet"):
-        mend = install_command("parquet")
-        raise FormatError(path, 0, "pyarrow, which reads it, is not installed", mend)
+        mend = f"Install it: {install_command('parquet')}"
+        raise FormatError(path, 0, f"pyarrow, which {does} it, is not installed", mend)

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from math import sqrt
 from typing import NamedTuple
 
-from ..plurals import verb
+from ..plurals import count, verb
 from .gold_text import Place
 from .offset_units import UNITS, in_unit, is_whole, parts_words, script_language
 
@@ -91,9 +91,10 @@ class _Theory(NamedTuple):
     unit: str = ""
 
     def cause(self, found: "_Found", n: int) -> Cause:
-        fits = f"{found.fits:,} of {found.moved:,} spans"
+        fits = f"{found.fits:,} of {count(found.moved, 'span')}"
         if self.unit:
-            said = f"read so, {fits} that are moved by it are whole words. {self.mend}"
+            are = verb(found.fits, "is a whole word", "are whole words")
+            said = f"read so, {fits} moved by it {are}. {self.mend}"
         else:
             said = (
                 f"{fits} {verb(found.fits, 'is a whole word', 'are whole words')} if you "

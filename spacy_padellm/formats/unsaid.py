@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 
+from ..plurals import count, verb
 from .annotated_text import AnnotatedText, Problem
 from .annotation_tools import KEYS as DOCCANO_KEYS
 from .doc_gold import LABELS
@@ -70,15 +71,17 @@ class Unsaid:
         said = []
         if self.left_out:
             counts = " and ".join(
-                f"{n:,} {'is' if n == 1 else 'are'} {why}"
+                f"{n:,} {verb(n, 'is', 'are')} {why}"
                 for why, n in sorted(self.left_out.items(), reverse=True)
             )
+            total = self.left_out.total()
             said.append(
-                f"{self.left_out.total():,} texts are left out: {counts}, which the format "
-                f"{self.target!r} cannot say. Write .spacy to keep them"
+                f"{count(total, 'text')} {verb(total, 'is', 'are')} left out: {counts}, which the "
+                f"format {self.target!r} cannot say. Write .spacy to keep "
+                f"{verb(total, 'it', 'them')}"
             )
         if self.besides:
-            parts = ", ".join(f"{part} (of {n:,} texts)" for part, n in self.besides.items())
+            parts = ", ".join(f"{part} (of {count(n, 'text')})" for part, n in self.besides.items())
             said.append(f"The format {self.target!r} has no place for {parts}")
         return said
 

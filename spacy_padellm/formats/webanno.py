@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..plurals import count
 from .annotated_text import AnnotatedText, FormatError, Problem, annotate
 from .files import read_lines
 from .gold_text import Place, Span
@@ -98,7 +99,7 @@ class _Reader:
         the columns that the head names."""
         for number, fields in sentence.rows:
             if len(fields) < self._width or any(one.strip() for one in fields[self._width :]):
-                what = f"{len(fields)} columns, and the head names {self._width}"
+                what = f"{count(len(fields), 'column')}, and the head names {self._width}"
                 raise FormatError(self.path, number, what, "Export the document anew")
         where = (self.path, sentence.line, sentence.text, sentence.rows)
         rows = place_rows(*where, self.problems, self._unescape)

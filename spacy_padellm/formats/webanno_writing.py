@@ -38,7 +38,8 @@ def _lines(texts: Iterable[AnnotatedText], problems: list[Problem]) -> Iterator[
         number += 1
         first, last = tokens.places[0][0], tokens.places[-1][1]
         if (first, last) != (0, len(text.text)):
-            problems.append(text.left_out("is written without the white space around it", False))
+            reason = "a sentence of INCEpTION begins and ends with a token"
+            problems.append(text.respaced(text.text[first:last], reason))
         covered: dict[Place, list[Span]] = {}
         units: dict[Span, list[Place]] = {}
         for span in text.spans:

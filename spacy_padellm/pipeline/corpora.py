@@ -27,6 +27,7 @@ from ..formats.reading import Reading
 from ..formats.repeats import Repeats
 from ..learning.held_out import PARTS, Part, is_in
 from ..logs import told
+from ..plurals import count
 from ..spans.numeric import check_number
 from .labels import read_labels
 
@@ -135,7 +136,8 @@ def make_corpus(
         if not number:
             raise _nothing(place, source)
         if not given:
-            what = f"none of its {number} texts is in the part {part!r} (dev_share = {dev_share:g})"
+            given_texts = count(number, "text")
+            what = f"none of its {given_texts} is in the part {part!r} (dev_share = {dev_share:g})"
             mend = "Add texts, change dev_share, or give texts for development in another file"
             raise FormatError(place, 0, what, f"{mend} (--dev of `padellm train`, or paths.dev)")
 

@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 
 from ..decoding import DecodingWork, TextDecoder, TextInput
 from ..decoding.text_decoder import ModelError, none_failed
+from ..plurals import count, verb
 from ..prompts.encoding import PromptEncoder
 from ..spans.alignment import align_mentions
 from ..spans.calibration import Calibration
@@ -132,11 +133,12 @@ class DocDecoder:
             return self.window if room is None else min(self.window, room)
         takes = f"{self.decoder.lm.name} takes {self.decoder.lm.max_positions} tokens, and"
         if preamble:
+            n = len(preamble.lengths)
             fit = preamble.fitting(room + len(preamble.ids) - least)
             raise ValueError(
-                f"{takes} the {len(preamble.lengths)} texts of `examples` ({len(preamble.ids)} "
-                f"tokens) leave {max(room, 0)} to the text: the first {fit} leave {least} or more; "
-                f"give fewer, or shorter ones"
+                f"{takes} the {count(n, 'text')} of `examples` ({len(preamble.ids):,} tokens) "
+                f"{verb(n, 'leaves', 'leave')} {max(room, 0)} to the text: the first {fit} "
+                f"{verb(fit, 'leaves', 'leave')} {least} or more; give fewer, or shorter ones"
             )
         raise ValueError(
             f"{takes} label, description and answer leave {max(room, 0)} to the text: shorten the "

@@ -10,6 +10,7 @@ from ..formats.example_records import read_examples
 from ..meant import show_names
 from ..models.files.schemas import Label, Open
 from ..models.loaded_model import LoadedModel
+from ..plurals import count, verb
 from ..prompts.demonstrations import with_demonstrations
 from ..prompts.encoding import PromptEncoder
 from ..prompts.preamble import Demonstration
@@ -142,9 +143,10 @@ def show_examples(
         raise ValueError(f"{name}: {error}") from None
     preamble = shown.preamble
     if preamble is not None and len(preamble.ids) > most_tokens:
+        n = len(preamble.lengths)
         raise ValueError(
-            f"{name}: the {len(preamble.lengths)} texts of `examples` have {len(preamble.ids):,} "
-            f"tokens, more than token_budget ({most_tokens:,}): the first "
+            f"{name}: the {count(n, 'text')} of `examples` {verb(n, 'has', 'have')} "
+            f"{len(preamble.ids):,} tokens, more than token_budget ({most_tokens:,}): the first "
             f"{preamble.fitting(most_tokens)} fit; give fewer, or raise token_budget"
         )
     return shown

@@ -13,6 +13,7 @@ from ..formats.doc_gold import GoldSource
 from ..formats.gold_text import GoldText, touches
 from ..learning.examples import TrainingText, make_training_text
 from ..learning.label_noise import LabelNoise
+from ..plurals import count, verb
 from ..prompts.encoding import PromptEncoder
 from .doc_decoder import DocDecoder
 from .doc_splitting import sentence_starts, split_doc
@@ -27,14 +28,15 @@ def report_unknown(name: str, source: GoldSource, docs: Iterable[Doc], sentences
     missing = sum(gold is None for gold in golds)
     if missing:
         logger.warning(
-            "%s: %d of %d Docs are left out, since their entities (%s) are not annotated",
-            *(name, missing, len(golds), source.place),
+            "%s: %d of %s %s left out, since %s entities (%s) are not annotated",
+            *(name, missing, count(len(golds), "Doc"), verb(missing, "is", "are")),
+            *(verb(missing, "its", "their"), source.place),
         )
     partly = sum(bool(gold and gold.unknown) for gold in golds)
     if partly:
         logger.warning(
-            "%s: %d of %d Docs are annotated in part: %s",
-            *(name, partly, len(golds)),
+            "%s: %d of %s %s annotated in part: %s",
+            *(name, partly, count(len(golds), "Doc"), verb(partly, "is", "are")),
             "only sentences of which every token is annotated are learned"
             if sentences
             else "what is predicted on tokens without annotation is neither right nor wrong",

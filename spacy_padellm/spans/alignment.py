@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from ..plurals import count
 from .prediction import Mention
 from .text_index import Place, TextIndex
 
@@ -101,8 +102,8 @@ def _own_place(text: str, mention: Mention) -> Place | None:
     if not 0 <= mention.start <= mention.end <= len(text):
         raise ValueError(
             f"mention {mention.text!r} ({mention.label}) has the place {mention.start}:"
-            f"{mention.end}, outside its text of {len(text)} characters: give offsets relative "
-            f"to the text passed in"
+            f"{mention.end}, outside its text of {count(len(text), 'character')}: give offsets "
+            f"relative to the text passed in"
         )
     return mention.start, mention.end
 

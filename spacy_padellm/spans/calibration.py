@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..plurals import count, verb
 from .numeric import check_number
 from .prediction import Prediction
 
@@ -61,8 +62,8 @@ def fit_calibration(scored: Sequence[tuple[float, bool]]) -> Calibration:
     """
     if len(scored) < FEWEST:
         raise ValueError(
-            f"{len(scored)} mentions were found, and a calibration needs {FEWEST} at least: give "
-            f"more annotated texts"
+            f"{count(len(scored), 'mention')} {verb(len(scored), 'was', 'were')} found, and a "
+            f"calibration needs {FEWEST} at least: give more annotated texts"
         )
     right = np.array([is_right for _, is_right in scored], dtype=float)
     n_right = int(right.sum())

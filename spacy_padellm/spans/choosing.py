@@ -17,6 +17,10 @@ from .numeric import check_number
 Scored = Sequence[tuple[float, bool]]
 CUTS = 20  # thresholds that are looked at, each keeping so much more of the mentions
 TIE = 1e-9  # probabilities so close are kept or dropped together
+# How many times as many mentions are looked at, to say how many would be enough; and how many
+# mentions that may be.
+_TIMES = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50)
+_MOST = 20_000
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,19 @@ def choose_for_recall(scored: Scored, n_gold: int, aim: float, confidence: float
     return Choice(below, least, lower_bound(n, n_gold, confidence))
 
 
+def times_enough(scored: Scored, n_gold: int, aim: Aim) -> int | None:
+    """How many times as many mentions would reach the aim, if they came out like these; about, and
+    None where so many are not known to be enough. scored, n_gold: as those are chosen for."""
+    choose = choose_for_precision if aim.precision else choose_for_recall
+    for times in _TIMES:
+        if times * max(len(scored), n_gold) > _MOST:
+            break
+        choice = choose([*scored] * times, n_gold * times, aim.share, aim.confidence)
+        if choice is not None and choice.reached:
+            return times
+    return None
+
+
 def _cuts(ranked: Sequence[float]) -> list[int]:
     """How many mentions thresholds keep: parts of about equal size, equals never parted."""
     n = len(ranked)
@@ -152,15 +169,15 @@ def _cuts(ranked: Sequence[float]) -> list[int]:
 
 def _beginnings(cuts: Sequence[int], aim: float, confidence: float) -> list[int]:
     """All mentions, their likeliest half, and so on, as far as so few could reach the aim when
-    the risk is shared among them."""
+    the risk is shared among them; fewer than half where equals leave no other."""
     firsts = [cuts[-1]]
-    while True:
-        wanted = firsts[-1] / 2
-        smaller = [cut for cut in cuts if wanted <= cut < firsts[-1]]
+    while smaller := [cut for cut in cuts if cut < firsts[-1]]:
+        following = next((cut for cut in smaller if 2 * cut >= firsts[-1]), smaller[-1])
         shared = 1.0 - (1.0 - confidence) / (len(firsts) + 1)
-        if not smaller or smaller[0] < fewest_mentions(aim, shared):
-            return firsts
-        firsts.append(smaller[0])
+        if following < fewest_mentions(aim, shared):
+            break
+        firsts.append(following)
+    return firsts
 
 
 def between(below: float | None, least: float) -> float:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..plurals import count
+
 
 def string_set_scores(
     golds: Sequence[Iterable[tuple[str, str]]], preds: Sequence[Iterable[tuple[str, str]]]
@@ -39,8 +41,8 @@ def _set_scores(
 ) -> dict[str, Any]:
     if len(golds) != len(preds):
         raise ValueError(
-            f"golds has {len(golds)} texts and preds {len(preds)}: give one entry a text in both, "
-            f"empty where it has no mention"
+            f"golds has {count(len(golds), 'text')} and preds {len(preds)}: give one entry a text "
+            f"in both, empty where it has no mention"
         )
     tp: Counter[str] = Counter()
     fp: Counter[str] = Counter()

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..formats.reading import check_offsets
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.corpora import make_corpus, make_example, messages_of, what_is_new
 from ..pipeline.training_texts import report_unknown
-from ..plurals import verb
+from ..plurals import count, verb
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,21 @@ def check_labels(path: Path, examples: Iterable[Example], pipe: PaDeLLMNER) -> l
     return said
 
 
+def check_entities(path: Path, examples: Sequence[Example], pipe: PaDeLLMNER) -> None:
+    """Raises ValueError where the texts have no entity, so that whatever is found is wrong."""
+    source, of_texts = pipe.gold_source, f"the {count(len(examples), 'text')} of {path}"
+    golds = [gold for example in examples if (gold := source.read(example.reference))]
+    if not golds:
+        raise ValueError(
+            f"none of {of_texts} is annotated in {source.place}: give texts with their entities"
+        )
+    if not any(gold.spans for gold in golds):
+        raise ValueError(
+            f"none of {of_texts} has an entity, so that nothing which the pipeline finds could be "
+            f"right: give texts that somebody has annotated"
+        )
+
+
 def read_examples(nlp: Language, docs: Iterable[Doc]) -> list[Example]:
     """Of annotated Docs; blank ones are left out. Raises ValueError where there is none left."""
     examples = [make_example(nlp, doc) for doc in docs if doc.text.strip()]
@@ -139,7 +154,8 @@ def score_pipeline(
     source = pipe.gold_source
     report_unknown(pipe.name, source, (eg.reference for eg in examples), sentences=False)
     if not any(source.read(example.reference) for example in examples):
-        raise ValueError(f"none of the {len(examples)} texts is annotated in {source.place}")
+        texts = count(len(examples), "text")
+        raise ValueError(f"none of the {texts} is annotated in {source.place}")
     docs = nlp.pipe((example.predicted for example in examples), batch_size=batch_size)
     for example, doc in zip(examples, docs, strict=True):
         example.predicted = doc

@@ -93,7 +93,7 @@ def test_spacy_to_every_format_and_back(target, tmp_path):
 def test_overlaps_put_the_whole_corpus_in_the_span_group(tmp_path):
     source = write(tmp_path / "a.jsonl", [*RECORDS, NESTED])
     code, output = run(source, tmp_path / "a.spacy", "--spans-key", "gold")
-    assert code == 0 and "1 of 4 texts have overlapping spans" in output
+    assert code == 0 and "1 of 4 texts has overlapping spans" in output
     converted = docs(tmp_path / "a.spacy")
     assert [len(doc.spans["gold"]) for doc in converted] == [2, 2, 0, 2]
     assert [len(doc.ents) for doc in converted] == [2, 2, 0, 0]

@@ -50,9 +50,26 @@ def test_nothing_from_something(name, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in NOTHING if name != "a.spacy"])
 @pytest.mark.parametrize("content", ["", " \n\n"])
-def test_nothing_from_nothing_is_said_and_no_error(name, content, tmp_path):
-    code, said = run(write(tmp_path / name, content), tmp_path / "b.spacy", "--strict")
+def test_nothing_from_nothing_is_an_error_if_strict(name, content, tmp_path):
+    source = write(tmp_path / name, content)
+    code, said = run(source, tmp_path / "b.spacy")
     assert code == 0 and "is empty" in said and "✔" not in said, said
+    code, said = run(source, tmp_path / "c.spacy", "--strict")
+    assert code == 1 and "1 file gives no text, which --strict forbids" in said, said
+
+
+@pytest.mark.parametrize("empty", [name for name in NOTHING if name != "a.spacy"])
+@pytest.mark.parametrize("output", ["all.spacy", "out"])
+def test_a_folder_with_files_that_give_no_text(empty, output, tmp_path):
+    """Whether all go to one file or each to its own."""
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "more.jsonl", '{"text": "Rome", "ents": []}')
+    assert run(tmp_path / "in", tmp_path / output, "--strict")[0] == 0
+    write(tmp_path / "in" / empty, "")
+    write(tmp_path / "in" / "b.jsonl", "\n")
+    assert run(tmp_path / "in", tmp_path / output)[0] == 0
+    code, said = run(tmp_path / "in", tmp_path / output, "--strict")
+    assert code == 1 and "2 files give no text, which --strict forbids" in said, said
 
 
 def test_ids_of_annotation_tools(tmp_path):
@@ -74,6 +91,18 @@ def test_a_text_that_a_format_cannot_hold_is_lost(tmp_path):
     )
 
 
+def test_a_text_that_would_mark_a_document_is_lost(tmp_path):
+    texts = ["Rome is it", "-DOCSTART- Rome", "Oslo"]
+    spans = [[], [[11, 15, "LOC"]], [[0, 4, "LOC"]]]
+    records = [{"text": t, "ents": ents} for t, ents in zip(texts, spans, strict=True)]
+    source = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, records)))
+    code, said = run(source, tmp_path / "b.conll", "--strict")
+    assert code == 1 and "1 span and 1 text are lost" in said and "-DOCSTART-" in said
+    assert run(tmp_path / "b.conll", tmp_path / "c.jsonl")[0] == 0
+    back = [json.loads(line) for line in (tmp_path / "c.jsonl").read_text().splitlines()]
+    assert back == [records[0], records[2]]
+
+
 def test_a_folder_says_what_it_leaves(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -81,5 +110,5 @@ def test_a_folder_says_what_it_leaves(tmp_path):
     write(folder / "b.jsonl", "[]")
     write(folder / "train.txt", "Rome B-LOC\n")
     code, said = run(folder, tmp_path / "all.spacy", "--strict")
-    assert code == 1 and "1 .txt files are not read, such as train.txt" in said
+    assert code == 1 and "1 .txt file is not read, such as train.txt" in said
     assert "b.jsonl" in said and "1 file is lost" in said

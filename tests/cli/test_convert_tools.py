@@ -65,7 +65,7 @@ def test_a_folder_of_brat_file_by_file(plain, tmp_path):
     assert run(plain, tmp_path / "ann" / "a.ann")[0] == 0
     (tmp_path / "ann" / "notes.txt").write_text("no text to learn from")
     code, output = run(tmp_path / "ann", tmp_path / "docs")
-    assert code == 0 and "1 .txt files are not read, such as notes.txt" in output
+    assert code == 0 and "1 .txt file is not read, such as notes.txt" in output
     names = sorted(path.name for path in (tmp_path / "docs").iterdir())
     assert names == ["a-1.spacy", "a-2.spacy", "a-3.spacy"]
     code, output = run(plain, tmp_path / "ann" / "a.ann", "--labels-map", "PER=a person")

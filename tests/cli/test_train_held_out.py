@@ -43,7 +43,7 @@ def test_parts_that_are_none(settings, words, data):
 
 def test_an_empty_part_says_what_to_do(tmp_path):
     path = write_csv(tmp_path / "one.csv", [("Ada met Bo.", [[0, 3, "PER"]])])
-    with pytest.raises(ValueError, match=r"none of its 1 texts is in the part 'train'.*--dev"):
+    with pytest.raises(ValueError, match=r"none of its 1 text is in the part 'train'.*--dev"):
         list(make_corpus(path, part="train")(spacy.blank("en")))
 
 
@@ -69,7 +69,9 @@ def test_texts_with_entities_are_on_both_sides():
 
 def test_too_few_texts(tmp_path):
     rows = [("Ada met Bo.", [[0, 3, "PER"]])] * 4
-    with pytest.raises(ValueError, match=r"few\.csv: 1 different texts, 1 with.*--dev"):
+    with pytest.raises(
+        ValueError, match=r"few\.csv: 1 different text, 1 with entities, is too few.*--dev"
+    ):
         made(write_csv(tmp_path / "few.csv", rows))
     rows = [(f"{name} ran.", [[0, len(name), "PER"]]) for name in NAMES[:4]]
     config, said = made(write_csv(tmp_path / "few.csv", rows))

@@ -219,7 +219,7 @@ def test_overlaps_are_spans_and_the_rest_is_both(nlp, tmp_path, lm_folder, caplo
     assert [len(eg.reference.spans["sc"]) for eg in examples] == [1, 0, 2]
     nlp.add_pipe("padellm_ner", config={"model": {"name": str(lm_folder)}})
     nlp.initialize(lambda: examples)
-    assert "1 of 3 Docs are left out" in caplog.text
+    assert "1 of 3 Docs is left out" in caplog.text
 
 
 def test_labels_that_were_not_looked_for_are_no_mistakes(nlp):

@@ -47,6 +47,20 @@ def test_it_applies_to_calibrated_probabilities_before_overlaps_are_resolved(scr
     assert [ent.text for ent in nlp("University of Texas").ents] == ["Texas"]
 
 
+@pytest.mark.parametrize(("threshold", "expected"), [
+    (0.0, ["PER"]),
+    ({"PER": 0.6}, ["ORG"]),  # which had given way to the likelier one
+    ({"PER": 0.6, "ORG": 0.6}, []),
+    (0.5, ["PER"]),
+])  # fmt: skip
+def test_a_weaker_label_wins_where_a_stronger_one_is_below_its_threshold(
+    scripted, threshold, expected
+):
+    script = {"Busan won.": [("PER", "Busan", 0.54), ("ORG", "Busan", 0.47)]}
+    nlp, _ = scripted(script, labels=["PER", "ORG"], threshold=threshold)
+    assert [ent.label_ for ent in nlp("Busan won.").ents] == expected
+
+
 @pytest.mark.parametrize("given", [
     0.25, {"PER": 0.5, "LOC": 0.25}, [["PER", 0.5]], [["a:b=c", 0.5], ["*", 0.5], ["US\\u0024", 1]],
 ])  # fmt: skip

@@ -155,8 +155,8 @@ def test_a_model_is_trained_on_what_is_known(random_nlp, caplog):
     nlp = random_nlp()
     pipe = nlp.get_pipe("padellm_ner")
     nlp.initialize(lambda: examples([known(), never(), partly()]))
-    assert "1 of 3 Docs are left out, since their entities (doc.ents)" in caplog.text
-    assert "1 of 3 Docs are annotated in part" in caplog.text
+    assert "1 of 3 Docs is left out, since its entities (doc.ents)" in caplog.text
+    assert "1 of 3 Docs is annotated in part" in caplog.text
     texts = pipe.training_texts(examples([never(), nobody_looked(), partly(), known()]))
     assert [text.prompt.encoded.text.strip() for text in texts] == [KNOWN, KNOWN]
     losses = [nlp.update(examples([doc]), losses={})["padellm_ner"] for doc in (known(), partly())]
@@ -191,7 +191,7 @@ def test_benchmark_judges_what_is_known(trained_folder, tmp_path):
     assert run([gold])[0] == 1.0
     assert run([gold, unknown, half, places])[0] == 1.0
     f, said = run([unknown])
-    assert f is None and "1 of 1 texts are not annotated" in said and "F1 is 0" not in said
+    assert f is None and "1 of 1 text is not annotated" in said and "F1 is 0" not in said
     assert run([gold, unknown], "--forced")[0] == 1.0
     assert "no text of the corpus is annotated" in run([unknown], "--forced")[1]
 

@@ -79,7 +79,9 @@ def test_any_text(name, file, data):
     texts = data.draw(st.lists(kind, min_size=1, max_size=3))
     found, lost = go_round(texts, name, file)
     if name == "webanno":
-        assert [p.of for p in lost] == ["text"] * sum(not text.tokens for text in texts)
+        cut = [text for text in texts if text.tokens and trimmed(text).text != text.text.strip()]
+        gone = [text for text in texts if not text.tokens]
+        assert sorted(p.of for p in lost) == ["spacing"] * len(cut) + ["text"] * len(gone)
         texts, lost = [trimmed(text) for text in texts if text.tokens], []
     assert said(found) == said(texts) and not lost
 

@@ -214,7 +214,7 @@ def test_texts_begin_and_end_with_a_token(tmp_path):
         HEAD + "#Text=Ada\\tC:\\\\x\n1-1\t0-3\tAda\t*\tPER\t\n1-2\t4-8\tC:\\x\t_\t_\t\n"
         "\n#Text=👩 Bo\n2-1\t9-11\t👩\t_\t_\t\n2-2\t12-14\tBo\t*\tPER\t\n"
     )
-    assert [(p.of, p.lost) for p in problems] == [("text", False), ("text", True)]
+    assert [(p.of, p.lost) for p in problems] == [("spacing", False), ("text", True)]
     found = list(webanno.read(tmp_path / "a.tsv"))
     assert [(t.text, t.spans) for t in found] == [
         ("Ada\tC:\\x", ((0, 3, "PER"),)), ("👩 Bo", ((2, 4, "PER"),))]  # fmt: skip

@@ -11,6 +11,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from ...lm.older_transformers import GgufConfig
+from ...plurals import count
 from ..files.pretrained import NO_CODE
 from ..files.trouble import foreign
 from ..loading_lock import loading_lock
@@ -95,7 +96,7 @@ def _fill(plain: Any, source: Path, config: Any) -> None:
     )
     read, info = loaded
     if missing := sorted(info["missing_keys"]):
-        raise ValueError(f"it lacks {missing[0]} and {len(missing) - 1} more weights")
+        raise ValueError(f"it lacks {count(len(missing), 'weight')}, such as {missing[0]}")
     plain.load_state_dict(read.state_dict(), assign=True)
     plain.tie_weights()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from ...plurals import count
 from .analysis import Analysis
 
 
@@ -54,7 +55,7 @@ def plot_counts(analysis: Analysis) -> Any:
         ax.bar(list(off), list(off.values()), color=["#d66" if d < 0 else "#68c" for d in off])
         right = analysis.counts[label].get(0, 0)
         asked = sum(analysis.counts[label].values())
-        ax.set_title(f"{label}: right in {right} of {asked} texts", fontsize=9, loc="left")
+        ax.set_title(f"{label}: right in {right} of {count(asked, 'text')}", fontsize=9, loc="left")
         ax.axvline(0, color="#9aa3b2", linewidth=1)
         ax.set_ylabel("texts")
         ax.xaxis.get_major_locator().set_params(integer=True)

@@ -15,6 +15,7 @@ from ...spans.choosing import (
     choose_for_precision,
     choose_for_recall,
     lower_bound,
+    times_enough,
 )
 from ...spans.thresholds import LEAST, Threshold, threshold_of
 from .corpus import AnalyzedText
@@ -29,7 +30,8 @@ class LabelThreshold:
     mentions that it leaves. n_free: those without thresholds. n_gold: those in the texts. bound: of
     the share that is aimed at; None where it is below the aim. nearest: the threshold that comes
     nearest to a precision, which is not set, with the mentions that it would leave and how many of
-    these are right."""
+    these are right. times: how many times as many texts like these would be enough for the aim
+    (`times_enough`), where it is not reached."""
 
     label: str
     threshold: float | None
@@ -40,6 +42,7 @@ class LabelThreshold:
     n_gold: int
     bound: float | None
     nearest: tuple[float, int, int] | None = None
+    times: int | None = None
 
 
 def choose_thresholds(
@@ -59,6 +62,7 @@ def choose_thresholds(
     free = [text.placed(0.0) for text in texts]
     choices: dict[str, Choice | None] = {}
     nearest: dict[str, tuple[float, int, int]] = {}
+    times: dict[str, int | None] = {}
     for label in labels:
         scored = [
             (p, item in text.gold)
@@ -71,6 +75,8 @@ def choose_thresholds(
         n_gold = sum(item[0] == label for text in texts for item in text.gold)
         choose = choose_for_precision if aim.precision else choose_for_recall
         choice = choose(scored, n_gold, aim.share, aim.confidence)
+        if choice and not choice.reached:
+            times[label] = times_enough(scored, n_gold, aim)
         if choice and aim.precision and not choice.reached:
             left = [is_right for p, is_right in scored if p >= choice.least]
             nearest[label] = _threshold(choice, calibrated), len(left), sum(left)
@@ -85,7 +91,9 @@ def choose_thresholds(
         _row(label, choice, texts, placed, free, aim, calibrated)
         for label, choice in choices.items()
     ]
-    return [replace(row, nearest=nearest.get(row.label)) for row in rows]
+    return [
+        replace(row, nearest=nearest.get(row.label), times=times.get(row.label)) for row in rows
+    ]
 
 
 def _lowest_of_ties(

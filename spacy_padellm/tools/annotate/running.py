@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy.util import raise_error
 
 from ...atomic import alone_in, check_owner
+from ...plurals import count
 from ...remote.secrets import Secrets
 from .parts import Part, PartReader
 from .plan import PLAN, Job
@@ -47,11 +48,11 @@ class Failures:
             return
         if not readable:
             raise FailingError(
-                f"none of {len(errors)} records can be read, the first for this: {errors[0]} "
-                f"(setting --text-field)"
+                f"none of {count(len(errors), 'record')} can be read, the first for this: "
+                f"{errors[0]} (setting --text-field)"
             )
         first = errors.get(readable[0], "a component gave no Doc back")
-        raise FailingError(f"all of {len(readable)} texts failed: {first}")
+        raise FailingError(f"all of {count(len(readable), 'text')} failed: {first}")
 
     def note(self, error: Exception, texts: int) -> None:
         """Raises FailingError where it is too many."""

@@ -21,6 +21,7 @@ from ...formats.guess import (
 )
 from ...formats.hf_files import is_dataset, splits_of
 from ...formats.reading import shifted
+from ...plurals import count, verb
 from ...progress import follow
 from .report import show_written
 
@@ -74,7 +75,8 @@ def convert(
         if to_format == "spacy" and conversion.doc != to_doc:
             key = to_doc.spans_key
             msg.info(
-                f"{overlapping:,} of {len(placed):,} texts have overlapping spans: all spans "
+                f"{overlapping:,} of {count(len(placed), 'text')} "
+                f"{verb(overlapping, 'has', 'have')} overlapping spans: all spans "
                 f"are in doc.spans[{key!r}]; doc.ents is left unannotated in those texts"
             )
     if said := conversion.reading.say_marked():
@@ -168,8 +170,8 @@ def _tell_unread(folder: Path, msg: Printer) -> None:
     ]
     if unread:
         msg.info(
-            f"{len(unread):,} .txt files are not read, such as {unread[0]}: where they hold "
-            f"columns, convert them with --from columns"
+            f"{count(len(unread), '.txt file')} {verb(len(unread), 'is', 'are')} not read, such as "
+            f"{unread[0]}: where they hold columns, convert them with --from columns"
         )
 
 

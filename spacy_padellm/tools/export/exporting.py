@@ -16,6 +16,7 @@ from ...models.loaded_model import ModelSource
 from ...models.model_settings import SETTINGS_FILE
 from ...pipeline.licence import note_in_folder
 from ...pipeline.requirements import note_requirements
+from ...plurals import count, verb
 from ..pipelines import is_pipeline
 from .texts import shorten
 
@@ -110,7 +111,8 @@ def _export_model(
     comparison = compare(loaded, exported, to_compare)
     if chosen != "int8" and comparison.differing > max(1, _MOST_DIFFERING * comparison.mentions):
         raise ValueError(
-            f"{name}: of {comparison.mentions} mentions, {comparison.differing} are found by only "
+            f"{name}: of {count(comparison.mentions, 'mention')}, {comparison.differing:,} "
+            f"{verb(comparison.differing, 'is', 'are')} found by only "
             f"one of torch and onnxruntime: this model cannot be exported; run it with runtime = "
             f"'torch'"
         )

@@ -178,8 +178,8 @@ def _choose_place(
     texts = _texts(config, "train", surveys, whole=True)
     if not any(text.annotated for text in texts):
         raise ValueError(
-            f"{data.train}: none of its {len(texts):,} texts is annotated, neither in doc.ents nor "
-            f"in doc.spans[{key!r}]. If the spans are in another group, name it with "
+            f"{data.train}: none of its {count(len(texts), 'text')} is annotated, neither in "
+            f"doc.ents nor in doc.spans[{key!r}]. If the spans are in another group, name it with "
             f"--{COMPONENT}.spans_key"
         )
     if data.dev is not None:

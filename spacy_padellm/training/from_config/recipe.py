@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...learning.held_out import share_of
+from ...plurals import count, verb
 
 SMALL = 50_000_000  # weights; a model of fewer is trained whole
 LEAST_RATE = 0.5  # of a recipe's rate, however few words there are
@@ -126,8 +127,9 @@ def choose_dev_share(places: Iterable[float], with_spans: Iterable[float]) -> fl
     least = texts.index(spans[0]) + 1 if spans else half
     if len(spans) < 2 or least > half:
         raise ValueError(
-            f"{len(texts)} different texts, {len(spans)} with entities, are too few to hold some "
-            f"out for evaluation: add more texts, or pass evaluation texts with --dev"
+            f"{count(len(texts), 'different text')}, {len(spans):,} with entities, "
+            f"{verb(len(texts), 'is', 'are')} too few to hold some out for evaluation: add "
+            f"more texts, or pass evaluation texts with --dev"
         )
     wanted = min(max(round(len(texts) * DEV_SHARE), LEAST_DEV), MOST_DEV, half)
     return share_of(texts, min(max(wanted, least), texts.index(spans[-1])))

@@ -30,7 +30,7 @@ def say_length(training: Mapping[str, Any]) -> str:
     if len(ends) > 1:
         told += ", whichever comes first"
     at_end = len(ends) == 1 and 0 < steps <= every
-    told += ", evaluated at the end" if at_end else f", evaluated every {every:,} steps"
+    told += ", evaluated at the end" if at_end else f", evaluated every {count(every, 'step')}"
     if not steps or steps > total:
         told += f". The learning rate is 0 from step {total:,}"
     return told

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...plurals import count, verb
 from .survey import SurveyedText
 
 COMPONENT = "components.padellm_ner"
@@ -45,8 +46,8 @@ def say_place(place: str, key: str, texts: Sequence[SurveyedText]) -> str:
     group = f"doc.spans[{key!r}]"
     n_overlapping = sum(bool(text.crowded) for text in texts)
     if n_overlapping:
-        counted = f"{n_overlapping:,} of {len(texts):,} texts"
-        found = f"{counted} {'has' if n_overlapping == 1 else 'have'} overlapping spans"
+        counted = f"{n_overlapping:,} of {count(len(texts), 'text')}"
+        found = f"{counted} {verb(n_overlapping, 'has', 'have')} overlapping spans"
         if place == "spans":
             return (
                 f"{found}: the pipeline writes {group} instead of doc.ents. To write doc.ents and "
@@ -54,7 +55,7 @@ def say_place(place: str, key: str, texts: Sequence[SurveyedText]) -> str:
             )
         left = sum(text.crowded for text in texts)
         return (
-            f"{found}: doc.ents takes the longest, and {left:,} "
-            f"{'span is' if left == 1 else 'spans are'} left out"
+            f"{found}: doc.ents takes the longest, and {count(left, 'span')} "
+            f"{verb(left, 'is', 'are')} left out"
         )
     return f"The pipeline writes {group} instead of doc.ents" if place == "spans" else ""

@@ -35,6 +35,7 @@ from ...models.new_model import NewModel
 from ...models.save import save_model
 from ...models.special_tokens import add_special_tokens
 from ...models.trainable import make_trainable
+from ...plurals import count, verb
 from ..budget import Budget
 from .finetuning import evaluate_spans, finetune
 from .pretraining import encode_files, pretrain, read_lines
@@ -241,7 +242,8 @@ def read_gold(path: Path, labels: Sequence[str]) -> list[GoldText]:
     known = [text for text in texts if not text.unknown]
     if len(known) < len(texts):
         left_out = len(texts) - len(known)
-        logger.warning("%s: %d of %d texts are not annotated: left out", path, left_out, len(texts))
+        are = f"{count(len(texts), 'text')} {verb(left_out, 'is', 'are')}"
+        logger.warning("%s: %d of %s not annotated: left out", path, left_out, are)
     asked = tuple(labels or sorted({span[2] for text in known for span in text.spans}))
     if known and not asked:
         logger.warning(
