@@ -44,11 +44,14 @@ class Page:
         try:
             if len(await request.body()) > most:
                 raise ApiError(413, f"The form is larger than {most} bytes.")
-            async with request.form(
-                max_files=0, max_fields=MOST_FIELDS, max_part_size=most
-            ) as form:
-                text = str(form.get("text", "")).replace("\r\n", "\n")
-                labels = [str(label) for label in form.getlist("labels")]
+            try:
+                async with request.form(
+                    max_files=0, max_fields=MOST_FIELDS, max_part_size=most
+                ) as form:
+                    text = str(form.get("text", "")).replace("\r\n", "\n")
+                    labels = [str(label) for label in form.getlist("labels")]
+            except ValueError as error:  # of python-multipart, which older starlettes pass on
+                raise ApiError(400, "The form cannot be read.") from error
             found = await self._service.explain(text, labels, request)
         except ApiError as error:
             return self.refuse(error, text, labels)
