@@ -5,7 +5,6 @@ import logging
 import os
 
 import pytest
-import spacy
 from spacy.cli._util import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
@@ -71,7 +70,8 @@ def test_all_formats_give_the_same_scores(suffix, pipeline, tmp_path):
 def test_calibrate_reads_all_formats(suffix, pipeline, tmp_path):
     source = write(tmp_path, suffix)
     code, said = run("calibrate", pipeline, source, tmp_path / "out", "--precision", 0.9)
-    assert code == 0 and "PER as it was 0.667 0.667 3 3" in said, said
+    assert code == 1 and "PER as it was 0.667 0.667 3 3" in said, said  # too few for a promise
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_pipeline_that_writes_spans(scripted, random_nlp, tmp_path):
@@ -104,16 +104,13 @@ def test_labels_that_only_one_side_has_are_told(command, random_nlp, scripted, t
 
     with caplog.at_level(logging.WARNING):
         code, said = with_labels(LOC="PLACE")
-        assert code == 0, said
+        assert code == (command == "calibrate"), said  # which can promise nothing of so few
         assert "does not look for: PLACE (3). If a label has another name" in said
         assert "renamed.csv has no entity of LOC: whatever the pipeline finds of it counts" in said
         assert "save them as a .spacy file" in said
         code, said = with_labels(LOC="PLACE", PER="PERSON")
     assert code == 1 and "the texts have PERSON (3), PLACE (3), and" in said
     assert "looks for PER, LOC" in said and "--labels-map OLD=NEW" in said
-    if command == "calibrate":  # of what nobody marked nothing is known
-        kept = spacy.load(tmp_path / "out1").get_pipe("padellm_ner").settings.threshold
-        assert kept == {"PER": 0.25, "LOC": 0.25}
 
 
 @pytest.mark.parametrize("command", ["evaluate", "calibrate", "analyze", "benchmark"])

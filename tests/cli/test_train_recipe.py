@@ -103,7 +103,7 @@ def test_a_large_model_gets_an_adapter(data, tmp_path):
         assert choose_recipe(50_000_000, points) is ADAPTER
     assert choose_recipe(49_999_999, False) is WHOLE
     assert choose_recipe(49_999_999, True) is POINTING
-    with pytest.raises(ValueError, match=r"`base` is './nowhere'"):
+    with pytest.raises(ValueError, match=r"--base is './nowhere'"):
         made(data, base="./nowhere")
     (tmp_path / "config.json").write_text(json.dumps({**LARGE, "architectures": ["BertModel"]}))
     with pytest.raises(ValueError, match="not a causal LM"):

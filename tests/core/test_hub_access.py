@@ -28,7 +28,7 @@ WRONG = {
     "adapter": "`adapter` is 'me/adaptr'",
     "adapter@revision": "`adapter` is 'me/adapter'.*revision 'v7'",
     "tokenizer": "`tokenizer` is 'me/tokenizr'",
-    "command": "`name` is 'englsh'.*Did you mean 'english'",
+    "command": "the pipeline is 'englsh'.*Did you mean 'english'",
 }
 
 
