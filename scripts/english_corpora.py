@@ -3,6 +3,8 @@
 python scripts/english_corpora.py --data DATA --output corpus/english [--without SET ...]
     [--config scripts/english_smollm2.cfg --only-names] [--labels scripts/english_labels.yml]
     [--even] [--words N] [--also SET ...]
+python scripts/english_corpora.py --data DATA --output corpus/english-any --even
+    --config scripts/english_any.cfg --labels scripts/english_labels.yml --also presidio_synth
 
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
 PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--only-names` takes the

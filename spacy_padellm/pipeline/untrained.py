@@ -9,8 +9,8 @@ from ..models.model_settings import ModelSettings
 
 class UntrainedLabels:
     """name: of the component that asks for them. sees_examples: whether it shows the model some,
-    which then needs no training. silent: whether whoever asks is told in another
-    way, and nothing is said here."""
+    which then needs no training. silent: whether whoever asks is told in another way, and nothing
+    is said here."""
 
     def __init__(self, name: str, sees_examples: bool = False) -> None:
         self._name = name

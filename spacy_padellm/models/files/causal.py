@@ -8,7 +8,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from ..hub_access import hub_or_downloads
 from ..place import ModelPlace
-from .no_model import why_no_model
+from .no_model import called, why_no_model
 from .pretrained import NO_CODE, read_config
 from .trouble import foreign, reason
 
@@ -56,8 +56,7 @@ def cannot_load(place: ModelPlace, error: Exception) -> str:
     """What to say where transformers cannot load a model."""
     if why := why_no_model(place):
         return why
-    kind = "model" if place.named else "folder" if place.folder else "Hub model"
-    model = f"the {kind} {place.name!r} (setting `name`)"
+    model = called(place)
     if isinstance(error, ImportError):
         return f"{model} needs a package: {reason(error)}"
     again = "copy the folder" if place.folder else "download it"

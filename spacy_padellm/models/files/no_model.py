@@ -5,13 +5,18 @@ from ..place import ModelPlace
 _BEST = "model-best"  # in the output of a training run
 
 
+def called(place: ModelPlace) -> str:
+    """A place in a message, with the setting that has led there."""
+    kind = "model" if place.named else "folder" if place.folder else "Hub model"
+    return f"the {kind} {place.name!r} (setting `{place.setting}`)"
+
+
 def why_no_model(place: ModelPlace) -> str:
     """With what to name instead, where that is near; "" where the place has the config of a
     model, which of one on the Hub is fetched."""
     if place.file("config.json"):
         return ""
-    kind = "model" if place.named else "folder" if place.folder else "Hub model"
-    model = f"the {kind} {place.name!r} (setting `{place.setting}`)"
+    model = called(place)
     if place.file("adapter_config.json"):
         return f"{model} holds an adapter only: set `adapter` to it, and `name` to its base"
     if place.folder is None:

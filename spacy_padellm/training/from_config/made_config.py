@@ -1,6 +1,5 @@
 """The config that a recipe makes: filled, changed by dotted names, written in order and signed."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from hashlib import sha256
@@ -12,6 +11,7 @@ from spacy.util import CONFIG_SECTION_ORDER, load_model_from_config
 from thinc.api import Config
 
 from ...logs import first_line
+from ...meant import closest
 from .recipe import Recipe, schedule
 
 TEMPLATE = Path(__file__).parent / "recipe.cfg"
@@ -59,8 +59,8 @@ def check_known(config: Config, overrides: Mapping[str, Any]) -> None:
         for section in block.split("."):
             known = known[section]
         if setting not in known:
-            close = difflib.get_close_matches(setting, known, n=1)
-            meant = f"did you mean --{block}.{close[0]}?" if close else f"it has {', '.join(known)}"
+            close = closest(setting, known)
+            meant = f"did you mean --{block}.{close}?" if close else f"it has {', '.join(known)}"
             raise ValueError(f"--{name}: [{block}] has no setting {setting!r}: {meant}")
 
 
