@@ -42,6 +42,10 @@ NATURAL = (
     "dstc8_buses", "dstc8_events", "dstc8_homes", "dstc8_rentalcars", "hwu64",
     "materials_syntheses", "snips", "sofc_exp", "wetlab",
 )  # fmt: skip
+# What is asked for by `--also` and joined by blanks, too.
+ALSO_JOINED = ("stackoverflow",)
+# Texts that stand for code which the set has left out.
+LEFT_OUT = ("CODE_BLOCK :", "OUTPUT_BLOCK :")
 DEV_SETS = ("uner_ewt", "gmb", "btc", "wnut17", "wikigold")
 MOST_DEV = 300  # texts of each that training is scored on
 # Sets whose texts are also joined to some that follow each other: longer texts have them.
@@ -144,7 +148,9 @@ def read_many(data: Path, name: str) -> Iterator[GoldText]:
             record = json.loads(line)
             text = record["text"]
             spans = outermost([(s, e, label) for s, e, label in record["ents"]])
-            if name in JOINED:
+            if not text.strip() or text.startswith(LEFT_OUT):
+                continue
+            if name in (*JOINED, *ALSO_JOINED):
                 text, spans = respace(text, spans)
             if text.strip():
                 yield GoldText(text, tuple(sorted(spans)))
