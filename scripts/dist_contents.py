@@ -12,6 +12,7 @@ PACKAGE = "spacy_padellm"
 MOST_BYTES = 36e6  # of the wheel, most of them the model in the box and english-smollm2
 MODELS = (
     "english/model.safetensors",
+    "english_any/padellm.json",
     "english_smollm2/adapter_model.safetensors",
     "english_smollm2/adapter_config.json",
     "english_smollm2/padellm.json",

@@ -1,13 +1,13 @@
 """Makes a trained model fit the package: the pieces of words that English has, weights in 8 bits.
 
 python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english
-    [--pieces 22000] [--begins 0.3] [--window 64]
+    [--pieces 22000] [--begins 0.3] [--window 64] [--labels PER ORG LOC]
 
 MODEL is a folder with a WordPiece vocabulary, of which the pieces that are the most frequent in the
-texts stay, and all of one character: a word with another piece is cut into more of these. It finds
-PER, ORG and LOC, unless it is asked for other labels. A mention begins where the model says 0.5:
-`--begins` moves what it says, so that this is where it said so much. `--window` is the length, in
-tokens, that it reads best.
+texts stay, and all of one character: a word with another piece is cut into more of these.
+`--labels` are what it finds unless it is asked for others: PER, ORG and LOC, or none. A mention
+begins where the model says 0.5: `--begins` moves what it says, so that this is where it said so
+much. `--window` is the length, in tokens, that it reads best.
 """
 
 import argparse
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--pieces", type=int, default=22_000)
     parser.add_argument("--begins", type=float, default=0.5, metavar="PROBABILITY")
     parser.add_argument("--window", type=int)
+    parser.add_argument("--labels", nargs="*", default=list(LABELS), metavar="LABEL")
     arguments = parser.parse_args()
     model, output = arguments.model, arguments.output
     shutil.copytree(model, output, dirs_exist_ok=True)
@@ -60,7 +61,7 @@ def main() -> None:
     (output / "config.json").write_text(json.dumps(config, indent=2))
     (output / "generation_config.json").unlink(missing_ok=True)
     settings = json.loads((model / SETTINGS).read_text(encoding="utf8"))
-    settings["labels"] = list(LABELS)
+    settings["labels"] = arguments.labels
     settings["window"] = arguments.window or settings.get("window")
     (output / SETTINGS).write_text(json.dumps(settings, indent=2))
     weights = load_file(model / WEIGHTS)

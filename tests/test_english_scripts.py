@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import spacy
+import srsly
 import torch
 from english_adapter import main as shrink_adapter
-from english_corpora import JOINED, NATURAL, join_some, with_lower_case
+from english_corpora import ALSO_JOINED, JOINED, NATURAL, join_some, with_lower_case
 from english_corpora import main as write_corpora
-from english_data import TRAIN_SETS, join_every, read_set
+from english_data import LABELS, TRAIN_SETS, join_every, read_set
 from english_shrink import main as shrink
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,7 +93,7 @@ def data(tmp_path):
         "ner": {"text": "Ada went to Rome .", "ents": [[0, 3, "PER"], [12, 16, "LOC"]]},
         "ner2": {"text": "Bake the apple pie .", "ents": [[9, 18, "DISH"], [9, 14, "FRUIT"]]},
     }
-    sets = {"ner": TRAIN_SETS, "ner2": (*JOINED, *NATURAL)}
+    sets = {"ner": TRAIN_SETS, "ner2": (*JOINED, *NATURAL, *ALSO_JOINED)}
     for kind, names in sets.items():
         for name in names:
             for split in ("train", "dev"):
@@ -138,6 +139,28 @@ def test_an_adapter_learns_names_alone(data, tmp_path, monkeypatch):
     assert config["components"]["padellm_ner"]["model"]["name"] == "smollm2"
 
 
+def test_further_sets_and_descriptions(data, tmp_path, monkeypatch):
+    labels, output = tmp_path / "labels.yml", tmp_path / "corpus"
+    chosen = ["--config", "scripts/english_any.cfg", "--labels", str(labels), "--even"]
+    sets = ["--data", str(data), "--output", str(output), "--also", *ALSO_JOINED]
+    path = data / "ner2" / ALSO_JOINED[0] / "train.jsonl.gz"
+    cut = {"text": "CODE_BLOCK : Q_1 ( cut )", "ents": [[0, 10, "DISH"]]}
+    write_records(path, [{"text": "Run it ( now ) .", "ents": [[7, 14, "DISH"]]}, cut])
+    monkeypatch.setattr("sys.argv", ["english_corpora.py", *sets, *chosen])
+    labels.write_text("PER: [names of people, person]\n")
+    with pytest.raises(SystemExit, match=r"labels.yml lacks DISH, LOC, ORG"):
+        write_corpora()
+    described = [f"{label}: [what {label} is, a {label}]\n" for label in ("DISH", *LABELS)]
+    labels.write_text("".join(described))
+    write_corpora()
+    block = load_train_config(output / "config.cfg", {}).interpolate()
+    learned = block["initialize"]["components"]["padellm_ner"]["labels"]
+    assert ["DISH", "what DISH is"] in learned
+    assert ["DISH", ["a DISH"]] in block["components"]["padellm_ner"]["label_noise"]["names"]
+    also = {gold["text"] for gold in srsly.read_jsonl(output / f"{ALSO_JOINED[0]}.jsonl")}
+    assert also == {"Run it (now).", "run it (now)."}
+
+
 WORDS = "ada rome went to the a of in zebra quartz".split()
 
 
@@ -175,7 +198,10 @@ def test_a_small_model_reads_as_the_whole_one(word_pieces, tmp_path, monkeypatch
     assert made.lm.model.config.vocab_size == len(made.lm.tokenizer) == n
     before, after = (_vectors(loaded.lm, "ada went to rome quartz") for loaded in (whole, made))
     assert (before - after).abs().max() < before.abs().max() / 100
-    assert made.lm.pointers is not None
+    assert made.lm.pointers is not None and made.settings.labels == tuple(LABELS)
+    monkeypatch.setattr("sys.argv", ["english_shrink.py", *arguments, "--labels"])
+    shrink()
+    assert load_model(ModelSource(str(small))).settings.labels == ()
 
 
 def test_a_small_adapter_finds_what_the_whole_one_finds(lm_folder, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from pathlib import Path
 from spacy_padellm.formats import jsonl
 from spacy_padellm.formats.annotated_text import AnnotatedText, Problem, say_lost
 from spacy_padellm.formats.gold_text import GoldText
+from spacy_padellm.plurals import count
 
 logger = logging.getLogger(__name__)
 SPLITS = ("train", "dev", "test")
@@ -54,7 +55,7 @@ def read_split(folder: Path, split: str) -> tuple[GoldText, ...]:
     _check_kept(texts, problems)
     known = [text for text in texts if text.annotated]
     if left := len(texts) - len(known):
-        logger.warning("%s: %d texts that are not annotated are left out", path, left)
+        logger.warning("%s: %s without annotation: left out", path, count(left, "text"))
     return tuple(
         GoldText(text.text, text.spans, unknown=text.unknown) for text in known if text.text.strip()
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import write_whole
-from .named.box import IN_THE_BOX, english
-from .place import ModelPlace, is_box
+from .named.box import IN_THE_BOX, LICENCE
+from .place import ModelPlace, box_name
 
 _BOX, *_ = IN_THE_BOX
 _WEIGHTS = "model.safetensors"
@@ -73,8 +73,8 @@ class MadeOf:
 def find_made_of(place: ModelPlace, said: MadeOf | None) -> MadeOf | None:
     """None where nothing says so. A name, the folder that it stands for, and a copy of that folder
     are the same model. said: by its own padellm.json, which a name knows better."""
-    if is_box(place) or (said is None and _is_copy(place)):
-        return MadeOf(_BOX, english().licence)
+    if name := box_name(place) or ("" if said else _copied(place)):
+        return MadeOf(name, LICENCE)
     if place.named is not None and place.named.licence:
         return MadeOf(place.name, place.named.licence)
     return said
@@ -86,7 +86,7 @@ def made_of_before(place: ModelPlace) -> MadeOf | None:
     if place.folder is None or not (meta := place.folder.parent.parent / "meta.json").is_file():
         return None
     is_from_box = BOX_SOURCE.encode() in meta.read_bytes()
-    return MadeOf(_BOX, english().licence) if is_from_box else None
+    return MadeOf(_BOX, LICENCE) if is_from_box else None
 
 
 def write_notice(folder: Path, made_of: MadeOf | None) -> None:
@@ -95,9 +95,12 @@ def write_notice(folder: Path, made_of: MadeOf | None) -> None:
         write_whole(folder / "LICENSE", made_of.notice)
 
 
-def _is_copy(place: ModelPlace) -> bool:
-    """Whether a folder has the weights of the model in the box, byte by byte."""
-    if place.folder is None:
-        return False
-    ours, theirs = (folder / _WEIGHTS for folder in (IN_THE_BOX[_BOX], place.folder))
-    return ours.is_file() and theirs.is_file() and filecmp.cmp(ours, theirs, shallow=False)
+def _copied(place: ModelPlace) -> str:
+    """The name of the model in the box whose weights a folder has, byte by byte; "" for others."""
+    if place.folder is None or not (theirs := place.folder / _WEIGHTS).is_file():
+        return ""
+    ours = {name: folder / _WEIGHTS for name, folder in IN_THE_BOX.items()}
+    for name, path in ours.items():
+        if path.is_file() and filecmp.cmp(path, theirs, shallow=False):
+            return name
+    return ""

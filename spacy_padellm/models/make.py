@@ -3,7 +3,6 @@
 For users who can download no model.
 """
 
-import difflib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from ..lm.language_model import LanguageModel
+from ..meant import closest
 from ..prompts.template import COMPACT, PromptTemplate
 from .devices import find_dtype
 from .hardware import Hardware
@@ -121,8 +121,8 @@ def _check_sizes(architecture: str, sizes: Mapping[str, Any]) -> None:
     fields = {*kind().to_dict(), *kind.attribute_map, *inspect.signature(kind).parameters}
     for name in sizes:
         if name not in fields:
-            close = difflib.get_close_matches(name, fields, n=1)
-            mend = f"did you mean {close[0]!r}?" if close else f"see {kind.__name__}"
+            close = closest(name, sorted(fields))
+            mend = f"did you mean {close!r}?" if close else f"see {kind.__name__}"
             raise ValueError(
                 f"model.sizes has {name!r}, which {architecture} does not know: {mend}"
             )

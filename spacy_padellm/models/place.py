@@ -1,6 +1,5 @@
 """Where a model's files are: a folder, a GGUF file, an installed package, or the Hub."""
 
-import difflib
 import logging
 import os
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from ..extras import NotInstalledError
 from ..logs import warn_of_few
+from ..meant import closest
 from .hub_access import NotOnHubError, downloaded_file, hub_file
 from .named.box import IN_THE_BOX
 from .named.lookup import find_named, known_names
@@ -101,8 +101,8 @@ class ModelPlace:
 
     def _not_there(self, error: NotOnHubError) -> str:
         names = known_names() if self.setting in ("name", "base") else []
-        close = difflib.get_close_matches(self.name, names, n=1)
-        meant = f" Did you mean {close[0]!r}?" if close else ""
+        close = closest(self.name, names)
+        meant = f" Did you mean {close!r}?" if close else ""
         when = "Give" if error.reached else "Offline, give"
         hub = ", the id of another" if error.reached else ""
         others = f", or the name of a model ({', '.join(map(repr, names))})" if names else ""
@@ -173,18 +173,20 @@ def find_place(
 
 
 def in_the_box(name: str) -> bool:
-    """Whether a setting `name` leads to the model in the box, by its name or by its folder."""
+    """Whether a setting `name` leads to a model in the box, by its name or by its folder."""
     try:
-        return is_box(find_place(name, "name"))
+        return bool(box_name(find_place(name, "name")))
     except ValueError:  # it leads nowhere, or no longer
         return False
 
 
-def is_box(place: ModelPlace) -> bool:
-    """Whether it is the folder of the model in the box, whatever it is called."""
+def box_name(place: ModelPlace) -> str:
+    """The name of the model in the box whose folder it is, whatever it is called here; "" for any
+    other place."""
     if place.folder is None:
-        return False
-    return place.folder.resolve() in [box.resolve() for box in IN_THE_BOX.values()]
+        return ""
+    folder = place.folder.resolve()
+    return next((name for name, box in IN_THE_BOX.items() if box.resolve() == folder), "")
 
 
 def _on_disk(name: str, within: Path | None = None) -> ModelPlace | None:

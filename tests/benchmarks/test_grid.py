@@ -71,7 +71,7 @@ def test_texts_that_nobody_annotated_are_no_texts_without_entities(tmp_path, cap
     golds = read_split(folder, "train")
     assert [gold.text for gold in golds] == ["Ada came.", "Nobody came."]
     assert all(gold.annotated for gold in golds)
-    assert "train.jsonl: 1 texts that are not annotated are left out" in caplog.text
+    assert "train.jsonl: 1 text without annotation: left out" in caplog.text
     drawn = draw(tmp_path, "resume", Recipe("b"), 0)
     assert {gold.text for gold in drawn.train} == {"Ada came.", "Nobody came."}
 

@@ -216,7 +216,7 @@ def test_files_that_give_nothing_are_named(tmp_path, capsys, caplog):
     for files, words in (([empty], "empty.jsonl holds no text"), ([open_], "no entities in")):
         assert main(["finetune", "none", *map(str, files), "-o", str(tmp_path / "out")]) == 1
         assert words in capsys.readouterr().err
-    assert "open.jsonl: none of its 1 texts has an entity" in caplog.text
+    assert "open.jsonl: no entity in 1 text" in caplog.text
     blank, latin = tmp_path / "blank.txt", tmp_path / "latin.txt"
     blank.write_text(" \n\n")
     latin.write_bytes(b"Z\xfcrich\n")

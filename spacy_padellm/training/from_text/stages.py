@@ -247,10 +247,9 @@ def read_gold(path: Path, labels: Sequence[str]) -> list[GoldText]:
     asked = tuple(labels or sorted({span[2] for text in known for span in text.spans}))
     if known and not asked:
         logger.warning(
-            "%s: none of its %d texts has an entity, and --labels does not say which were looked "
-            "for: they are left out",
+            "%s: no entity in %s, and --labels does not say which were looked for: left out",
             path,
-            len(known),
+            count(len(known), "text"),
         )
     return [GoldText(text.text, text.spans, asked) for text in known if asked]
 
