@@ -62,6 +62,10 @@ def main() -> None:
     (output / "generation_config.json").unlink(missing_ok=True)
     settings = json.loads((model / SETTINGS).read_text(encoding="utf8"))
     settings["labels"] = arguments.labels
+    described = settings.get("descriptions", {}).items()
+    settings["descriptions"] = {
+        label: text for label, text in described if label in settings["labels"]
+    }
     settings["window"] = arguments.window or settings.get("window")
     (output / SETTINGS).write_text(json.dumps(settings, indent=2))
     weights = load_file(model / WEIGHTS)

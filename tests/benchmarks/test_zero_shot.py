@@ -1,8 +1,10 @@
 """Models asked for labels by their names, and which sets the model in the box has seen."""
 
 import json
+from pathlib import Path
 
 import pytest
+import srsly
 from english_corpora import JOINED, NATURAL
 from english_data import TRAIN_SETS
 
@@ -10,19 +12,28 @@ from spacy_padellm.formats.json_records import write_records
 
 from .programs import program, refused
 
+PROJECT = Path(__file__).parents[2] / "project.yml"
 
-def test_the_box_has_seen_what_its_corpora_are_written_of():
+
+def test_the_models_have_seen_what_their_corpora_are_written_of():
     from grid.seen import SEEN
 
-    assert SEEN["english"] == {*TRAIN_SETS, *JOINED, *NATURAL}
+    every = {*TRAIN_SETS, *JOINED, *NATURAL}
+    assert SEEN["english"] == every
+    commands = {command["name"]: command for command in srsly.read_yaml(PROJECT)["commands"]}
+    words = commands["english-any-model"]["script"][0].split()
+    also, without = words.index("--also"), words.index("--without")
+    assert also < without
+    left_out = set(words[without + 1 :])
+    assert SEEN["english-any"] == (every - left_out) | set(words[also + 1 : without])
+    assert left_out == set(srsly.read_yaml(program("zero_shot").ABOUT))
 
 
 def test_sets_of_the_benchmark_that_the_box_has_seen():
-    import srsly
-
     module = program("zero_shot")
-    about = srsly.read_yaml(module.ABOUT)
-    assert {name for name in about if name in module.SEEN[module.BOX]} == {"cyner", "skillspan"}
+    about = set(srsly.read_yaml(module.ABOUT))
+    assert about & module.SEEN["english"] == {"cyner", "skillspan"}
+    assert not about & module.SEEN["english-any"]
 
 
 @pytest.fixture
@@ -51,7 +62,7 @@ def test_seen_sets_are_marked_and_left_out_of_a_mean(
     report = json.loads((tmp_path / "new" / "out.json").read_text())
     (found,) = report["models"].values()
     assert (found["mean_unseen"], found["mean"]) == (0.2, 0.5)
-    assert report["seen_by_the_box"] == ["cyner"] and report["machine"]["processor"]
+    assert found["seen"] == ["cyner"] and report["machine"]["processor"]
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["bc5cdr", "20.0"] in rows and ["cyner*", "80.0"] in rows
     assert ["mean", "of", "the", "unseen", "20.0"] in rows and ["mean", "of", "all", "50.0"] in rows
