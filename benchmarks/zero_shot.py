@@ -4,9 +4,9 @@
 
 MODEL is what `model.name` takes: `english-any`, a folder. Names and descriptions of labels are in
 `zero_shot.yml`; with `--described`, the model reads both. Sets that a model in the box was trained
-on are marked, and a mean leaves them out: what it finds in them is not zero-shot. Any other model
-is taken for one that is made of `english`; what it has seen beside is not known here, nor who has
-seen labels like those of a set: see the model's card.
+on are marked, and a mean leaves them out: what it finds in them is not zero-shot. So it is with a
+model that is made of one, but for what that was tuned on since. What other models have seen is not
+known here, nor who has seen labels like those of a set: see the model's card.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any
 import spacy
 import srsly
 from grid.machine import describe
-from grid.seen import SEEN
+from grid.seen import seen_by
 from grid.sets import find_set, read_split, some
 from tqdm import tqdm
 from tuning.measuring import annotate, score
@@ -32,7 +32,6 @@ from spacy_padellm.formats.gold_text import GoldText
 ABOUT = Path(__file__).with_suffix(".yml")
 OUTPUT = Path(__file__).parent / "results" / "zero_shot.json"
 SPLIT = "test"
-BOX = "english"
 MARK = "*"
 
 
@@ -64,7 +63,8 @@ def main(given: Sequence[str] | None = None) -> None:
             name: ask(model, golds[name], about[name]["labels"], described, threshold)
             for name in tqdm(names, desc=model)
         }
-        seen = [name for name in names if name in SEEN.get(model, SEEN[BOX])]
+        known = seen_by(model)
+        seen = None if known is None else [name for name in names if name in known]
         found[model] = {"sets": scores, "seen": seen, **means(scores, seen)}
         print(show(model, found[model]))
     report = {
@@ -106,10 +106,11 @@ def ask(
     return score(golds, [{(own[label], s, e) for label, s, e in items} for items in found])
 
 
-def means(scores: Mapping[str, Mapping[str, Any]], seen: Sequence[str]) -> dict[str, float]:
-    """F1, by sets: "mean_unseen", of those that the model was not trained on, if there are any,
-    and "mean", of all."""
-    groups = {"mean_unseen": [n for n in scores if n not in seen], "mean": list(scores)}
+def means(scores: Mapping[str, Mapping[str, Any]], seen: Sequence[str] | None) -> dict[str, float]:
+    """F1, by sets: "mean_unseen", of those that the model was not trained on, where that is known
+    and there are any, and "mean", of all."""
+    unseen = [] if seen is None else [name for name in scores if name not in seen]
+    groups = {"mean_unseen": unseen, "mean": list(scores)}
     return {
         of: round(statistics.mean(scores[name]["f"] for name in names), 5)
         for of, names in groups.items()
@@ -118,15 +119,17 @@ def means(scores: Mapping[str, Mapping[str, Any]], seen: Sequence[str]) -> dict[
 
 
 def show(model: str, found: Mapping[str, Any]) -> str:
-    seen = found["seen"]
+    seen = found["seen"] or []
     rows = [
         f"{name + MARK * (name in seen):20} {100 * of['f']:5.1f}"
         for name, of in found["sets"].items()
     ]
     said = {"mean_unseen": "mean of the unseen", "mean": "mean of all"}
     rows += [f"{words:20} {100 * found[of]:5.1f}" for of, words in said.items() if of in found]
-    note = [f"{MARK} the model was trained on it"]
-    return "\n".join([model, *rows, *note * bool(seen)])
+    note = [f"{MARK} the model was trained on it"] * bool(seen)
+    if found["seen"] is None:
+        note = ["which of the sets it was trained on is not known here"]
+    return "\n".join([model, *rows, *note])
 
 
 if __name__ == "__main__":

@@ -9,15 +9,12 @@ from email.message import Message
 from pathlib import Path
 
 PACKAGE = "spacy_padellm"
-MOST_BYTES = 36e6  # of the wheel, most of them the model in the box and english-smollm2
-MODELS = (
-    "english/model.safetensors",
-    "english_any/padellm.json",
-    "english_smollm2/adapter_model.safetensors",
-    "english_smollm2/adapter_config.json",
-    "english_smollm2/padellm.json",
-    "english_smollm2/pointers.safetensors",
-)
+MOST_BYTES = 36e6  # of the wheel, most of them models
+_BESIDE = ("LICENSE.md", "README.md", "padellm.json", "pointers.safetensors")
+_WHOLE = (*_BESIDE, "model.safetensors", "model.onnx", "onnx.json", "words.onnx", "tokenizer.json")
+_REFERENCE = ("LICENSE.md", "README.md", "padellm.json")
+_ADAPTER = (*_BESIDE, "adapter_model.safetensors", "adapter_config.json")
+MODELS = {"english": _WHOLE, "english_any": _REFERENCE, "english_smollm2": _ADAPTER}
 HIDDEN = re.compile(r"(^|/)(__pycache__|\.[^/]+)/|\.py[co]$|(^|/)\.")
 NEVER = re.compile(rf"(^|/)(tests?|benchmarks)/|{HIDDEN.pattern}")  # of a wheel
 # What README's commands, and those who build packages of their own, need of the source.
@@ -45,7 +42,8 @@ def check_wheel(wheel: Path, root: Path) -> None:
             raise WrongContentsError(f"{wheel.name} lacks the licence {license}")
     if meta["License-Expression"] != "MIT AND CC-BY-SA-4.0":
         raise WrongContentsError(f"{wheel.name}: its licence is {meta['License-Expression']}")
-    if missing := {f"{PACKAGE}/models/{name}" for name in MODELS} - packed:
+    needed = {f"{PACKAGE}/models/{of}/{name}" for of, names in MODELS.items() for name in names}
+    if missing := needed - packed:
         raise WrongContentsError(f"{wheel.name} lacks {', '.join(sorted(missing))}")
     if wheel.stat().st_size > MOST_BYTES:
         raise WrongContentsError(f"{wheel.name} has more than {MOST_BYTES / 1e6:.0f} MB")

@@ -1,15 +1,12 @@
-"""Writes what the English model is trained on, and the config that trains it.
+"""Writes what the English models are trained on, and the config that trains them.
 
 python scripts/english_corpora.py --data DATA --output corpus/english [--without SET ...]
     [--config scripts/english_smollm2.cfg --only-names] [--labels scripts/english_labels.yml]
-    [--even] [--words N] [--also SET ...]
-python scripts/english_corpora.py --data DATA --output corpus/english-any --even
-    --config scripts/english_any.cfg --labels scripts/english_labels.yml --also presidio_synth
+    [--even] [--words N]
 
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
-PER, ORG and LOC of seven sets, and some 200 further labels of nineteen. `--only-names` takes the
-seven alone. `--without` leaves sets out, for measuring on labels that were never trained on, and
-`--also` takes further ones, whose texts are as people write them.
+PER, ORG and LOC of seven sets, and some 280 further labels of nineteen. `--only-names` takes the
+seven alone. `--without` leaves sets out, for measuring on labels that were never trained on.
 `--labels` has descriptions and other names of labels, for a model that reads them. `--words` takes
 so many of all sets together, each with its share, for a training that sees no more of them. Then
 
@@ -35,17 +32,14 @@ from spacy_padellm.formats.gold_text import GoldText
 CONFIG = Path(__file__).parent / "english.cfg"
 # Sets with many labels. Those joined by blanks are de-tokenised.
 JOINED = (
-    "annoctr", "bionlp13cg", "cyner", "fewnerd_inter_test", "fewnerd_inter_val", "multiconer1_en",
-    "multiconer2_en", "ncbi_disease", "redocred", "skillspan",
+    "annoctr", "bionlp13cg", "fewnerd_inter_test", "fewnerd_inter_val", "multiconer1_en",
+    "multiconer2_en", "ncbi_disease", "redocred", "stackoverflow",
 )  # fmt: skip
 NATURAL = (
     "dstc8_buses", "dstc8_events", "dstc8_homes", "dstc8_rentalcars", "hwu64",
-    "materials_syntheses", "snips", "sofc_exp", "wetlab",
+    "materials_syntheses", "presidio_synth", "snips", "sofc_exp", "wetlab",
 )  # fmt: skip
-# What is asked for by `--also` and joined by blanks, too.
-ALSO_JOINED = ("stackoverflow",)
-# Texts that stand for code which the set has left out.
-LEFT_OUT = ("CODE_BLOCK :", "OUTPUT_BLOCK :")
+CUT = "omitted for annotation"  # in texts that stand for code which a set has left out
 DEV_SETS = ("uner_ewt", "gmb", "btc", "wnut17", "wikigold")
 MOST_DEV = 300  # texts of each that training is scored on
 # Sets whose texts are also joined to some that follow each other: longer texts have them.
@@ -64,17 +58,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("corpus/english"))
     parser.add_argument("--without", nargs="+", default=[], metavar="SET")
-    parser.add_argument("--also", nargs="+", default=[], metavar="SET")
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--only-names", action="store_true", help="PER, ORG and LOC alone")
     parser.add_argument("--even", action="store_true", help="no set is favoured")
     parser.add_argument("--labels", type=Path, metavar="FILE.yml")
     parser.add_argument("--words", type=int, default=0, help="default: all")
     arguments = parser.parse_args()
+    if unknown := set(arguments.without) - {*TRAIN_SETS, *JOINED, *NATURAL}:
+        parser.error(f"--without: no set {', '.join(sorted(unknown))} is among those of training")
     output = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     config = Config().from_disk(arguments.config, interpolate=False)
-    many = () if arguments.only_names else (*JOINED, *NATURAL, *arguments.also)
+    many = () if arguments.only_names else (*JOINED, *NATURAL)
     read = read_sets(arguments.data, many)
     kept = [s for s in read if s[0].partition("-")[0] not in arguments.without]
     favoured = {} if arguments.even else FAVOURED
@@ -148,12 +143,11 @@ def read_many(data: Path, name: str) -> Iterator[GoldText]:
             record = json.loads(line)
             text = record["text"]
             spans = outermost([(s, e, label) for s, e, label in record["ents"]])
-            if not text.strip() or text.startswith(LEFT_OUT):
+            if not text.strip() or CUT in text:
                 continue
-            if name in (*JOINED, *ALSO_JOINED):
+            if name in JOINED:
                 text, spans = respace(text, spans)
-            if text.strip():
-                yield GoldText(text, tuple(sorted(spans)))
+            yield GoldText(text, tuple(sorted(spans)))
 
 
 def join_some(golds: list[GoldText], rng: random.Random) -> list[GoldText]:

@@ -62,6 +62,7 @@ def main() -> None:
     (output / "generation_config.json").unlink(missing_ok=True)
     settings = json.loads((model / SETTINGS).read_text(encoding="utf8"))
     settings["labels"] = arguments.labels
+    settings.pop("made_of", None)  # the box knows its own
     described = settings.get("descriptions", {}).items()
     settings["descriptions"] = {
         label: text for label, text in described if label in settings["labels"]

@@ -8,12 +8,15 @@ import spacy
 import srsly
 import torch
 from english_adapter import main as shrink_adapter
-from english_corpora import ALSO_JOINED, JOINED, NATURAL, join_some, with_lower_case
+from english_any import main as write_any
+from english_corpora import JOINED, NATURAL, join_some, with_lower_case
 from english_corpora import main as write_corpora
 from english_data import LABELS, TRAIN_SETS, join_every, read_set
 from english_shrink import main as shrink
+from english_unseen import main as write_unseen
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import DocBin
 from transformers import AutoTokenizer, BertConfig, BertLMHeadModel, BertTokenizer
 
 from spacy_padellm.formats.gold_text import GoldText
@@ -93,7 +96,7 @@ def data(tmp_path):
         "ner": {"text": "Ada went to Rome .", "ents": [[0, 3, "PER"], [12, 16, "LOC"]]},
         "ner2": {"text": "Bake the apple pie .", "ents": [[9, 18, "DISH"], [9, 14, "FRUIT"]]},
     }
-    sets = {"ner": TRAIN_SETS, "ner2": (*JOINED, *NATURAL, *ALSO_JOINED)}
+    sets = {"ner": TRAIN_SETS, "ner2": (*JOINED, *NATURAL)}
     for kind, names in sets.items():
         for name in names:
             for split in ("train", "dev"):
@@ -139,17 +142,20 @@ def test_an_adapter_learns_names_alone(data, tmp_path, monkeypatch):
     assert config["components"]["padellm_ner"]["model"]["name"] == "smollm2"
 
 
-def test_further_sets_and_descriptions(data, tmp_path, monkeypatch):
+def test_a_model_for_any_label_gets_descriptions(data, tmp_path, monkeypatch):
     labels, output = tmp_path / "labels.yml", tmp_path / "corpus"
-    chosen = ["--config", "scripts/english_any.cfg", "--labels", str(labels), "--even"]
-    sets = ["--data", str(data), "--output", str(output), "--also", *ALSO_JOINED]
-    path = data / "ner2" / ALSO_JOINED[0] / "train.jsonl.gz"
-    cut = {"text": "CODE_BLOCK : Q_1 ( cut )", "ents": [[0, 10, "DISH"]]}
+    words = ["x", "--data", str(data), "--output", str(output), "--labels", str(labels), "--even"]
+    path = data / "ner2" / "stackoverflow" / "train.jsonl.gz"
+    cut = {"text": "OP_BLOCK : ( output omitted for annotation )", "ents": [[0, 8, "DISH"]]}
     write_records(path, [{"text": "Run it ( now ) .", "ents": [[7, 14, "DISH"]]}, cut])
-    monkeypatch.setattr("sys.argv", ["english_corpora.py", *sets, *chosen])
+    monkeypatch.setattr("sys.argv", words)
     labels.write_text("PER: [names of people, person]\n")
     with pytest.raises(SystemExit, match=r"labels.yml lacks DISH, LOC, ORG"):
         write_corpora()
+    monkeypatch.setattr("sys.argv", [*words, "--without", "snipps"])
+    with pytest.raises(SystemExit, match="2"):
+        write_corpora()
+    monkeypatch.setattr("sys.argv", words)
     described = [f"{label}: [what {label} is, a {label}]\n" for label in ("DISH", *LABELS)]
     labels.write_text("".join(described))
     write_corpora()
@@ -157,8 +163,49 @@ def test_further_sets_and_descriptions(data, tmp_path, monkeypatch):
     learned = block["initialize"]["components"]["padellm_ner"]["labels"]
     assert ["DISH", "what DISH is"] in learned
     assert ["DISH", ["a DISH"]] in block["components"]["padellm_ner"]["label_noise"]["names"]
-    also = {gold["text"] for gold in srsly.read_jsonl(output / f"{ALSO_JOINED[0]}.jsonl")}
+    also = {gold["text"] for gold in srsly.read_jsonl(output / "stackoverflow.jsonl")}
     assert also == {"Run it (now).", "run it (now)."}
+
+
+def test_english_any_is_the_box_by_another_calibration(tmp_path, monkeypatch):
+    said = {"labels": ["any"], "descriptions": {"any": "x"}, "base": {"name": "training/x"}}
+    saved = tmp_path / "pipeline" / "padellm_ner" / "model" / "padellm.json"
+    saved.parent.mkdir(parents=True)
+    srsly.write_json(saved, {**said, "calibration": {"slope": 0.5, "intercept": 0}, "window": 64})
+    output = tmp_path / "new"
+    monkeypatch.setattr("sys.argv", ["x", str(tmp_path / "pipeline"), "--output", str(output)])
+    write_any()
+    settings = load_model(ModelSource(str(output))).settings
+    assert settings.labels == () and settings.descriptions == {} and settings.window == 64
+    assert settings.calibration.slope == 0.5 and settings.made_of.name == "english"
+
+
+def test_unseen_texts_ask_for_the_labels_of_their_set(tmp_path, monkeypatch):
+    about = {
+        "cyner": {"joined": True, "labels": {"Malware": ["malware", "bad software"]}},
+        "tasteset": {"joined": False, "labels": {"FOOD": ["food", "what is eaten"]}},
+    }
+    golds = {
+        "cyner": {"text": "( Triada ) and Zygote spread .", "ents": [[2, 8, "Malware"]]},
+        "tasteset": {"text": "2 eggs", "ents": [[0, 1, "QUANTITY"], [2, 6, "FOOD"]]},
+    }
+    srsly.write_yaml(tmp_path / "about.yml", about)
+    for name, gold in golds.items():
+        write_records(
+            tmp_path / "ner2" / name / "dev.jsonl.gz", [gold, gold, {**gold, "text": " "}]
+        )
+    output = tmp_path / "new" / "unseen.spacy"
+    monkeypatch.setattr("english_unseen.ABOUT", tmp_path / "about.yml")
+    monkeypatch.setattr("sys.argv", ["x", str(output), "--data", str(tmp_path)])
+    write_unseen()
+    docs = list(DocBin().from_disk(output).get_docs(spacy.blank("en").vocab))
+    assert [doc.text for doc in docs] == ["(Triada) and Zygote spread."] * 2 + ["2 eggs"] * 2
+    assert [[(e.text, e.label_) for e in doc.ents] for doc in docs] == (
+        [[("Triada", "malware")]] * 2 + [[("eggs", "food")]] * 2
+    )
+    assert [doc._.padellm_labels for doc in docs] == [
+        {"malware": ""}, {"malware": "bad software"}, {"food": ""}, {"food": "what is eaten"}
+    ]  # fmt: skip
 
 
 WORDS = "ada rome went to the a of in zebra quartz".split()
@@ -180,6 +227,8 @@ def word_pieces(tmp_path):
     )  # fmt: skip
     BertLMHeadModel(config).save_pretrained(folder)
     loaded = add_pointers(load_model(ModelSource(str(folder))), ("PER",))
+    described = {"PER": "people", "DISH": "food"}
+    loaded = loaded.having(descriptions=described, made_of=MadeOf("minilm", "apache-2.0"))
     save_model(loaded, tmp_path / "pointing", "full")
     return tmp_path / "pointing"
 
@@ -199,9 +248,11 @@ def test_a_small_model_reads_as_the_whole_one(word_pieces, tmp_path, monkeypatch
     before, after = (_vectors(loaded.lm, "ada went to rome quartz") for loaded in (whole, made))
     assert (before - after).abs().max() < before.abs().max() / 100
     assert made.lm.pointers is not None and made.settings.labels == tuple(LABELS)
+    assert made.settings.descriptions == {"PER": "people"} and made.settings.made_of is None
     monkeypatch.setattr("sys.argv", ["english_shrink.py", *arguments, "--labels"])
     shrink()
-    assert load_model(ModelSource(str(small))).settings.labels == ()
+    settings = load_model(ModelSource(str(small))).settings
+    assert settings.labels == () and settings.descriptions == {}
 
 
 def test_a_small_adapter_finds_what_the_whole_one_finds(lm_folder, tmp_path, monkeypatch):

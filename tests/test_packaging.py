@@ -68,13 +68,13 @@ def test_the_wheel_has_the_model_in_the_box(tmp_path):
     assert {str(path.relative_to(ROOT)) for path in needed} <= names
     assert "spacy_padellm/models/english/model.safetensors" in names
     assert "spacy_padellm/models/english_smollm2/adapter_model.safetensors" in names
-    assert wheel.stat().st_size < 36e6
-    sizes = {"english": 0, "english_smollm2": 0}
+    sizes = {"english": 0, "english_any": 0, "english_smollm2": 0}
     for info in zipfile.ZipFile(wheel).infolist():
         for folder in sizes:
             if info.filename.startswith(f"spacy_padellm/models/{folder}/"):
                 sizes[folder] += info.file_size
-    assert sizes["english"] <= 25e6 and sizes["english_smollm2"] <= 10e6
+    assert 0 < sizes["english"] <= 25e6 and 0 < sizes["english_any"] <= 25e3
+    assert 0 < sizes["english_smollm2"] <= 10e6
 
 
 @pytest.mark.slow  # `make dist` does the same with what it publishes

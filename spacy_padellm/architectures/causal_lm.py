@@ -8,6 +8,7 @@ from thinc.api import Model
 from ..models.adapter_settings import AdapterSettings
 from ..models.hardware import Hardware
 from ..models.loaded_model import ModelSource
+from ..models.named.box import DEFAULT
 from ..prompts.template import COMPACT, PromptTemplate, get_template
 from .config_values import keeps_settings
 from .origin import FromScratch, Pretrained
@@ -17,7 +18,7 @@ from .shim import CausalLMShim
 
 @keeps_settings()
 def build_causal_lm(
-    name: str | None = "english",
+    name: str | None = DEFAULT,
     adapter: str | None = None,
     device: str = "auto",
     dtype: str = "auto",

@@ -250,7 +250,10 @@ class CausalLMShim(DecodingShim):
 
         Raises ValueError for save_mode = "reference" where the weights are nowhere else.
         """
-        loaded = self.loaded.for_labels(labels)
+        loaded = self.loaded
+        if self._stepped or loaded.settings.labels or loaded.settings.template is None:
+            loaded = loaded.for_labels(labels)
+        # Else it was trained to read any label: the component remembers those that it asks for.
         mode = save_mode_for(save_mode, loaded)
         if isinstance(loaded.lm, OnnxModel):
             replace_exported(loaded, folder, mode)

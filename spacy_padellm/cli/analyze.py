@@ -13,7 +13,16 @@ from ..formats.json_text import write_json
 from ..progress import progress
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_output, say_error
+from .options import (
+    ANNOTATED,
+    Alignment,
+    FormatOption,
+    Labels,
+    check_numbers,
+    check_output,
+    read_text,
+    say_error,
+)
 
 
 @padellm_app.command("analyze", no_args_is_help=True)
@@ -28,6 +37,7 @@ def analyze_cli(
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
     corpus_format: FormatOption = None,
     alignment_mode: Alignment = None,
+    labels: Labels = "",
 ) -> None:
     """Scores by label, wrong counts, kinds of error with examples, calibration of probabilities,
     and what a threshold would gain, on one HTML page."""
@@ -40,7 +50,7 @@ def analyze_cli(
         for path in (output, figures):
             check_output(path)
         need("analyze", "analyze")
-        nlp, pipe = open_pipeline(pipeline)
+        nlp, pipe = open_pipeline(pipeline, read_text(labels, "--labels"))
         from ..tools.analyze.analysis import analyze
         from ..tools.analyze.corpus import analyze_texts
         from ..tools.analyze.page import render_analysis  # before the work, which takes longer

@@ -138,7 +138,7 @@ def _sizes(batch_sizes: str) -> list[int]:
 
 
 def _load(model: str) -> tuple["LoadedModel", "GoldSource", "Language"]:
-    nlp, pipe = open_pipeline(model, called="the model")
+    nlp, pipe = open_pipeline(model, called="the model", without_labels=True)
     return pipe.shim.own().loaded.having(labels=pipe.labels), pipe.gold_source, nlp
 
 

@@ -12,7 +12,16 @@ from ..spans.choosing import Aim
 from ..spans.thresholds import show_threshold
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_place, say_error
+from .options import (
+    ANNOTATED,
+    Alignment,
+    FormatOption,
+    Labels,
+    check_numbers,
+    check_place,
+    read_text,
+    say_error,
+)
 
 if TYPE_CHECKING:  # takes seconds to import, which a name that is wrong need not wait for
     from ..tools.analyze.thresholds import LabelThreshold
@@ -36,6 +45,7 @@ def calibrate_cli(
     ] = 0.9,
     corpus_format: FormatOption = None,
     alignment_mode: Alignment = None,
+    labels: Labels = "",
 ) -> None:
     """Fit the probabilities of mentions to how often they are right, so that `threshold` and
     `ent._.padellm_score` mean what they say. The model writes the same mentions as before.
@@ -49,7 +59,7 @@ def calibrate_cli(
             raise ValueError(f"{output} is not an empty folder: name another")
         check_numbers(batch_size=batch_size)
         check_place(output, "OUTPUT")
-        nlp, pipe = open_pipeline(pipeline)
+        nlp, pipe = open_pipeline(pipeline, read_text(labels, "--labels"))
         from ..pipeline.saving import save_pipeline
         from ..tools.analyze.calibrating import calibrate
         from ..tools.analyze.corpus import analyze_texts

@@ -11,7 +11,16 @@ from ..formats.json_text import write_json
 from ..progress import progress
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
-from .options import ANNOTATED, Alignment, FormatOption, check_numbers, check_output, say_error
+from .options import (
+    ANNOTATED,
+    Alignment,
+    FormatOption,
+    Labels,
+    check_numbers,
+    check_output,
+    read_text,
+    say_error,
+)
 
 
 @padellm_app.command("evaluate", no_args_is_help=True)
@@ -22,6 +31,7 @@ def evaluate_cli(
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Texts per batch")] = 64,
     corpus_format: FormatOption = None,
     alignment_mode: Alignment = None,
+    labels: Labels = "",
 ) -> None:
     """Precision, recall and F1 of entities, by label.
 
@@ -32,7 +42,7 @@ def evaluate_cli(
         check_numbers(batch_size=batch_size)
         if output is not None:
             check_output(output)
-        nlp, pipe = open_pipeline(pipeline)
+        nlp, pipe = open_pipeline(pipeline, read_text(labels, "--labels"))
         from ..tools.corpora import read_gold, score_pipeline
 
         examples = read_gold(corpus, nlp, pipe, corpus_format, alignment_mode)

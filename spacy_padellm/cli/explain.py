@@ -9,6 +9,7 @@ from wasabi import Printer
 
 from ..atomic import write_whole
 from ..formats.files import STDIN, read_lines
+from ..models.named.box import DEFAULT
 from ..tools.pipelines import open_pipeline
 from .app import padellm_app
 from .options import Labels, Pipeline, read_text
@@ -17,7 +18,7 @@ from .options import Labels, Pipeline, read_text
 @padellm_app.command("explain", no_args_is_help=True)
 def explain_cli(
     text: Annotated[str, Arg(help="The text, or - to read it from standard input")],
-    pipeline: Pipeline = "english",
+    pipeline: Pipeline = DEFAULT,
     labels: Labels = "",
     output: Annotated[Path, Opt("--output", "-o", help="HTML page")] = Path("explain.html"),
 ) -> None:

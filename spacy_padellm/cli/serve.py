@@ -7,6 +7,7 @@ from spacy.cli._util import Opt
 from wasabi import Printer
 
 from ..extras import need
+from ..models.named.box import DEFAULT
 from ..tools.pipelines import check_name, open_pipeline
 from ..tools.serve.port import check_port
 from ..tools.serve.settings import ServeSettings
@@ -21,7 +22,7 @@ _KEY = "What requests must send as `Authorization: Bearer KEY`; none if empty"
 
 @padellm_app.command("serve")
 def serve_cli(
-    pipeline: Pipeline = "english",
+    pipeline: Pipeline = DEFAULT,
     labels: Labels = "",
     host: Annotated[
         str, Opt("--host", help="Where to listen; only this machine reaches 127.0.0.1")
@@ -91,7 +92,7 @@ def serve_cli(
         msg.fail(str(error), exits=1)
     try:
         with heeding_sigterm():
-            nlp, pipe = open_pipeline(pipeline, labels, "--pipeline")
+            nlp, pipe = open_pipeline(pipeline, labels, "--pipeline", without_labels=True)
         run_server(nlp, pipe, host, port, settings)
     except (ValueError, OSError) as error:
         msg.fail(str(error), exits=1)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..atomic import write_whole
-from .named.box import IN_THE_BOX, LICENCE
+from .named.box import DEFAULT, IN_THE_BOX, LICENCE
 from .place import ModelPlace, box_name
 
-_BOX, *_ = IN_THE_BOX
 _WEIGHTS = "model.safetensors"
 BOX_SOURCE = "English model of spacy-padellm, on which the weights of padellm_ner are based"
 _SHARE_ALIKE = re.compile(r"cc[ -]by[ -]sa[ -](\d\.\d)", re.IGNORECASE)
@@ -45,14 +44,14 @@ class MadeOf:
     @property
     def called(self) -> str:
         """In a sentence."""
-        if self.name == _BOX:
+        if self.name == DEFAULT:
             return "the English model of spacy-padellm"
         return f"the model {self.name!r}"
 
     @property
     def source(self) -> str:
         """As the meta of a pipeline names it."""
-        if self.name == _BOX:
+        if self.name == DEFAULT:
             return BOX_SOURCE
         return f"Model {self.name!r}, on which the weights of padellm_ner are based"
 
@@ -72,8 +71,8 @@ class MadeOf:
 
 def find_made_of(place: ModelPlace, said: MadeOf | None) -> MadeOf | None:
     """None where nothing says so. A name, the folder that it stands for, and a copy of that folder
-    are the same model. said: by its own padellm.json, which a name knows better."""
-    if name := box_name(place) or ("" if said else _copied(place)):
+    are the same model. said: by its own padellm.json; the name or the weights know better."""
+    if name := box_name(place) or _copied(place):
         return MadeOf(name, LICENCE)
     if place.named is not None and place.named.licence:
         return MadeOf(place.name, place.named.licence)
@@ -86,7 +85,7 @@ def made_of_before(place: ModelPlace) -> MadeOf | None:
     if place.folder is None or not (meta := place.folder.parent.parent / "meta.json").is_file():
         return None
     is_from_box = BOX_SOURCE.encode() in meta.read_bytes()
-    return MadeOf(_BOX, LICENCE) if is_from_box else None
+    return MadeOf(DEFAULT, LICENCE) if is_from_box else None
 
 
 def write_notice(folder: Path, made_of: MadeOf | None) -> None:
@@ -99,8 +98,8 @@ def _copied(place: ModelPlace) -> str:
     """The name of the model in the box whose weights a folder has, byte by byte; "" for others."""
     if place.folder is None or not (theirs := place.folder / _WEIGHTS).is_file():
         return ""
-    ours = {name: folder / _WEIGHTS for name, folder in IN_THE_BOX.items()}
-    for name, path in ours.items():
-        if path.is_file() and filecmp.cmp(path, theirs, shallow=False):
+    for name, folder in IN_THE_BOX.items():
+        ours = folder / _WEIGHTS
+        if ours.is_file() and filecmp.cmp(ours, theirs, shallow=False):
             return name
     return ""

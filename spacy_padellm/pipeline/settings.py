@@ -52,7 +52,7 @@ class Settings:
     overwrite_ents: whether new entities replace existing ones that they overlap.
     keep_raw: keep counts, mentions and what was dropped in `doc._.padellm_raw`.
     save_mode: "full" copies all weights; "reference" stores the name of the base, and the adapter
-        if there is one; "auto" copies weights that are nowhere else, and the model in the box.
+        if there is one; "auto" copies weights that are nowhere else, and a model of this package.
     max_labels: in training, how many labels to ask of a text, those present first; None asks all.
     text_loss: in training, the weight of the text's own tokens as targets of language modelling.
     label_noise: in training, other names for labels; see the block `label_noise` below.

@@ -9,6 +9,7 @@ from spacy.vocab import Vocab
 
 from ..architectures.causal_lm import build_causal_lm
 from ..architectures.protocol import shim_of
+from ..models.named.box import DEFAULT
 from ..pipeline.component import PaDeLLMNER
 from ..pipeline.settings import Settings
 from ..prompts.template import PromptTemplate
@@ -77,7 +78,7 @@ class CausalLM:
 
 
 def make_causal_lm(
-    name: str = "english",
+    name: str = DEFAULT,
     adapter: str | None = None,
     device: str = "auto",
     dtype: str = "auto",

@@ -66,15 +66,20 @@ def find_pipe(nlp: Language, name: str) -> "PaDeLLMNER":
 
 
 def open_pipeline(
-    name: str, labels: str = "", called: str = "the pipeline", **settings: Any
+    name: str,
+    labels: str = "",
+    called: str = "the pipeline",
+    without_labels: bool = False,
+    **settings: Any,
 ) -> "tuple[Language, PaDeLLMNER]":
     """A saved or installed pipeline, or a blank one around a model.
 
     labels: those to ask for, with commas between; the pipeline's own if empty. called: what
-    messages call the name, such as an option. settings: of the component, instead of the
+    messages call the name, such as an option. without_labels: whether a model that has none may
+    come without, since each text will name its own. settings: of the component, instead of the
     pipeline's.
 
-    Raises ValueError for a name that is neither pipeline nor model.
+    Raises ValueError for a name that is neither pipeline nor model, and for a model without labels.
     """
     asked = [label.strip() for label in labels.split(",") if label.strip()]
     changes = write_value({**settings, **({"labels": asked} if asked else {})})
@@ -84,6 +89,11 @@ def open_pipeline(
         nlp.add_pipe("padellm_ner", config={"model": {"name": write_value(name)}, **changes})
         pipe = find_pipe(nlp, name)
         _ = pipe.shim.loaded  # whatever is wrong with it is said now
+        if not pipe.labels and not without_labels:
+            raise ValueError(
+                f"the model {name!r} looks for the labels that you name: give --labels, or the "
+                f"folder of a pipeline that has `labels`"
+            )
         return nlp, pipe
     overrides = {}
     if changes:  # loaded once, whose weights may be large

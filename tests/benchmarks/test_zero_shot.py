@@ -1,7 +1,7 @@
-"""Models asked for labels by their names, and which sets the model in the box has seen."""
+"""Models asked for labels by their names, and which sets those in the box have seen."""
 
 import json
-from pathlib import Path
+import shutil
 
 import pytest
 import srsly
@@ -9,31 +9,26 @@ from english_corpora import JOINED, NATURAL
 from english_data import TRAIN_SETS
 
 from spacy_padellm.formats.json_records import write_records
+from spacy_padellm.models.named.box import IN_THE_BOX
 
 from .programs import program, refused
-
-PROJECT = Path(__file__).parents[2] / "project.yml"
 
 
 def test_the_models_have_seen_what_their_corpora_are_written_of():
     from grid.seen import SEEN
 
-    every = {*TRAIN_SETS, *JOINED, *NATURAL}
-    assert SEEN["english"] == every
-    commands = {command["name"]: command for command in srsly.read_yaml(PROJECT)["commands"]}
-    words = commands["english-any-model"]["script"][0].split()
-    also, without = words.index("--also"), words.index("--without")
-    assert also < without
-    left_out = set(words[without + 1 :])
-    assert SEEN["english-any"] == (every - left_out) | set(words[also + 1 : without])
-    assert left_out == set(srsly.read_yaml(program("zero_shot").ABOUT))
+    assert SEEN["english"] == SEEN["english-any"] == {*TRAIN_SETS, *JOINED, *NATURAL}
 
 
-def test_sets_of_the_benchmark_that_the_box_has_seen():
+def test_sets_of_the_benchmark_that_a_model_has_seen(lm_folder, tmp_path):
     module = program("zero_shot")
     about = set(srsly.read_yaml(module.ABOUT))
-    assert about & module.SEEN["english"] == {"cyner", "skillspan"}
-    assert not about & module.SEEN["english-any"]
+    shutil.copytree(IN_THE_BOX["english"], tmp_path / "copy")
+    for box in ("english", str(IN_THE_BOX["english"]), str(tmp_path / "copy")):
+        assert "snips" in module.seen_by(box)
+    for box in ("english", "english-any"):
+        assert about & module.seen_by(box) == set()
+    assert module.seen_by(str(lm_folder)) is None
 
 
 @pytest.fixture
@@ -51,6 +46,7 @@ def test_seen_sets_are_marked_and_left_out_of_a_mean(
     zero_shot, lm_folder, tmp_path, capsys, monkeypatch
 ):
     scores = {"cyner": 0.8, "bc5cdr": 0.2}
+    monkeypatch.setattr(zero_shot, "seen_by", lambda _: frozenset({"cyner"}))
     monkeypatch.setattr(
         zero_shot,
         "score",
@@ -69,6 +65,11 @@ def test_seen_sets_are_marked_and_left_out_of_a_mean(
     zero_shot.main([*fixed, "--sets", "cyner"])
     (found,) = json.loads((tmp_path / "new" / "out.json").read_text())["models"].values()
     assert found["mean"] == 0.8 and "mean_unseen" not in found
+    monkeypatch.setattr(zero_shot, "seen_by", lambda _: None)
+    zero_shot.main([*fixed, "--sets", "cyner"])
+    (found,) = json.loads((tmp_path / "new" / "out.json").read_text())["models"].values()
+    assert found["seen"] is None and "mean_unseen" not in found
+    assert "not known here" in capsys.readouterr().out
     assert "no set trips" in refused(zero_shot.main, capsys, *fixed, "--sets", "trips")
     assert "no set tasteset below" in refused(zero_shot.main, capsys, *fixed)
 

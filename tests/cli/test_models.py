@@ -28,7 +28,7 @@ def test_the_models_that_can_be_named_are_listed(monkeypatch):
     monkeypatch.setattr("spacy_padellm.cli.models.list_named", lambda: rows)
     done = CliRunner().invoke(app, ["padellm", "models"])
     assert done.exit_code == 0, done.output
-    for name in ("english", "english-smollm2", "gemma3", "minilm", "beasts"):
+    for name in ("english", "english-any", "english-smollm2", "gemma3", "minilm", "beasts"):
         assert name in done.output
     assert "x: pip install 'x'" in done.output and "cannot be had" in done.output
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict, replace
 
 import pytest
 import spacy
@@ -72,18 +73,35 @@ def test_a_package_has_the_licence(tmp_path):
     assert f"`{OF_BOX}`" in readme and "English model of spacy-padellm" in readme
 
 
-def test_the_box_is_known_by_its_folder_and_by_its_weights(lm_folder, tmp_path):
-    box = IN_THE_BOX["english"]
-    shutil.copytree(box, tmp_path / "copy")
-    (tmp_path / "link").symlink_to(box)
-    (tmp_path / "english").mkdir()
-    for name in ("english", box, tmp_path / "copy", tmp_path / "link"):
-        assert made_of(name) == MadeOf(**BOX)
+@pytest.mark.parametrize("box", IN_THE_BOX)
+def test_the_box_is_known_by_its_folder_and_by_its_weights(box, tmp_path):
+    folder, known = IN_THE_BOX[box], MadeOf(box, BOX["licence"])
+    (tmp_path / "link").symlink_to(folder)
+    for name in (box, folder, tmp_path / "link"):
+        assert made_of(name) == known
+    copied = json.loads((shutil.copytree(folder, tmp_path / "copy") / "padellm.json").read_text())
+    assert made_of(tmp_path / "copy") == MadeOf(**BOX)  # whose weights both have
+    if box == BOX["name"]:  # whatever a copy says
+        other = {**copied, "made_of": asdict(MadeOf("minilm", "apache-2.0"))}
+        (tmp_path / "copy" / "padellm.json").write_text(json.dumps(other))
+        assert made_of(tmp_path / "copy") == known
     nlp = spacy.blank("en")
-    nlp.add_pipe("padellm_ner", config={"save_mode": "reference"})
+    config = {"model": {"name": box}, "labels": ["PER", "DISH"], "save_mode": "reference"}
+    pipe = nlp.add_pipe("padellm_ner", config=config)
     nlp.to_disk(tmp_path / "reference")
     model = tmp_path / "reference" / "padellm_ner" / "model"
-    assert made_of(model) == MadeOf(**BOX) and not (model / "LICENSE").exists()
+    assert made_of(model) == known and not (model / "LICENSE").exists()
+    pipe.settings = replace(pipe.settings, save_mode="auto")
+    save_pipeline(nlp, tmp_path / "whole")
+    model = tmp_path / "whole" / "padellm_ner" / "model"
+    assert (model / "model.safetensors").exists() and WHERE in (model / "LICENSE").read_text()
+    assert json.loads((model / "padellm.json").read_text())["made_of"]["name"] == box
+    (source,) = json.loads((tmp_path / "whole" / "meta.json").read_text())["sources"]
+    assert source["license"] == OF_BOX and source["name"] == known.source
+
+
+def test_what_is_not_the_box(lm_folder, tmp_path):
+    (tmp_path / "english").mkdir()
     assert made_of(lm_folder) is None
     assert read_settings(find_place(str(tmp_path / "english"), "name")) is None
 

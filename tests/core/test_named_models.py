@@ -198,7 +198,8 @@ def test_an_unknown_name_is_told_the_names_there_are(site, lm_folder, monkeypatc
     put(site, lm_folder=lm_folder, beasts="late")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
-        ValueError, match=r"Did you mean 'beasts'.*'english', 'english-smollm2', 'gemma3'"
+        ValueError,
+        match=r"mean 'beasts'.*'english', 'english-any', 'english-smollm2', 'gemma3'",
     ):
         load_model(ModelSource("beast"))
 

@@ -16,6 +16,7 @@ OURS = PROJECT
 # What pyproject.toml declares, too: known without it in a checkout that is not installed.
 OWN = {
     "english": "spacy_padellm.models.named.box:english",
+    "english-any": "spacy_padellm.models.named.box:english_any",
     "english-smollm2": "spacy_padellm.models.named.packaged:ENGLISH_SMOLLM2",
     "smollm2": "spacy_padellm.models.named.packaged:SMOLLM2",
     "gemma3": "spacy_padellm.models.named.packaged:GEMMA3",

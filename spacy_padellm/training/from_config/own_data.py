@@ -15,6 +15,7 @@ from ...models.files.causal import count_weights
 from ...models.files.pointer_sizes import POINTERS
 from ...models.loaded_model import ModelSource
 from ...models.mixed_precision import is_fast_in_bfloat16
+from ...models.named.box import DEFAULT
 from ...models.parts import find_parts
 from ...models.place import find_place
 from ...plurals import count
@@ -37,7 +38,7 @@ from .span_place import COMPONENT, choose_place, place_settings, same_key, say_p
 from .survey import SurveyedText, Surveys
 
 Say = Callable[[str], None]
-DEFAULTS = {"paths.base": "english", "nlp.lang": "en", "paths.dev": "${paths.train}"}
+DEFAULTS = {"paths.base": DEFAULT, "nlp.lang": "en", "paths.dev": "${paths.train}"}
 _STEPS = "training.optimizer.learn_rate.total_steps"
 _SHARE = "corpora.train.dev_share"
 _STRINGS = "training.score_weights.strings_f"

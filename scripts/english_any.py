@@ -1,0 +1,31 @@
+"""Writes what english-any is: the model in the box, without labels, by another calibration.
+
+python scripts/english_any.py PIPELINE [--output spacy_padellm/models/english_any]
+
+PIPELINE is what `padellm calibrate` made of the model in the box on labels that it has not seen.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from spacy_padellm.models.named.box import DEFAULT, IN_THE_BOX, LICENCE
+
+SETTINGS = "padellm.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pipeline", type=Path)
+    parser.add_argument("--output", type=Path, default=IN_THE_BOX["english-any"])
+    arguments = parser.parse_args()
+    path = arguments.pipeline / "padellm_ner" / "model" / SETTINGS
+    said = json.loads(path.read_text(encoding="utf8"))
+    said.update(labels=[], descriptions={}, base={"name": DEFAULT, "revision": None})
+    said["made_of"] = {"name": DEFAULT, "licence": LICENCE}  # for copies of the folder
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / SETTINGS).write_text(json.dumps(said, indent=2) + "\n", encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
