@@ -21,8 +21,7 @@ from spacy_padellm.spans.calibration import Calibration
 
 pytest.importorskip("uvicorn")
 
-SLOW = 2.5  # seconds that a slow server takes
-WAIT = {"slow": 1}  # that a client waits; long for what does answer, on a busy machine
+WAIT = {"slow": 1}  # seconds; else 20, for what does answer, on a busy machine
 
 
 def test_the_same_entities_and_probabilities_as_in_process(served, causal):
@@ -79,10 +78,7 @@ class Faulty(BaseHTTPRequestHandler):
             text = " 0"
         tokens = {"tokens": [text, "<e>"], "token_logprobs": [-0.1, -0.2]}
         good = {"choices": [{"text": text, "finish_reason": "stop", "logprobs": tokens}]}
-        if what == "slow":
-            time.sleep(SLOW)
-        if what == "short wait":
-            time.sleep(0.05)
+        time.sleep({"slow": 2.5, "short wait": 0.05}.get(what, 0))
         if isinstance(what, int):
             return self.send(what, {"error": {"message": "not now"}}, {"Retry-After": "0"})
         if what == "cut":
