@@ -5,7 +5,6 @@ continues one of them; the end is allowed if one of them may end there.
 """
 
 from collections.abc import Collection
-from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.ma
 import numpy.typing as npt
 
+from ..cached import cached_property
 from ..prompts.plain_text import EncodedText
 
 

@@ -7,12 +7,12 @@ be kept as it was is added to a list of `Problem`.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import spacy
 from spacy.language import Language
 
+from ..cached import cached_property
 from . import (
     annotation_tools,
     brat,

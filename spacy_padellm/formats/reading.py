@@ -6,8 +6,8 @@ Knows nothing of spaCy.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
+from ..cached import cached_property
 from ..plurals import count, verb
 from .annotated_text import AnnotatedText, Problem, count_kinds, say_are_lost
 from .offset_causes import MARKS, Cause, GivenText, find_cause

@@ -1,8 +1,8 @@
 """Spans by the tokens of their text, for formats that count tokens."""
 
 from bisect import bisect_left, bisect_right
-from functools import cached_property
 
+from ..cached import cached_property
 from .annotated_text import AnnotatedText, FormatError
 from .gold_text import Place
 

@@ -5,13 +5,13 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from ..cached import cached_property
 from ..prompts.encoding import TextPrompt
 from .choices import Choices
 from .passes import ModelPasses

@@ -7,13 +7,13 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import DynamicCache
 
+from ..cached import cached_property
 from ..prompts.tree import Bools, Ints, TreePass
 from .answers import read_answers
 from .choices import Choices

@@ -6,9 +6,9 @@ Knows tokenizers (Hugging Face fast ones) and templates, nothing of trees or mod
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
+from ..cached import cached_property
 from .plain_text import EncodedText, PlainTextEncoder
 from .preamble import Preamble
 from .template import PromptTemplate

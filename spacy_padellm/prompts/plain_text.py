@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
+
+from ..cached import cached_property
 
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NO_PLAIN_BLANK = re.compile(r"[^\S ]|\s\s")  # white space that a single blank stands for

@@ -10,9 +10,9 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
+from ..cached import cached_property
 from ..decoding import Batch, DecodingSettings, DecodingWork, TextDecoder, TextInput
 from ..decoding.copying import TextSlices
 from ..decoding.counts import most_count_tokens

@@ -4,8 +4,8 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
+from ..cached import cached_property
 from ..decoding import DecodingSettings
 from ..decoding.counts import cap_count
 from ..decoding.mentions import warn_of_cut

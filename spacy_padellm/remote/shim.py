@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,6 +9,7 @@ import srsly
 from pydantic import RootModel
 
 from ..architectures.protocol import DecodingShim
+from ..cached import cached_property
 from ..decoding import DecodingSettings
 from ..extras import NotInstalledError, has
 from ..models.exported.tokenizer import read_alone

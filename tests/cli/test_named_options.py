@@ -75,7 +75,7 @@ def pipeline(random_nlp, monkeypatch):
     opened = nlp, nlp.get_pipe("padellm_ner")
     for name in ("analyze", "benchmark", "calibrate", "evaluate"):
         module = importlib.import_module(f"spacy_padellm.cli.{name}")
-        monkeypatch.setattr(module, "open_pipeline", lambda name, **said: opened)
+        monkeypatch.setattr(module, "open_pipeline", lambda name, *rest, **said: opened)
     return "english"
 
 

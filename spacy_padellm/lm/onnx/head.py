@@ -1,11 +1,11 @@
 """Embeddings and the output head in numpy: rows of few ids, and logits of few."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ...cached import cached_property
 from ...prompts.tree import Ints
 from .products import compare
 

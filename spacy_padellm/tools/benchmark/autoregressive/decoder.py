@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import torch
 from transformers import GenerationConfig, StoppingCriteria
 
+from ....cached import cached_property
 from ....decoding import DecodingSettings, DecodingWork, TextDecoder, TextInput
 from ....decoding.text_decoder import Batch, in_order
 from ....lm.batching import halve_on_memory_error, plan_batches
