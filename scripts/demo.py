@@ -14,7 +14,7 @@ from spacy import displacy
 from spacy.tokens import Doc
 
 ASSETS = Path(__file__).parent.parent / "assets"
-# What to look for, said here and nowhere else: label → what it means.
+# What to look for: label → what it means.
 OWN_LABELS = {
     "DISH": "food that is cooked and served",
     "RESTAURANT": "names of restaurants",
