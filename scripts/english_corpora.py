@@ -150,12 +150,12 @@ def read_many(data: Path, name: str) -> Iterator[GoldText]:
             yield GoldText(text, tuple(sorted(spans)))
 
 
-def join_some(golds: list[GoldText], rng: random.Random) -> list[GoldText]:
+def join_some(golds: list[GoldText], rng: random.Random, blank: str = " ") -> list[GoldText]:
     """All texts, joined to texts of two to eight that follow each other."""
     joined, at = [], 0
     while at < len(golds):
         n = rng.randint(2, MOST_JOINED)
-        joined.append(join_texts(golds[at : at + n]))
+        joined.append(join_texts(golds[at : at + n], blank))
         at += n
     return joined
 

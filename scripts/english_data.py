@@ -44,11 +44,11 @@ def read_set(data: Path, name: str, split: str) -> list[GoldText]:
     ]
 
 
-def join_texts(golds: Sequence[GoldText]) -> GoldText:
-    """One text, with blanks between."""
+def join_texts(golds: Sequence[GoldText], blank: str = " ") -> GoldText:
+    """One text. blank: what stands between."""
     text, spans = "", []
     for gold in golds:
-        text += " " * bool(text)
+        text += blank * bool(text)
         spans += [(len(text) + s, len(text) + e, label) for s, e, label in gold.spans]
         text += gold.text
     return GoldText(text, tuple(spans))
