@@ -19,9 +19,9 @@ from spacy.util import filter_spans
 from spacy_padellm.formats.gold_text import GoldText
 
 
-def to_docbin(golds: list[GoldText], path: Path) -> None:
+def to_docbin(golds: list[GoldText], path: Path, language: str = "en") -> None:
     """Spans that are not on spaCy's tokens are widened to them."""
-    nlp = spacy.blank("en")
+    nlp = spacy.blank(language)
     box = DocBin()
     for gold in golds:
         doc = nlp.make_doc(gold.text)

@@ -7,7 +7,6 @@ import pytest
 import spacy
 import srsly
 import torch
-from english_adapter import main as shrink_adapter
 from english_any import main as write_any
 from english_corpora import JOINED, NATURAL, join_some, with_lower_case
 from english_corpora import main as write_corpora
@@ -16,6 +15,7 @@ from english_shrink import main as shrink
 from english_unseen import main as write_unseen
 from hypothesis import given
 from hypothesis import strategies as st
+from shrink_adapter import main as shrink_adapter
 from spacy.tokens import DocBin
 from transformers import AutoTokenizer, BertConfig, BertLMHeadModel, BertTokenizer
 
@@ -267,7 +267,7 @@ def test_a_small_adapter_finds_what_the_whole_one_finds(lm_folder, tmp_path, mon
     small = tmp_path / "small"
     shipped = ["--name", "beasts", "--licence", "cc-by-sa-4.0"]
     arguments = [str(tmp_path / "whole"), str(small), *shipped, "--begins", "0.3"]
-    monkeypatch.setattr("sys.argv", ["english_adapter.py", *arguments])
+    monkeypatch.setattr("sys.argv", ["shrink_adapter.py", *arguments])
     shrink_adapter()
     again = load_model(ModelSource(str(small)))
     assert again.settings.labels == () and again.template == loaded.template

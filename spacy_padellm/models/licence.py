@@ -19,6 +19,13 @@ licensed under the same license: https://creativecommons.org/licenses/by-sa/{ver
 The card of that model (`python -m spacy padellm models` lists its package) names the data that it
 was trained on.
 """
+_GEMMA = """\
+Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms
+
+The model weights here were adapted from {called}: a modification of Gemma, to which the use
+restrictions of those terms apply (section 3.2). Whoever passes them on must pass on a copy of the
+terms, and this notice.
+"""
 # Whose weights a merged or full copy has, too, by the name of what it was adapted from.
 _BELOW = {
     "english-smollm2": """
@@ -59,6 +66,8 @@ class MadeOf:
     def notice(self) -> str:
         """What must be beside weights that are made of it; "" where nothing must."""
         version = self._version
+        if self.licence == "gemma":
+            return _GEMMA.format(called=self.called)
         if not version:
             return ""
         return _NOTICE.format(called=self.called, version=version) + _BELOW.get(self.name, "")
@@ -89,9 +98,11 @@ def made_of_before(place: ModelPlace) -> MadeOf | None:
 
 
 def write_notice(folder: Path, made_of: MadeOf | None) -> None:
-    """`LICENSE`, where weights were made of a model whose licence asks for it."""
+    """`LICENSE`, where weights were made of a model whose licence asks for it; `NOTICE`, as the
+    terms of Gemma call it."""
     if made_of is not None and made_of.notice:
-        write_whole(folder / "LICENSE", made_of.notice)
+        name = "NOTICE" if made_of.licence == "gemma" else "LICENSE"
+        write_whole(folder / name, made_of.notice)
 
 
 def _copied(place: ModelPlace) -> str:

@@ -186,6 +186,17 @@ def test_the_licence_of_another_model_goes_along_where_it_asks_for_that(lm_folde
     assert "from the model 'beasts'" in str(make_card(nlp, pipe, CardFacts("me/x")))
 
 
+def test_what_is_made_of_gemma_has_its_notice(lm_folder, tmp_path):
+    folder = shutil.copytree(lm_folder, tmp_path / "tuned")
+    said = json.loads((folder / "padellm.json").read_text())
+    said["made_of"] = {"name": "gemma3", "licence": "gemma"}
+    (folder / "padellm.json").write_text(json.dumps(said))
+    save_pipeline(blank(folder), tmp_path / "saved")
+    notice = (tmp_path / "saved" / "NOTICE").read_text()
+    assert "under and subject to the Gemma Terms of Use found at" in notice
+    assert not (tmp_path / "saved" / "LICENSE").exists()
+
+
 def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path, caplog):
     nlp = random_nlp()
     save_pipeline(nlp, tmp_path / "plain")

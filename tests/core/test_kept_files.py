@@ -25,7 +25,7 @@ from spacy_padellm.models.pointer_files import add_pointers
 from spacy_padellm.models.save import save_model
 from spacy_padellm.spans.calibration import Calibration
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "english_adapter.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "shrink_adapter.py"
 FILES = ("adapter_model.safetensors", "pointers.safetensors")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -1,6 +1,6 @@
 """Makes a trained adapter fit the package: the adapter in 16 bits, its pointers in 8.
 
-python scripts/english_adapter.py MODEL OUTPUT --name english-smollm2 --licence cc-by-sa-4.0
+python scripts/shrink_adapter.py MODEL OUTPUT --name english-smollm2 --licence cc-by-sa-4.0
     [--labels PER ORG LOC] [--begins 0.3]
 
 MODEL is the folder of an adapter with pointers, as in `model-best/padellm_ner/model` of a run.

@@ -1,0 +1,90 @@
+"""Strict span F1 of the multilingual model on test splits, beside spaCy's `ner` of each language.
+
+    python scripts/multilingual_evaluate.py --data DATA [--model multilingual]
+        [--rivals training/multilingual-rival] [--limit 1000] [--output FILE.json]
+
+Texts, tokens and gold spans are the same for both. Tokens are those of spaCy for the language.
+Chinese, Japanese and Korean are cut at each character, as spaCy does for Chinese. `--limit` is for
+large sets, of which so many texts are drawn. A set that is there already in the output is not
+measured again.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import spacy
+from english_evaluate import score
+from english_rival import to_docbin
+from multilingual_data import LANGUAGES, PUD, TEST_SETS, asked_of, read_set
+from spacy.language import Language
+from tqdm import tqdm
+
+BY_CHARACTER = ("ja", "ko", "zh")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="multilingual")
+    parser.add_argument("--rivals", type=Path, default=Path("training/multilingual-rival"))
+    parser.add_argument("--corpora", type=Path, default=Path("corpus/multilingual"))
+    parser.add_argument("--sets", nargs="+", choices=TEST_SETS, default=list(TEST_SETS))
+    parser.add_argument("--limit", type=int, default=1000)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/multilingual.json"))
+    arguments = parser.parse_args()
+    output: Path = arguments.output
+    report: dict[str, Any] = {"results": {}}
+    if output.exists():
+        report = json.loads(output.read_text(encoding="utf8"))
+    for name in tqdm(arguments.sets):
+        done = report["results"].setdefault(name, {})
+        language = "zh" if LANGUAGES[name] in BY_CHARACTER else LANGUAGES[name]
+        corpus = arguments.corpora / f"{name}.test.spacy"
+        golds = read_set(arguments.data, name, "test")
+        if len(golds) > arguments.limit:
+            golds = random.Random(0).sample(golds, arguments.limit)
+        to_docbin(golds, corpus, language)
+        if "multilingual" not in done:
+            done["multilingual"] = score(pipeline(arguments.model, language, name), corpus)
+        rival = arguments.rivals / LANGUAGES[name] / "model-best"
+        if "ner" not in done and rival.exists():
+            done["ner"] = score(spacy.load(rival), corpus)
+        report["date"] = time.strftime("%Y-%m-%d")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
+    table = make_table(report["results"])
+    output.with_suffix(".md").write_text(table, encoding="utf8")
+    print(table)
+
+
+def pipeline(model: str, language: str, name: str) -> Language:
+    """Asked for the labels that the set is annotated for."""
+    nlp = spacy.blank(language)
+    config = {"model": {"name": model}, "labels": asked_of(name)}
+    nlp.add_pipe("padellm_ner", config=config)
+    return nlp
+
+
+def make_table(results: dict[str, dict[str, Any]]) -> str:
+    """Markdown: a row a set, precision, recall and F1 (percent) of the model, and F1 of `ner`."""
+    lines = ["| set (test split) | language | texts | P | R | F1 | `ner` F1 |"]
+    lines.append("|---" * 7 + "|")
+    for name, of in results.items():
+        own, rival = of["multilingual"], of.get("ner")
+        cells = [f"{100 * own[key]:.1f}" for key in ("ents_p", "ents_r", "ents_f")]
+        cells.append(f"{100 * rival['ents_f']:.1f}" if rival else "–")
+        lines.append(" | ".join([f"| {name}", LANGUAGES[name], f"{own['texts']:,}", *cells]) + " |")
+    there = [results[name]["multilingual"]["ents_f"] for name in PUD if name in results]
+    if len(there) == len(PUD):
+        mean = 100 * statistics.mean(there)
+        lines.append(f"| mean of the PUD sets |  |  |  |  | {mean:.1f} |  |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
