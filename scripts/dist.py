@@ -3,8 +3,9 @@
 python scripts/dist.py
 
 Needs `build` and `twine` (`make dist` installs them), and a network for what an installation
-downloads. The folder `dist` then has sdist and wheel of spacy-padellm, and of the pipeline package
-`en_padellm_sm`, which loads the model in the box.
+downloads. The folder `dist` then has sdist and wheel of spacy-padellm, of the model package
+`spacy-padellm-multilingual`, and of the pipeline package `en_padellm_sm`, which loads the model in
+the box.
 """
 
 import argparse
@@ -16,17 +17,29 @@ import tempfile
 import venv
 from pathlib import Path
 
-from dist_contents import check_committed, check_pipeline, check_sdist, check_wheel
+from dist_contents import (
+    check_committed,
+    check_multilingual,
+    check_pipeline,
+    check_sdist,
+    check_wheel,
+)
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "scripts"
 PIPELINE = "en_padellm_sm"
+MULTILINGUAL = ROOT / "multilingual"
 CHECKS = """
 import importlib.util, sys
 import spacy, spacy_padellm
 for module in (spacy, spacy_padellm):
     assert module.__file__.startswith(sys.prefix), f"{module.__file__} is not of {sys.prefix}"
 assert importlib.util.find_spec("torch") is None, "the small install has torch"
+"""
+MODEL_CHECKS = """
+from spacy_padellm.models.named.lookup import find_named
+model = find_named("multilingual")
+assert (model.files[0] / "adapter_model.safetensors").is_file() and model.licence == "gemma"
 """
 PIPELINE_CHECKS = """
 import spacy
@@ -57,12 +70,21 @@ def main() -> None:
     check_wheel(wheel, ROOT)
     check_sdist(sdist, ROOT)
 
+    say("Building the multilingual model")
+    build(MULTILINGUAL, output)
+    (model,) = output.glob("spacy_padellm_multilingual-*.whl")
+    check_multilingual(model, MULTILINGUAL)
+
     with tempfile.TemporaryDirectory(prefix="spacy-padellm-") as folder:
         elsewhere = Path(folder)
         say("Installing the wheel into a fresh environment")
         python = fresh_environment(elsewhere / "venv")
         run(python, "-m", "pip", "install", "-q", wheel)
         run(python, "-I", "-c", CHECKS, cwd=elsewhere)
+        # Its base takes torch and 240 MB: that it is found must do here.
+        run(python, "-m", "pip", "install", "-q", "--no-deps", model)
+        run(python, "-I", "-c", MODEL_CHECKS, cwd=elsewhere)
+        run(python, "-m", "pip", "uninstall", "-q", "-y", "spacy-padellm-multilingual")
         size = sum(p.stat().st_size for p in (elsewhere / "venv").rglob("*") if p.is_file())
         print(f"the small install takes {size / 1e9:.2f} GB")
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 PACKAGE = "spacy_padellm"
 MOST_BYTES = 36e6  # of the wheel, most of them models
+MOST_OF_ADAPTER = 10e6  # of a package that has one alone
 _BESIDE = ("LICENSE.md", "README.md", "padellm.json", "pointers.safetensors")
 _WHOLE = (*_BESIDE, "model.safetensors", "model.onnx", "onnx.json", "words.onnx", "tokenizer.json")
 _REFERENCE = ("LICENSE.md", "README.md", "padellm.json")
 _ADAPTER = (*_BESIDE, "adapter_model.safetensors", "adapter_config.json")
+_GEMMA = ("NOTICE", "GEMMA_TERMS.txt")
 MODELS = {"english": _WHOLE, "english_any": _REFERENCE, "english_smollm2": _ADAPTER}
 HIDDEN = re.compile(r"(^|/)(__pycache__|\.[^/]+)/|\.py[co]$|(^|/)\.")
 NEVER = re.compile(rf"(^|/)(tests?|benchmarks)/|{HIDDEN.pattern}")  # of a wheel
@@ -79,6 +81,26 @@ def check_pipeline(wheel: Path) -> None:
     if [re.split(r"[^\w-]", line)[0] for line in requires] != ["spacy-padellm"]:
         raise WrongContentsError(f"{wheel.name} requires {requires}, not spacy-padellm alone")
     print(f"{wheel.name}: {len(names)} files; requires {requires[0]}")
+
+
+def check_multilingual(wheel: Path, root: Path) -> None:
+    """The adapter, with the notice and the terms that go with whatever is made of Gemma. root: of
+    its source. Raises WrongContentsError."""
+    names, meta = read_wheel(wheel)
+    _nothing_else(wheel, names)
+    files = (p for p in (root / "spacy_padellm_multilingual").rglob("*") if p.is_file())
+    known = {path.relative_to(root).as_posix() for path in files}
+    packed = {name for name in names if ".dist-info/" not in name}
+    _agree(wheel, packed, {name for name in known if not HIDDEN.search(name)})
+    needed = {f"spacy_padellm_multilingual/model/{name}" for name in (*_GEMMA, *_ADAPTER[2:])}
+    if missing := needed - packed:
+        raise WrongContentsError(f"{wheel.name} lacks {', '.join(sorted(missing))}")
+    for name in _GEMMA:
+        if not any(".dist-info/licenses/" in path and path.endswith(name) for path in names):
+            raise WrongContentsError(f"{wheel.name} lacks the licence {name}")
+    if wheel.stat().st_size > MOST_OF_ADAPTER:
+        raise WrongContentsError(f"{wheel.name} has more than {MOST_OF_ADAPTER / 1e6:.0f} MB")
+    print(f"{wheel.name}: {len(names)} files; {meta['License-Expression']}")
 
 
 def read_wheel(wheel: Path) -> tuple[set[str], Message]:

@@ -1,12 +1,12 @@
 """Strict span F1 of the multilingual model on test splits, beside spaCy's `ner` of each language.
 
     python scripts/multilingual_evaluate.py --data DATA [--model multilingual]
-        [--rivals training/multilingual-rival] [--limit 1000] [--output FILE.json]
+        [--rivals training/multilingual-rival] [--limit 500] [--output FILE.json]
 
 Texts, tokens and gold spans are the same for both. Tokens are those of spaCy for the language.
-Chinese, Japanese and Korean are cut at each character, as spaCy does for Chinese. `--limit` is for
-large sets, of which so many texts are drawn. A set that is there already in the output is not
-measured again.
+Chinese, Japanese and Korean are cut at each character, as spaCy does for Chinese. The PUD sets are
+measured whole; of each other set, so many texts are drawn as `--limit` says. What is there already
+in the output, of the same weights and as many texts, is not measured again.
 """
 
 import argparse
@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+from english_data import digest
 from english_evaluate import score
 from english_rival import to_docbin
 from multilingual_data import LANGUAGES, PUD, TEST_SETS, asked_of, read_set
 from spacy.language import Language
 from tqdm import tqdm
+
+from spacy_padellm.models.named.lookup import find_named
 
 BY_CHARACTER = ("ja", "ko", "zh")
 
@@ -34,9 +37,11 @@ def main() -> None:
     parser.add_argument("--rivals", type=Path, default=Path("training/multilingual-rival"))
     parser.add_argument("--corpora", type=Path, default=Path("corpus/multilingual"))
     parser.add_argument("--sets", nargs="+", choices=TEST_SETS, default=list(TEST_SETS))
-    parser.add_argument("--limit", type=int, default=1000)
+    parser.add_argument("--limit", type=int, default=500)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/multilingual.json"))
     arguments = parser.parse_args()
+    if not arguments.rivals.is_dir():
+        parser.error(f"--rivals: there is no folder {arguments.rivals}")
     output: Path = arguments.output
     report: dict[str, Any] = {"results": {}}
     if output.exists():
@@ -46,14 +51,17 @@ def main() -> None:
         language = "zh" if LANGUAGES[name] in BY_CHARACTER else LANGUAGES[name]
         corpus = arguments.corpora / f"{name}.test.spacy"
         golds = read_set(arguments.data, name, "test")
-        if len(golds) > arguments.limit:
+        if name not in PUD and len(golds) > arguments.limit:
             golds = random.Random(0).sample(golds, arguments.limit)
         to_docbin(golds, corpus, language)
-        if "multilingual" not in done:
-            done["multilingual"] = score(pipeline(arguments.model, language, name), corpus)
+        edition = [digest(weights_of(arguments.model)), len(golds)]
+        if done.get("multilingual", {}).get("edition") != edition:
+            scores = score(pipeline(arguments.model, language, name), corpus)
+            done["multilingual"] = {**scores, "edition": edition}
         rival = arguments.rivals / LANGUAGES[name] / "model-best"
-        if "ner" not in done and rival.exists():
-            done["ner"] = score(spacy.load(rival), corpus)
+        edition = [digest(rival), len(golds)]
+        if rival.exists() and done.get("ner", {}).get("edition") != edition:
+            done["ner"] = {**score(spacy.load(rival), corpus), "edition": edition}
         report["date"] = time.strftime("%Y-%m-%d")
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
@@ -68,6 +76,16 @@ def pipeline(model: str, language: str, name: str) -> Language:
     config = {"model": {"name": model}, "labels": asked_of(name)}
     nlp.add_pipe("padellm_ner", config=config)
     return nlp
+
+
+def weights_of(model: str) -> Path:
+    """The folder of a pipeline or model, or the one that a name stands for."""
+    if Path(model).exists():
+        return Path(model)
+    named = find_named(model)
+    if named is None:
+        raise SystemExit(f"--model: {model!r} is neither a folder nor the name of a model")
+    return named.files[0]
 
 
 def make_table(results: dict[str, dict[str, Any]]) -> str:

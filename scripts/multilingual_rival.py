@@ -1,10 +1,11 @@
-"""spaCy's own `ner` for each language, on the texts of that language that the multilingual model is
-trained on: corpora, config, training.
+"""spaCy's own `ner` for each language, on texts of it that the multilingual model is trained on:
+corpora, config, training.
 
     python scripts/multilingual_rival.py --data DATA --output training/multilingual-rival
         [--languages de pt ...] [--max-steps 5000]
 
 A set that lacks one of PER, ORG and LOC is left out, since `ner` would learn that there are none.
+German is chosen on MultiCoNER, as its other set has no further texts.
 The config is `spacy init config --pipeline ner --optimize efficiency`, with other steps only.
 """
 
@@ -19,7 +20,7 @@ from english_rival import to_docbin
 from multilingual_data import LANGUAGES, MAIN, TRAIN_SETS, asked_of, read_set
 
 TRAINED = ("en", "zh", "pt", "sv", "da", "hr", "sr", "sk", "de", "fi")
-# The set whose development texts choose the model; German has none that is not trained on.
+# The set whose development texts choose the model, where none of Universal NER does.
 CHOOSERS = {"de": "multiconer1_de", "fi": "turku_ner"}
 
 
@@ -35,6 +36,7 @@ def main() -> None:
 
 
 def train(language: str, data: Path, output: Path, max_steps: int) -> None:
+    """Leaves `model-best` in output; does nothing where it is there already."""
     if (output / "model-best").exists():
         return
     names = [
@@ -48,15 +50,17 @@ def train(language: str, data: Path, output: Path, max_steps: int) -> None:
     to_docbin(golds, output / "train.spacy", language)
     to_docbin(read_set(data, chooser, "dev"), output / "dev.spacy", language)
     print(f"{language}: {', '.join(names)}; {len(golds):,} texts; chosen on {chooser}", flush=True)
+    run = output / "run"
     config = str(output / "config.cfg")
     make = ["init", "config", config, "-l", language, "-p", "ner", "-o", "efficiency", "--force"]
     fit = [
-        *("train", config, "-o", str(output), "--training.patience", "0"),
+        *("train", config, "-o", str(run), "--training.patience", "0"),
         *("--paths.train", str(output / "train.spacy"), "--paths.dev", str(output / "dev.spacy")),
         *("--training.max_steps", str(max_steps), "--training.eval_frequency", "500"),
     ]
     for command in (make, fit):
         subprocess.run([sys.executable, "-m", "spacy", *command], check=True)
+    (run / "model-best").rename(output / "model-best")  # whole: a run that was cut off begins anew
 
 
 if __name__ == "__main__":

@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 import spacy
 import yaml
-from dist_contents import WrongContentsError, check_committed, check_pipeline, check_wheel
+from dist_contents import (
+    WrongContentsError,
+    check_committed,
+    check_multilingual,
+    check_pipeline,
+    check_wheel,
+)
 from dist_pipeline import RESULTS, about
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -101,6 +107,32 @@ def test_the_pipeline_package_names_the_model_in_the_box(tmp_path):
         "Brussels",
     ]
     assert nlp.meta["labels"]["padellm_ner"] == ["PER", "ORG", "LOC"]
+
+
+@pytest.mark.skipif(not (ROOT / "multilingual").exists(), reason="an sdist does not have it")
+def test_the_multilingual_model_is_a_package_of_its_own(tmp_path):
+    source = shutil.copytree(
+        ROOT / "multilingual",
+        tmp_path / "source",
+        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"),
+    )
+    wheel = build_wheel(source, tmp_path)
+    check_multilingual(wheel, source)
+    assert wheel.name == f"spacy_padellm_multilingual-{__version__}-py3-none-any.whl"
+    (source / "spacy_padellm_multilingual" / "model" / "later.json").touch()
+    with pytest.raises(WrongContentsError, match=r"lacks \S*later\.json"):
+        check_multilingual(wheel, source)
+    required = Requirement(f"spacy-padellm=={__version__}").specifier
+    (needs,) = (
+        Requirement(line.removeprefix("Requires-Dist: "))
+        for line in zipfile.ZipFile(wheel)
+        .read(f"spacy_padellm_multilingual-{__version__}.dist-info/METADATA")
+        .decode()
+        .splitlines()
+        if line.startswith("Requires-Dist: ")
+    )
+    assert needs.name == "spacy-padellm" and needs.extras == {"gemma3"}
+    assert all(said.version in needs.specifier for said in required)
 
 
 def test_one_version_everywhere():

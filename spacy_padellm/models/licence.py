@@ -22,10 +22,12 @@ was trained on.
 _GEMMA = """\
 Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms
 
-The model weights here were adapted from {called}: a modification of Gemma, to which the use
-restrictions of those terms apply (section 3.2). Whoever passes them on must pass on a copy of the
-terms, and this notice.
+The model weights here were modified: they were trained from {called}, a model of Gemma. The use
+restrictions of those terms apply to them (section 3.2; ai.google.dev/gemma/prohibited_use_policy).
+GEMMA_TERMS.txt is a copy of the terms. Whoever passes the weights on must pass on the terms and
+this notice.
 """
+_TERMS = Path(__file__).parent / "GEMMA_TERMS.txt"
 # Whose weights a merged or full copy has, too, by the name of what it was adapted from.
 _BELOW = {
     "english-smollm2": """
@@ -43,10 +45,16 @@ class MadeOf:
     licence: str
 
     @property
-    def share_alike(self) -> str:
+    def binding(self) -> str:
         """The licence as people write it, where it holds for all that is made of the model (CC
-        BY-SA); "" for another."""
+        BY-SA, the terms of Gemma); "" for another."""
+        if self.is_gemma:
+            return "Gemma Terms of Use"
         return f"CC BY-SA {version}" if (version := self._version) else ""
+
+    @property
+    def is_gemma(self) -> bool:
+        return self.licence == "gemma"
 
     @property
     def called(self) -> str:
@@ -66,7 +74,7 @@ class MadeOf:
     def notice(self) -> str:
         """What must be beside weights that are made of it; "" where nothing must."""
         version = self._version
-        if self.licence == "gemma":
+        if self.is_gemma:
             return _GEMMA.format(called=self.called)
         if not version:
             return ""
@@ -98,11 +106,13 @@ def made_of_before(place: ModelPlace) -> MadeOf | None:
 
 
 def write_notice(folder: Path, made_of: MadeOf | None) -> None:
-    """`LICENSE`, where weights were made of a model whose licence asks for it; `NOTICE`, as the
-    terms of Gemma call it."""
-    if made_of is not None and made_of.notice:
-        name = "NOTICE" if made_of.licence == "gemma" else "LICENSE"
-        write_whole(folder / name, made_of.notice)
+    """`LICENSE`, where weights were made of a model whose licence asks for it; of Gemma `NOTICE`,
+    as its terms call it, and a copy of these."""
+    if made_of is None or not made_of.notice:
+        return
+    if made_of.is_gemma:
+        write_whole(folder / _TERMS.name, _TERMS.read_text(encoding="utf8"))
+    write_whole(folder / ("NOTICE" if made_of.is_gemma else "LICENSE"), made_of.notice)
 
 
 def _copied(place: ModelPlace) -> str:

@@ -28,8 +28,8 @@ def note_licence(meta: dict[str, Any], made_of: MadeOf | None) -> None:
     that is made of them. A licence that is there stays; one that says otherwise is warned of."""
     if made_of is None:
         return
-    source = {"name": made_of.source, "license": made_of.share_alike or made_of.licence}
-    if asked := made_of.share_alike:
+    source = {"name": made_of.source, "license": made_of.binding or made_of.licence}
+    if asked := made_of.binding:
         licence = meta["license"] = meta.get("license") or asked
         message = _OTHER.format(licence, made_of.called, asked)
         if _plain(asked) not in _plain(licence) and not told[message]:

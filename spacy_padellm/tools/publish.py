@@ -60,7 +60,7 @@ def make_card(nlp: Language, pipe: PaDeLLMNER, facts: CardFacts) -> ModelCard:
     named = _named(base)
     is_public = bool(base) and not Path(base).is_absolute() and named is None
     made_of = loaded.settings.made_of
-    shared = made_of if made_of is not None and made_of.share_alike else None
+    shared = made_of if made_of is not None and made_of.binding else None
     if shared and facts.licence not in ("", shared.licence):
         raise ValueError(
             f"the model was made from {shared.called}, which is under {shared.licence}, and so is "

@@ -194,7 +194,14 @@ def test_what_is_made_of_gemma_has_its_notice(lm_folder, tmp_path):
     save_pipeline(blank(folder), tmp_path / "saved")
     notice = (tmp_path / "saved" / "NOTICE").read_text()
     assert "under and subject to the Gemma Terms of Use found at" in notice
+    terms = (tmp_path / "saved" / "GEMMA_TERMS.txt").read_text()
+    assert "3.2 Use Restrictions" in terms
     assert not (tmp_path / "saved" / "LICENSE").exists()
+    meta = json.loads((tmp_path / "saved" / "meta.json").read_text())
+    assert meta["license"] == "Gemma Terms of Use"
+    nlp = spacy.load(tmp_path / "saved")
+    with pytest.raises(ValueError, match=r"'gemma3', which is under gemma.*leave --licence"):
+        make_card(nlp, nlp.get_pipe("padellm_ner"), CardFacts("me/x", licence="mit"))
 
 
 def test_other_models_and_other_licences_stay(random_nlp, lm_folder, tmp_path, caplog):
