@@ -4,9 +4,9 @@
         [--rivals training/multilingual-rival] [--limit 500] [--output FILE.json]
 
 Texts, tokens and gold spans are the same for both. Tokens are those of spaCy for the language.
-Chinese, Japanese and Korean are cut at each character, as spaCy does for Chinese. The PUD sets are
-measured whole; of each other set, so many texts are drawn as `--limit` says. What is there already
-in the output, of the same weights and as many texts, is not measured again.
+Chinese, Japanese and Korean are cut at each character, as spaCy does for Chinese. The PUD sets and
+EWT are measured whole; of each other set, so many texts are drawn as `--limit` says. What is there
+already in the output, of the same weights and as many texts, is not measured again.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from spacy_padellm.models.named.lookup import find_named
 
+WHOLE = (*PUD, "uner_ewt")
 BY_CHARACTER = ("ja", "ko", "zh")
 
 
@@ -51,7 +52,7 @@ def main() -> None:
         language = "zh" if LANGUAGES[name] in BY_CHARACTER else LANGUAGES[name]
         corpus = arguments.corpora / f"{name}.test.spacy"
         golds = read_set(arguments.data, name, "test")
-        if name not in PUD and len(golds) > arguments.limit:
+        if name not in WHOLE and len(golds) > arguments.limit:
             golds = random.Random(0).sample(golds, arguments.limit)
         to_docbin(golds, corpus, language)
         edition = [digest(weights_of(arguments.model)), len(golds)]
