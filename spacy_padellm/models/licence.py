@@ -22,8 +22,9 @@ was trained on.
 _GEMMA = """\
 Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms
 
-The model weights here were modified: they were trained from {called}, a model of Gemma. The use
-restrictions of those terms apply to them (section 3.2; ai.google.dev/gemma/prohibited_use_policy).
+The model weights here are those of {called}, or were trained from them: they are, or
+contain, a modification of Gemma. The use restrictions of those terms apply to them (section 3.2;
+ai.google.dev/gemma/prohibited_use_policy).
 GEMMA_TERMS.txt is a copy of the terms. Whoever passes the weights on must pass on the terms and
 this notice.
 """
