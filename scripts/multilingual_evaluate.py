@@ -43,6 +43,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.rivals.is_dir():
         parser.error(f"--rivals: there is no folder {arguments.rivals}")
+    weights = digest(weights_of(arguments.model))
     output: Path = arguments.output
     report: dict[str, Any] = {"results": {}}
     if output.exists():
@@ -55,7 +56,7 @@ def main() -> None:
         if name not in WHOLE and len(golds) > arguments.limit:
             golds = random.Random(0).sample(golds, arguments.limit)
         to_docbin(golds, corpus, language)
-        edition = [digest(weights_of(arguments.model)), len(golds)]
+        edition = [weights, len(golds)]
         if done.get("multilingual", {}).get("edition") != edition:
             scores = score(pipeline(arguments.model, language, name), corpus)
             done["multilingual"] = {**scores, "edition": edition}

@@ -74,10 +74,9 @@ class MadeOf:
     @property
     def notice(self) -> str:
         """What must be beside weights that are made of it; "" where nothing must."""
-        version = self._version
         if self.is_gemma:
             return _GEMMA.format(called=self.called)
-        if not version:
+        if not (version := self._version):
             return ""
         return _NOTICE.format(called=self.called, version=version) + _BELOW.get(self.name, "")
 
