@@ -16,6 +16,7 @@ def models_cli() -> None:
         [(row.name, row.package, row.licence, _state(row), row.about) for row in rows],
         header=("name", "package", "licence", "installed", "what it is"),
         divider=True,
+        max_col=48,
     )
     for row in rows:
         if row.install:

@@ -37,7 +37,9 @@ def find_parts(
                 raise ValueError(_two_adapters(adapter, place))
             adapter = place
         passed.append(place)
-        place = prepare(find_place(base.name, "base", base.revision, within=place.folder))
+        called = f"the base of {place.name!r}"
+        below = find_place(base.name, "base", base.revision, within=place.folder, called=called)
+        place = prepare(below)
         if place in passed or len(passed) > _MOST_REFERENCES:
             raise ValueError(_no_base([*passed, place]))
 

@@ -146,7 +146,7 @@ def find_place(
     try:
         named = find_named(name) if _may_be_name(name) else None
     except NotInstalledError as error:
-        raise NotInstalledError(f"{error} ({called} asks for it)") from None
+        raise NotInstalledError(f"{error} ({called} is {name!r})") from None
     except ValueError as error:
         raise ValueError(f"{called} is {name!r}: {error}") from error
     if named is not None:

@@ -31,8 +31,8 @@ def add_pointers(
 
     own: those that get vectors of their own, all by default; the others are known by their names.
     both_ways: texts are read both ways from now on, where the model takes it and the template does
-    not say `repeat_text`. Few weights cannot make a causal LM read so: with an adapter it learns
-    several times slower. What goes on to read causally, and names no template, reads texts twice.
+    not say `repeat_text`. The few weights of an adapter make a causal LM read so from thousands of
+    texts, not from few. What goes on to read causally, and names no template, reads texts twice.
 
     Pointers that it has keep what they know: of words, and of labels that are among these.
 

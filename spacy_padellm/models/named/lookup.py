@@ -22,6 +22,8 @@ OWN = {
     "gemma3": "spacy_padellm.models.named.packaged:GEMMA3",
     "minilm": "spacy_padellm.models.named.packaged:MINILM",
 }
+# Of packages of ours that declare them: what is said where they are not installed.
+APART = {"multilingual": "spacy_padellm.models.named.packaged:MULTILINGUAL"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def brought_by(name: str) -> tuple[str, str]:
         return "", "gguf" if name.lower().endswith(GGUF) else "torch"
     given = _read(name, found)
     if isinstance(given, PackagedModel):
-        return "", given.extra
+        return (given.package if given.apart else ""), given.extra
     package = _package(found[0])
     if package == OURS:
         return "", ""
@@ -74,6 +76,9 @@ def _entries() -> dict[str, list[EntryPoint]]:
         found[entry.name].append(entry)
     for name, value in OWN.items():
         if not any(_package(entry) == OURS for entry in found[name]):
+            found[name].append(EntryPoint(name, value, GROUP))
+    for name, value in APART.items():
+        if name not in found:
             found[name].append(EntryPoint(name, value, GROUP))
     return found
 

@@ -16,7 +16,8 @@ class PackagedModel:
     name: of the model. extra: of this package. package: the one that brings the model. holders:
     those whose files match `pattern`, in their order; a folder is found by a file in it, a GGUF
     file in several packages is joined. adapter: a folder of this package, for what the files hold,
-    which it names. Called, it finds them without importing anything.
+    which it names. apart: the package is one of ours, and declares the name itself once it is
+    installed. Called, it finds the files without importing anything.
     """
 
     name: str
@@ -29,10 +30,11 @@ class PackagedModel:
     hub: str
     encoder: bool = False
     adapter: Path | None = None
+    apart: bool = False
 
     @property
     def install(self) -> str:
-        return install_command(self.extra)
+        return f"pip install {self.package}" if self.apart else install_command(self.extra)
 
     @property
     def version(self) -> str:
@@ -56,7 +58,7 @@ class PackagedModel:
         except metadata.PackageNotFoundError:
             raise NotInstalledError(
                 f"the model {self.name!r} ({self.about.partition(':')[0]}) needs the package "
-                f"{package}, which is not installed: {self.install}"
+                f"{self.package}, which is not installed: {self.install}"
             ) from None
 
     def _find(self, package: str) -> Path:
@@ -111,4 +113,15 @@ ENGLISH_SMOLLM2 = replace(
     about="SmolLM2 with an adapter for PER, ORG and LOC in English",
     hub="",
     adapter=Path(__file__).parents[1] / "english_smollm2",
+)
+# In a package of its own, since the terms of Gemma hold for it.
+MULTILINGUAL = replace(
+    GEMMA3,
+    name="multilingual",
+    package="spacy-padellm-multilingual",
+    holders=("spacy-padellm-multilingual",),
+    pattern="model/padellm.json",
+    about="Finds PER, ORG and LOC in many languages: Gemma 3 270M with an adapter",
+    hub="",
+    apart=True,
 )
