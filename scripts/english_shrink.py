@@ -1,13 +1,14 @@
 """Makes a trained model fit the package: the pieces of words that English has, weights in 8 bits.
 
 python scripts/english_shrink.py MODEL OUTPUT --texts corpus/english
-    [--pieces 22000] [--begins 0.3] [--window 64] [--labels PER ORG LOC]
+    [--average MODEL ...] [--pieces 22000] [--begins 0.3] [--window 64] [--labels PER ORG LOC]
 
 MODEL is a folder with a WordPiece vocabulary, of which the pieces that are the most frequent in the
 texts stay, and all of one character: a word with another piece is cut into more of these.
 `--labels` are what it finds unless it is asked for others: PER, ORG and LOC, or none. A mention
 begins where the model says 0.5: `--begins` moves what it says, so that this is where it said so
-much. `--window` is the length, in tokens, that it reads best.
+much. `--window` is the length, in tokens, that it reads best. `--average` takes further runs that
+began with the same weights, and writes the mean of all.
 """
 
 import argparse
@@ -15,16 +16,18 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import srsly
+import torch
 from english_data import LABELS
 from safetensors import safe_open
 from safetensors.torch import load_file
 from spacy.util import minibatch
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from spacy_padellm.models.files.rounded import write_rounded
 
@@ -42,6 +45,7 @@ def main() -> None:
     parser.add_argument("--begins", type=float, default=0.5, metavar="PROBABILITY")
     parser.add_argument("--window", type=int)
     parser.add_argument("--labels", nargs="*", default=list(LABELS), metavar="LABEL")
+    parser.add_argument("--average", nargs="*", type=Path, default=[], metavar="MODEL")
     arguments = parser.parse_args()
     model, output = arguments.model, arguments.output
     shutil.copytree(model, output, dirs_exist_ok=True)
@@ -69,18 +73,29 @@ def main() -> None:
     }
     settings["window"] = arguments.window or settings.get("window")
     (output / SETTINGS).write_text(json.dumps(settings, indent=2))
-    weights = load_file(model / WEIGHTS)
+    runs = [model, *arguments.average]
+    weights = average([load_file(run / WEIGHTS) for run in runs])
     rows = {k: v[kept] if v.shape[0] == size else v for k, v in weights.items()}
     write_rounded(rows, output / WEIGHTS)
     with safe_open(model / POINTERS, framework="pt") as file:
         metadata = file.metadata()
-    pointers = load_file(model / POINTERS)
+    pointers = average([load_file(run / POINTERS) for run in runs])
     pointers["rare"][0] += math.log((1 - arguments.begins) / arguments.begins)
     write_rounded(pointers, output / POINTERS, metadata)
     total = sum(counts.values())
     whole = sum(counts[old] for old in kept) / total
     megabytes = sum(path.stat().st_size for path in output.iterdir()) / 1e6
     print(f"{len(kept):,} of {size:,} pieces, {whole:.2%} of those in texts; {megabytes:.1f} MB")
+
+
+def average(runs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Weights by name, the mean of runs that have the same ones. Raises ValueError for others."""
+    first = runs[0]
+    sizes = {name: weight.shape for name, weight in first.items()}
+    if any({name: weight.shape for name, weight in run.items()} != sizes for run in runs):
+        raise ValueError("the weights of --average have other names or shapes than those of MODEL")
+    stacked = {name: torch.stack([run[name] for run in runs]) for name in first}
+    return {name: weights.float().mean(0).to(weights.dtype) for name, weights in stacked.items()}
 
 
 def read_texts(folder: Path) -> Iterator[str]:
