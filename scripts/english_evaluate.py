@@ -7,7 +7,8 @@ the model in the box.
 Labels of OntoNotes (`en_core_web_sm`) are mapped to those here. Texts,
 tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC). Of a pipeline
 with padellm_ner, the calibration of its probabilities on UNER EWT test is measured, too; of the
-model in the box, the time from import to the first entity.
+model in the box, the time from import to the first entity. Systems in FILE that are not measured
+again stay there, with their dates, where they had the same texts.
 """
 
 import argparse
@@ -135,15 +136,30 @@ def make_table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def make_length_table(lengths: dict[str, dict[int, float]]) -> str:
+def make_length_table(lengths: dict[str, dict[str, float]]) -> str:
     """Markdown: F1 (percent) on UNER EWT test, its sentences joined to texts of so many."""
     lines = ["| sentences per text | " + " | ".join(f"{title} F1" for title in lengths) + " |"]
     lines.append("|---" * (1 + len(lengths)) + "|")
     for n in SENTENCES:
         lines.append(
-            f"| {n} | " + " | ".join(f"{100 * of[n]:.1f}" for of in lengths.values()) + " |"
+            f"| {n} | " + " | ".join(f"{100 * of[str(n)]:.1f}" for of in lengths.values()) + " |"
         )
     return "\n".join(lines) + "\n"
+
+
+def with_earlier(report: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    """The report, with the systems that only an earlier one has, in the order of that one."""
+    counts = {name: of["texts"] for name, of in next(iter(report["results"].values())).items()}
+    kept = [
+        title
+        for title, found in earlier.get("results", {}).items()
+        if {name: of["texts"] for name, of in found.items()} == counts
+    ]
+    merged = dict(report)
+    for part in ("results", "f_by_sentences_a_text", "calibration", "dates"):
+        old = earlier.get(part, {})
+        merged[part] = {title: old[title] for title in kept if title in old} | report[part]
+    return merged
 
 
 def main() -> None:
@@ -166,14 +182,15 @@ def main() -> None:
             name: score(nlp, arguments.corpora / f"{name}.spacy")
             for name in tqdm(TEST_SETS, desc=title)
         }
-    lengths: dict[str, dict[int, float]] = {title: {} for title in results}
+    lengths: dict[str, dict[str, float]] = {title: {} for title in results}
     for n in SENTENCES:
         corpus = arguments.corpora / f"uner_ewt_by_{n}.spacy"
         to_docbin(join_every(read_set(arguments.data, "uner_ewt", "test"), n), corpus)
         for pipeline in arguments.pipelines:
             title, _, path = pipeline.partition("=")
-            lengths[title][n] = score(load(path), corpus)["ents_f"]
-    report: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "results": results}
+            lengths[title][str(n)] = score(load(path), corpus)["ents_f"]
+    report: dict[str, Any] = {"results": results}
+    report["dates"] = dict.fromkeys(results, time.strftime("%Y-%m-%d"))
     report["f_by_sentences_a_text"] = lengths
     report["calibration"] = {}
     report["test_texts_seen"] = count_seen(arguments.data, arguments.only_names)
@@ -194,8 +211,11 @@ def main() -> None:
         if boxed:
             report["seconds_to_first_entity"] = time_first_entity()
             print(report["calibration"][title], report["seconds_to_first_entity"])
+    if output.exists():
+        report = with_earlier(report, json.loads(output.read_text(encoding="utf8")))
     output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
-    table = make_table(results) + "\n" + make_length_table(lengths)
+    lengths = report["f_by_sentences_a_text"]
+    table = make_table(report["results"]) + "\n" + make_length_table(lengths)
     output.with_suffix(".md").write_text(table, encoding="utf8")
     print(table)
 

@@ -9,6 +9,7 @@ from english_any import main as write_any
 from english_corpora import JOINED, NATURAL, join_some, with_lower_case
 from english_corpora import main as write_corpora
 from english_data import LABELS, TRAIN_SETS, join_every, read_set
+from english_evaluate import with_earlier
 from english_unseen import main as write_unseen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +155,20 @@ def test_a_model_for_any_label_gets_descriptions(data, tmp_path, monkeypatch):
     assert ["DISH", ["a DISH"]] in block["components"]["padellm_ner"]["label_noise"]["names"]
     also = {gold["text"] for gold in srsly.read_jsonl(output / "stackoverflow.jsonl")}
     assert also == {"Run it (now).", "run it (now)."}
+
+
+def test_systems_that_are_not_measured_again_stay():
+    def report(date, **texts):
+        scores = {title: {"btc": {"texts": n, "ents_f": 0.5}} for title, n in texts.items()}
+        lengths = {title: {"1": 0.5} for title in texts}
+        dates = dict.fromkeys(texts, date)
+        parts = {"f_by_sentences_a_text": lengths, "calibration": {}, "dates": dates}
+        return {"results": scores, **parts}
+
+    found = with_earlier(report("new", box=9), report("old", box=9, ner=9, other=8))
+    assert found["dates"] == {"box": "new", "ner": "old"}
+    assert list(found["results"]) == list(found["f_by_sentences_a_text"]) == ["box", "ner"]
+    assert with_earlier(report("new", box=9), {}) == report("new", box=9)
 
 
 def test_english_any_is_the_box_by_another_calibration(tmp_path, monkeypatch):
