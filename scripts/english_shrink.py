@@ -89,13 +89,18 @@ def main() -> None:
 
 
 def average(runs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Weights by name, the mean of runs that have the same ones. Raises ValueError for others."""
+    """Weights by name, the mean of runs that have the same ones; integers, which are not trained,
+    are the first run's. Raises ValueError for others."""
     first = runs[0]
     sizes = {name: weight.shape for name, weight in first.items()}
     if any({name: weight.shape for name, weight in run.items()} != sizes for run in runs):
         raise ValueError("the weights of --average have other names or shapes than those of MODEL")
-    stacked = {name: torch.stack([run[name] for run in runs]) for name in first}
-    return {name: weights.float().mean(0).to(weights.dtype) for name, weights in stacked.items()}
+    return {
+        name: torch.stack([run[name] for run in runs]).mean(0)
+        if weight.is_floating_point()
+        else weight
+        for name, weight in first.items()
+    }
 
 
 def read_texts(folder: Path) -> Iterator[str]:
