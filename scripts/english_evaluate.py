@@ -148,14 +148,14 @@ def make_length_table(lengths: dict[str, dict[str, float]]) -> str:
 
 
 def with_earlier(report: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
-    """The report, with the systems that only an earlier one has, in the order of that one."""
+    """The report, with what only an earlier one has; its systems come first, in their order."""
     counts = {name: of["texts"] for name, of in next(iter(report["results"].values())).items()}
     kept = [
         title
         for title, found in earlier.get("results", {}).items()
         if {name: of["texts"] for name, of in found.items()} == counts
     ]
-    merged = dict(report)
+    merged = {**earlier, **report}
     for part in ("results", "f_by_sentences_a_text", "calibration", "dates"):
         old = earlier.get(part, {})
         merged[part] = {title: old[title] for title in kept if title in old} | report[part]

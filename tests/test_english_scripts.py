@@ -169,6 +169,8 @@ def test_systems_that_are_not_measured_again_stay():
     assert found["dates"] == {"box": "new", "ner": "old"}
     assert list(found["results"]) == list(found["f_by_sentences_a_text"]) == ["box", "ner"]
     assert with_earlier(report("new", box=9), {}) == report("new", box=9)
+    timed = report("old", box=9) | {"seconds_to_first_entity": 2.0}
+    assert with_earlier(report("new", ner=9), timed)["seconds_to_first_entity"] == 2.0
 
 
 def test_english_any_is_the_box_by_another_calibration(tmp_path, monkeypatch):

@@ -22,9 +22,9 @@ _WARNING = (
 
 def warn_of_phrases(doc: Doc) -> None:
     """Warns where a token is a phrase, in which no entity could be found."""
-    if doc.text.isascii():
+    if not _PHRASE.search(doc.text):
         return
     for token in doc:
-        if len(token) >= 8 and _PHRASE.search(token.text):
+        if _PHRASE.search(token.text):
             warn_of_few(logger, _WARNING, token.text[:24])
             return

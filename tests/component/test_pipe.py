@@ -57,7 +57,8 @@ def test_tokens_that_are_phrases_are_told(trained, caplog, text, warned):
     trained(text)
     assert any("makes each character a token" in told for told in caplog.messages) == warned
     caplog.clear()
-    trained(Doc(trained.vocab, list(text.replace(" ", "")), [False] * len(text.replace(" ", ""))))
+    characters = list(text.replace(" ", ""))
+    trained(Doc(trained.vocab, characters, [False] * len(characters)))
     assert not caplog.messages
 
 
