@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+import spacy
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
@@ -76,6 +77,13 @@ def test_a_text_is_shown_and_never_markup(scripted):
     assert "&lt;b&gt;Paris&lt;/b&gt;" in page
     shown = " ".join(text_of(page).split())
     assert "PER 0.90" in shown and "80.0 %" in shown and "not aligned" in shown
+
+
+def test_a_description_stands_apart_from_what_was_found():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner", config={"labels": {"PER": "names of people"}})
+    page = render_explanation(explain(nlp, nlp.get_pipe("padellm_ner"), "Ada met Bo."))
+    assert re.search(r"names of people</span>\s+found", page)
 
 
 def test_shading():
