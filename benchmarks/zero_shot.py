@@ -1,6 +1,6 @@
 """Labels that a model is asked for by name, without training: strict span F1, by set.
 
-    python benchmarks/zero_shot.py --data DATA MODEL [MODEL ...] [--described]
+    python benchmarks/zero_shot.py --data DATA MODEL [MODEL ...] [--described] [--split dev]
 
 MODEL is what `model.name` takes: `english-any`, a folder. Names and descriptions of labels are in
 `zero_shot.yml`; with `--described`, the model reads both. Sets that a model in the box was trained
@@ -31,7 +31,7 @@ from spacy_padellm.formats.gold_text import GoldText
 
 ABOUT = Path(__file__).with_suffix(".yml")
 OUTPUT = Path(__file__).parent / "results" / "zero_shot.json"
-SPLIT = "test"
+SPLITS = ("test", "dev")
 MARK = "*"
 
 
@@ -40,18 +40,20 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", metavar="SET", help="default: those of zero_shot.yml")
-    parser.add_argument("--limit", type=int, default=500, help="test texts of each set")
+    parser.add_argument("--split", choices=SPLITS, default=SPLITS[0])
+    parser.add_argument("--limit", type=int, default=500, help="texts of each set")
     parser.add_argument("--described", action="store_true", help="with descriptions of the labels")
     parser.add_argument("--threshold", type=float, default=0.0)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args(given)
     about = srsly.read_yaml(ABOUT)
+    split = arguments.split
     names = arguments.sets or list(about)
     if unknown := [name for name in names if name not in about]:
         parser.error(f"no set {', '.join(unknown)}: {ABOUT.name} has {', '.join(about)}")
     try:
         golds = {
-            name: read(arguments.data, name, about[name]["joined"], arguments.limit)
+            name: read(arguments.data, name, split, about[name]["joined"], arguments.limit)
             for name in names
         }
     except (ValueError, OSError) as error:
@@ -70,6 +72,7 @@ def main(given: Sequence[str] | None = None) -> None:
     report = {
         "described": described,
         "threshold": threshold,
+        "split": split,
         "limit": arguments.limit,
         "date": time.strftime("%Y-%m-%d"),
         "machine": describe(),
@@ -79,8 +82,8 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")
 
 
-def read(data: Path, name: str, joined: bool, limit: int) -> list[GoldText]:
-    golds = some(read_split(find_set(data, name, (SPLIT,)), SPLIT), limit, f"{name} {SPLIT}")
+def read(data: Path, name: str, split: str, joined: bool, limit: int) -> list[GoldText]:
+    golds = some(read_split(find_set(data, name, (split,)), split), limit, f"{name} {split}")
     if not joined:
         return golds
     pairs = [respace(gold.text, gold.spans) for gold in golds]

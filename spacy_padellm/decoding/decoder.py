@@ -111,8 +111,13 @@ class Decoder(TextDecoder):
             for i, of_text in zip(alike, probabilities, strict=True):
                 text, prompt = items[i]
                 slices = TextSlices(prompt.encoded, text.starts, text.ends)
-                longest = self.settings.max_mention_tokens
-                found[i] = read_pointers(prompt, slices, of_text, longest)
+                found[i] = read_pointers(
+                    prompt,
+                    slices,
+                    of_text,
+                    self.settings.max_mention_tokens,
+                    self.settings.begins,
+                )
             tokens = len(prompts) * max(len(prompt.trunk) for prompt in prompts)
             self.work.add(DecodingWork(passes=1, tokens=tokens))
         self.work.add(DecodingWork(texts=len(items), batches=1))

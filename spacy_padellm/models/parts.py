@@ -27,7 +27,7 @@ def find_parts(
     while True:
         own = read_settings(place)
         if adapter is not None and own is not None:
-            own = replace(own, calibration=None)  # the base's is not the adapter's
+            own = replace(own, calibration=None, begins=None)  # the base's, not the adapter's
         settings = _over(settings, own)
         base = read_base(place)
         if base is None:

@@ -57,7 +57,9 @@ def add_pointers(
         template = replace(template, bidirectional=True)
     elif loaded.settings.template is None:
         template = replace(template, repeat_text=not template.bidirectional)
-    settings = replace(loaded.settings, template=template, calibration=None, window=WINDOW)
+    settings = replace(
+        loaded.settings, template=template, calibration=None, window=WINDOW, begins=None
+    )
     return replace(
         loaded, lm=replace(lm, pointers=pointers.to(lm.device).eval()), settings=settings
     )

@@ -1,6 +1,7 @@
 """The decoders of a component: its own, and those of labels that Docs describe."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from spacy.tokens import Doc
@@ -17,7 +18,7 @@ from .untrained import UntrainedLabels
 
 LONGEST_WINDOW = 512  # tokens, of a model that names none of its own
 MOST_KEPT = 8  # decoders of a component, beside its own
-_MadeOf = tuple[Any, ...]  # model, calibration, labels, settings, examples
+_MadeOf = tuple[Any, ...]  # model, calibration, bar for beginnings, labels, settings, examples
 _Made = tuple[_MadeOf, DocDecoder]
 
 
@@ -108,8 +109,9 @@ class DocDecoders:
         examples: tuple[Demonstration, ...],
     ) -> _MadeOf:
         loaded = self._shim.loaded
-        calibration = loaded.settings.calibration
-        return id(loaded.lm), calibration, tuple(described.items()), settings, examples
+        said = loaded.settings
+        asked = (tuple(described.items()), settings, examples)
+        return id(loaded.lm), said.calibration, said.begins, *asked
 
     def _make(
         self,
@@ -125,8 +127,11 @@ class DocDecoders:
         encoder = loaded.encoder(descriptions, settings.max_count)
         budget = settings.token_budget
         encoder = show_examples(self._name, encoder, examples, described, loaded, budget)
+        decoding = settings.decoding
+        if loaded.settings.begins is not None:
+            decoding = replace(decoding, begins=loaded.settings.begins)
         return DocDecoder(
-            self._shim.make_decoder(self._name, encoder, settings.decoding),
+            self._shim.make_decoder(self._name, encoder, decoding),
             settings,
             settings.window or loaded.settings.window or LONGEST_WINDOW,
             loaded.settings.calibration,

@@ -57,7 +57,7 @@ def test_seen_sets_are_marked_and_left_out_of_a_mean(
     zero_shot.main([*fixed, "--sets", "bc5cdr", "cyner"])
     report = json.loads((tmp_path / "new" / "out.json").read_text())
     (found,) = report["models"].values()
-    assert (found["mean_unseen"], found["mean"]) == (0.2, 0.5)
+    assert (found["mean_unseen"], found["mean"]) == (0.2, 0.5) and report["split"] == "test"
     assert found["seen"] == ["cyner"] and report["machine"]["processor"]
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["bc5cdr", "20.0"] in rows and ["cyner*", "80.0"] in rows

@@ -31,7 +31,7 @@ def found(nlp, text=TEXT):
 def test_the_folder_says_what_it_is():
     said = json.loads((FOLDER / "padellm.json").read_text(encoding="utf8"))
     assert said["labels"] == [] and said["descriptions"] == {} and said["calibration"]
-    assert said["base"]["name"] == said["made_of"]["name"] == "english"
+    assert said["base"]["name"] == said["made_of"]["name"] == "english" and said["begins"] < 0.5
     assert "CC BY-SA 4.0" in (FOLDER / "LICENSE.md").read_text(encoding="utf8")
 
 
@@ -59,7 +59,20 @@ def test_what_it_is_trained_on_is_what_it_knows(tmp_path):
     nlp.update([example], sgd=nlp.create_optimizer())
     nlp.to_disk(tmp_path)
     said = json.loads((tmp_path / "padellm_ner" / "model" / "padellm.json").read_text())
-    assert said["labels"] == [*LABELS]
+    assert said["labels"] == [*LABELS] and "begins" not in said and "calibration" not in said
+
+
+def test_its_folder_says_where_mentions_begin(tmp_path):
+    said = json.loads((FOLDER / "padellm.json").read_text(encoding="utf8"))
+    counts = []
+    for begins in (0.05, 0.5, 0.999):
+        folder = tmp_path / str(begins)
+        folder.mkdir()
+        (folder / "padellm.json").write_text(json.dumps({**said, "begins": begins}))
+        nlp = spacy.blank("en")
+        nlp.add_pipe("padellm_ner", config={"model": {"name": str(folder)}, "labels": LABELS})
+        counts.append(len(found(nlp, "Does Noma serve ramen? We shared a mushroom risotto.")))
+    assert counts[0] > counts[1] > counts[2] == 0
 
 
 def test_commands_want_labels(tmp_path):
