@@ -184,8 +184,8 @@ def test_english_any_is_the_box_by_another_calibration(tmp_path, monkeypatch):
     settings = load_model(ModelSource(str(output))).settings
     assert settings.labels == () and settings.descriptions == {} and settings.window == 64
     assert settings.calibration.slope == 0.5 and settings.made_of.name == "english"
-    assert settings.begins == 0.3
-    for wrong in (["--begins", "1"], []):
+    assert settings.start_threshold == 0.3
+    for wrong in (["--start-threshold", "1"], []):
         monkeypatch.setattr("sys.argv", ["x", str(tmp_path / "no"), *wrong])
         with pytest.raises(SystemExit):
             write_any()

@@ -53,7 +53,7 @@ def test_a_log_probability_has_a_probability(value):
 
 @pytest.mark.parametrize("name", [
     "threshold", "text_loss", "token_budget", "max_count", "max_mention_tokens", "window",
-    "overlap", "max_labels",
+    "overlap", "max_labels", "start_threshold",
 ])  # fmt: skip
 @pytest.mark.parametrize("value", NONE, ids=lambda v: str(v) if v is not NONE[-1] else "long")
 def test_settings_of_the_component(name, value):

@@ -116,7 +116,7 @@ class Decoder(TextDecoder):
                     slices,
                     of_text,
                     self.settings.max_mention_tokens,
-                    self.settings.begins,
+                    self.settings.start_threshold,
                 )
             tokens = len(prompts) * max(len(prompt.trunk) for prompt in prompts)
             self.work.add(DecodingWork(passes=1, tokens=tokens))

@@ -9,10 +9,10 @@ from ..logs import warn_of_few
 from ..prompts.encoding import TextPrompt
 from ..spans.prediction import Count, Mention, Prediction
 from .copying import TextSlices
+from .settings import LIKELY
 
 logger = logging.getLogger(__name__)
 CUT = "a %s that begins %r has no likely end in %d tokens and was cut (setting max_mention_tokens)"
-LIKELY = 0.5  # likelier than not
 
 
 def read_pointers(
@@ -20,11 +20,12 @@ def read_pointers(
     slices: TextSlices,
     probabilities: np.ndarray,
     longest: int,
-    begins: float = LIKELY,
+    start_threshold: float = LIKELY,
 ) -> Prediction:
     """probabilities: [tokens, 2, labels], that a mention begins, and ends, at a token. longest:
     tokens that a mention may have, more only where it may not end before; one that is likely to end
-    behind them is cut, with a warning. begins: the probability above which a mention begins.
+    behind them is cut, with a warning. start_threshold: the probability above which a mention
+    begins.
 
     A mention's probability is that of its beginning times that of its end: that there is an end
     here and none before. A count is of the mentions found, however many, and nothing that the model
@@ -33,7 +34,7 @@ def read_pointers(
     counts, mentions = [], []
     for i, label in enumerate(prompt.labels):
         starts, ends = probabilities[:, 0, i], probabilities[:, 1, i]
-        found = list(_spans(slices, starts, ends, longest, begins))
+        found = list(_spans(slices, starts, ends, longest, start_threshold))
         for index, (first, last, probability, is_cut) in enumerate(found, start=1):
             begin, end = slices.encoded.offsets[first][0], slices.encoded.offsets[last][1]
             text = slices.encoded.text[begin:end]
@@ -45,13 +46,13 @@ def read_pointers(
 
 
 def _spans(
-    slices: TextSlices, starts: np.ndarray, ends: np.ndarray, longest: int, begins: float
+    slices: TextSlices, starts: np.ndarray, ends: np.ndarray, longest: int, start_threshold: float
 ) -> Iterator[tuple[int, int, float, bool]]:
     """First and last token of each mention, its probability, and whether it is likelier to end
     behind the longest that it may be, in the order of the text."""
     may_end = slices.may_end
     all_ends = np.flatnonzero(may_end)
-    for first in np.flatnonzero(slices.may_start & (starts > begins)).tolist():
+    for first in np.flatnonzero(slices.may_start & (starts > start_threshold)).tolist():
         next_end = int(all_ends[np.searchsorted(all_ends, first)])  # be it behind the longest
         stop = max(min(first + longest, slices.last_end + 1), next_end + 1)
         here = np.where(may_end[first:stop], ends[first:stop], 0.0).astype(np.float64)

@@ -5,8 +5,8 @@ from typing import cast
 
 from ..lm.session import Method, SessionModel
 from ..spans.numeric import MOST_TOKENS, check_number
-from .pointing import LIKELY
 
+LIKELY = 0.5  # what is above it is likelier than not
 METHODS = ("auto", "tree", "rows", "paper", "pointers")
 
 
@@ -21,8 +21,8 @@ class DecodingSettings:
     copy: mentions are copied from the text, with exact offsets. token_budget: step-1 tokens a
     batch. max_mention_tokens: a longer mention is cut, and reported. draft_tokens, guess_counts:
     how far to run ahead (`Speculation`); None chooses by cost. distinct: no two mentions of a
-    label begin at the same place, for schemes without nested ones. begins: the probability above
-    which a mention begins, of a model that points.
+    label begin at the same place, for schemes without nested ones. start_threshold: the
+    probability above which a mention begins, of a model that points.
 
     Raises ValueError naming a setting that is out of its range.
     """
@@ -34,7 +34,7 @@ class DecodingSettings:
     draft_tokens: int | None = None
     guess_counts: tuple[int, ...] | None = None
     distinct: bool = False
-    begins: float = LIKELY
+    start_threshold: float = LIKELY
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -44,7 +44,7 @@ class DecodingSettings:
         check_number("max_mention_tokens", tokens, least=1, most=MOST_TOKENS, whole=True)
         if self.draft_tokens is not None:
             check_number("draft_tokens", self.draft_tokens, least=0, whole=True)
-        check_number("begins", self.begins, above=0, most=1)
+        check_number("start_threshold", self.start_threshold, above=0, most=1)
 
     def method_for(self, lm: SessionModel) -> Method:
         """The method with this model. Raises ValueError for one that cannot serve it."""

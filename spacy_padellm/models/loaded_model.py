@@ -71,7 +71,7 @@ class LoadedModel(Generic[Lm]):
         """The same model for these labels, without what training on whole texts makes untrue.
         Raises ValueError for labels that could not be saved with it."""
         check_labels(labels)
-        return self.having(labels=labels, calibration=None, window=None, begins=None)
+        return self.having(labels=labels, calibration=None, window=None, start_threshold=None)
 
     def encoder(
         self, descriptions: Mapping[str, str] | None = None, max_count: int | None = None

@@ -28,9 +28,9 @@ class ModelSettings:
 
     template: None where nothing says so. calibration: of its probabilities, if it has one. window:
     tokens of the longest texts that it reads well, None if it was not measured; the component
-    trains on windows of it, and keeps it. begins: the probability above which a mention begins, of
-    a model that points; None for a half. made_of: the pretrained model whose licence goes with the
-    weights, None where nothing says so.
+    trains on windows of it, and keeps it. start_threshold: the probability above which a mention
+    begins, of a model that points; None for a half. made_of: the pretrained model whose licence
+    goes with the weights, None where nothing says so.
     """
 
     template: PromptTemplate | None = None
@@ -39,7 +39,7 @@ class ModelSettings:
     max_count: int = 64
     calibration: Calibration | None = None
     window: int | None = None
-    begins: float | None = None
+    start_threshold: float | None = None
     made_of: MadeOf | None = None
 
     @property
@@ -65,7 +65,7 @@ class ModelSettings:
                 self.template.name,
                 template.name,
             )
-        return replace(self, template=template, calibration=None, begins=None)
+        return replace(self, template=template, calibration=None, start_threshold=None)
 
     def write(self, folder: Path, base: Mapping[str, str | None] | None = None) -> None:
         """Beside weights, which are there by now, with the notice of a licence that asks for one.

@@ -27,7 +27,8 @@ def find_parts(
     while True:
         own = read_settings(place)
         if adapter is not None and own is not None:
-            own = replace(own, calibration=None, begins=None)  # the base's, not the adapter's
+            # Those of the base are not the adapter's.
+            own = replace(own, calibration=None, start_threshold=None)
         settings = _over(settings, own)
         base = read_base(place)
         if base is None:

@@ -58,7 +58,7 @@ def add_pointers(
     elif loaded.settings.template is None:
         template = replace(template, repeat_text=not template.bidirectional)
     settings = replace(
-        loaded.settings, template=template, calibration=None, window=WINDOW, begins=None
+        loaded.settings, template=template, calibration=None, window=WINDOW, start_threshold=None
     )
     return replace(
         loaded, lm=replace(lm, pointers=pointers.to(lm.device).eval()), settings=settings

@@ -1,5 +1,6 @@
 """The decoders of a component: its own, and those of labels that Docs describe."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,8 +17,10 @@ from .label_thresholds import check_own_threshold, warn_of_idle_thresholds
 from .settings import Settings
 from .untrained import UntrainedLabels
 
+logger = logging.getLogger(__name__)
 LONGEST_WINDOW = 512  # tokens, of a model that names none of its own
 MOST_KEPT = 8  # decoders of a component, beside its own
+IDLE = "%s: start_threshold has no effect, since %s writes mentions and does not point at them"
 _MadeOf = tuple[Any, ...]  # model, calibration, bar for beginnings, labels, settings, examples
 _Made = tuple[_MadeOf, DocDecoder]
 
@@ -111,7 +114,7 @@ class DocDecoders:
         loaded = self._shim.loaded
         said = loaded.settings
         asked = (tuple(described.items()), settings, examples)
-        return id(loaded.lm), said.calibration, said.begins, *asked
+        return id(loaded.lm), said.calibration, said.start_threshold, *asked
 
     def _make(
         self,
@@ -128,8 +131,10 @@ class DocDecoders:
         budget = settings.token_budget
         encoder = show_examples(self._name, encoder, examples, described, loaded, budget)
         decoding = settings.decoding
-        if loaded.settings.begins is not None:
-            decoding = replace(decoding, begins=loaded.settings.begins)
+        if settings.start_threshold is not None and not getattr(loaded.lm, "points", False):
+            logger.warning(IDLE, self._name, loaded.lm.name)
+        if settings.start_threshold is None and loaded.settings.start_threshold is not None:
+            decoding = replace(decoding, start_threshold=loaded.settings.start_threshold)
         return DocDecoder(
             self._shim.make_decoder(self._name, encoder, decoding),
             settings,

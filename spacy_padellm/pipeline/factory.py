@@ -46,6 +46,7 @@ def make_padellm_ner(
     alignment_mode: str,
     resolution: str,
     threshold: Thresholds,
+    start_threshold: float | None,
     copy_constraint: bool,
     decoder: str,
     run_ahead: bool,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..architectures.config_values import write_value
 from ..decoding import DecodingSettings
-from ..decoding.settings import METHODS
+from ..decoding.settings import LIKELY, METHODS
 from ..learning.label_noise import LabelNoise
 from ..models.save_mode import SAVE_MODES
 from ..prompts.template import MOST_COUNT
@@ -34,6 +34,8 @@ class Settings:
     threshold: the lowest probability that a mention may have, 0 to 1: a number, or a number for
     each label, as a mapping or as pairs [[label, number], ...]. A label that is not named keeps all
     its mentions; no name means "all others", since spaCy's configs cannot hold an entry "*".
+    start_threshold: of a model that points, the probability above which a mention begins; None
+    takes the model's own, or 0.5. A lower one finds more, and more that is wrong.
     copy_constraint: mentions are slices of their text; without it, they are any strings, which are
     then searched in the text.
     decoder: "tree" (fast), "rows" (any architecture), or "auto": whichever the model supports.
@@ -65,6 +67,7 @@ class Settings:
     alignment_mode: str = "strict"
     resolution: str = "auto"
     threshold: Threshold = field(default=0.0, hash=False)
+    start_threshold: float | None = None
     copy_constraint: bool = True
     decoder: str = "auto"
     run_ahead: bool = True
@@ -131,6 +134,7 @@ class Settings:
             draft_tokens=None if self.run_ahead else 0,
             guess_counts=None if self.run_ahead else (),
             distinct=self.is_flat,
+            start_threshold=LIKELY if self.start_threshold is None else self.start_threshold,
         )
 
     @classmethod

@@ -89,6 +89,7 @@ def make_causal_lm(
     quantize: str | None = None,
     compile: bool = False,
     runtime: str = "auto",
+    start_threshold: float | None = None,
     copy_constraint: bool = True,
     decoder: str = "auto",
     run_ahead: bool = True,
@@ -101,7 +102,7 @@ def make_causal_lm(
     """The model "spacy_padellm.CausalLM.v1". Nothing is read before it is used.
 
     name to runtime: as in the component's model, "spacy_padellm.CausalLM.v1".
-    copy_constraint to overlap: as in the component `padellm_ner`, except that token_budget None
+    start_threshold to overlap: as in the component `padellm_ner`, except that token_budget None
     decodes all Docs of a call together.
 
     Raises ValueError for a setting out of its range.

@@ -157,3 +157,10 @@ def test_the_pages_say_which(scripted):
     assert analysis.to_dict()["threshold"] == {"PER": 0.75, "LOC": 0.5}
     plots = pytest.importorskip("spacy_padellm.tools.analyze.page")
     assert "threshold PER 0.75, LOC 0.5" in plots.render_analysis(analysis, "p", "c")
+
+
+def test_a_bar_for_beginnings_is_idle_where_mentions_are_written(random_nlp, caplog):
+    random_nlp()(TEXT)
+    assert "start_threshold" not in caplog.text
+    random_nlp(start_threshold=0.3)(TEXT)
+    assert "start_threshold has no effect" in caplog.text

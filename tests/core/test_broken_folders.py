@@ -102,7 +102,7 @@ def test_settings_are_read_as_they_were_written_or_not_at_all(data, folders, tmp
     except ValueError as error:
         assert "padellm.json is broken" in str(error)
         return
-    for field in ("labels", "descriptions", "max_count", "window", "begins"):
+    for field in ("labels", "descriptions", "max_count", "window", "start_threshold"):
         assert getattr(read, field) == written.get(field)
         assert type(getattr(read, field)) is type(written.get(field))
 
@@ -114,7 +114,7 @@ def test_settings_are_read_as_they_were_written_or_not_at_all(data, folders, tmp
         ("padellm.json", {"labels": ["PER", "PER"]}, "twice"),
         ("padellm.json", {"labels": [f"L{i}" for i in range(100_000)]}, "100000 labels, and 20000"),
         ("padellm.json", {"max_count": 10**18}, f"max_count.*{MOST_COUNT}"),
-        ("padellm.json", {"begins": 1.5}, "begins"),
+        ("padellm.json", {"start_threshold": 1.5}, "start_threshold"),
         ("padellm.json", {"calibration": {"slope": 1e400, "intercept": 0.0}}, "slope"),
         ("padellm.json", {"base": {"name": 5}}, "base.name is 5"),
         ("config.json", {"num_hidden_layers": 1_000_000}, "num_hidden_layers is 1000000"),

@@ -18,9 +18,10 @@ LABELS = {"DISH": "food that is cooked and served", "RESTAURANT": "names of rest
 TEXT = "Book a table for four at Chez Panisse on Friday at 8 pm."
 
 
-def blank(labels=LABELS):
+def blank(labels=LABELS, **settings):
     nlp = spacy.blank("en")
-    nlp.add_pipe("padellm_ner", config={"model": {"name": "english-any"}, "labels": labels})
+    config = {"model": {"name": "english-any"}, "labels": labels, **settings}
+    nlp.add_pipe("padellm_ner", config=config)
     return nlp
 
 
@@ -31,7 +32,10 @@ def found(nlp, text=TEXT):
 def test_the_folder_says_what_it_is():
     said = json.loads((FOLDER / "padellm.json").read_text(encoding="utf8"))
     assert said["labels"] == [] and said["descriptions"] == {} and said["calibration"]
-    assert said["base"]["name"] == said["made_of"]["name"] == "english" and said["begins"] < 0.5
+    assert (
+        said["base"]["name"] == said["made_of"]["name"] == "english"
+        and said["start_threshold"] < 0.5
+    )
     assert "CC BY-SA 4.0" in (FOLDER / "LICENSE.md").read_text(encoding="utf8")
 
 
@@ -59,19 +63,26 @@ def test_what_it_is_trained_on_is_what_it_knows(tmp_path):
     nlp.update([example], sgd=nlp.create_optimizer())
     nlp.to_disk(tmp_path)
     said = json.loads((tmp_path / "padellm_ner" / "model" / "padellm.json").read_text())
-    assert said["labels"] == [*LABELS] and "begins" not in said and "calibration" not in said
+    assert (
+        said["labels"] == [*LABELS] and "start_threshold" not in said and "calibration" not in said
+    )
 
 
-def test_its_folder_says_where_mentions_begin(tmp_path):
+def test_the_bar_for_beginnings(tmp_path):
     said = json.loads((FOLDER / "padellm.json").read_text(encoding="utf8"))
     counts = []
-    for begins in (0.05, 0.5, 0.999):
-        folder = tmp_path / str(begins)
+    text = "Does Noma serve ramen? We shared a mushroom risotto."
+    for bar in (0.05, 0.5, 0.999):
+        folder = tmp_path / str(bar)
         folder.mkdir()
-        (folder / "padellm.json").write_text(json.dumps({**said, "begins": begins}))
-        nlp = spacy.blank("en")
-        nlp.add_pipe("padellm_ner", config={"model": {"name": str(folder)}, "labels": LABELS})
-        counts.append(len(found(nlp, "Does Noma serve ramen? We shared a mushroom risotto.")))
+        (folder / "padellm.json").write_text(json.dumps({**said, "start_threshold": bar}))
+        by_folder, by_setting = spacy.blank("en"), blank(start_threshold=bar)
+        config = {"model": {"name": str(folder)}, "labels": LABELS}
+        by_folder.add_pipe("padellm_ner", config=config)
+        counts.append(len(found(by_folder, text)))
+        assert found(by_setting, text) == found(by_folder, text)
+        by_folder.to_disk(tmp_path / f"saved-{bar}")
+        assert found(spacy.load(tmp_path / f"saved-{bar}"), text) == found(by_setting, text)
     assert counts[0] > counts[1] > counts[2] == 0
 
 

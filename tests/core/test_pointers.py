@@ -24,10 +24,12 @@ def encoded(words=WORDS):
     return EncodedText(text, tuple(range(len(words))), tuple(offsets))
 
 
-def read(probabilities, starts=None, ends=None, longest=64, begins=0.5):
+def read(probabilities, starts=None, ends=None, longest=64, start_threshold=0.5):
     of_text = encoded()
     prompt = TextPrompt(of_text, LABELS, of_text.ids, ((0,), (1,)), 0)
-    return read_pointers(prompt, TextSlices(of_text, starts, ends), probabilities, longest, begins)
+    return read_pointers(
+        prompt, TextSlices(of_text, starts, ends), probabilities, longest, start_threshold
+    )
 
 
 def pointed(*mentions):
@@ -51,8 +53,8 @@ def test_mentions_are_where_they_are_pointed_at():
 def test_a_lower_bar_finds_more():
     unsure = pointed(("LOC", 0, 1), ("PER", 3, 3))
     unsure[3, 0, 1] = 0.4
-    for begins, texts in ((0.5, ["New York"]), (0.3, ["New York", "big"]), (0.995, [])):
-        assert [m.text for m in read(unsure, begins=begins).mentions] == texts
+    for bar, texts in ((0.5, ["New York"]), (0.3, ["New York", "big"]), (0.995, [])):
+        assert [m.text for m in read(unsure, start_threshold=bar).mentions] == texts
 
 
 @given(

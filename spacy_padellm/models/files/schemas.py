@@ -112,7 +112,7 @@ class SettingsFile(Open):
     base: BasePart | None = None
     calibration: Fitted | None = None
     window: Annotated[int, Field(ge=1, le=MOST_POSITIONS)] | None = None
-    begins: Annotated[Finite, Field(gt=0, lt=1)] | None = None
+    start_threshold: Annotated[Finite, Field(gt=0, lt=1)] | None = None
     made_of: MadeOfPart | None = None
 
     @field_validator("labels")

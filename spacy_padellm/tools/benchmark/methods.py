@@ -70,6 +70,6 @@ def make_decoder(
         token_budget=NO_BUDGET,
         draft_tokens=None if runs_ahead else 0,
         guess_counts=None if runs_ahead else (),
-        begins=loaded.settings.begins or DecodingSettings.begins,
+        start_threshold=loaded.settings.start_threshold or DecodingSettings.start_threshold,
     )
     return Decoder(lm if golds is None else GoldForcedModel(lm, encoder, golds), encoder, settings)
