@@ -49,12 +49,15 @@ def find_named(name: str) -> NamedModel | None:
 def brought_by(name: str) -> tuple[str, str]:
     """The package of others that gives the model of a name, "" for none, and the extra of this one
     that it needs. Raises ValueError as `find_named`, though not for a model that is missing."""
+    if name in APART:  # installed, it does not say which extra its base needs
+        known = _read(name, [EntryPoint(name, APART[name], GROUP)])
+        return known.package, known.extra
     found = _entries().get(name)
     if not found:
         return "", "gguf" if name.lower().endswith(GGUF) else "torch"
     given = _read(name, found)
     if isinstance(given, PackagedModel):
-        return (given.package if given.apart else ""), given.extra
+        return "", given.extra
     package = _package(found[0])
     if package == OURS:
         return "", ""

@@ -47,7 +47,8 @@ class PackagedModel:
         found = tuple(self._find(holder) for holder in self.holders)
         if self.adapter is not None:
             return NamedModel(self.adapter, licence=self.licence, card=self.about)
-        path = found if len(found) > 1 else found[0].parent if self.encoder else found[0]
+        in_folder = self.encoder or self.apart
+        path = found if len(found) > 1 else found[0].parent if in_folder else found[0]
         # An encoder has learned to read both ways.
         template = get_template("plain", bidirectional=True) if self.encoder else None
         return NamedModel(path, template, self.licence, self.about, self.hub, self.encoder)
