@@ -2,6 +2,7 @@
 
 import filecmp
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from .place import ModelPlace, box_name
 
 _WEIGHTS = "model.safetensors"
 BOX_SOURCE = "English model of spacy-padellm, on which the weights of padellm_ner are based"
+_ANY_BYTES = "surrogateescape"  # a text of others may be in an encoding that is not UTF-8
 _SHARE_ALIKE = re.compile(r"cc[ -]by[ -]sa[ -](\d\.\d)", re.IGNORECASE)
 _NOTICE = """The model weights here were adapted from {called}, which is
 licensed under the Creative Commons Attribution-ShareAlike {version} International License. They are
@@ -29,13 +31,32 @@ GEMMA_TERMS.txt is a copy of the terms. Whoever passes the weights on must pass 
 this notice.
 """
 _TERMS = Path(__file__).parent / "GEMMA_TERMS.txt"
+_MINILM = """
+That model was made from the weights and vocabulary of all-MiniLM-L6-v2
+(https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), which are licensed under the Apache
+License 2.0: https://www.apache.org/licenses/LICENSE-2.0
+They were changed: trained further, rounded to 8 bits, the rarer pieces of the vocabulary left out.
+"""
 # Whose weights a merged or full copy has, too, by the name of what it was adapted from.
 _BELOW = {
+    DEFAULT: _MINILM,
+    "english-any": _MINILM,  # whose weights are those of english
     "english-smollm2": """
 Weights of its base are those of SmolLM2-135M-Instruct, which is licensed under the Apache License
 2.0: https://www.apache.org/licenses/LICENSE-2.0
-"""
+""",
 }
+
+
+def _pattern(notice: str) -> str:
+    """Of a notice for any model, however its lines are broken: git may have made them CRLF."""
+    words = r"\s+".join(map(re.escape, notice.split()))
+    return words.replace(r"\{called\}", ".+?").replace(r"\{version\}", r"\d\.\d")
+
+
+# What a file of ours is made of, of other models and of releases that named no base, too.
+_BASES = "|".join(map(_pattern, dict.fromkeys(_BELOW.values())))
+_OURS = re.compile(rf"{_pattern(_NOTICE)}(?:\s+(?:{_BASES}))?|{_pattern(_GEMMA)}")
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,11 @@ class MadeOf:
         return _NOTICE.format(called=self.called, version=version) + _BELOW.get(self.name, "")
 
     @property
+    def notice_file(self) -> str:
+        """Its name; that of Gemma is the one of its terms."""
+        return "NOTICE" if self.is_gemma else "LICENSE"
+
+    @property
     def _version(self) -> str:
         found = _SHARE_ALIKE.match(self.licence)
         return found[1] if found else ""
@@ -105,14 +131,28 @@ def made_of_before(place: ModelPlace) -> MadeOf | None:
     return MadeOf(DEFAULT, LICENCE) if is_from_box else None
 
 
-def write_notice(folder: Path, made_of: MadeOf | None) -> None:
-    """`LICENSE`, where weights were made of a model whose licence asks for it; of Gemma `NOTICE`,
-    as its terms call it, and a copy of these."""
-    if made_of is None or not made_of.notice:
-        return
-    if made_of.is_gemma:
+def write_notices(folder: Path, made_of: Iterable[MadeOf | None]) -> None:
+    """`LICENSE`, where weights were made of models whose licence asks for it, with the notice of
+    each, once and in their order; of Gemma `NOTICE`, and a copy of its terms.
+
+    What others wrote in a file of that name stays, above ours. Raises OSError where a file cannot
+    be read or written.
+    """
+    asking = [one for one in made_of if one is not None and one.notice]
+    if any(one.is_gemma for one in asking):
         write_whole(folder / _TERMS.name, _TERMS.read_text(encoding="utf8"))
-    write_whole(folder / ("NOTICE" if made_of.is_gemma else "LICENSE"), made_of.notice)
+    for name in dict.fromkeys(one.notice_file for one in asking):
+        notices = dict.fromkeys(one.notice for one in asking if one.notice_file == name)
+        text = "\n".join([*_of_others(folder / name), *notices])  # each ends its last line
+        write_whole(folder / name, text.encode("utf8", _ANY_BYTES))
+
+
+def _of_others(path: Path) -> list[str]:
+    """What a file holds besides our notices, whichever models these name."""
+    if not path.is_file():
+        return []
+    text = path.read_bytes().decode("utf8", _ANY_BYTES)
+    return [part.strip("\r\n") + "\n" for part in _OURS.split(text) if part.strip()]
 
 
 def _copied(place: ModelPlace) -> str:

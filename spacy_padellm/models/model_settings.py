@@ -14,7 +14,7 @@ from ..prompts.template import PromptTemplate
 from ..spans.calibration import Calibration
 from .files.json_file import read_checked
 from .files.schemas import BasePart, FormatOnly, SettingsFile
-from .licence import MadeOf, find_made_of, made_of_before, write_notice
+from .licence import MadeOf, find_made_of, made_of_before, write_notices
 from .place import ModelPlace
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class ModelSettings:
         text = json.dumps(saved, indent=2, ensure_ascii=False)
         write_whole(folder / SETTINGS_FILE, text + "\n")
         if any(folder.glob("*.safetensors")):
-            write_notice(folder, self.made_of)
+            write_notices(folder, [self.made_of])
 
 
 def read_settings(place: ModelPlace) -> ModelSettings | None:

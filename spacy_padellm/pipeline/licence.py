@@ -12,7 +12,7 @@ from typing import Any
 
 from ..atomic import write_whole
 from ..logs import told
-from ..models.licence import MadeOf, write_notice
+from ..models.licence import MadeOf, write_notices
 from ..models.model_settings import read_settings
 from ..models.place import find_place
 
@@ -41,15 +41,19 @@ def note_licence(meta: dict[str, Any], made_of: MadeOf | None) -> None:
 
 
 def note_in_folder(pipeline: Path, components: Iterable[str]) -> None:
-    """The same in a saved pipeline, as the folders of its components' models say, with the notice.
-    Raises ValueError for one that is broken."""
+    """The same in a saved pipeline, as the folders of its components' models say, with the notices;
+    what is in its files `LICENSE` and `NOTICE` besides these stays.
+
+    Raises ValueError for a model's folder that is broken, OSError where a file cannot be written.
+    """
     path = pipeline / "meta.json"
     meta = json.loads(path.read_text(encoding="utf8"))
+    found = []
     for component in components:
         settings = read_settings(find_place(str(pipeline / component / "model"), "name"))
-        made_of = settings.made_of if settings else None
-        note_licence(meta, made_of)
-        write_notice(pipeline, made_of)
+        found.append(settings.made_of if settings else None)
+        note_licence(meta, found[-1])
+    write_notices(pipeline, found)
     write_whole(path, json.dumps(meta, indent=2, ensure_ascii=False) + "\n")
 
 

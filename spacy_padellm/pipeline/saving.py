@@ -6,7 +6,7 @@ from spacy.language import Language
 
 from ..architectures.protocol import DecodingShim
 from ..atomic import whole_folder
-from ..models.licence import write_notice
+from ..models.licence import write_notices
 from .licence import note_licence
 from .requirements import note_requirements
 
@@ -26,5 +26,4 @@ def save_pipeline(nlp: Language, folder: Path) -> None:
     with whole_folder(folder) as fresh:
         nlp.to_disk(fresh)
         note_requirements(fresh, shims)
-        for made_of in found:
-            write_notice(fresh, made_of)
+        write_notices(fresh, found)
