@@ -7,8 +7,9 @@ python scripts/english_corpora.py --data DATA --output corpus/english [--without
 Openly licensed sets, each with labels of its own, so that the model reads what it is asked for:
 PER, ORG and LOC of seven sets, and some 280 further labels of nineteen. `--only-names` takes the
 seven alone. `--without` leaves sets out, for measuring on labels that were never trained on.
-`--labels` has descriptions and other names of labels, for a model that reads them. `--words` takes
-so many of all sets together, each with its share, for a training that sees no more of them. Then
+`--labels` has descriptions and other names of labels, for a model that reads them: of all that the
+sets ask for, and no others. `--words` takes so many of all sets together, each with its share, for
+a training that sees no more of them. Then
 
     python -m spacy padellm train corpus/english/config.cfg --resume -o training/english
 """
@@ -18,7 +19,7 @@ import gzip
 import json
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,14 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     config = Config().from_disk(arguments.config, interpolate=False)
     many = () if arguments.only_names else (*JOINED, *NATURAL)
-    read = read_sets(arguments.data, many)
+    read = list(read_sets(arguments.data, many))
     kept = [s for s in read if s[0].partition("-")[0] not in arguments.without]
+    every = sorted({label for *_, asked in kept for label in asked})
+    known: dict[str, list[str]] = {}
+    if arguments.labels:
+        # Which labels the other sets have is not known where they are not read.
+        of_all = None if arguments.only_names else {label for *_, asked in read for label in asked}
+        known = read_labels(arguments.labels, every, of_all)
     favoured = {} if arguments.even else FAVOURED
     weights = {name: weigh(golds, favoured, name) for name, golds, _ in kept}
     if arguments.words:
@@ -100,17 +107,24 @@ def main() -> None:
     config["corpora"]["train"]["labels"] = labels
     config["corpora"]["dev"]["labels"] = {name: list(LABELS) for name in dev}
     # Of a stream, spaCy shows the component the first hundred texts alone.
-    every = sorted({label for asked in labels.values() for label in asked})
     asked_as: Any = every
-    if arguments.labels:
-        known = {str(label): about for label, about in srsly.read_yaml(arguments.labels).items()}
-        if lacking := [label for label in every if label not in known]:
-            raise SystemExit(f"{arguments.labels} lacks {', '.join(lacking)}")
+    if known:
         asked_as = [[label, known[label][0]] for label in every]
         noise = config["components"]["padellm_ner"].setdefault("label_noise", {})
         noise["names"] = [[label, known[label][1:]] for label in every]
     config["initialize"]["components"] = {"padellm_ner": {"labels": asked_as}}
     config.to_disk(output / "config.cfg", interpolate=False)
+
+
+def read_labels(path: Path, every: Sequence[str], of_all: Set[str] | None) -> dict[str, list[str]]:
+    """Label → its description, then other names. every: those that must be there. of_all: those
+    that may be, None for any. Ends with a message for others."""
+    known = {str(label): about for label, about in srsly.read_yaml(path).items()}
+    if lacking := [label for label in every if label not in known]:
+        raise SystemExit(f"{path} lacks {', '.join(lacking)}")
+    if of_all is not None and (surplus := [label for label in known if label not in of_all]):
+        raise SystemExit(f"{path} has {', '.join(surplus)}, which no training set asks for")
+    return known
 
 
 def weigh(golds: list[GoldText], favoured: dict[str, float], name: str) -> float:

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 from spacy_padellm.formats.detokenize import respace
@@ -64,11 +64,33 @@ def fold(text: str) -> list[str]:
     return "".join(c if c.isalnum() else " " for c in text.lower()).split()
 
 
+def fold_all(golds: Iterable[GoldText]) -> set[tuple[str, ...]]:
+    """Their texts, folded: what `count_copies` looks in."""
+    return {tuple(fold(gold.text)) for gold in golds}
+
+
+def count_copies(golds: Sequence[GoldText], known: Set[tuple[str, ...]]) -> dict[str, int]:
+    """How many are among known texts, case and punctuation aside; how many of them have entities,
+    or more than 40 characters. known: of `fold_all`."""
+    seen = [gold for gold in golds if tuple(fold(gold.text)) in known]
+    return {
+        "texts": len(seen),
+        "with entities": sum(bool(gold.spans) for gold in seen),
+        "long": sum(len(gold.text) > 40 for gold in seen),
+    }
+
+
 def digest(path: Path) -> str:
-    """Of a file, or of all in a folder; empty where there is none."""
+    """Which weights a model or pipeline has, in twelve letters: of the names and contents of its
+    `*.safetensors` files alone, since a notice, a card or a calibration beside them changes no
+    weight. Of a pipeline without any, such as one with spaCy's `ner`, of all that is in the folder.
+    Of a file, of that; empty where there is none."""
     found = hashlib.sha256()
     files = sorted(inner for inner in (path, *path.rglob("*")) if inner.is_file())
-    for file in files:
+    weights = [file for file in files if file.suffix == ".safetensors"]
+    for file in weights or files:
+        if weights:
+            found.update(file.name.encode() + b"\0")
         found.update(file.read_bytes())
     return found.hexdigest()[:12] if files else ""
 

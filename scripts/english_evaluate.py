@@ -1,14 +1,20 @@
 """Strict span F1 of pipelines on the test sets of the English model, side by side.
 
     python scripts/english_evaluate.py --data DATA NAME=PIPELINE ... [--output FILE.json]
+        [--plot PICTURE.png]
 
 PIPELINE is a folder or package that `spacy.load` takes, the name of a model, or `padellm_ner` for
 the model in the box.
 Labels of OntoNotes (`en_core_web_sm`) are mapped to those here. Texts,
 tokens and gold spans are the same for all (spaCy's English tokenizer, PER, ORG, LOC). Of a pipeline
 with padellm_ner, the calibration of its probabilities on UNER EWT test is measured, too; of the
-model in the box, the time from import to the first entity. Systems in FILE that are not measured
-again stay there, with their dates, where they had the same texts.
+model in the box, the time from import to the first entity. Figures and picture of the calibration
+lie beside FILE; `--plot` puts the picture elsewhere. Systems in FILE that are not measured again
+stay there, with their dates, where they had the same texts.
+
+How many test texts are also in the training sets here is counted where a system has learned from
+these, as its name says: `padellm_ner`, `ner` (`english_rival.py`), or one that begins with
+`english`.
 """
 
 import argparse
@@ -22,7 +28,7 @@ from typing import Any
 
 import spacy
 from english_corpora import JOINED, NATURAL, read_many
-from english_data import TEST_SETS, TRAIN_SETS, fold, join_every, read_set
+from english_data import TEST_SETS, TRAIN_SETS, count_copies, fold_all, join_every, read_set
 from english_rival import to_docbin
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
@@ -34,7 +40,7 @@ from spacy_padellm.tools.analyze.analysis import analyze
 from spacy_padellm.tools.analyze.corpus import analyze_texts
 from spacy_padellm.tools.analyze.plots import plot_calibration
 from spacy_padellm.tools.corpora import read_examples
-from spacy_padellm.tools.pipelines import is_pipeline, open_pipeline
+from spacy_padellm.tools.pipelines import find_pipe, is_pipeline, open_pipeline
 
 SENTENCES = (1, 5, 20, 100)
 # Labels of OntoNotes, which spaCy's own English pipelines have.
@@ -49,6 +55,19 @@ def from_ontonotes(doc: Doc) -> Doc:
     return doc
 
 
+def read_pipeline(text: str) -> tuple[str, str]:
+    """Name and pipeline of an argument."""
+    title, _, path = text.partition("=")
+    if not (title and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PIPELINE")
+    return title, path
+
+
+def has_learned(name: str) -> bool:
+    """Whether a system, or a model, of that name was trained on the sets here."""
+    return name in ("padellm_ner", "ner") or name.startswith("english")
+
+
 def load(path: str) -> Language:
     if path == "padellm_ner":
         nlp = spacy.blank("en")
@@ -57,7 +76,7 @@ def load(path: str) -> Language:
     if not is_pipeline(Path(path)) and not spacy.util.is_package(path):
         return open_pipeline(path)[0]
     nlp = spacy.load(path)
-    if "ner" in nlp.pipe_names and "PERSON" in nlp.get_pipe("ner").labels:
+    if "PERSON" in nlp.pipe_labels.get("ner", ()):
         nlp.add_pipe("from_ontonotes", last=True)
     return nlp
 
@@ -76,7 +95,8 @@ def score(nlp: Language, corpus: Path) -> dict[str, Any]:
 
 def calibrate(nlp: Language, corpus: Path, figures: Path, plot: Path) -> dict[str, Any]:
     """Reliability and thresholds: figures and a plot."""
-    pipe = nlp.get_pipe("padellm_ner")
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    pipe = find_pipe(nlp, "the pipeline")
     docs = DocBin().from_disk(corpus).get_docs(nlp.vocab)
     found = analyze(analyze_texts(nlp, pipe, read_examples(nlp, docs)), 0.0)
     figures.write_text(json.dumps(found.to_dict(), indent=1) + "\n")
@@ -103,19 +123,10 @@ def count_seen(data: Path, only_names: bool) -> dict[str, dict[str, int]]:
     and white space aside; how many of them have entities, or more than 40 characters. only_names:
     of those with PER, ORG, LOC."""
     kinds = [(name, split) for name in TRAIN_SETS for split in ("train", "dev")]
-    known = {tuple(fold(gold.text)) for kind in kinds for gold in _read(data, *kind)}
+    known = fold_all(gold for kind in kinds for gold in _read(data, *kind))
     others = () if only_names else (*JOINED, *NATURAL)
-    known |= {tuple(fold(gold.text)) for name in others for gold in read_many(data, name)}
-    tests = {name: read_set(data, name, "test") for name in TEST_SETS}
-    counts = {}
-    for name, golds in tests.items():
-        seen = [gold for gold in golds if tuple(fold(gold.text)) in known]
-        counts[name] = {
-            "texts": len(seen),
-            "with entities": sum(bool(gold.spans) for gold in seen),
-            "long": sum(len(gold.text) > 40 for gold in seen),
-        }
-    return counts
+    known |= fold_all(gold for name in others for gold in read_many(data, name))
+    return {name: count_copies(read_set(data, name, "test"), known) for name in TEST_SETS}
 
 
 def _read(data: Path, name: str, split: str) -> list[GoldText]:
@@ -148,7 +159,8 @@ def make_length_table(lengths: dict[str, dict[str, float]]) -> str:
 
 
 def with_earlier(report: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
-    """The report, with what only an earlier one has; its systems come first, in their order."""
+    """The report, with what only an earlier one has; its systems come first, in their order. Texts
+    that were seen are left out where no system has learned from the sets here."""
     counts = {name: of["texts"] for name, of in next(iter(report["results"].values())).items()}
     kept = [
         title
@@ -159,58 +171,65 @@ def with_earlier(report: dict[str, Any], earlier: dict[str, Any]) -> dict[str, A
     for part in ("results", "f_by_sentences_a_text", "calibration", "dates"):
         old = earlier.get(part, {})
         merged[part] = {title: old[title] for title in kept if title in old} | report[part]
+    if "test_texts_seen" not in report and not any(map(has_learned, merged["results"])):
+        merged.pop("test_texts_seen", None)
     return merged
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pipelines", nargs="+", metavar="NAME=PIPELINE")
+    parser.add_argument("pipelines", nargs="+", type=read_pipeline, metavar="NAME=PIPELINE")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--corpora", type=Path, default=Path("corpus/english"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/english.json"))
     parser.add_argument(
         "--only-names", action="store_true", help="trained on sets with PER, ORG, LOC alone"
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="PICTURE.png",
+        help="of the calibration of the first pipeline with padellm_ner; default: beside --output",
+    )
     arguments = parser.parse_args()
+    pipelines: dict[str, str] = dict(arguments.pipelines)
+    corpora: Path = arguments.corpora
     for name in TEST_SETS:
-        to_docbin(read_set(arguments.data, name, "test"), arguments.corpora / f"{name}.spacy")
-    results: dict[str, dict[str, Any]] = {}
-    for pipeline in arguments.pipelines:
-        title, _, path = pipeline.partition("=")
-        nlp = load(path)
-        results[title] = {
-            name: score(nlp, arguments.corpora / f"{name}.spacy")
-            for name in tqdm(TEST_SETS, desc=title)
-        }
-    lengths: dict[str, dict[str, float]] = {title: {} for title in results}
+        to_docbin(read_set(arguments.data, name, "test"), corpora / f"{name}.spacy")
     for n in SENTENCES:
-        corpus = arguments.corpora / f"uner_ewt_by_{n}.spacy"
-        to_docbin(join_every(read_set(arguments.data, "uner_ewt", "test"), n), corpus)
-        for pipeline in arguments.pipelines:
-            title, _, path = pipeline.partition("=")
-            lengths[title][str(n)] = score(load(path), corpus)["ents_f"]
-    report: dict[str, Any] = {"results": results}
-    report["dates"] = dict.fromkeys(results, time.strftime("%Y-%m-%d"))
-    report["f_by_sentences_a_text"] = lengths
-    report["calibration"] = {}
-    report["test_texts_seen"] = count_seen(arguments.data, arguments.only_names)
+        joined = join_every(read_set(arguments.data, "uner_ewt", "test"), n)
+        to_docbin(joined, corpora / f"uner_ewt_by_{n}.spacy")
+    report: dict[str, Any] = {"results": {}, "dates": {}}
+    report |= {"f_by_sentences_a_text": {}, "calibration": {}}
     output: Path = arguments.output
     output.parent.mkdir(parents=True, exist_ok=True)
-    for pipeline in arguments.pipelines:
-        title, _, path = pipeline.partition("=")
+    for title, path in pipelines.items():
         nlp = load(path)
+        report["results"][title] = {
+            name: score(nlp, corpora / f"{name}.spacy") for name in tqdm(TEST_SETS, desc=title)
+        }
+        report["f_by_sentences_a_text"][title] = {
+            str(n): score(nlp, corpora / f"uner_ewt_by_{n}.spacy")["ents_f"] for n in SENTENCES
+        }
+        report["dates"][title] = time.strftime("%Y-%m-%d")
         if "padellm_ner" not in nlp.pipe_names:
             continue
         boxed = path == "padellm_ner"
         own = boxed or title.replace("-", "_") == output.stem
         stem = f"{output.stem}_calibration" if own else f"{output.stem}_{title}_calibration"
         figures = output.with_name(f"{stem}.json")
-        plot = Path("docs/english_calibration.png") if boxed else figures.with_suffix(".png")
-        corpus = arguments.corpora / "uner_ewt.spacy"
-        report["calibration"][title] = calibrate(nlp, corpus, figures, plot)
+        plot = figures.with_suffix(".png")
+        if arguments.plot and not report["calibration"]:
+            plot = arguments.plot
+        found = calibrate(nlp, corpora / "uner_ewt.spacy", figures, plot)
+        report["calibration"][title] = found
         if boxed:
             report["seconds_to_first_entity"] = time_first_entity()
-            print(report["calibration"][title], report["seconds_to_first_entity"])
+            print(found, report["seconds_to_first_entity"])
+    if arguments.plot and not report["calibration"]:
+        print("--plot: there is no picture, since no pipeline has padellm_ner")
+    if any(has_learned(name) for name in (*pipelines, *pipelines.values())):
+        report["test_texts_seen"] = count_seen(arguments.data, arguments.only_names)
     if output.exists():
         report = with_earlier(report, json.loads(output.read_text(encoding="utf8")))
     output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf8")

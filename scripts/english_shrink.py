@@ -7,13 +7,13 @@ MODEL is a folder with a WordPiece vocabulary, of which the pieces that are the 
 texts stay, and all of one character: a word with another piece is cut into more of these.
 `--labels` are what it finds unless it is asked for others: PER, ORG and LOC, or none. A mention
 begins where the model says 0.5: `--begins` moves what it says, so that this is where it said so
-much. `--window` is the length, in tokens, that it reads best. `--average` takes further runs that
-began with the same weights, and writes the mean of all.
+much; a calibration of MODEL is left out, since it no longer holds. `--window` is the length, in
+tokens, that it reads best. `--average` takes further runs that began with the same weights, and
+writes the mean of all.
 """
 
 import argparse
 import json
-import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ from typing import Any
 
 import srsly
 import torch
+from beginnings import POINTERS, add_begins, check_begins, take_begins, write_pointers
 from english_data import LABELS
-from safetensors import safe_open
 from safetensors.torch import load_file
 from spacy.util import minibatch
 from tokenizers import Tokenizer
@@ -31,8 +31,7 @@ from torch import Tensor
 
 from spacy_padellm.models.files.rounded import write_rounded
 
-WEIGHTS, POINTERS = "model.safetensors", "pointers.safetensors"
-SETTINGS = "padellm.json"
+WEIGHTS, SETTINGS = "model.safetensors", "padellm.json"
 PREFIX = "##"  # of a piece inside a word
 
 
@@ -42,11 +41,12 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--texts", type=Path, required=True, help="a folder of .jsonl files")
     parser.add_argument("--pieces", type=int, default=22_000)
-    parser.add_argument("--begins", type=float, default=0.5, metavar="PROBABILITY")
+    add_begins(parser)
     parser.add_argument("--window", type=int)
     parser.add_argument("--labels", nargs="*", default=list(LABELS), metavar="LABEL")
     parser.add_argument("--average", nargs="*", type=Path, default=[], metavar="MODEL")
     arguments = parser.parse_args()
+    check_begins(parser, arguments.begins)
     model, output = arguments.model, arguments.output
     shutil.copytree(model, output, dirs_exist_ok=True)
     about = json.loads((model / "tokenizer.json").read_text(encoding="utf8"))
@@ -67,6 +67,7 @@ def main() -> None:
     settings = json.loads((model / SETTINGS).read_text(encoding="utf8"))
     settings["labels"] = arguments.labels
     settings.pop("made_of", None)  # the box knows its own
+    begins = take_begins(settings, arguments.begins)
     described = settings.get("descriptions", {}).items()
     settings["descriptions"] = {
         label: text for label, text in described if label in settings["labels"]
@@ -77,11 +78,8 @@ def main() -> None:
     weights = average([load_file(run / WEIGHTS) for run in runs])
     rows = {k: v[kept] if v.shape[0] == size else v for k, v in weights.items()}
     write_rounded(rows, output / WEIGHTS)
-    with safe_open(model / POINTERS, framework="pt") as file:
-        metadata = file.metadata()
     pointers = average([load_file(run / POINTERS) for run in runs])
-    pointers["rare"][0] += math.log((1 - arguments.begins) / arguments.begins)
-    write_rounded(pointers, output / POINTERS, metadata)
+    write_pointers(pointers, begins, model, output)
     total = sum(counts.values())
     whole = sum(counts[old] for old in kept) / total
     megabytes = sum(path.stat().st_size for path in output.iterdir()) / 1e6

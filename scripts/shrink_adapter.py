@@ -7,22 +7,19 @@ MODEL is the folder of an adapter with pointers, as in `model-best/padellm_ner/m
 `--name` and `--licence` are those under which it is shipped, and which go with what is made of it.
 `--labels` are those that it is asked for where nobody names any; without, users must name theirs.
 A mention begins where the model says 0.5: `--begins` moves what it says, so that this is where it
-said so much.
+said so much; a calibration of MODEL is left out, since it no longer holds.
 """
 
 import argparse
 import json
-import math
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from beginnings import POINTERS, add_begins, check_begins, take_begins, write_pointers
 from safetensors.torch import load_file, save_file
 
-from spacy_padellm.models.files.rounded import write_rounded
-
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
-POINTERS, SETTINGS = "pointers.safetensors", "padellm.json"
+SETTINGS = "padellm.json"
 
 
 def main() -> None:
@@ -32,12 +29,14 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--licence", required=True)
     parser.add_argument("--labels", nargs="*", default=[])
-    parser.add_argument("--begins", type=float, default=0.5, metavar="PROBABILITY")
+    add_begins(parser)
     arguments = parser.parse_args()
+    check_begins(parser, arguments.begins)
     model, output = arguments.model, arguments.output
     output.mkdir(parents=True, exist_ok=True)
     settings = json.loads((model / SETTINGS).read_text(encoding="utf8"))
     base = settings["base"]["name"]
+    begins = take_begins(settings, arguments.begins)
     made_of = {"name": arguments.name, "licence": arguments.licence}
     settings |= {"labels": arguments.labels, "descriptions": {}, "made_of": made_of}
     write_json(settings, output / SETTINGS)
@@ -45,11 +44,7 @@ def main() -> None:
     write_json(config | {"base_model_name_or_path": base}, output / ADAPTER_CONFIG)
     adapter = {k: w.to(torch.float16) for k, w in load_file(model / ADAPTER).items()}
     save_file(adapter, output / ADAPTER, {"format": "pt"})
-    with safe_open(model / POINTERS, framework="pt") as file:
-        metadata = file.metadata()
-    pointers = load_file(model / POINTERS)
-    pointers["rare"][0] += math.log((1 - arguments.begins) / arguments.begins)
-    write_rounded(pointers, output / POINTERS, metadata)
+    write_pointers(load_file(model / POINTERS), begins, model, output)
     megabytes = sum(path.stat().st_size for path in output.iterdir()) / 1e6
     print(f"an adapter of {base}: {megabytes:.1f} MB")
 

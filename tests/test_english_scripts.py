@@ -147,7 +147,14 @@ def test_a_model_for_any_label_gets_descriptions(data, tmp_path, monkeypatch):
         write_corpora()
     monkeypatch.setattr("sys.argv", words)
     described = [f"{label}: [what {label} is, a {label}]\n" for label in ("DISH", *LABELS)]
+    labels.write_text("".join([*described, "Malware: [bad software]\n", "Skill: [ability]\n"]))
+    with pytest.raises(SystemExit, match="has Malware, Skill, which no training set asks for"):
+        write_corpora()
+    assert not list(output.glob("*.jsonl"))  # before anything is written
     labels.write_text("".join(described))
+    monkeypatch.setattr("sys.argv", [*words, "--without", *JOINED, *NATURAL])
+    write_corpora()  # labels of sets that are left out are none too many
+    monkeypatch.setattr("sys.argv", words)
     write_corpora()
     block = load_train_config(output / "config.cfg", {}).interpolate()
     learned = block["initialize"]["components"]["padellm_ner"]["labels"]

@@ -1,11 +1,13 @@
 """What the multilingual model is trained and scored on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import spacy
 import srsly
+from english_data import digest
 from multilingual_corpora import main as write_corpora
 from multilingual_data import (
     IN_NER,
@@ -123,3 +125,46 @@ def test_scores_stand_beside_those_of_the_rival(data, lm_folder, tmp_path, monke
     rows = output.with_suffix(".md").read_text().splitlines()
     assert rows[2].startswith("| uner_de_pud | de | 3 |") and rows[2].endswith("| 66.7 |")
     assert rows[3].endswith("| – |") and len(rows) == 4
+
+
+def test_texts_that_were_trained_on_are_counted_without_a_model(data, tmp_path, monkeypatch):
+    tests = [
+        {"text": "Ada was in ROME!", "ents": [[0, 3, "PER"]]},  # as in training
+        {"text": "Ada, was in Rome", "ents": []},
+        {"text": "Bo was in Rome .", "ents": [[0, 2, "PER"]]},
+    ]
+    write_records(data / "ner2" / "uner_tl_trg" / "test.jsonl.gz", tests)
+    write_records(data / "ner2" / "uner_de_pud" / "test.jsonl.gz", tests[2:])
+    # Of texts that are only developed on, nothing is learned.
+    write_records(data / "ner2" / "uner_da_ddt" / "dev.jsonl.gz", tests[2:])
+    output = tmp_path / "new" / "scores.json"
+    words = ["x", "--data", str(data), "--seen", "--output", str(output)]
+    words += ["--model", "none", "--rivals", str(tmp_path / "none")]
+    monkeypatch.setattr("sys.argv", [*words, "--sets", "uner_tl_trg", "uner_de_pud"])
+    evaluate()
+    found = json.loads(output.read_text())
+    assert found["test_texts_seen"]["uner_tl_trg"] == {"texts": 2, "with entities": 1, "long": 0}
+    assert found["test_texts_seen"]["uner_de_pud"] == {"texts": 0, "with entities": 0, "long": 0}
+    assert not output.with_suffix(".md").exists()  # nothing was measured
+    output.write_text(json.dumps({**found, "results": {"uner_ewt": {}}, "date": "today"}))
+    monkeypatch.setattr("sys.argv", [*words, "--sets", "klue_ner"])
+    evaluate()
+    again = json.loads(output.read_text())
+    assert again["results"] == {"uner_ewt": {}} and again["date"] == "today"
+    assert again["test_texts_seen"]["klue_ner"]["texts"] == 3
+    assert again["test_texts_seen"]["uner_tl_trg"]["texts"] == 2
+
+
+def test_an_edition_is_that_of_the_weights(lm_folder, tmp_path):
+    model, rival = tmp_path / "model", tmp_path / "rival"
+    shutil.copytree(lm_folder, model)
+    before = digest(model)
+    (model / "NOTICE").write_text("new")
+    (model / "padellm.json").write_text("{}")
+    assert digest(model) == before != ""
+    (model / "model.safetensors").rename(model / "pointers.safetensors")
+    assert digest(model) != before
+    spacy.blank("de").to_disk(rival)
+    before = digest(rival)
+    (rival / "ner").write_text("weights")
+    assert digest(rival) != before and digest(tmp_path / "none") == ""

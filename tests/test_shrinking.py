@@ -1,5 +1,6 @@
 """How the weights of the models in this package become small."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from spacy_padellm.models.load import load_model
 from spacy_padellm.models.loaded_model import ModelSource
 from spacy_padellm.models.pointer_files import add_pointers
 from spacy_padellm.models.save import save_model
+from spacy_padellm.spans.calibration import Calibration
 
 WORDS = "ada rome went to the a of in zebra quartz".split()
 
@@ -99,6 +101,7 @@ def test_a_small_adapter_finds_what_the_whole_one_finds(lm_folder, tmp_path, mon
     loaded = load_model(ModelSource(str(lm_folder)))
     loaded = replace(loaded, lm=train_adapter(loaded.lm, AdapterSettings(rank=2)))
     loaded = add_pointers(loaded, ("PER", "LOC"), own=(), both_ways=False)
+    loaded = loaded.having(calibration=Calibration(2.0, -1.0))
     trained = {name: w for name, w in loaded.lm.model.named_parameters() if w.requires_grad}
     for weight in (*trained.values(), loaded.lm.pointers.query.weight):
         torch.nn.init.normal_(weight.data, std=0.1)
@@ -110,6 +113,7 @@ def test_a_small_adapter_finds_what_the_whole_one_finds(lm_folder, tmp_path, mon
     shrink_adapter()
     again = load_model(ModelSource(str(small)))
     assert again.settings.labels == () and again.template == loaded.template
+    assert again.settings.calibration is None  # it was fitted to what the whole one says
     assert again.settings.made_of == MadeOf("beasts", "cc-by-sa-4.0")
     before, after = (_probabilities(made) for made in (loaded, again))
     moved = before[:, 0] / (before[:, 0] + (1 - before[:, 0]) * 3 / 7)  # 0.3 is a half now
@@ -121,6 +125,39 @@ def test_a_small_adapter_finds_what_the_whole_one_finds(lm_folder, tmp_path, mon
         for folder in (tmp_path / "whole", small)
     ]
     assert sizes[1] < sizes[0] / 2
+
+
+@pytest.mark.parametrize("script", [shrink, shrink_adapter])
+@pytest.mark.parametrize("begins", ["0", "1", "-0.5", "1.5", "nan"])
+def test_a_bar_that_is_no_probability_is_refused(script, begins, tmp_path, monkeypatch, capsys):
+    (tmp_path / "model").mkdir()
+    words = [str(tmp_path / "model"), str(tmp_path / "new"), "--begins", begins]
+    words += ["--texts", "x"] if script is shrink else ["--name", "x", "--licence", "mit"]
+    monkeypatch.setattr("sys.argv", ["x", *words])
+    with pytest.raises(SystemExit, match="2"):
+        script()
+    assert f"--begins is {begins}: it must be above 0 and below 1" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_bar_of_the_model_itself_is_in_its_weights_afterwards(word_pieces, tmp_path, monkeypatch):
+    path = word_pieces / "padellm.json"
+    said = json.loads(path.read_text())
+    own = {"start_threshold": 0.2, "calibration": {"slope": 2.0, "intercept": 0.0}}
+    path.write_text(json.dumps(said | own))
+    write_records(tmp_path / "texts" / "some.jsonl", [{"text": "the ada"}])
+    moved = []
+    for begins in ([], ["--begins", "0.2"], ["--begins", "0.5"]):
+        small = tmp_path / f"small{len(moved)}"
+        words = [str(word_pieces), str(small), "--texts", str(tmp_path / "texts"), *begins]
+        monkeypatch.setattr("sys.argv", ["x", *words])
+        shrink()
+        made = load_model(ModelSource(str(small)))
+        assert made.settings.start_threshold is None and made.settings.calibration is None
+        moved.append(made.lm.pointers.rare.detach())
+    before = load_model(ModelSource(str(word_pieces))).lm.pointers.rare.detach()
+    assert torch.equal(moved[0], moved[1]) and torch.equal(moved[2], before)
+    assert torch.allclose(moved[0] - before, torch.tensor([4.0, 1.0]).log())  # 0.2 is a half now
 
 
 def _probabilities(loaded):
