@@ -43,10 +43,12 @@ DocOutcome = DocPrediction | ModelError
 
 @dataclass(frozen=True)
 class PreparedDocs:
-    """Docs on their way to the model. run: what is left to do; None where all are blank."""
+    """Docs on their way to the model. run: what is left to do; None where all are blank. by: what
+    decodes them; None where that is nothing, or several."""
 
     docs: Sequence[Doc]
     run: Callable[[], list[DocOutcome]] | None = None
+    by: "DocDecoder | None" = None
 
     def outcomes(self) -> list[DocOutcome]:
         """For each Doc its prediction, or the error that kept it from one."""
@@ -122,7 +124,7 @@ class DocDecoder:
                 for d, doc in enumerate(docs)
             ]
 
-        return PreparedDocs(docs, decode)
+        return PreparedDocs(docs, decode, self)
 
     def _windows(self, doc: Doc, size: int) -> list[DocWindow]:
         return split_doc(doc, self.encoder, size, self._overlap(size))

@@ -13,7 +13,7 @@ from ..models.save_mode import SaveMode
 from .example_set import SavedExamples
 
 logger = logging.getLogger(__name__)
-Labels = str | list[str] | list[list[str]] | dict[str, str] | None  # as configs have them
+Labels = Any  # as configs have them: `Given`, which `read_labels` checks, with errors that help
 Thresholds = float | dict[str, Any] | list[list[Any]]  # as configs have them
 Given = str | Sequence[str] | Sequence[Sequence[str]] | Mapping[str, str] | None
 Descriptions = dict[str, str]
@@ -39,6 +39,7 @@ class LabelSet:
         self.name = name
         self._shown = shown
         self.configured = read_labels(configured, f"{name}: `labels`")
+        _warn_of_twins(name, self.configured or ())
         self.labels = self.configured
         self.added: Descriptions = {}
         self._left_out: set[str] = set()
@@ -175,8 +176,24 @@ def read_labels(given: Given, setting: str) -> Descriptions | None:
     except ValueError as error:
         raise ValueError(f"{setting}: {error}") from None
     if not labels:
-        raise ValueError(f"{setting}: the list is empty; leave it out to use the model's labels")
+        raise ValueError(
+            f"{setting}: the list is empty; name a label, or leave it out to use the model's labels"
+        )
     return labels
+
+
+def _warn_of_twins(name: str, labels: Iterable[str]) -> None:
+    """Warns of labels that differ in case alone: they compete for the same entities."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        twin = seen.setdefault(label.casefold(), label)
+        if twin != label:
+            warnings.warn(
+                f"{name}: the labels {twin!r} and {label!r} differ in case alone, and compete for "
+                f"the same entities",
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 def _pair(item: Any) -> tuple[Any, Any]:

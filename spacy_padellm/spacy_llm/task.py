@@ -27,7 +27,7 @@ from ..pipeline.scorer import score_ner
 from ..pipeline.settings import Settings
 from .exchange import Demonstration, NERAnswer, NERPrompt, NERQuestion
 
-Labels = str | list[str] | list[list[str]] | dict[str, str]
+Labels = Any  # `Given` of `read_labels`, which says in its own words what is wrong
 
 
 class SavedExample(Open):

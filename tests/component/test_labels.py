@@ -149,7 +149,11 @@ GIVEN = [
     (["LOC", "LOC"], "'LOC' is there twice"),
     ("LOC, PER, LOC", "'LOC' is there twice"),
     ([["LOC", "places"], ["LOC", "towns"]], "'LOC' is there twice"),
+    (("LOC", "PER"), {"LOC": "", "PER": ""}),
     (["LOC", " "], "not the name"),
+    (["LOC", None], "None is not the name"),
+    ([1, 2], "1 is not the name"),
+    ({"LOC": None}, "the description of 'LOC' must be a string"),
     ("LOC,,PER", "not the name"),
     (["US$"], "write"),
 ]
@@ -187,6 +191,11 @@ def test_labels_at_load_win_in_the_task_too(lm_folder, tmp_path):
     change = {"components": {"llm": {"task": {"labels": [["ORG", "firms"]]}}}}
     task = spacy.load(tmp_path, config=change).get_pipe("llm").task
     assert task.question().labels == {"ORG": "firms"}
+
+
+def test_labels_that_differ_in_case_are_told(random_nlp):
+    with pytest.warns(UserWarning, match="'PER' and 'per' differ in case alone"):
+        random_nlp(labels=["PER", "LOC", "per"])
 
 
 def test_no_labels():

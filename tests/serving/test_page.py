@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import pytest
+import spacy
 from looking.test_explain import text_of
 
 from serving.doors import code_of, in_app
@@ -29,6 +30,34 @@ def test_the_page_shows_what_was_found(scripted):
         assert "script" not in policy and "default-src 'none'" in policy
 
 
+def test_labels_are_typed_where_a_model_takes_any():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("padellm_ner", config={"model": {"name": "english-any"}})
+    text = "Does Noma serve ramen?"
+
+    async def test(http, _):
+        sent = {"text": text, "others": "dish: food that is served <b>\n\nrestaurant, city"}
+        asked = {"text": text, "labels": {"dish": "food that is served"}}
+        return [
+            await http.get("/"),
+            await http.post("/", data={"text": text}),
+            await http.post("/", data=sent),
+            await http.post("/v1/explain", json={"text": text, "labels": ["restaurant"]}),
+            await http.post("/v1/explain", json=asked),
+        ]
+
+    empty, none, found, named, described = in_app(nlp, test)
+    assert 'name="others"' in empty.text and none.status_code == 422 and "label" in none.text
+    shown = " ".join(text_of(found.text).split())
+    assert "ramen dish 0." in shown and "Noma restaurant 0." in shown and "city found 0" in shown
+    assert "dish: food that is served &lt;b&gt;" in found.text and "<b>" not in found.text
+    (label,) = named.json()["labels"]
+    assert [m["text"] for m in label["mentions"]] == ["Noma"] and named.json()["passes"] == 1
+    (label,) = described.json()["labels"]
+    assert label["description"] == "food that is served" and described.json()["passes"] == 1
+    assert [m["text"] for m in label["mentions"]] == ["ramen"]
+
+
 def test_a_script_in_a_text_stays_text(scripted):
     bad = "</textarea><script>document.title='taken'</script> Ada Lovelace lives in Paris."
     page = in_app(scripted({})[0], lambda http, _: http.post("/", data={"text": bad}))
@@ -40,7 +69,7 @@ def test_a_script_in_a_text_stays_text(scripted):
     (" ", [], 422, "empty"),
     ("x" * 301, [], 413, "300"),
     ("x" * 100_000, [], 413, "larger"),
-    ("Ada", ["<b>"], 422, "Not among the pipeline's labels"),
+    ("Ada", ["<b>"], 422, "was not trained for"),
 ])  # fmt: skip
 def test_bad_forms_are_refused_on_the_page(scripted, text, labels, status, message):
     sent = {"text": text, "labels": labels}

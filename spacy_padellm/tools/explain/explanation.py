@@ -1,20 +1,23 @@
 """What the model said of one text: counts, mentions, what became of each, and what it took."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spacy.language import Language
 
+from ...formats.doc_gold import LABELS
 from ...pipeline.annotation import Annotator, Placed
 from ...pipeline.component import PaDeLLMNER
+from ...pipeline.doc_labels import own_descriptions
 from ...pipeline.label_thresholds import threshold_for
 from ...spans.prediction import Mention
 from ...spans.resolution import Dropped
 from ...spans.thresholds import Threshold, show_threshold, threshold_of
 from ..pipelines import run_before
 
+Labels = Sequence[str] | Mapping[str, str] | None  # names, or label → description
 REASONS = {
     "label": "the same string is likelier as {label}",
     "overlap": "overlaps the likelier {label} {text!r}",
@@ -84,20 +87,27 @@ class Explanation:
         return asdict(self)
 
 
-def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
-    """Runs the pipeline up to its component `pipe` and looks into what that finds. Raises
-    ValueError for a text that is longer than `nlp.max_length`."""
-    doc = run_before(nlp, pipe, nlp.make_doc(text))
-    decoder = pipe.doc_decoder
-    before = decoder.work
+def explain(nlp: Language, pipe: PaDeLLMNER, text: str, labels: Labels = None) -> Explanation:
+    """Runs the pipeline up to its component `pipe` and looks into what that finds. labels: to ask
+    for instead of the component's. Raises ValueError for a text that is longer than
+    `nlp.max_length`."""
+    doc = nlp.make_doc(text)
+    if labels:
+        doc._.set(LABELS, dict(labels) if isinstance(labels, Mapping) else list(labels))
+    doc = run_before(nlp, pipe, doc)
+    own = pipe.doc_decoder  # the model is read before the time is taken
     began = time.perf_counter()
-    predicted = pipe.predict([doc])[0]
+    prepared = pipe.prepare([doc])
+    decoder = prepared.by or own
+    before = decoder.work
+    (predicted,) = prepared.decode()
     seconds = time.perf_counter() - began
     after, settings = decoder.work, pipe.settings
     threshold = threshold_for(doc, settings.threshold)
+    described = {**pipe.described, **own_descriptions(doc)}
     return Explanation(
         text=doc.text,
-        labels=_labels(pipe, Annotator(settings).place(doc, predicted), threshold),
+        labels=_labels(described, Annotator(settings).place(doc, predicted), threshold),
         passes=after.passes - before.passes,
         tokens=after.tokens - before.tokens,
         text_tokens=len(decoder.encoder.encode_text(text).ids),
@@ -110,11 +120,13 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str) -> Explanation:
     )
 
 
-def _labels(pipe: PaDeLLMNER, placed: Placed, threshold: Threshold) -> list[ExplainedLabel]:
+def _labels(
+    described: Mapping[str, str], placed: Placed, threshold: Threshold
+) -> list[ExplainedLabel]:
+    """described: label → description."""
     mentions = _mentions(placed, threshold)
     counts = {count.label: count for count in placed.found.prediction.counts}
     found = []
-    described = pipe.described
     for label in counts or described:
         count, description = counts.get(label), described.get(label, "")
         found.append(

@@ -17,11 +17,10 @@ from ...pipeline.component import PaDeLLMNER
 from ...pipeline.label_thresholds import THRESHOLD
 from ...pipeline.labels import read_labels
 from ...spans.thresholds import Threshold, unknown_labels
-from ..explain.explanation import Explanation, explain
+from ..explain.explanation import Explanation, Labels, explain
 from .schema import Span
 
 logger = logging.getLogger(__name__)
-Labels = Sequence[str] | Mapping[str, str] | None
 
 
 class QuestionError(ValueError):
@@ -97,7 +96,9 @@ class Extractor:
         known, trained = self.pipe.described, self.trained
         asked = list(known if labels is None else labels)
         if not asked:
-            raise UnknownLabelError("The pipeline has no labels of its own: send `labels`.")
+            raise UnknownLabelError(
+                "The pipeline has no labels of its own: name those to look for (`labels`)."
+            )
         untrained = [label for label in asked if trained and label not in trained]
         others = [label for label in untrained if label not in known]
         if others and not self.takes_others:
@@ -146,12 +147,12 @@ class Extractor:
             lost = ValueError("a component gave back no Doc")
             return [_failure("", None, lost) if one is None else one for one in found]
 
-    def explain(self, text: str) -> Explanation | Failure:
-        """All that is to say of a text."""
+    def explain(self, text: str, labels: Labels = None) -> Explanation | Failure:
+        """All that is to say of a text. labels: instead of the pipeline's."""
         self._failed.clear()
         with self.nlp.memory_zone():
             try:
-                found = explain(self.nlp, self.pipe, text)
+                found = explain(self.nlp, self.pipe, text, labels)
                 return replace(found, model=_public(found.model))
             except Exception as error:
                 by_others = [*self._failed.values()]

@@ -3,10 +3,13 @@
 Texts are data: they are escaped, the page has no script, and a Content-Security-Policy forbids any.
 """
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse
 from starlette.types import Scope
 
+from ..explain.explanation import Labels
 from ..explain.page import render_form
 from .errors import ApiError
 from .service import Service
@@ -19,6 +22,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 MOST_FIELDS = 500
+MOST_OTHERS = 20_000  # characters of labels that are typed
 BYTES_A_CHARACTER = 12  # of a form: four bytes of UTF-8, each as %XX
 
 
@@ -36,10 +40,10 @@ class Page:
         return router
 
     async def show(self) -> Response:
-        return HTMLResponse(render_form(self._labels, self._limit), headers=HEADERS)
+        return HTMLResponse(self._render(), headers=HEADERS)
 
     async def answer(self, request: Request) -> Response:
-        text, labels = "", self._labels
+        text, labels, typed = "", self._labels, ""
         most = BYTES_A_CHARACTER * self._limit + 10_000
         try:
             if len(await request.body()) > most:
@@ -50,18 +54,34 @@ class Page:
                 ) as form:
                     text = str(form.get("text", "")).replace("\r\n", "\n")
                     labels = [str(label) for label in form.getlist("labels")]
+                    typed = str(form.get("others", "")).replace("\r\n", "\n")[:MOST_OTHERS]
             except ValueError as error:  # of python-multipart, which older starlettes pass on
                 raise ApiError(400, "The form cannot be read.") from error
-            found = await self._service.explain(text, labels, request)
+            asked: Labels = labels
+            if others := read_typed(typed):
+                asked = {
+                    **{label: self._service.labels.get(label, "") for label in labels},
+                    **others,
+                }
+            found = await self._service.explain(text, asked, request)
         except ApiError as error:
-            return self.refuse(error, text, labels)
-        page = render_form(self._labels, self._limit, text, labels, explanation=found)
+            return self.refuse(error, text, labels, typed)
+        page = self._render(text, labels, typed, explanation=found)
         return HTMLResponse(page, headers=HEADERS)
 
-    def refuse(self, error: ApiError, text: str = "", labels: list[str] | None = None) -> Response:
+    def refuse(
+        self, error: ApiError, text: str = "", labels: list[str] | None = None, typed: str = ""
+    ) -> Response:
         """The form with an error above it."""
-        page = render_form(self._labels, self._limit, text[: self._limit], labels, error=error)
+        page = self._render(text[: self._limit], labels, typed, error=error)
         return HTMLResponse(page, error.status_code, {**HEADERS, **(error.headers or {})})
+
+    def _render(
+        self, text: str = "", labels: list[str] | None = None, typed: str = "", **more: Any
+    ) -> str:
+        """labels: that are ticked; all where that is None, or empty."""
+        others = typed if self._service.extractor.takes_others else None
+        return render_form(self._labels, self._limit, text, labels, others, **more)
 
     def show_error(self, scope: Scope, error: ApiError) -> Response:
         return self.refuse(error)
@@ -69,3 +89,14 @@ class Page:
     @property
     def _labels(self) -> list[str]:
         return list(self._service.labels)
+
+
+def read_typed(typed: str) -> dict[str, str]:
+    """Label → description, "" for none. typed: a line "label: description" for each, or names with
+    commas between them."""
+    found: dict[str, str] = {}
+    for line in typed.splitlines():
+        name, colon, description = line.partition(":")
+        names = [name] if colon else name.split(",")
+        found |= {name.strip(): description.strip() for name in names if name.strip()}
+    return found

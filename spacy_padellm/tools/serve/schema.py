@@ -10,6 +10,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     Tag,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -51,6 +52,11 @@ _Threshold = Annotated[
     Discriminator(lambda given: "mapping" if isinstance(given, dict) else "number"),
 ]
 _A_NAME = f"a name of 1 to {MOST_NAME} characters, as a string"
+_WANTED_LABELS = (
+    "a list of names, or a mapping name → description",
+    _A_NAME,
+    f"a description of up to {MOST_DESCRIPTION:,} characters",
+)
 ErrorCode = Literal[
     "bad_request",
     "invalid_json",
@@ -109,11 +115,7 @@ class ExtractRequest(_Strict):
     wanted = {
         "text": Wanted("a text, as a string"),
         "texts": Wanted("a list of texts", "a text, as a string"),
-        "labels": Wanted(
-            "a list of names, or a mapping name → description",
-            _A_NAME,
-            f"a description of up to {MOST_DESCRIPTION:,} characters",
-        ),
+        "labels": Wanted(*_WANTED_LABELS),
         "threshold": Wanted(
             "a number from 0 to 1, or a mapping label → number", _A_NAME, "a number from 0 to 1"
         ),
@@ -160,12 +162,19 @@ class ExplainRequest(_Strict):
     body_wanted = "a JSON object with `text`"
     wanted = {
         "text": Wanted("a text, as a string"),
-        "labels": Wanted("a list of names", _A_NAME),
+        "labels": Wanted(*_WANTED_LABELS),
     }
     text: str
-    labels: list[_Label] = Field(
-        [], max_length=MOST_LABELS, description="Labels to show, of the pipeline's; all if empty."
+    labels: Labels | None = Field(
+        None,
+        description="Names of some of the pipeline's labels, to show these alone, or of others, to "
+        "ask for these; or name → description. All of the pipeline's if left out, or empty.",
     )
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _all_if_empty(cls, given: Any) -> Any:
+        return None if given == [] else given
 
 
 class Span(BaseModel):

@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from spacy.language import Language
 from starlette.requests import Request
 
 from ...formats.json_text import is_unicode
-from ...meant import show_names
 from ...pipeline.component import PaDeLLMNER
-from ..explain.explanation import Explanation
+from ...spans.thresholds import Threshold
+from ..explain.explanation import Explanation, Labels
 from .batching import Batcher, ClosedError, QueueFullError
 from .bodies import GoneError
 from .errors import MOST_DETAILS, ApiError
@@ -107,13 +107,7 @@ class Service:
             raise ApiError(413, said, details=[("texts", said)])
         for name, text in texts.items():
             self.check_text(text, name)
-        try:
-            warnings = self.extractor.check(labels, threshold)
-        except QuestionError as error:
-            code: ErrorCode = (
-                "unknown_label" if isinstance(error, UnknownLabelError) else "invalid_request"
-            )
-            raise ApiError(422, str(error), code, [(error.field, str(error))]) from None
+        warnings = self._check_labels(labels, threshold)
         questions = [Question(text, labels, threshold) for text in texts.values()]
         results = await self._ask(lambda: self.batcher.run(questions), request)
         found = dict(zip(texts, results, strict=True))
@@ -121,19 +115,18 @@ class Service:
         self.warm = True
         return [one for one in found.values() if not isinstance(one, Failure)], warnings
 
-    async def explain(self, text: str, labels: Sequence[str], request: Request) -> Explanation:
-        """All that is to say of a text, under these of the pipeline's labels; all if empty. Raises
-        as `extract`."""
+    async def explain(self, text: str, labels: Labels, request: Request) -> Explanation:
+        """All that is to say of a text. labels: some of the pipeline's, to show these alone, or
+        others, to ask for these; empty for all of the pipeline's. Raises as `extract`."""
         self.check_text(text, "text")
         if not text.strip():
             said = "The text is empty."
             raise ApiError(422, said, details=[("text", said)])
-        if unknown := [label for label in labels if label not in self.labels]:
-            names = show_names(unknown, self.labels, labels)[:200]
-            said = f"Not among the pipeline's labels: {names}."
-            raise ApiError(422, said, "unknown_label", [("labels", said)])
+        self._check_labels(labels or None)
+        of_pipeline = not isinstance(labels, Mapping) and set(labels or ()) <= set(self.labels)
+        asked = None if of_pipeline else labels
         found = await self._ask(
-            lambda: self.batcher.run_alone(lambda: self.extractor.explain(text)), request
+            lambda: self.batcher.run_alone(lambda: self.extractor.explain(text, asked)), request
         )
         self.metrics.texts.inc()
         if isinstance(found, Failure):
@@ -142,6 +135,16 @@ class Service:
         wanted = set(labels or self.labels)
         found.labels[:] = [label for label in found.labels if label.label in wanted]
         return found
+
+    def _check_labels(self, labels: Labels, threshold: Threshold | None = None) -> list[str]:
+        """What a user should know of them. Raises ApiError for what cannot be asked."""
+        try:
+            return self.extractor.check(labels, threshold)
+        except QuestionError as error:
+            code: ErrorCode = (
+                "unknown_label" if isinstance(error, UnknownLabelError) else "invalid_request"
+            )
+            raise ApiError(422, str(error), code, [(error.field, str(error))]) from None
 
     def _check(self, failed: Mapping[str, Failure]) -> None:
         """Raises ApiError where texts failed, by their fields."""
