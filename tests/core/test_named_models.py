@@ -179,7 +179,7 @@ def test_a_name_of_two_packages_is_refused(site, lm_folder):
         (
             "multilingual",
             "spacy-padellm-multilingual",
-            "pip install spacy-padellm-multilingual",
+            "pip install spacy-padellm-multilingual, or ./multilingual in a clone of spacy-padellm",
         ),
     ],
 )

