@@ -132,7 +132,7 @@ def train_cli(
         msg.warn(f"Stopped. {_how_to_go_on(output)}", exits=130)
     if best.exists() and is_main:
         msg.good(f"The best pipeline is in {best}")
-        msg.info("Its probabilities are not calibrated: python -m spacy padellm calibrate fits them")
+        msg.info("Its probabilities are not calibrated; `padellm calibrate` fits them")
 
 
 def _named(error: Exception, is_config: bool, dev: Path | None) -> dict[str, str]:
