@@ -44,9 +44,13 @@ def test_labels_are_typed_where_a_model_takes_any():
             await http.post("/", data=sent),
             await http.post("/v1/explain", json={"text": text, "labels": ["restaurant"]}),
             await http.post("/v1/explain", json=asked),
+            *[await http.post("/", data={"text": text, "others": many}) for many in too_many],
         ]
 
-    empty, none, found, named, described = in_app(nlp, test)
+    too_many = [",".join(map(str, range(300))), "x" * 201, "x:" + "y" * 2001]
+    empty, none, found, named, described, *refused = in_app(nlp, test)
+    for page in refused:
+        assert page.status_code == 422 and "Up to 200 labels" in page.text
     assert 'name="others"' in empty.text and none.status_code == 422 and "label" in none.text
     shown = " ".join(text_of(found.text).split())
     assert "ramen dish 0." in shown and "Noma restaurant 0." in shown and "city found 0" in shown

@@ -3,6 +3,7 @@
 Texts are data: they are escaped, the page has no script, and a Content-Security-Policy forbids any.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -12,6 +13,7 @@ from starlette.types import Scope
 from ..explain.explanation import Labels
 from ..explain.page import render_form
 from .errors import ApiError
+from .schema import MOST_DESCRIPTION, MOST_LABELS, MOST_NAME
 from .service import Service
 
 HEADERS = {
@@ -22,7 +24,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 MOST_FIELDS = 500
-MOST_OTHERS = 20_000  # characters of labels that are typed
 BYTES_A_CHARACTER = 12  # of a form: four bytes of UTF-8, each as %XX
 
 
@@ -54,15 +55,14 @@ class Page:
                 ) as form:
                     text = str(form.get("text", "")).replace("\r\n", "\n")
                     labels = [str(label) for label in form.getlist("labels")]
-                    typed = str(form.get("others", "")).replace("\r\n", "\n")[:MOST_OTHERS]
+                    typed = str(form.get("others", "")).replace("\r\n", "\n")
             except ValueError as error:  # of python-multipart, which older starlettes pass on
                 raise ApiError(400, "The form cannot be read.") from error
-            asked: Labels = labels
-            if others := read_typed(typed):
-                asked = {
-                    **{label: self._service.labels.get(label, "") for label in labels},
-                    **others,
-                }
+            others = read_typed(typed)
+            known = self._service.labels
+            described = {**{label: known.get(label, "") for label in labels}, **others}
+            check_size(described)
+            asked: Labels = described if others else labels
             found = await self._service.explain(text, asked, request)
         except ApiError as error:
             return self.refuse(error, text, labels, typed)
@@ -73,7 +73,7 @@ class Page:
         self, error: ApiError, text: str = "", labels: list[str] | None = None, typed: str = ""
     ) -> Response:
         """The form with an error above it."""
-        page = self._render(text[: self._limit], labels, typed, error=error)
+        page = self._render(text[: self._limit], labels, typed[: self._limit], error=error)
         return HTMLResponse(page, error.status_code, {**HEADERS, **(error.headers or {})})
 
     def _render(
@@ -89,6 +89,18 @@ class Page:
     @property
     def _labels(self) -> list[str]:
         return list(self._service.labels)
+
+
+def check_size(labels: Mapping[str, str]) -> None:
+    """Raises ApiError for more, or longer, labels than a request of the API may have."""
+    if len(labels) > MOST_LABELS or any(
+        len(label) > MOST_NAME or len(text) > MOST_DESCRIPTION for label, text in labels.items()
+    ):
+        said = (
+            f"Up to {MOST_LABELS} labels may be asked for, of {MOST_NAME} characters each, with "
+            f"descriptions of {MOST_DESCRIPTION:,}."
+        )
+        raise ApiError(422, said, details=[("labels", said)])
 
 
 def read_typed(typed: str) -> dict[str, str]:
