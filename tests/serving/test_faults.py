@@ -67,7 +67,7 @@ FAULTS = [
     (EXPLAIN, [1], {"": "the body must be a JSON object with `text`"}),
     (EXPLAIN, {}, {"text": f"it is missing: {TEXT}"}),
     (EXPLAIN, {"texts": ["a"]}, {"texts": meant("text")}),
-    (EXPLAIN, {"text": "a", "labels": "PER"}, {"labels": "give a list of names"}),
+    (EXPLAIN, {"text": "a", "labels": "PER"}, {"labels": LABELS}),
     (
         EXPLAIN,
         {"text": "a", "threshold": 0.5},
