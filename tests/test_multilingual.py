@@ -13,6 +13,7 @@ FOLDER = ROOT / "spacy_padellm_multilingual" / "model"
 LANGUAGES = [
     ("de", "Angela Merkel flog von Berlin nach Lagos.", {"Angela Merkel", "Berlin", "Lagos"}),
     ("zh", "安格拉·默克尔昨天从柏林飞往上海。", {"安格拉·默克尔", "柏林", "上海"}),
+    ("zh", "トヨタ自動車の豊田章男社長は名古屋で会見した。", {"トヨタ自動車", "豊田章男", "名古屋"}),
     ("ru", "Ангела Меркель вчера прилетела в Москву.", {"Ангела Меркель", "Москву"}),
 ]
 
