@@ -18,7 +18,8 @@ _PHRASES = {
         "spacy.blank('th') for Thai, with pythainlp; for Lao, Burmese and Khmer, spaCy has none"
     ),
 }
-_LONGEST = 24  # characters of a token that are shown
+_SHORTEST = 8  # characters of such a token, so that others are not searched
+_LONGEST = 24  # characters of it that are shown
 _WARNING = (
     "the text has the token %r: an entity begins and ends with tokens, so none can be within "
     "this one. Use a tokenizer for this language: %s"
@@ -31,7 +32,7 @@ def warn_of_phrases(doc: Doc) -> None:
         if not phrase.search(doc.text):
             continue
         for token in doc:
-            if phrase.search(token.text):
+            if len(token) >= _SHORTEST and phrase.search(token.text):
                 cut = "…" * (len(token) > _LONGEST)
                 warn_of_few(logger, _WARNING, token.text[:_LONGEST] + cut, mend)
                 break

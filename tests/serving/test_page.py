@@ -62,6 +62,14 @@ def test_labels_are_typed_where_a_model_takes_any():
     assert [m["text"] for m in label["mentions"]] == ["ramen"]
 
 
+def test_all_labels_of_a_pipeline_may_be_ticked(scripted):
+    many = [f"L{i}" for i in range(201)]
+    nlp, _ = scripted({}, labels=many)
+    sent = {"text": TEXT, "labels": many}
+    page = in_app(nlp, lambda http, _: http.post("/", data=sent))
+    assert page.status_code == 200 and "L200 " in text_of(page.text)
+
+
 def test_a_script_in_a_text_stays_text(scripted):
     bad = "</textarea><script>document.title='taken'</script> Ada Lovelace lives in Paris."
     page = in_app(scripted({})[0], lambda http, _: http.post("/", data={"text": bad}))

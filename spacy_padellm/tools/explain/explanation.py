@@ -1,7 +1,7 @@
 """What the model said of one text: counts, mentions, what became of each, and what it took."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...spans.resolution import Dropped
 from ...spans.thresholds import Threshold, show_threshold, threshold_of
 from ..pipelines import run_before
 
-Labels = Sequence[str] | Mapping[str, str] | None  # names, or label → description
+Labels = list[str] | dict[str, str] | None  # names, or label → description
 REASONS = {
     "label": "the same string is likelier as {label}",
     "overlap": "overlaps the likelier {label} {text!r}",
@@ -93,7 +93,7 @@ def explain(nlp: Language, pipe: PaDeLLMNER, text: str, labels: Labels = None) -
     `nlp.max_length`."""
     doc = nlp.make_doc(text)
     if labels:
-        doc._.set(LABELS, dict(labels) if isinstance(labels, Mapping) else list(labels))
+        doc._.set(LABELS, labels)
     doc = run_before(nlp, pipe, doc)
     own = pipe.doc_decoder  # the model is read before the time is taken
     began = time.perf_counter()

@@ -58,11 +58,10 @@ class Page:
                     typed = str(form.get("others", "")).replace("\r\n", "\n")
             except ValueError as error:  # of python-multipart, which older starlettes pass on
                 raise ApiError(400, "The form cannot be read.") from error
-            others = read_typed(typed)
-            known = self._service.labels
-            described = {**{label: known.get(label, "") for label in labels}, **others}
-            check_size(described)
-            asked: Labels = described if others else labels
+            known, named = self._service.labels, read_typed(typed)
+            check_size({**{label: "" for label in labels if label not in known}, **named})
+            ticked = {label: known.get(label, "") for label in labels}
+            asked: Labels = {**ticked, **named} if named else labels
             found = await self._service.explain(text, asked, request)
         except ApiError as error:
             return self.refuse(error, text, labels, typed)
@@ -92,7 +91,8 @@ class Page:
 
 
 def check_size(labels: Mapping[str, str]) -> None:
-    """Raises ApiError for more, or longer, labels than a request of the API may have."""
+    """Raises ApiError for more, or longer, labels than a request of the API may have. labels: those
+    that the pipeline does not have."""
     if len(labels) > MOST_LABELS or any(
         len(label) > MOST_NAME or len(text) > MOST_DESCRIPTION for label, text in labels.items()
     ):
